@@ -1,0 +1,213 @@
+"""What the `docker` command of a host understands: exec, inspect, ps, compose."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import marshal
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sandbox import compose
+from sandbox.command_line import NotUnderstood, read_options
+from sandbox.containers import POSTGRESQL, Container
+from sandbox.host import Host
+from sandbox.postgres import programs
+from sandbox.reply import Reply, table
+
+_FIELD = re.compile(
+    r"\{\{\s*(?P<json>json\s+)?(?:\.(?P<path>[\w.-]*)|\(\s*index\s+\.(?P<map>[\w.-]*)\s+\"(?P<key>[^\"]*)\"\s*\))\s*\}\}"
+)
+
+
+@dataclass
+class Run:
+    """A command for the client to become."""
+
+    words: Sequence[str]
+    environment: Mapping[str, str]
+    directory: Path
+    stdin: bool
+
+
+async def serve(host: Host, socket: Path) -> asyncio.AbstractServer:
+    """Answer the `docker` commands of this host."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            question = marshal.loads(await reader.read())
+            answer = await respond(host, question["arguments"], Path(question["directory"]), question["environment"])
+            writer.write(_encode(answer))
+            await writer.drain()
+        finally:
+            writer.close()
+
+    return await asyncio.start_unix_server(handle, socket)
+
+
+async def respond(host: Host, words: Sequence[str], directory: Path, environment: Mapping[str, str]) -> Reply | Run:
+    try:
+        match list(words):
+            case ["exec", *rest] | ["container", "exec", *rest]:
+                return await _exec(host, rest, environment)
+            case ["inspect", *rest]:
+                return _inspect(host, rest, "Error: No such object: {}")
+            case ["container", "inspect", *rest]:
+                return _inspect(host, rest, "Error response from daemon: No such container: {}")
+            case ["ps", *rest] | ["container", "ls", *rest]:
+                return _ps(host, rest)
+            case ["compose", *rest]:
+                return await compose.respond(host, rest, directory, environment)
+        raise NotUnderstood("")
+    except NotUnderstood as error:
+        named = f" ({error})" if str(error) else ""
+        return Reply(stderr=f"docker: the sandbox does not understand: {shlex.join(words)}{named}\n", code=64)
+
+
+async def _exec(host: Host, words: Sequence[str], caller: Mapping[str, str]) -> Reply | Run:
+    options = read_options(
+        words,
+        flags=("i/interactive",),
+        values=("u/user", "e/env"),
+        leading=True,
+    )
+    if len(options.words) < 2:
+        raise NotUnderstood("a container and a command are needed")
+    name, *command = options.words
+    container = _find(host, name)
+    if container is None:
+        return Reply(stderr=f"Error response from daemon: No such container: {name}\n", code=1)
+    if not container.running:
+        return Reply(stderr=f"Error response from daemon: container {container.id} is not running\n", code=1)
+    if container.name != POSTGRESQL:
+        raise NotUnderstood(f"nothing can be run in {container.name}")
+    await host.cluster.ready()
+    environment = {
+        "PATH": f"{programs()}:/usr/local/bin:/usr/bin:/bin",
+        "HOME": "/",
+        "LANG": "C.UTF-8",
+        "PGHOST": str(host.cluster.sockets),
+    }
+    user = options.last("user")
+    if user is not None:
+        # libpq would take the name of the system's user, which is not the container's.
+        environment["PGUSER"] = user.partition(":")[0]
+    for variable in options.all("env"):
+        key, given, value = variable.partition("=")
+        if given:
+            environment[key] = value
+        elif key in caller:
+            environment[key] = caller[key]
+    return Run(command, environment, host.cluster.directory, "interactive" in options)
+
+
+def _inspect(host: Host, words: Sequence[str], absent: str) -> Reply:
+    options = read_options(words, values=("f/format",))
+    if not options.words:
+        raise NotUnderstood("a container is needed")
+    template = options.last("format")
+    found: list[dict[str, Any]] = []
+    errors: list[str] = []
+    for name in options.words:
+        container = _find(host, name)
+        if container is None:
+            errors.append(absent.format(name) + "\n")
+        else:
+            found.append(container.inspect())
+    if template is None:
+        stdout = json.dumps(found, indent=4) + "\n"
+    else:
+        # With nothing to show, docker still ends the line.
+        stdout = "".join(f"{_render(template, each)}\n" for each in found) or "\n"
+    return Reply(stdout=stdout, stderr="".join(errors), code=1 if errors else 0)
+
+
+def _ps(host: Host, words: Sequence[str]) -> Reply:
+    options = read_options(
+        words,
+        flags=("a/all", "q/quiet"),
+        values=("f/filter", "format"),
+    )
+    if options.words:
+        raise NotUnderstood(options.words[0])
+    filters = _filters(options.all("filter"))
+    every = "all" in options or "status" in filters
+    shown = [each.summary() for each in host.containers.values() if (every or each.running) and _passes(each, filters)]
+    template = options.last("format")
+    if "quiet" in options:
+        lines = [each["ID"] for each in shown]
+    elif template is not None:
+        lines = [_render(template, each) for each in shown]
+    else:
+        lines = table(shown, {"CONTAINER ID": "ID", "IMAGE": "Image", "STATUS": "Status", "NAMES": "Names"})
+    return Reply(stdout="".join(f"{line}\n" for line in lines))
+
+
+def _filters(given: Sequence[str]) -> dict[str, list[str]]:
+    filters: dict[str, list[str]] = {}
+    for each in given:
+        key, equals, value = each.partition("=")
+        if not equals or key not in ("name", "status", "label"):
+            raise NotUnderstood(f"--filter {each}")
+        filters.setdefault(key, []).append(value)
+    return filters
+
+
+def _passes(container: Container, filters: Mapping[str, Sequence[str]]) -> bool:
+    names, statuses, labels = (filters.get(key, ()) for key in ("name", "status", "label"))
+    if names and not any(re.search(pattern, f"/{container.name}") for pattern in names):
+        return False
+    if statuses and container.status not in statuses:
+        return False
+    held = {f"{key}={value}" for key, value in container.labels.items()} | container.labels.keys()
+    return held.issuperset(labels)
+
+
+def _find(host: Host, name: str) -> Container | None:
+    for container in host.containers.values():
+        if name in (container.name, f"/{container.name}", container.id):
+            return container
+    short = [each for each in host.containers.values() if name and each.id.startswith(name)]
+    return short[0] if len(short) == 1 else None
+
+
+def _render(template: str, data: Mapping[str, Any]) -> str:
+    """Fill in a Go template that is no more than text, fields, and keys of maps."""
+    if "{{" in _FIELD.sub("", template):
+        raise NotUnderstood(f"--format {template}")
+
+    def replacement(found: re.Match[str]) -> str:
+        value: Any = data
+        for key in filter(None, (found["path"] or found["map"] or "").split(".")):
+            if not isinstance(value, Mapping) or key not in value:
+                raise NotUnderstood(f"--format {template}")
+            value = value[key]
+        if found["map"] is not None:
+            # A key that a map does not hold is its zero value in Go.
+            value = value.get(found["key"], "")
+        if found["json"]:
+            return json.dumps(value, separators=(",", ":"))
+        if isinstance(value, bool):
+            return str(value).lower()
+        if isinstance(value, (str, int)):
+            return str(value)
+        raise NotUnderstood(f"--format {template}")
+
+    return _FIELD.sub(replacement, template)
+
+
+def _encode(answer: Reply | Run) -> bytes:
+    if isinstance(answer, Reply):
+        message: dict[str, object] = {"stdout": answer.stdout, "stderr": answer.stderr, "code": answer.code}
+    else:
+        message = {
+            "run": list(answer.words),
+            "environment": dict(answer.environment),
+            "directory": str(answer.directory),
+            "stdin": answer.stdin,
+        }
+    return marshal.dumps(message)

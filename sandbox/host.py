@@ -1,0 +1,92 @@
+"""One host of the sandbox: its directory, its containers, its PostgreSQL and its Plane."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sandbox import docker_client
+from sandbox.containers import Container, Project
+from sandbox.plane import PlaneServer
+from sandbox.postgres import Cluster
+
+LOOPBACK = ("127.0.0.1", "localhost")
+
+
+OnRecreate = Callable[[str, dict[str, str]], "Awaitable[object] | object"]
+
+
+class UnknownHost(Exception):
+    """No container has this name or address."""
+
+
+class NotListening(Exception):
+    """Nothing listens on this port."""
+
+
+@dataclass
+class Host:
+    name: str
+    root: Path
+    commands_path: Path
+    loop: asyncio.AbstractEventLoop
+    containers: dict[str, Container]
+    project: Project
+    cluster: Cluster
+    plane: PlaneServer
+    plane_port: int
+    on_recreate: OnRecreate
+    port: int = 0
+    allow_tcp_forwarding: bool = True
+    # Command lines in the order they came, as the client sent them.
+    commands: list[str] = field(default_factory=list)
+    connections: int = 0
+
+    @property
+    def postgres_log(self) -> Path:
+        return self.cluster.log
+
+    def psql(self, sql: str, dbname: str = "postgres") -> str:
+        """Run SQL as the superuser, from any thread but the sandbox's own."""
+        asyncio.run_coroutine_threadsafe(self.cluster.ready(), self.loop).result()
+        return self.cluster.psql(sql, dbname)
+
+    def environment(self, user: str) -> dict[str, str]:
+        """The environment of a command that runs on the host: nothing of the sandbox's own."""
+        path = os.environ.get("PATH", os.defpath)
+        return {
+            "PATH": f"{self.commands_path}:{path}",
+            "HOME": str(self.root),
+            "TMPDIR": str(self.root / "tmp"),
+            "LANG": "C.UTF-8",
+            "USER": user,
+            "LOGNAME": user,
+            "SHELL": "/bin/sh",
+        }
+
+    def destination(self, address: str, port: int) -> int:
+        """The loopback port behind an address and port as they are seen from the host."""
+        if address in LOOPBACK:
+            candidates = [(each, to) for each in self.containers.values() for to in each.ports.values()]
+        else:
+            named = [each for each in self.containers.values() if address in (each.name, each.address)]
+            if not named:
+                raise UnknownHost(address)
+            candidates = [(named[0], to) for inside, to in named[0].ports.items() if inside == port]
+            port = candidates[0][1] if candidates else port
+        for container, to in candidates:
+            if to == port and container.listens:
+                return to
+        raise NotListening(f"{address}:{port}")
+
+    def install_docker(self, socket: Path) -> None:
+        """Write the `docker` command; a shell script, since the path to Python may hold spaces."""
+        words = [sys.executable, "-IS", docker_client.__file__, str(socket)]
+        script = self.commands_path / "docker"
+        script.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+        script.chmod(0o755)

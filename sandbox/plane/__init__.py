@@ -1,0 +1,7 @@
+"""A stand-in for Plane's HTTP API, written from recorded answers of Plane 1.2.2 and 1.3.1."""
+
+from .requestlog import LoggedRequest, RequestLog
+from .server import PlaneServer
+from .state import PlaneState
+
+__all__ = ["LoggedRequest", "PlaneServer", "PlaneState", "RequestLog"]

@@ -1,0 +1,64 @@
+"""What every handler needs to know about the server it answers for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from .environment import Environment
+from .state import PlaneState
+from .throttle import Throttle
+
+#: Callers without a session share this many requests a minute and address (seen on Plane 1.2.2).
+ANONYMOUS_LIMIT = 30
+
+
+def is_older_than_1_3(version: str) -> bool:
+    return tuple(int(part) for part in version.split(".")[:2]) < (1, 3)
+
+
+@dataclass
+class Context:
+    edition: str
+    version: str
+    hash_iterations: int
+    demo_project_delay: float
+    environment: Environment
+    state: PlaneState
+    keys: Throttle
+    anonymous: Throttle = field(default_factory=lambda: Throttle(ANONYMOUS_LIMIT, 60.0))
+    _work: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @property
+    def commercial(self) -> bool:
+        return self.edition == "commercial"
+
+    @property
+    def older_than_1_3(self) -> bool:
+        return is_older_than_1_3(self.version)
+
+    def in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something as Plane's worker does: after the answer was given."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+
+    async def stop_background(self) -> None:
+        for task in list(self._work):
+            task.cancel()
+        await asyncio.gather(*self._work, return_exceptions=True)
+
+
+CONTEXT = web.AppKey("context", Context)
+
+
+def context_of(request: web.Request) -> Context:
+    return request.app[CONTEXT]
+
+
+def state_of(request: web.Request) -> PlaneState:
+    return request.app[CONTEXT].state

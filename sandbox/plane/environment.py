@@ -1,0 +1,36 @@
+"""What the stand-in reads from the environment of Plane's containers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+DEFAULT_WEB_URL = "https://work.javisi.local"
+PERIODS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+@dataclass(frozen=True)
+class Environment:
+    web_url: str
+    secure_cookies: bool
+    api_key_limit: int
+    api_key_period: float
+
+    @classmethod
+    def of(cls, variables: Mapping[str, str]) -> Environment:
+        origins = variables.get("CORS_ALLOWED_ORIGINS", DEFAULT_WEB_URL).split(",")
+        limit, period = _rate(variables.get("API_KEY_RATE_LIMIT", "60/minute"))
+        return cls(
+            web_url=variables.get("WEB_URL", DEFAULT_WEB_URL).rstrip("/"),
+            secure_cookies=all(origin.strip().startswith("https:") for origin in origins if origin.strip()),
+            api_key_limit=limit,
+            api_key_period=period,
+        )
+
+
+def _rate(text: str) -> tuple[int, float]:
+    match = re.fullmatch(r"(\d+)/([smhd])[a-z]*", text.strip())
+    if match is None:
+        raise ValueError(f"API_KEY_RATE_LIMIT is {text!r}; it is written like 60/minute.")
+    return int(match[1]), PERIODS[match[2]]

@@ -1,0 +1,240 @@
+"""The rows that Plane stores, as plain dataclasses."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+ADMIN, MEMBER, GUEST = 20, 15, 5
+ROLES = (ADMIN, MEMBER, GUEST)
+SECRET, PUBLIC = 0, 2
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())
+
+
+def timestamp() -> str:
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+@dataclass(kw_only=True)
+class Row:
+    """What every table has: an id, and who wrote the row when."""
+
+    id: str = field(default_factory=new_id)
+    created_at: str = field(default_factory=timestamp)
+    updated_at: str = field(default_factory=timestamp)
+    created_by: str | None = None
+    updated_by: str | None = None
+
+    def touch(self, by: str | None) -> None:
+        self.updated_at = timestamp()
+        self.updated_by = by
+
+
+@dataclass(kw_only=True)
+class User(Row):
+    """An account; the bot that Plane gives every workspace is one too."""
+
+    email: str
+    password_hash: str
+    username: str = field(default_factory=lambda: uuid.uuid4().hex)
+    first_name: str = ""
+    last_name: str = ""
+    display_name: str = ""
+    is_active: bool = True
+    is_bot: bool = False
+    is_onboarded: bool = False
+    #: The id of what Plane keeps apart as a person's profile, and a part of it.
+    profile: str = field(default_factory=new_id)
+    company_name: str = ""
+    user_timezone: str = "UTC"
+    token: str = field(default_factory=lambda: secrets.token_hex(32))
+    last_login_time: str | None = None
+    last_login_ip: str = ""
+    last_login_uagent: str = ""
+
+
+@dataclass(kw_only=True)
+class Session:
+    """One signed-in browser: `app` opens /api/ and /auth/, `admin` opens /api/instances/ alone."""
+
+    key: str
+    user: str
+    kind: str
+
+
+@dataclass(kw_only=True)
+class Instance(Row):
+    """The one row about this installation."""
+
+    instance_name: str
+    instance_id: str = field(default_factory=lambda: secrets.token_hex(12))
+    is_telemetry_enabled: bool = True
+    is_setup_done: bool = False
+    last_checked_at: str = field(default_factory=timestamp)
+
+
+@dataclass(kw_only=True)
+class Configuration(Row):
+    """One instance setting, kept in the database once the instance was first started."""
+
+    key: str
+    value: str | None
+    category: str
+    is_encrypted: bool
+
+
+@dataclass(kw_only=True)
+class Workspace(Row):
+    name: str
+    slug: str
+    owner: str
+    organization_size: str | None = None
+    background_color: str = "#b5651d"
+    next_sort_order: float = 65535.0
+
+
+@dataclass(kw_only=True)
+class WorkspaceMember(Row):
+    """A membership; removal only clears `is_active`."""
+
+    workspace: str
+    member: str
+    role: int
+    is_active: bool = True
+    company_role: str | None = None
+
+
+@dataclass(kw_only=True)
+class Invitation(Row):
+    """An open invitation; it is deleted when it is accepted."""
+
+    workspace: str
+    email: str
+    role: int
+    token: str
+    message: str | None = None
+
+
+@dataclass(kw_only=True)
+class ApiToken(Row):
+    user: str
+    label: str
+    description: str
+    expired_at: str | None = None
+    token: str = field(default_factory=lambda: f"plane_api_{uuid.uuid4().hex}")
+    is_active: bool = True
+    last_used: str | None = None
+
+
+@dataclass(kw_only=True)
+class Project(Row):
+    workspace: str
+    name: str
+    identifier: str
+    description: str = ""
+    network: int = PUBLIC
+    archived_at: str | None = None
+    sort_order: float = 65535.0
+    is_issue_type_enabled: bool = False
+    project_lead: str | None = None
+    default_assignee: str | None = None
+    #: The settings that nothing here acts on, by their name in the API.
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(kw_only=True)
+class ProjectMember(Row):
+    project: str
+    member: str
+    role: int
+    is_active: bool = True
+
+
+@dataclass(kw_only=True)
+class State(Row):
+    project: str
+    name: str
+    color: str
+    group: str
+    sequence: float
+    #: Plane's own first states have none.
+    slug: str = ""
+    description: str = ""
+    default: bool = False
+    external_source: str | None = None
+    external_id: str | None = None
+
+
+@dataclass(kw_only=True)
+class Label(Row):
+    project: str
+    name: str
+    color: str = ""
+    description: str = ""
+    sort_order: float = 65535.0
+    external_source: str | None = None
+    external_id: str | None = None
+
+
+@dataclass(kw_only=True)
+class WorkItem(Row):
+    project: str
+    name: str
+    state: str
+    sequence_id: int
+    description_html: str = "<p></p>"
+    priority: str = "none"
+    type: str | None = None
+
+
+@dataclass(kw_only=True)
+class WorkItemType(Row):
+    """A commercial edition's work item type."""
+
+    project: str
+    name: str
+    description: str = ""
+    is_default: bool = False
+    is_active: bool = True
+    is_epic: bool = False
+    level: int = 0
+    external_source: str | None = None
+    external_id: str | None = None
+
+
+@dataclass(kw_only=True)
+class PropertyOption(Row):
+    name: str
+    description: str = ""
+    is_default: bool = False
+    is_active: bool = True
+    sort_order: float = 65535.0
+
+
+@dataclass(kw_only=True)
+class WorkItemProperty(Row):
+    """A commercial edition's custom field; `name` is derived from `display_name`."""
+
+    project: str
+    issue_type: str
+    name: str
+    display_name: str
+    property_type: str
+    description: str = ""
+    is_required: bool = False
+    is_active: bool = True
+    is_multi: bool = False
+    relation_type: str | None = None
+    default_value: list[str] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
+    validation_rules: dict[str, Any] = field(default_factory=dict)
+    sort_order: float = 65535.0
+    external_source: str | None = None
+    external_id: str | None = None
+    options: list[PropertyOption] = field(default_factory=list)

@@ -1,0 +1,38 @@
+"""Passwords: how strong they must be, and how they are hashed."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import secrets
+
+from zxcvbn import zxcvbn
+
+ENOUGH = 3
+#: zxcvbn refuses to score anything longer.
+SCORED_LENGTH = 72
+
+
+async def is_too_weak(password: str) -> bool:
+    result = await asyncio.to_thread(zxcvbn, password[:SCORED_LENGTH])
+    return bool(result["score"] < ENOUGH)
+
+
+async def hash_password(password: str, iterations: int) -> str:
+    return await asyncio.to_thread(_encode, password, secrets.token_hex(11), iterations)
+
+
+async def matches(password: str, encoded: str) -> bool:
+    """Whether the password is the hashed one; costs as much as hashing it."""
+    if encoded.count("$") != 3:
+        return False
+    _, iterations, salt, _ = encoded.split("$")
+    again = await asyncio.to_thread(_encode, password, salt, int(iterations))
+    return hmac.compare_digest(again, encoded)
+
+
+def _encode(password: str, salt: str, iterations: int) -> str:
+    digest = hashlib.pbkdf2_hmac("sha256", password.encode(), salt.encode(), iterations)
+    return f"pbkdf2_sha256${iterations}${salt}${base64.b64encode(digest).decode()}"

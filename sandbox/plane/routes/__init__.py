@@ -1,0 +1,35 @@
+"""Every path the stand-in answers: one module for each part of the API."""
+
+from aiohttp import web
+
+from . import (
+    app_projects,
+    app_workspaces,
+    auth,
+    instances,
+    users,
+    v1_projects,
+    v1_states_labels,
+    v1_work_item_types,
+    v1_work_items,
+    v1_workspaces,
+)
+
+__all__ = ["add_routes"]
+
+
+def add_routes(app: web.Application, *, commercial: bool) -> None:
+    for module in (
+        instances,
+        auth,
+        users,
+        app_workspaces,
+        app_projects,
+        v1_workspaces,
+        v1_projects,
+        v1_states_labels,
+        v1_work_items,
+    ):
+        module.routes.add_to(app)
+    if commercial:
+        v1_work_item_types.routes.add_to(app)

@@ -1,0 +1,110 @@
+"""`/auth/`: the CSRF pair, and the forms that make, open and close an account's session."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from .. import passwords, rules
+from ..access import spend_anonymous
+from ..context import context_of, state_of
+from ..http import Routes, form_body
+from ..models import User, timestamp
+from ..session import csrf_refusal, hand_out_csrf, sign_in, sign_out, signed_in
+from ..state import PlaneState
+
+routes = Routes()
+
+
+@routes.get("/auth/get-csrf-token/")
+async def read_csrf_token(request: web.Request) -> web.Response:
+    spend_anonymous(request, signed_in(request))
+    return hand_out_csrf(request)
+
+
+@routes.post("/auth/sign-in/")
+async def sign_in_with_password(request: web.Request) -> web.Response:
+    if refusal := await csrf_refusal(request):
+        return refusal
+    state = state_of(request)
+    form = await form_body(request)
+    email = form.get("email", "").strip().lower()
+    if not state.registered or not state.instance.is_setup_done:
+        return _refused(request, 5000, "INSTANCE_NOT_CONFIGURED")
+    if not email or not form.get("password"):
+        return _refused(request, 5070, "REQUIRED_EMAIL_PASSWORD_SIGN_IN", email)
+    if not rules.is_email(email):
+        return _refused(request, 5075, "INVALID_EMAIL_SIGN_IN", email)
+    user = state.user_by_email(email)
+    if user is None:
+        return _refused(request, 5060, "USER_DOES_NOT_EXIST", email)
+    # A deactivated account has no password left, so this is what its owner sees.
+    if not await passwords.matches(form["password"], user.password_hash) or not user.is_active:
+        return _refused(request, 5065, "AUTHENTICATION_FAILED_SIGN_IN", email)
+    return _welcome(request, user)
+
+
+@routes.post("/auth/sign-up/")
+async def sign_up(request: web.Request) -> web.Response:
+    if refusal := await csrf_refusal(request):
+        return refusal
+    context = context_of(request)
+    state = context.state
+    form = await form_body(request)
+    email = form.get("email", "").strip().lower()
+    if not state.registered or not state.instance.is_setup_done:
+        return _refused(request, 5000, "INSTANCE_NOT_CONFIGURED")
+    if not email or not form.get("password"):
+        return _refused(request, 5040, "REQUIRED_EMAIL_PASSWORD_SIGN_UP", email)
+    if not rules.is_email(email):
+        return _refused(request, 5045, "INVALID_EMAIL_SIGN_UP", email)
+    if taken := state.user_by_email(email):
+        return _taken(request, taken)
+    if not _may_sign_up(state, email):
+        return _refused(request, 5015, "SIGNUP_DISABLED", email)
+    if await passwords.is_too_weak(form["password"]):
+        return _refused(request, 5021, "PASSWORD_TOO_WEAK", email)
+    hashed = await passwords.hash_password(form["password"], context.hash_iterations)
+    # Another request may have made the same account while this one was hashing.
+    if taken := state.user_by_email(email):
+        return _taken(request, taken)
+    return _welcome(request, rules.add_user(state, email, hashed))
+
+
+@routes.post("/auth/sign-out/")
+async def sign_out_of_app(request: web.Request) -> web.Response:
+    if refusal := await csrf_refusal(request):
+        return refusal
+    response = _redirect(request)
+    sign_out(request, response)
+    return response
+
+
+def _may_sign_up(state: PlaneState, email: str) -> bool:
+    """With sign-up closed, an open invitation still lets an address in (seen on Plane 1.2.2)."""
+    return state.is_on("ENABLE_SIGNUP") or any(row.email == email for row in state.invitations.values())
+
+
+def _redirect(request: web.Request, rest: str = "") -> web.Response:
+    return web.Response(status=302, headers={"Location": context_of(request).environment.web_url + rest})
+
+
+def _refused(request: web.Request, code: int, message: str, email: str = "") -> web.Response:
+    query = {"error_code": str(code), "error_message": message}
+    if email:
+        query["email"] = email
+    return _redirect(request, f"/?{urlencode(query)}")
+
+
+def _taken(request: web.Request, user: User) -> web.Response:
+    return _refused(request, 5030, "USER_ALREADY_EXIST", user.email)
+
+
+def _welcome(request: web.Request, user: User) -> web.Response:
+    user.last_login_time = timestamp()
+    user.last_login_ip = request.remote or ""
+    user.last_login_uagent = request.headers.get("User-Agent", "")
+    response = _redirect(request)
+    sign_in(request, response, user)
+    return response

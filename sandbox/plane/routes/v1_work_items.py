@@ -1,0 +1,79 @@
+"""v1, with a key: work items, as far as a deploy uses them to see whether an agent can work."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from .. import shapes_projects as shapes
+from ..access import ProjectCaller, v1_project
+from ..context import state_of
+from ..http import Routes, json_body, no_content, object_not_found_v1, required_field
+from ..models import MEMBER, WorkItem
+from ..paging import paged
+
+routes = Routes()
+FIELDS = ("name", "description_html", "priority", "state")
+
+
+@routes.get("/api/v1/workspaces/{slug}/projects/{project}/work-items/")
+async def list_work_items(request: web.Request) -> web.Response:
+    caller = v1_project(request)
+    state = state_of(request)
+    rows = state.work_items_in(caller.project.id)[::-1]
+    return paged(request, rows, lambda row: shapes.work_item(state, row))
+
+
+@routes.post("/api/v1/workspaces/{slug}/projects/{project}/work-items/")
+async def make_work_item(request: web.Request) -> web.Response:
+    caller = v1_project(request, MEMBER)
+    state = state_of(request)
+    body = await json_body(request)
+    if not body.get("name"):
+        raise required_field("name")
+    project = caller.project.id
+    first_state = next(row for row in state.states_in(project) if row.default)
+    types = (row.id for row in state.work_item_types_in(project) if row.is_default)
+    row = WorkItem(
+        project=project,
+        name=body["name"],
+        description_html=body.get("description_html", "<p></p>"),
+        priority=body.get("priority", "none"),
+        state=body.get("state", first_state.id),
+        sequence_id=max((item.sequence_id for item in state.work_items_in(project)), default=0) + 1,
+        type=body.get("type_id") or next(types, None),
+        created_by=caller.user.id,
+    )
+    state.work_items[row.id] = row
+    return web.json_response(shapes.work_item(state, row), status=201)
+
+
+@routes.get("/api/v1/workspaces/{slug}/projects/{project}/work-items/{id}/")
+async def read_work_item(request: web.Request) -> web.Response:
+    row = _work_item(request, v1_project(request))
+    return web.json_response(shapes.work_item(state_of(request), row))
+
+
+@routes.patch("/api/v1/workspaces/{slug}/projects/{project}/work-items/{id}/")
+async def change_work_item(request: web.Request) -> web.Response:
+    caller = v1_project(request, MEMBER)
+    row = _work_item(request, caller)
+    body = await json_body(request)
+    for name in FIELDS:
+        if name in body:
+            setattr(row, name, body[name])
+    row.touch(caller.user.id)
+    return web.json_response(shapes.work_item(state_of(request), row))
+
+
+@routes.delete("/api/v1/workspaces/{slug}/projects/{project}/work-items/{id}/")
+async def delete_work_item(request: web.Request) -> web.Response:
+    row = _work_item(request, v1_project(request, MEMBER))
+    del state_of(request).work_items[row.id]
+    return no_content()
+
+
+def _work_item(request: web.Request, caller: ProjectCaller) -> WorkItem:
+    row = state_of(request).work_items.get(request.match_info["id"])
+    if row is None or row.project != caller.project.id:
+        raise object_not_found_v1()
+    return row

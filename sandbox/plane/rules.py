@@ -1,0 +1,280 @@
+"""What happens together: a workspace with its bot, a project with its states, a removal with all it ends."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from typing import Any
+from zoneinfo import available_timezones
+
+from . import models
+from .http import ApiError, invalid_choice, required_field, too_long
+from .models import ADMIN, GUEST
+from .state import PlaneState
+
+LONGEST_IDENTIFIER = 12
+LONGEST_PROJECT_NAME = 255
+FIRST_STATES = (
+    ("Backlog", "backlog", "#60646C"),
+    ("Todo", "unstarted", "#60646C"),
+    ("In Progress", "started", "#F59E0B"),
+    ("Done", "completed", "#46A758"),
+    ("Cancelled", "cancelled", "#9AA4BC"),
+)
+#: A new project's settings that nothing here acts on, with the values seen on Plane 1.2.2.
+PROJECT_DEFAULTS: dict[str, Any] = {
+    "description_text": None,
+    "description_html": None,
+    "emoji": None,
+    "icon_prop": None,
+    "module_view": False,
+    "cycle_view": False,
+    "issue_views_view": False,
+    "page_view": True,
+    "intake_view": False,
+    "is_time_tracking_enabled": False,
+    "guest_view_all_features": False,
+    "cover_image": None,
+    "archive_in": 0,
+    "close_in": 0,
+    "logo_props": {},
+    "timezone": "UTC",
+    "external_source": None,
+    "external_id": None,
+    "cover_image_asset": None,
+    "estimate": None,
+    "default_state": None,
+}
+PROJECT_COLUMNS = ("name", "identifier", "description", "network", "project_lead", "default_assignee")
+
+
+def is_email(text: object) -> bool:
+    return isinstance(text, str) and re.fullmatch(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+", text) is not None
+
+
+def add_user(state: PlaneState, email: str, password_hash: str, **names: Any) -> models.User:
+    names.setdefault("display_name", email.partition("@")[0])
+    user = models.User(email=email, password_hash=password_hash, **names)
+    state.users[user.id] = user
+    return user
+
+
+def add_workspace(state: PlaneState, owner: models.User, name: str, slug: str, size: str | None) -> models.Workspace:
+    workspace = models.Workspace(name=name, slug=slug, owner=owner.id, organization_size=size, created_by=owner.id)
+    state.workspaces[workspace.id] = workspace
+    join_workspace(state, workspace.id, owner, ADMIN, company_role="")
+    return workspace
+
+
+def seed_workspace(state: PlaneState, workspace: models.Workspace, name: str) -> None:
+    """What Plane's worker adds to a new workspace: a bot, and a demo project named as it was made."""
+    bot = add_user(
+        state,
+        f"bot_user_{workspace.id}@plane.so",
+        "!",
+        first_name="Plane",
+        display_name="Plane",
+        is_bot=True,
+    )
+    membership = models.WorkspaceMember(
+        workspace=workspace.id, member=bot.id, role=ADMIN, company_role="", created_by=None
+    )
+    state.workspace_members[membership.id] = membership
+    identifier = re.sub(r"[^A-Z0-9]", "", name.upper())[:5] or "DEMO"
+    fields = {"name": name, "identifier": identifier, "description": "A demo that is made by itself."}
+    # Whoever was first has the name: Plane's worker gives up then.
+    if taken_project_field(state, workspace.id, fields) is None:
+        add_project(state, workspace, workspace.owner, fields)
+
+
+def join_workspace(
+    state: PlaneState, workspace: str, user: models.User, role: int, company_role: str | None = None
+) -> None:
+    """Add a member, or take back one that was removed."""
+    row = state.workspace_member(workspace, user.id)
+    if row is None:
+        row = models.WorkspaceMember(
+            workspace=workspace, member=user.id, role=role, company_role=company_role, created_by=user.id
+        )
+        state.workspace_members[row.id] = row
+    else:
+        row.role, row.is_active = role, True
+
+
+def remove_from_workspace(state: PlaneState, membership: models.WorkspaceMember, by: str) -> None:
+    """End a membership and those in the workspace's projects; coming back does not restore the latter."""
+    membership.is_active = False
+    membership.touch(by)
+    for project in state.projects_in(membership.workspace):
+        row = state.project_member(project.id, membership.member)
+        if row is not None and row.is_active:
+            row.is_active = False
+            row.touch(by)
+
+
+def invite(
+    state: PlaneState, workspace: models.Workspace, email: str, role: int, by: str | None, message: str | None
+) -> models.Invitation:
+    """Invite an address, or give back the open invitation it has."""
+    for row in state.invitations_to(workspace.id):
+        if row.email == email:
+            return row
+    row = models.Invitation(
+        workspace=workspace.id,
+        email=email,
+        role=role,
+        token=_invitation_token(email),
+        message=message,
+        created_by=by,
+    )
+    state.invitations[row.id] = row
+    return row
+
+
+def accept(state: PlaneState, invitation: models.Invitation, user: models.User) -> None:
+    join_workspace(state, invitation.workspace, user, invitation.role)
+    del state.invitations[invitation.id]
+
+
+def delete_workspace(state: PlaneState, workspace: models.Workspace) -> None:
+    for project in state.projects_in(workspace.id):
+        delete_project(state, project)
+    for table in (state.workspace_members, state.invitations):
+        for key in [key for key, row in table.items() if row.workspace == workspace.id]:
+            del table[key]
+    del state.workspaces[workspace.id]
+
+
+def new_project_fields(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a project to be made, checked as far as they can be without the other projects."""
+    for name in ("name", "identifier"):
+        if not body.get(name):
+            raise required_field(name)
+    return project_fields(body)
+
+
+def project_fields(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a project that a caller may set, checked; anything else is ignored, as Plane does."""
+    known = (*PROJECT_COLUMNS, "is_issue_type_enabled", *PROJECT_DEFAULTS)
+    fields = {name: body[name] for name in known if name in body}
+    if len(str(fields.get("name", ""))) > LONGEST_PROJECT_NAME:
+        raise too_long("name", LONGEST_PROJECT_NAME)
+    if "timezone" in fields and fields["timezone"] not in available_timezones():
+        raise invalid_choice("timezone", fields["timezone"])
+    if "identifier" in fields:
+        identifier = str(fields["identifier"]).strip().upper()
+        if len(identifier) > LONGEST_IDENTIFIER:
+            raise too_long("identifier", LONGEST_IDENTIFIER)
+        if re.search(r"[^\w ]|_", identifier):
+            raise ApiError(400, {"non_field_errors": ["Project identifier cannot contain special characters."]})
+        fields["identifier"] = identifier
+    return fields
+
+
+def taken_project_field(state: PlaneState, workspace: str, fields: Mapping[str, Any], but: str = "") -> str | None:
+    """Which of the fields that must be unique in a workspace another project has."""
+    others = [project for project in state.projects_in(workspace) if project.id != but]
+    for name in ("name", "identifier"):
+        if name in fields and any(getattr(project, name) == fields[name] for project in others):
+            return name
+    return None
+
+
+def add_project(
+    state: PlaneState, workspace: models.Workspace, by: str, fields: Mapping[str, Any], *, with_states: bool = True
+) -> models.Project:
+    project = models.Project(
+        workspace=workspace.id,
+        name=fields["name"],
+        identifier=fields["identifier"],
+        sort_order=workspace.next_sort_order,
+        extra=dict(PROJECT_DEFAULTS),
+        created_by=by,
+    )
+    # Plane puts a new project on top of a list that it sorts by this, and counts deleted ones too (seen on 1.2.2).
+    workspace.next_sort_order -= 10000.0
+    state.projects[project.id] = project
+    set_project_fields(state, project, fields)
+    for member in {by, project.project_lead} - {None}:
+        join_project(state, project, str(member), ADMIN, by)
+    for place, (name, group, color) in enumerate(FIRST_STATES if with_states else ()):
+        row = models.State(
+            project=project.id,
+            name=name,
+            color=color,
+            group=group,
+            sequence=15000.0 + 10000.0 * place,
+            default=place == 0,
+            created_by=by,
+        )
+        state.states[row.id] = row
+    return project
+
+
+def change_workspace_role(state: PlaneState, membership: models.WorkspaceMember, role: int, by: str) -> None:
+    """Whoever becomes a guest becomes one in every project; no other change reaches the projects."""
+    membership.role = role
+    membership.touch(by)
+    if role == GUEST:
+        for project in state.projects_in(membership.workspace):
+            row = state.project_member(project.id, membership.member)
+            if row is not None:
+                row.role = GUEST
+
+
+def deactivate(state: PlaneState, user: models.User) -> None:
+    """Close an account: its memberships and sessions end, its password is gone, its keys and rows stay."""
+    user.is_active = False
+    user.password_hash = "!"
+    for membership in state.workspace_members.values():
+        membership.is_active = membership.is_active and membership.member != user.id
+    for row in state.project_members.values():
+        row.is_active = row.is_active and row.member != user.id
+    for key in [key for key, session in state.sessions.items() if session.user == user.id]:
+        del state.sessions[key]
+
+
+def set_project_fields(state: PlaneState, project: models.Project, fields: Mapping[str, Any]) -> None:
+    for name, value in fields.items():
+        if name in PROJECT_DEFAULTS:
+            project.extra[name] = value
+        else:
+            setattr(project, name, value)
+    if project.is_issue_type_enabled and not state.work_item_types_in(project.id):
+        default = models.WorkItemType(project=project.id, name="Task", is_default=True, created_by=project.created_by)
+        state.work_item_types[default.id] = default
+
+
+def join_project(state: PlaneState, project: models.Project, user: str, role: int, by: str) -> models.ProjectMember:
+    """Add a member, take back one that was removed, or change a role."""
+    row = state.project_member(project.id, user)
+    if row is None:
+        row = models.ProjectMember(project=project.id, member=user, role=role)
+        state.project_members[row.id] = row
+    elif not row.is_active or row.role != role:
+        row.role, row.is_active = role, True
+        row.touch(by)
+    return row
+
+
+def delete_project(state: PlaneState, project: models.Project) -> None:
+    for table in (
+        state.project_members,
+        state.states,
+        state.labels,
+        state.work_items,
+        state.work_item_types,
+        state.work_item_properties,
+    ):
+        for key in [key for key, row in table.items() if row.project == project.id]:
+            del table[key]
+    del state.projects[project.id]
+
+
+def _invitation_token(email: str) -> str:
+    """Three parts, as the signed tokens that Plane puts into the mail; nothing here reads it again."""
+    parts = (json.dumps({"alg": "HS256", "typ": "JWT"}), json.dumps({"email": email}), secrets.token_hex(16))
+    return ".".join(base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in parts)

@@ -1,0 +1,93 @@
+"""The server itself: starts, stops, and puts the parts together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from .configuration import configurations_by_key
+from .context import CONTEXT, Context, is_older_than_1_3
+from .environment import Environment
+from .http import errors_as_json, refuse_bad_hosts
+from .requestlog import RequestLog
+from .routes import add_routes
+from .state import PlaneState
+from .throttle import Throttle
+
+EDITIONS = ("community", "commercial")
+#: Plane closes a connection that was idle for so long (seen on Plane 1.2.2 and 1.3.1).
+KEEP_ALIVE = 2.0
+
+
+class PlaneServer:
+    """One Plane that was started and never set up; its data stays while it is stopped and started again."""
+
+    def __init__(
+        self,
+        *,
+        edition: str = "community",
+        version: str = "1.2.2",
+        hash_iterations: int = 1000,
+        environment: Mapping[str, str] | None = None,
+        demo_project_delay: float = 0.05,
+    ) -> None:
+        if edition not in EDITIONS:
+            raise ValueError(f"edition is {edition!r}; it is one of {', '.join(EDITIONS)}.")
+        parsed = Environment.of(environment or {})
+        self.requests = RequestLog()
+        self._runner: web.AppRunner | None = None
+        self.state = PlaneState.fresh(
+            edition=edition, intercom=is_older_than_1_3(version), environment=environment or {}
+        )
+        self._context = Context(
+            edition=edition,
+            version=version,
+            hash_iterations=hash_iterations,
+            demo_project_delay=demo_project_delay,
+            environment=parsed,
+            state=self.state,
+            keys=Throttle(parsed.api_key_limit, parsed.api_key_period),
+        )
+
+    def snapshot(self) -> dict[str, Any]:
+        """Every stored row as plain data; equal snapshots mean that nothing was changed in between."""
+        return self.state.snapshot()
+
+    def set_environment(self, environment: Mapping[str, str]) -> None:
+        """What recreating the container with other variables does: the data stays.
+
+        An instance that is not registered yet still takes its settings from them, as on a first start.
+        """
+        parsed = Environment.of(environment)
+        self._context.environment = parsed
+        # What was spent is kept outside the container, so a new one does not give it back.
+        self._context.keys.limit, self._context.keys.period = parsed.api_key_limit, parsed.api_key_period
+        if not self.state.registered:
+            intercom = self._context.older_than_1_3
+            self.state.configurations = configurations_by_key(environment, intercom)
+
+    def forget_throttles(self) -> None:
+        """As if everyone had waited until all limits were theirs again."""
+        self._context.keys.clear()
+        self._context.anonymous.clear()
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
+        """Listen, and say on which port."""
+        app = web.Application(middlewares=[self.requests.record, refuse_bad_hosts, errors_as_json])
+        app[CONTEXT] = self._context
+        add_routes(app, commercial=self._context.commercial)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=KEEP_ALIVE)
+        await runner.setup()
+        site = web.TCPSite(runner, host, port)
+        await site.start()
+        self._runner = runner
+        bound: int = runner.addresses[0][1]
+        return bound
+
+    async def stop(self) -> None:
+        await self._context.stop_background()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None

@@ -1,0 +1,191 @@
+"""How projects and what is in them look in JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from . import models
+from .shapes_accounts import member_summary, stamps
+from .state import PlaneState
+
+Json = dict[str, Any]
+
+
+def _project(row: models.Project) -> Json:
+    return (
+        stamps(row)
+        | row.extra
+        | {
+            "name": row.name,
+            "description": row.description,
+            "network": row.network,
+            "identifier": row.identifier,
+            "is_issue_type_enabled": row.is_issue_type_enabled,
+            "archived_at": row.archived_at,
+            "cover_image_url": None,
+            "workspace": row.workspace,
+            "project_lead": row.project_lead,
+            "default_assignee": row.default_assignee,
+        }
+    )
+
+
+def _short_workspace(state: PlaneState, workspace: str) -> Json:
+    row = state.workspaces[workspace]
+    return {"name": row.name, "slug": row.slug, "id": row.id}
+
+
+def expanded(state: PlaneState, shape: Json, expand: str) -> Json:
+    """A v1 answer with its workspace in place of the workspace's id, when `?expand=` asks for it."""
+    if "workspace" in expand.split(","):
+        shape["workspace"] = _short_workspace(state, shape["workspace"])
+    return shape
+
+
+def v1_project(state: PlaneState, row: models.Project, viewer: models.User) -> Json:
+    role = state.project_role(row.id, viewer.id)
+    return _project(row) | {
+        "total_members": len(state.members_of_project(row.id)),
+        "total_cycles": 0,
+        "total_modules": 0,
+        "is_member": role is not None,
+        "member_role": role,
+        "is_deployed": False,
+    }
+
+
+def v1_listed_project(state: PlaneState, row: models.Project, viewer: models.User) -> Json:
+    """In a list there is also the viewer's place for it: the same one until the viewer moves it."""
+    is_member = state.project_role(row.id, viewer.id) is not None
+    return v1_project(state, row, viewer) | {"sort_order": 65535.0 if is_member else None}
+
+
+def app_project(state: PlaneState, row: models.Project, viewer: models.User) -> Json:
+    role = state.project_role(row.id, viewer.id)
+    return _project(row) | {
+        "is_favorite": False,
+        "sort_order": None if role is None else row.sort_order,
+        "member_role": role,
+        "anchor": None,
+        "members": [member.member for member in state.members_of_project(row.id)],
+        "inbox_view": row.extra["intake_view"],
+        "next_work_item_sequence": len(state.work_items_in(row.id)) + 1,
+    }
+
+
+def project_member(row: models.ProjectMember) -> Json:
+    return {
+        "id": row.id,
+        "role": row.role,
+        "member": row.member,
+        "project": row.project,
+        "original_role": row.role,
+        "created_at": row.created_at,
+    }
+
+
+def whole_project_member(state: PlaneState, row: models.ProjectMember, *, with_address: bool) -> Json:
+    """A membership as those read it who are more than guests; display preferences are left out."""
+    project = state.projects[row.project]
+    user = state.users[row.member]
+    shape = stamps(row) | {
+        "workspace": _short_workspace(state, project.workspace) | {"logo_url": None},
+        "project": {
+            "id": project.id,
+            "identifier": project.identifier,
+            "name": project.name,
+            "cover_image": None,
+            "cover_image_url": None,
+            "logo_props": project.extra["logo_props"],
+            "description": project.description,
+        },
+        "member": member_summary(user),
+        "comment": None,
+        "role": row.role,
+        "sort_order": 65535.0,
+        "is_active": row.is_active,
+    }
+    if with_address:
+        shape["member"] |= {"email": user.email, "last_login_medium": "email"}
+    return shape
+
+
+def state_row(state: PlaneState, row: models.State) -> Json:
+    return stamps(row) | {
+        "name": row.name,
+        "description": row.description,
+        "color": row.color,
+        "slug": row.slug,
+        "sequence": row.sequence,
+        "group": row.group,
+        "is_triage": False,
+        "default": row.default,
+        "external_source": row.external_source,
+        "external_id": row.external_id,
+        "project": row.project,
+        "workspace": state.projects[row.project].workspace,
+    }
+
+
+def label(state: PlaneState, row: models.Label) -> Json:
+    return stamps(row) | {
+        "name": row.name,
+        "description": row.description,
+        "color": row.color,
+        "sort_order": row.sort_order,
+        "external_source": row.external_source,
+        "external_id": row.external_id,
+        "workspace": state.projects[row.project].workspace,
+        "project": row.project,
+        "parent": None,
+    }
+
+
+def work_item(state: PlaneState, row: models.WorkItem) -> Json:
+    return stamps(row) | {
+        "type_id": row.type,
+        "point": None,
+        "name": row.name,
+        "description_html": row.description_html,
+        "description_binary": None,
+        "priority": row.priority,
+        "start_date": None,
+        "target_date": None,
+        "sequence_id": row.sequence_id,
+        "sort_order": 65535.0,
+        "completed_at": None,
+        "archived_at": None,
+        "is_draft": False,
+        "external_source": None,
+        "external_id": None,
+        "project": row.project,
+        "workspace": state.projects[row.project].workspace,
+        "parent": None,
+        "state": row.state,
+        "estimate_point": None,
+        "type": row.type,
+        "assignees": [],
+        "labels": [],
+    }
+
+
+def work_item_type(state: PlaneState, row: models.WorkItemType) -> Json:
+    shape = asdict(row)
+    del shape["project"]
+    return shape | {
+        "deleted_at": None,
+        "logo_props": {},
+        "project_ids": [row.project],
+        "workspace": state.projects[row.project].workspace,
+    }
+
+
+def work_item_property(state: PlaneState, row: models.WorkItemProperty) -> Json:
+    workspace = state.projects[row.project].workspace
+    shape = asdict(row) | {"deleted_at": None, "logo_props": {}, "workspace": workspace}
+    shape["options"] = [
+        asdict(option) | {"deleted_at": None, "property": row.id, "project": row.project, "workspace": workspace}
+        for option in row.options
+    ]
+    return shape

@@ -1,0 +1,130 @@
+"""Everything the stand-in remembers, as tables of rows, and the ways to look things up in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from . import models
+from .configuration import configurations_by_key
+
+
+@dataclass
+class PlaneState:
+    """One table for each kind of row, by id, in the order in which the rows were made."""
+
+    instance: models.Instance
+    #: False makes the instance answer as one whose first start has not finished.
+    registered: bool = True
+    #: Until when (time.monotonic) the unregistered answer is still given, because Plane cached it.
+    unregistered_answer_cached_until: float = 0.0
+    configurations: dict[str, models.Configuration] = field(default_factory=dict)
+    instance_admins: list[str] = field(default_factory=list)
+    users: dict[str, models.User] = field(default_factory=dict)
+    sessions: dict[str, models.Session] = field(default_factory=dict)
+    workspaces: dict[str, models.Workspace] = field(default_factory=dict)
+    workspace_members: dict[str, models.WorkspaceMember] = field(default_factory=dict)
+    invitations: dict[str, models.Invitation] = field(default_factory=dict)
+    api_tokens: dict[str, models.ApiToken] = field(default_factory=dict)
+    projects: dict[str, models.Project] = field(default_factory=dict)
+    project_members: dict[str, models.ProjectMember] = field(default_factory=dict)
+    states: dict[str, models.State] = field(default_factory=dict)
+    labels: dict[str, models.Label] = field(default_factory=dict)
+    work_items: dict[str, models.WorkItem] = field(default_factory=dict)
+    work_item_types: dict[str, models.WorkItemType] = field(default_factory=dict)
+    work_item_properties: dict[str, models.WorkItemProperty] = field(default_factory=dict)
+
+    @classmethod
+    def fresh(cls, *, edition: str, intercom: bool, environment: Mapping[str, str]) -> PlaneState:
+        """The state of an instance that was started once and never set up."""
+        return cls(
+            instance=models.Instance(instance_name=f"Plane {edition.capitalize()} Edition"),
+            configurations=configurations_by_key(environment, intercom),
+        )
+
+    def snapshot(self) -> dict[str, Any]:
+        rows = asdict(self)
+        for bookkeeping in ("registered", "unregistered_answer_cached_until"):
+            del rows[bookkeeping]
+        for token in rows["api_tokens"].values():
+            del token["last_used"]
+        return rows
+
+    def is_on(self, key: str) -> bool:
+        """Whether an instance setting is switched on."""
+        row = self.configurations.get(key)
+        return row is not None and row.value == "1"
+
+    def user_by_email(self, email: str) -> models.User | None:
+        return next((user for user in self.users.values() if user.email == email), None)
+
+    def workspace_by_slug(self, slug: str) -> models.Workspace | None:
+        return next((workspace for workspace in self.workspaces.values() if workspace.slug == slug), None)
+
+    def workspace_member(self, workspace: str, user: str) -> models.WorkspaceMember | None:
+        """The membership, whether or not it was removed since."""
+        return next((row for row in self.members_of_workspace(workspace) if row.member == user), None)
+
+    def members_of_workspace(self, workspace: str) -> list[models.WorkspaceMember]:
+        return [row for row in self.workspace_members.values() if row.workspace == workspace]
+
+    def workspace_role(self, workspace: str, user: str) -> int | None:
+        row = self.workspace_member(workspace, user)
+        return row.role if row and row.is_active else None
+
+    def invitations_to(self, workspace: str) -> list[models.Invitation]:
+        """Newest first, as both APIs list them."""
+        return [row for row in reversed(self.invitations.values()) if row.workspace == workspace]
+
+    def projects_in(self, workspace: str) -> list[models.Project]:
+        return [row for row in self.projects.values() if row.workspace == workspace]
+
+    def is_visible(self, project: models.Project, user: str) -> bool:
+        """Whether a workspace member sees the project through v1: secret ones need membership."""
+        return project.network == models.PUBLIC or self.project_role(project.id, user) is not None
+
+    def is_visible_in_app(self, project: models.Project, user: str) -> bool:
+        """As `is_visible`; guests see only what they are members of."""
+        role = self.workspace_role(project.workspace, user) or 0
+        is_member = self.project_role(project.id, user) is not None
+        return is_member or (project.network == models.PUBLIC and role > models.GUEST)
+
+    def listed_members_of_project(self, project: models.Project) -> list[models.ProjectMember]:
+        """Those whom the app lists: members who still are members of the workspace, too."""
+        rows = self.members_of_project(project.id)
+        return [row for row in rows if self.workspace_role(project.workspace, row.member) is not None]
+
+    def project_member(self, project: str, user: str) -> models.ProjectMember | None:
+        """The membership, whether or not it was removed since."""
+        rows = (row for row in self.project_members.values() if row.project == project)
+        return next((row for row in rows if row.member == user), None)
+
+    def members_of_project(self, project: str) -> list[models.ProjectMember]:
+        """Those who still are members, newest first."""
+        rows = reversed(self.project_members.values())
+        return [row for row in rows if row.project == project and row.is_active]
+
+    def is_in_a_project(self, workspace: str, user: str) -> bool:
+        return any(self.project_role(project.id, user) is not None for project in self.projects_in(workspace))
+
+    def project_role(self, project: str, user: str) -> int | None:
+        row = self.project_member(project, user)
+        return row.role if row and row.is_active else None
+
+    def states_in(self, project: str) -> list[models.State]:
+        rows = (row for row in self.states.values() if row.project == project)
+        return sorted(rows, key=lambda row: row.sequence)
+
+    def labels_in(self, project: str) -> list[models.Label]:
+        """Newest first, as v1 lists them."""
+        return [row for row in reversed(self.labels.values()) if row.project == project]
+
+    def work_items_in(self, project: str) -> list[models.WorkItem]:
+        return [row for row in self.work_items.values() if row.project == project]
+
+    def work_item_types_in(self, project: str) -> list[models.WorkItemType]:
+        return [row for row in self.work_item_types.values() if row.project == project]
+
+    def properties_of(self, work_item_type: str) -> list[models.WorkItemProperty]:
+        return [row for row in self.work_item_properties.values() if row.issue_type == work_item_type]

