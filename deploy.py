@@ -1,0 +1,97 @@
+"""Provision a self-hosted Plane: its database, its environment, and everything in it.
+
+pyinfra inventory.py deploy.py                  # shows what will change, asks, changes it
+pyinfra inventory.py deploy.py --dry            # shows what would change
+pyinfra inventory.py deploy.database            # one part alone; also deploy.environment, deploy.provisioning
+"""
+
+from pyinfra import host
+from pyinfra.api import deploy
+
+from operations import environment as env
+from operations import plane, postgres
+from settings import settings_of
+
+
+@deploy("Database")
+def database() -> None:
+    """The role, the database, its owner and privileges, in the running container and in its init script."""
+    s = settings_of(host)
+    password = s.secret("postgresql_password")
+    postgres.service_database(
+        name=f"Role {s.plane_db_user} and database {s.plane_db_name}",
+        database=s.plane_db_name,
+        role=s.plane_db_user,
+        password=password,
+        container=s.postgres_container,
+        superuser=s.postgres_superuser,
+        wait=s.postgres_wait_seconds,
+    )
+    if s.postgres_init_dir:
+        postgres.init_script(
+            name="Script for a fresh data directory",
+            directory=s.postgres_init_dir,
+            database=s.plane_db_name,
+            role=s.plane_db_user,
+            password=password,
+        )
+
+
+@deploy("Environment")
+def environment() -> None:
+    """Plane's environment file, and the containers that read it."""
+    s = settings_of(host)
+    s.require("postgresql_password", *s.storage_secrets)
+    env.env_file(name="Environment file", path=s.plane_env_path, text=env.render(s))
+    if s.plane_compose_dir:
+        env.compose_services(
+            name="Containers that read it",
+            directory=s.plane_compose_dir,
+            services=list(s.plane_compose_services),
+            env_path=s.plane_env_path,
+        )
+    else:
+        env.recreate_reminder(name="Containers that read it", env_path=s.plane_env_path)
+
+
+@deploy("Provisioning")
+def provisioning() -> None:
+    """The instance, the workspace, its members, their tokens, and the projects."""
+    s = settings_of(host)
+    s.require(*s.account_secrets)
+    slug = s.plane_workspace_slug
+    plane.ready(name="Plane answers", retries=s.plane_health_retries, delay=s.plane_health_delay)
+    plane.instance_admin(name="Instance admin")
+    plane.workspace(
+        name=f"Workspace {slug}", slug=slug, workspace_name=s.plane_workspace_name, size=s.plane_workspace_size
+    )
+    plane.workspace_members(name="Workspace members", slug=slug)
+    plane.api_tokens(name="API tokens", slug=slug)
+    for project in host.loop(s.plane_projects):
+        called = f"Project {project.identifier}"
+        plane.project(
+            name=called,
+            slug=slug,
+            project_name=project.name,
+            identifier=project.identifier,
+            description=project.description,
+        )
+        plane.project_members(name=f"{called}: members", slug=slug, identifier=project.identifier)
+        plane.work_item_properties(
+            name=f"{called}: custom fields",
+            slug=slug,
+            identifier=project.identifier,
+            fields=project.custom_fields,
+            work_item_type=project.work_item_type,
+            unsupported=s.plane_custom_fields_unsupported,
+        )
+    plane.agents_answer(
+        name="Agents answer", slug=slug, identifiers=[project.identifier for project in s.plane_projects]
+    )
+
+
+# Imported, as `pyinfra inventory.py deploy.database` does, this file runs nothing by itself.
+if __name__ != "deploy":
+    database()
+    environment()
+    provisioning()

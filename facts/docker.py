@@ -1,0 +1,133 @@
+"""Where a container is and when it was made. pyinfra's own fact prints the environment, passwords and all."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from pyinfra.api import FactBase, QuoteString, StringCommand
+from typing_extensions import override
+
+_FORMAT = (
+    '{"status":{{json .State.Status}},"created":{{json .Created}},'
+    '"networks":{{json .NetworkSettings.Networks}},"host":{{json .HostConfig.NetworkMode}}}'
+)
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container: `status` is Docker's (``running``, ``exited``, …), `created` in seconds since 1970."""
+
+    name: str
+    status: str
+    created: float
+    addresses: dict[str, str]
+    uses_host_network: bool
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it runs."""
+        return self.status == "running"
+
+
+class DockerContainers(FactBase[dict[str, Container]]):
+    """
+    Returns the containers of the given names that exist, as a dict of name to ``Container``.
+
+    + names: names of the containers, separated by spaces
+    """
+
+    @override
+    def command(self, names: str) -> StringCommand:
+        quoted: list[object] = []
+        for name in names.split():
+            inspect = StringCommand("docker inspect -f", QuoteString(_FORMAT), QuoteString(name))
+            quoted += ["printf '%s\\t'", QuoteString(name), ";", inspect, "2>/dev/null || echo;"]
+        return StringCommand(*quoted, "true")
+
+    @staticmethod
+    @override
+    def default() -> dict[str, Container]:
+        return {}
+
+    @override
+    def process(self, output: list[str]) -> dict[str, Container]:
+        found = {}
+        for line in output:
+            name, _, answer = line.partition("\t")
+            if not answer.startswith("{"):
+                continue
+            item = json.loads(answer)
+            addresses = {
+                network: details["IPAddress"]
+                for network, details in (item["networks"] or {}).items()
+                if details.get("IPAddress")
+            }
+            created = _seconds(item["created"])
+            found[name] = Container(name, item["status"], created, addresses, item.get("host") == "host")
+        return found
+
+
+def _seconds(moment: str) -> float:
+    # Docker gives nanoseconds; Python 3.10 reads six digits and no Z.
+    whole, _, fraction = moment.rstrip("Z").partition(".")
+    return datetime.fromisoformat(f"{whole}.{fraction[:6].ljust(6, '0')}+00:00").timestamp()
+
+
+@dataclass(frozen=True)
+class Composed:
+    """When the containers of a Compose project's services were made, and when their env file was written."""
+
+    created: dict[str, float]
+    env_modified: float
+    unavailable: str | None = None
+
+
+_SERVICE = '{"service":{{json (index .Config.Labels "com.docker.compose.service")}},"created":{{json .Created}}}'
+_FAILED = "##FAILED##"
+
+
+class ComposeServices(FactBase[Composed]):
+    """
+    Returns when each service's container was made, in seconds since 1970, and the time of the env file.
+
+    + directory: the host's folder with the Compose file
+    + env_path: the env file; 0 when there is none
+    """
+
+    @override
+    def command(self, directory: str, env_path: str) -> StringCommand:
+        # Compose labels each container with the folder that it was started from.
+        label = 'label=com.docker.compose.project.working_dir=$(cd -- "$1" && pwd)'
+        script = (
+            'echo "modified $(LC_ALL=C stat -c %.9Y -- "$2" 2>/dev/null || echo 0)"; '
+            f'ids=$(docker ps -aq --filter "{label}") || exit 1; '
+            f"[ -z \"$ids\" ] || docker inspect -f '{_SERVICE}' $ids"
+        )
+        return StringCommand(
+            "{ sh -c", QuoteString(script), "sh", QuoteString(directory), QuoteString(env_path),
+            f"; }} 2>&1 || echo '{_FAILED}'",
+        )  # fmt: skip
+
+    @staticmethod
+    @override
+    def default() -> Composed:
+        return Composed({}, 0.0, "the host did not answer")
+
+    @override
+    def process(self, output: list[str]) -> Composed:
+        if output[-1] == _FAILED:
+            complaints = [line for line in output[:-1] if not line.startswith("{")]
+            return Composed({}, 0.0, complaints[-1] if complaints else "docker said nothing")
+        created: dict[str, float] = {}
+        modified = 0.0
+        for line in output:
+            if line.startswith("modified "):
+                modified = float(line.partition(" ")[2].replace(",", "."))
+            elif line.startswith("{"):  # whatever else there is, is a warning
+                item = json.loads(line)
+                # Of several containers of a service, the oldest counts.
+                made = _seconds(item["created"])
+                created[item["service"]] = min(made, created.get(item["service"], made))
+        return Composed(created, modified)

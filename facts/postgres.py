@@ -1,0 +1,128 @@
+"""What a PostgreSQL container holds of one service: its role, its database, its privileges."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from pyinfra.api import FactBase, QuoteString, StringCommand
+from typing_extensions import override
+
+FAILED = "##FAILED##"
+
+# Everything in one session. The verifier itself stays in the server: what comes out is a digest of it under a nonce
+# that the caller made up, enough to tell whether a password is the one, and of no use to anybody who reads along.
+_SQL = r"""
+SELECT json_build_object(
+  'role', (
+    SELECT json_build_object(
+      'login', rolcanlogin,
+      'scram', CASE WHEN rolpassword LIKE 'SCRAM-SHA-256$%' THEN json_build_object(
+        'iterations', split_part(split_part(rolpassword, '$', 2), ':', 1)::int,
+        'salt', split_part(split_part(rolpassword, '$', 2), ':', 2),
+        'digest', encode(sha256(convert_to(:'nonce' || rolpassword, 'UTF8')), 'hex')
+      ) END)
+    FROM pg_authid WHERE rolname = :'role'),
+  'database', (
+    SELECT json_build_object(
+      'owner', pg_get_userbyid(datdba),
+      'privileges', (
+        SELECT coalesce(json_agg(DISTINCT privilege_type), '[]')
+        FROM aclexplode(coalesce(datacl, acldefault('d', datdba)))
+        WHERE grantee = (SELECT oid FROM pg_roles WHERE rolname = :'role')))
+    FROM pg_database WHERE datname = :'database'));
+SELECT EXISTS (SELECT FROM pg_database WHERE datname = :'database' AND datallowconn) AS there \gset
+\if :there
+\connect :"database"
+SELECT json_build_object('schema', (
+  SELECT coalesce(json_agg(DISTINCT privilege_type), '[]')
+  FROM pg_namespace, aclexplode(coalesce(nspacl, acldefault('n', nspowner)))
+  WHERE nspname = 'public' AND grantee = (SELECT oid FROM pg_roles WHERE rolname = :'role')));
+\endif
+"""
+
+
+def psql(container: str, superuser: str, **variables: str) -> StringCommand:
+    """The command that runs SQL from its standard input in `container` and stops at the first error.
+
+    Args:
+        variables: psql variables, for ``:'name'`` and ``:"name"`` in the SQL. On the command line, so no secrets.
+    """
+    bits: list[object] = ["docker exec -i", QuoteString(container), "psql -X -q -A -t -v ON_ERROR_STOP=1"]
+    for name, value in variables.items():
+        bits += ["-v", QuoteString(f"{name}={value}")]
+    return StringCommand(*bits, "-U", QuoteString(superuser), "-d postgres")
+
+
+@dataclass(frozen=True)
+class Scram:
+    """What tells whether a password is the one that a role has, without saying anything else about it."""
+
+    iterations: int
+    salt: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service's share of a PostgreSQL server. `unavailable` says why nothing could be read."""
+
+    unavailable: str | None = None
+    role_exists: bool = False
+    role_can_log_in: bool = False
+    role_scram: Scram | None = None
+    database_owner: str | None = None
+    database_privileges: frozenset[str] = frozenset()
+    schema_privileges: frozenset[str] = frozenset()
+
+
+class PostgresService(FactBase[Service]):
+    """
+    Returns the role, database and privileges of one service in a PostgreSQL container, as a ``Service``.
+
+    + container: name of the container
+    + database: name of the service's database
+    + role: name of the service's role
+    + superuser: the role to look as
+    + nonce: mixed into the digest of the password verifier
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra inventory.py fact facts.postgres.PostgresService container=db database=plane role=plane
+    """
+
+    @override
+    def command(
+        self, container: str, database: str, role: str, superuser: str = "postgres", nonce: str = ""
+    ) -> StringCommand:
+        command = psql(container, superuser, database=database, role=role, nonce=nonce)
+        # A container that is not there is an answer, not a failure of the host.
+        return StringCommand("{", command, f"<<'SQL'\n{_SQL}SQL\n}} 2>&1 || echo '{FAILED}'")
+
+    @staticmethod
+    @override
+    def default() -> Service:
+        return Service(unavailable="the host did not answer")
+
+    @override
+    def process(self, output: list[str]) -> Service:
+        if output and output[-1] == FAILED:
+            complaints = [line for line in output[:-1] if line.strip() and not line.startswith("{")]
+            return Service(unavailable=complaints[-1] if complaints else "docker said nothing")
+        found: dict[str, Any] = {}
+        for line in output:
+            if line.startswith("{"):  # whatever else there is, is a notice
+                found.update(json.loads(line))
+        role, database = found.get("role") or {}, found.get("database") or {}
+        scram = role.get("scram")
+        return Service(
+            role_exists=bool(role),
+            role_can_log_in=bool(role.get("login")),
+            role_scram=Scram(scram["iterations"], scram["salt"], scram["digest"]) if scram else None,
+            database_owner=database.get("owner"),
+            database_privileges=frozenset(database.get("privileges") or ()),
+            schema_privileges=frozenset(found.get("schema") or ()),
+        )

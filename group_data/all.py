@@ -1,0 +1,112 @@
+"""Every setting with its default. Override any of them in group_data/<group>.py, in host data or with --data.
+
+Secrets are None here: each is read from host data, else from the environment under its upper-case name
+(POSTGRESQL_PASSWORD), else from <plane_secrets_dir>/<host>.env, else from <plane_secrets_dir>/all.env.
+"""
+
+# --- The shared PostgreSQL container, reached on its host with `docker exec` ---
+postgres_container = "javisi_postgresql"
+postgres_superuser = "postgres"
+# Secret. One password shared by all database users: the convention of these hosts.
+postgresql_password = None
+# Where the container's init scripts live on the host. When set, a script for Plane is kept there, for the day the
+# container starts on an empty data directory.
+postgres_init_dir = None
+# How long to wait for a container that is starting, in seconds.
+postgres_wait_seconds = 30
+
+plane_db_name = "plane_production"
+plane_db_user = "plane"
+# Where Plane's containers find PostgreSQL. None: the name of postgres_container.
+plane_db_host = None
+plane_db_port = 5432
+
+# --- Plane's environment file ---
+plane_config_dir = "/opt/javisi/configs/plane"
+plane_env_path = "{plane_config_dir}/plane.env"
+# Where people and agents open Plane. Cookies are Secure when this is https.
+plane_web_url = "https://work.example.com"
+# Secret. None: the one in the file that is there, else a new one.
+plane_secret_key = None
+# Databases of their own in the shared Redis: Plane has no key prefix.
+plane_redis_url = "redis://redis:6379/4"
+plane_amqp_url = "redis://redis:6379/5"
+# S3 storage. Without an endpoint no storage variable is written.
+plane_minio_endpoint = None
+plane_minio_bucket = "plane"
+plane_minio_access_key = None  # secret
+plane_minio_secret_key = None  # secret
+plane_gunicorn_workers = 2
+# Any further variable, for example {"API_KEY_RATE_LIMIT": "300/minute"}.
+plane_env_extra: dict[str, str] = {}
+# The folder of Plane's docker-compose.yml. When set, the services below are recreated when the file above changed.
+plane_compose_dir = None
+plane_compose_services = ["api", "worker", "beat-worker"]
+
+# --- Plane's API ---
+# Seen from the host. None: the address of plane_api_container, port plane_api_port.
+plane_api_url = None
+plane_api_container = "javisi_plane_api"
+plane_api_port = 8000
+# The certificate of a private CA, a file on this machine. None: REQUESTS_CA_BUNDLE, else the public ones.
+plane_api_ca = None
+# How often to ask whether Plane is up, and how long to wait in between, in seconds.
+plane_health_retries = 12
+plane_health_delay = 10
+
+# --- The instance and the workspace ---
+# Made on a fresh instance, signed in with on one that exists.
+plane_admin_email = "admin@javisi.local"
+plane_admin_password = None  # secret
+plane_admin_first_name = "Plane"
+plane_admin_last_name = "Admin"
+plane_company_name = "Javisi"
+# Secret. An API token of a workspace admin, instead of the password, on an instance that a person set up.
+plane_admin_api_token = None
+plane_workspace_slug = "javisi"
+plane_workspace_name = "Javisi"
+plane_workspace_size = "2-10"
+
+# --- The agents ---
+# Each {"name", "role"}, role one of admin, member, guest, and where wanted "email" (else <name>@<workspace
+# slug>.local), "password" (else derived from the seed and the address), "display_name" (else the name).
+plane_agents = [
+    {"name": "concierge", "role": "admin"},
+    {"name": "imhotep", "role": "member"},
+    {"name": "thot", "role": "member"},
+    {"name": "basquiat", "role": "member"},
+    {"name": "r2d2", "role": "member"},
+    {"name": "shuri", "role": "member"},
+    {"name": "piccolo", "role": "member"},
+    {"name": "cfo", "role": "member"},
+    {"name": "maintainer", "role": "member"},
+    {"name": "hermes", "role": "member"},
+]
+plane_concierge_password = None  # secret: the concierge's own, so that a person can sign in as it
+plane_agent_password_seed = None  # secret: the other passwords are derived from it
+# An env file with PLANE_TOKEN_<NAME>=… for each agent, readable by its owner alone.
+plane_tokens_path = "{plane_config_dir}/agent-tokens.env"
+
+# --- Projects ---
+# Each {"name", "identifier"}, and where wanted "description", "work_item_type" (None: the default one) and
+# "custom_fields", each {"name", "type"} with type one of text, number, boolean, date, url, email.
+plane_projects = [
+    {
+        "name": "Onboarding",
+        "identifier": "ONBOARD",
+        "description": "Where every agent reports to first.",
+        "work_item_type": None,
+        "custom_fields": [
+            {"name": "agent_id", "type": "text"},
+            {"name": "cost_estimate", "type": "number"},
+            {"name": "confidence_score", "type": "number"},
+            {"name": "session_id", "type": "text"},
+        ],
+    },
+]
+# What to do where the edition has no custom fields: "warn" or "fail".
+plane_custom_fields_unsupported = "warn"
+
+# --- This machine ---
+# Where secrets are read from, relative to where pyinfra is started; see `secrets` in the README.
+plane_secrets_dir = "secrets"

@@ -1,0 +1,133 @@
+"""How every operation here is built: a function that reads and compares, and gives the changes that are needed.
+
+pyinfra runs an operation's generator up to its first command to see whether it would change anything, and again to do
+it. ``converging`` turns a function that yields :class:`Change` into such an operation: the whole plan is made before
+the first command, printed in words when previewing, and carried out one change after the other. What a person can
+cause ends in one line and fails that host alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, ParamSpec
+from weakref import WeakKeyDictionary
+
+from pyinfra import logger
+from pyinfra.api import FunctionCommand, operation
+from pyinfra.api.command import PyinfraCommand
+from pyinfra.api.operation import PyinfraOperation
+from pyinfra.context import ctx_host
+from pyinfra.context import state as context_state
+
+from plane_api.errors import PlaneError, PlaneSettings
+from target import TargetError
+
+P = ParamSpec("P")
+
+EXPECTED = (PlaneError, TargetError)
+"""What a person, the network or the server can cause."""
+
+_said: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
+
+_COLOURS = {"+": "green", "~": "yellow", "-": "red", "!": "yellow", "?": "cyan"}
+
+
+@dataclass(frozen=True)
+class Change:
+    """Something that differs, and what brings it in line.
+
+    Args:
+        lines: what will be said of it, each beginning with a sign: ``+`` made, ``~`` changed, ``-`` removed, ``?``
+            cannot be told before the run.
+        apply: does it; raises one of :data:`EXPECTED` when it cannot.
+    """
+
+    lines: tuple[str, ...]
+    apply: Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Something that is as it should be; shown with ``-v``."""
+
+    what: str
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something that a person should know, and that is no change."""
+
+    line: str
+
+
+Plan = Iterator[Change | Kept | Note]
+
+
+def is_executing() -> bool:
+    """Whether changes are being made, rather than looked for."""
+    return bool(context_state.is_executing)
+
+
+def say(host: Any, line: str) -> None:
+    """Print a line of the plan: its first character is the sign."""
+    host.log_styled(line, fg=_COLOURS.get(line[0], "white"), log_func=logger.info)
+
+
+def converging(function: Callable[P, Plan]) -> PyinfraOperation[P]:
+    """Make an operation of a function that yields what differs (:class:`Change`) and what does not (:class:`Kept`)."""
+
+    @wraps(function)
+    def generator(*args: P.args, **kwargs: P.kwargs) -> Generator[PyinfraCommand, None, None]:
+        host = current_host()
+        try:
+            plan = list(function(*args, **kwargs))
+        except EXPECTED as error:
+            yield from _cannot_plan(host, error)
+            return
+        changes = [item for item in plan if isinstance(item, Change)]
+        for item in plan:
+            if isinstance(item, Note):
+                say(host, item.line)
+            elif isinstance(item, Kept):
+                host.noop(f"= {item.what}")
+            elif not is_executing():
+                for line in item.lines:
+                    say(host, line)
+        for change in changes:
+            yield FunctionCommand(_carry_out, (change,), {})
+
+    return operation()(generator)
+
+
+def current_host() -> Any:
+    """The host that the operation runs for: itself, not pyinfra's proxy, so that things can be kept by host."""
+    return ctx_host.get()
+
+
+def _cannot_plan(host: Any, error: Exception) -> Generator[PyinfraCommand, None, None]:
+    if is_executing():
+        yield FunctionCommand(_fail, (error,), {})
+        return
+    # An earlier step may bring what is missing, so a preview goes on. The same reason is said once.
+    line = f"! would fail: {error}" if isinstance(error, PlaneSettings) else f"? cannot tell before the run: {error}"
+    if line not in _said.setdefault(host, set()):
+        _said[host].add(line)
+        say(host, line)
+    yield FunctionCommand(_fail, (error,), {})
+
+
+def _fail(state: Any, host: Any, error: Exception) -> bool:
+    host.log_styled(str(error), fg="red", log_func=logger.error)
+    return False
+
+
+def _carry_out(state: Any, host: Any, change: Change) -> bool:
+    try:
+        change.apply()
+    except EXPECTED as error:
+        return _fail(state, host, error)
+    for line in change.lines:
+        say(host, line)
+    return True

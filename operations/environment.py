@@ -1,0 +1,237 @@
+"""Plane's environment file, and the containers that read it."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from weakref import WeakKeyDictionary
+
+from jinja2 import Environment, StrictUndefined
+from pyinfra.api import HiddenValue, QuoteString
+
+from facts.docker import ComposeServices
+from operations.converge import Change, Kept, Note, Plan, converging, current_host, is_executing
+from settings import Settings, SettingsError
+from target import RemoteFile, TargetError, change_mode, read_file, run, write_file
+
+TEMPLATE = Path(__file__).parent.parent / "templates" / "plane.env.j2"
+
+MODE = "600"
+
+READ_BY_PLANE = re.compile(
+    # Read off the settings and the start script of Plane 1.2.2's API image.
+    "SECRET_KEY|DATABASE_URL|POSTGRES_(USER|PASSWORD|HOST|PORT|DB)|REDIS_(URL|HOST|PORT)|AMQP_URL"
+    "|RABBITMQ_(HOST|PORT|USER|PASSWORD|VHOST)|WEB_URL|CORS_ALLOWED_ORIGINS|GUNICORN_WORKERS|USE_MINIO"
+    "|AWS_(REGION|ACCESS_KEY_ID|SECRET_ACCESS_KEY|S3_ENDPOINT_URL|S3_BUCKET_NAME)|MINIO_ENDPOINT_(URL|SSL)"
+    "|FILE_SIZE_LIMIT|SIGNED_URL_EXPIRATION|API_KEY_RATE_LIMIT|ALLOWED_HOSTS|COOKIE_DOMAIN"
+    "|(ADMIN_)?SESSION_COOKIE_AGE|SESSION_COOKIE_NAME|DEBUG|HARD_DELETE_AFTER_DAYS"
+    "|(APP|ADMIN|SPACE|LIVE)_BASE_(URL|PATH)|ENABLE_(SIGNUP|EMAIL_PASSWORD|MAGIC_LINK_LOGIN|SMTP)"
+    "|DISABLE_WORKSPACE_CREATION|(EMAIL|GOOGLE|GITHUB|GITLAB|GITEA|LLM)_[A-Z_]+|UNSPLASH_ACCESS_KEY|SKIP_ENV_VAR"
+)
+"""The variables that Plane's API, worker and beat containers read; any other does nothing there."""
+
+# What `docker run --env-file` and Compose read differently from one another, or not at all.
+_NOT_CARRIED = re.compile(r"[\x00-\x1f\x7f\"'`$#\\]|^\s|\s$")
+
+# Files that this run changes, or would, by host: a preview of the containers has no newer file to look at.
+_pending: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
+
+
+def render(settings: Settings, template: Path = TEMPLATE) -> HiddenValue:
+    """Plane's environment file for these settings, as text.
+
+    ``SECRET_KEY`` is empty when the settings have none: :func:`env_file` fills it in on the host.
+
+    Raises:
+        SettingsError: a value cannot be carried by an env file unchanged; it is named, not shown.
+    """
+    environment = Environment(
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False
+    )
+    # Jinja's own urlencode leaves "/" as it is, which ends a password in a URL.
+    environment.filters["percent"] = lambda value: quote(value, safe="")
+    values = {
+        "secret_key": settings.plane_secret_key,
+        "db_user": settings.plane_db_user,
+        "db_password": settings.postgresql_password,
+        "db_host": f"[{settings.plane_db_host}]" if ":" in settings.plane_db_host else settings.plane_db_host,
+        "db_port": settings.plane_db_port,
+        "db_name": settings.plane_db_name,
+        "redis_url": settings.plane_redis_url,
+        "amqp_url": settings.plane_amqp_url,
+        "web_url": settings.plane_web_url,
+        "gunicorn_workers": settings.plane_gunicorn_workers,
+        "minio_endpoint": settings.plane_minio_endpoint,
+        "minio_bucket": settings.plane_minio_bucket,
+        "minio_access_key": settings.plane_minio_access_key,
+        "minio_secret_key": settings.plane_minio_secret_key,
+    }
+    shown = {name: _unmasked(value) for name, value in values.items()}
+    source = environment.from_string(template.read_text(encoding="utf-8"))
+    known = parse(source.render(shown, extra={}))
+    further = {name: value for name, value in settings.plane_env_extra.items() if name not in known}
+    text = source.render(shown, extra=further)
+    for name in settings.plane_env_extra.keys() - further.keys():
+        # One of the template's own: in its place, since a name that stands twice is read differently by each reader.
+        text = _with(text, name, settings.plane_env_extra[name])
+    # The database's name, role and password are percent-encoded in DATABASE_URL, so they can be anything. What stands
+    # in the file is looked at, and what was to stand there: a line break would make two variables of one.
+    unused = () if settings.plane_minio_endpoint else ("minio_access_key", "minio_secret_key")
+    carried = {name: value for name, value in shown.items() if not name.startswith("db_") and name not in unused}
+    carried = {**carried, **parse(text), **settings.plane_env_extra}
+    refused = sorted(name for name, value in carried.items() if _is_refused(value))
+    if refused:
+        raise SettingsError(
+            f"the environment file cannot carry the value of {', '.join(refused)} unchanged: a line break, quote, "
+            "backtick, $, #, backslash or a space at either end; choose another value (an encoded one in an address)"
+        )
+    return HiddenValue(text)
+
+
+def _unmasked(value: object) -> object:
+    if isinstance(value, HiddenValue):
+        return value.unmask()
+    return "" if value is None else value
+
+
+def _is_refused(value: object) -> bool:
+    return isinstance(value, str) and bool(_NOT_CARRIED.search(value))
+
+
+def parse(text: str) -> dict[str, str]:
+    """The variables of an env file; of a name that stands twice, the last."""
+    found = {}
+    for line in text.split("\n"):
+        name, equals, value = line.partition("=")
+        if equals and not line.lstrip().startswith("#"):
+            found[name.strip()] = value
+    return found
+
+
+@converging
+def env_file(path: str, text: HiddenValue, made_when_empty: Iterable[str] = ("SECRET_KEY",)) -> Plan:
+    """
+    Keep an env file, readable by its owner alone, with exactly the variables of a text.
+
+    + path: where the file is
+    + text: the whole file, for example what ``render`` gives
+    + made_when_empty: variables that are empty in the text keep the value that they have in the file; without one, a
+      new random value is made
+
+    Comments do not count: the file is written when a variable differs. Values are never shown.
+
+    **Example:**
+
+    .. code:: python
+
+        from operations import environment
+
+        environment.env_file(
+            name="Environment file",
+            path="/opt/javisi/configs/plane/plane.env",
+            text=environment.render(settings_of(host)),
+        )
+    """
+    host = current_host()
+    file = read_file(host, path)
+    present = parse(file.text) if file else {}
+    wanted, content = _filled(text.unmask(), present, made_when_empty)
+    differing = [name for name in wanted if present.get(name) != wanted[name]]
+    surplus = [name for name in present if name not in wanted]
+    _pending.setdefault(host, set()).discard(path)
+    for name in wanted:
+        if not READ_BY_PLANE.fullmatch(name):
+            yield Note(f"! {path}: Plane reads no variable {name}; is it spelt right in plane_env_extra?")
+    if file is None:
+        lines = [f"+ {path}: {', '.join(wanted)}"]
+    elif differing or surplus:
+        lines = [f"~ {path}: {', '.join(differing)}"] if differing else []
+        lines += [f"- {path}: {', '.join(surplus)} (to keep, put into plane_env_extra)"] if surplus else []
+    else:
+        yield from _mode(host, path, file)
+        return
+
+    def apply() -> None:
+        write_file(host, path, content, MODE)
+        _pending[host].add(path)
+
+    if not is_executing():
+        _pending[host].add(path)
+    yield Change(tuple(lines), apply)
+
+
+def _filled(text: str, present: Mapping[str, str], made_when_empty: Iterable[str]) -> tuple[dict[str, str], str]:
+    wanted = parse(text)
+    for name in made_when_empty:
+        if wanted.get(name) == "":
+            wanted[name] = present.get(name) or secrets.token_urlsafe(50)
+            text = _with(text, name, wanted[name])
+    return wanted, text
+
+
+def _with(text: str, name: str, value: str) -> str:
+    return re.sub(rf"(?m)^{re.escape(name)}=.*$", lambda match: f"{name}={value}", text)
+
+
+def _mode(host: Any, path: str, file: RemoteFile) -> Plan:
+    if file.mode != MODE:
+        yield Change((f"~ {path}: mode {file.mode} → {MODE}",), lambda: change_mode(host, path, MODE))
+    else:
+        yield Kept(path)
+
+
+@converging
+def compose_services(directory: str, services: list[str], env_path: str) -> Plan:
+    """
+    Recreate those services of a Compose project whose containers are older than the env file that they read.
+
+    + directory: the host's folder with the Compose file
+    + services: the services that read the env file
+    + env_path: the env file
+
+    A container keeps the environment that it was made with. Comparing times, rather than remembering that the file
+    was just written, also recreates what an interrupted run did not get to.
+    """
+    host = current_host()
+    found = host.get_fact(ComposeServices, directory=directory, env_path=env_path)
+    if found.unavailable:
+        raise TargetError(f"docker could not be asked for the services in {directory}: {found.unavailable}")
+    stale = [name for name in services if found.created.get(name, 0.0) < found.env_modified]
+    if env_path in _pending.get(host, ()):
+        stale = list(services)
+    if not stale:
+        yield Kept(f"{', '.join(services)} read {env_path} as it is")
+        return
+    lines = tuple(f"~ recreate {name}" if name in found.created else f"+ start {name}" for name in stale)
+
+    def apply() -> None:
+        output = run(
+            host,
+            "docker compose --project-directory", QuoteString(directory), "up -d --force-recreate --no-deps",
+            *(QuoteString(name) for name in stale),
+            show_output=True,
+        )  # fmt: skip
+        if not output.ok:
+            raise TargetError(f"docker compose up in {directory} failed: {output.reason}")
+
+    yield Change(lines, apply)
+
+
+@converging
+def recreate_reminder(env_path: str) -> Plan:
+    """
+    Say that the containers that read an env file must be recreated, where this deploy is not told how to.
+
+    + env_path: the env file
+    """
+    host = current_host()
+    if env_path in _pending.get(host, ()):
+        yield Note(
+            f"! recreate the containers that read {env_path}: they keep the environment that they were made with"
+        )
+    else:
+        yield Kept("no container has to be recreated")

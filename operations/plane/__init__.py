@@ -1,0 +1,24 @@
+"""Plane: the instance, the workspace, its members, their tokens, and the projects.
+
+Each operation reads what is there, with saved API tokens where there are any, and changes only what differs. A preview
+never signs in; where it has no token to look with, it says so. Connection and accounts come from the host's settings
+(``plane_api_url``, ``plane_admin_email``, ``plane_agents`` and so on; see ``group_data/all.py``).
+"""
+
+from operations.plane.instance import instance_admin, ready
+from operations.plane.projects import project, project_members
+from operations.plane.properties import work_item_properties
+from operations.plane.tokens import agents_answer, api_tokens
+from operations.plane.workspace import workspace, workspace_members
+
+__all__ = [
+    "agents_answer",
+    "api_tokens",
+    "instance_admin",
+    "project",
+    "project_members",
+    "ready",
+    "work_item_properties",
+    "workspace",
+    "workspace_members",
+]

@@ -1,0 +1,278 @@
+"""What the operations on one host's Plane share: the connection, the saved tokens, who may do what.
+
+One :class:`Scene` for each host. What it read is dropped when pyinfra goes from looking to doing, because a person may
+have taken their time in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from facts.docker import Container, DockerContainers
+from operations.converge import current_host, is_executing
+from plane_api.auth import ApiKey, Session
+from plane_api.errors import PlaneFormRefused, PlaneSettings, PlaneUnreachable
+from plane_api.models import Project
+from plane_api.plane import KEY_INVALID, Plane, Projects
+from plane_api.seam import plane_from
+from settings import CONCIERGE, ROLES, Agent, Settings, settings_of
+from target import RemoteFile, read_file, write_file
+
+TOKEN_FILE_MODE = "600"
+
+_scenes: WeakKeyDictionary[Any, Scene] = WeakKeyDictionary()
+
+
+def current_scene() -> Scene:
+    """The scene of the host that the operation runs for."""
+    host = current_host()
+    scene = _scenes.get(host)
+    if scene is None:
+        scene = _scenes[host] = Scene(host, settings_of(host))
+    scene.enter_stage(is_executing())
+    return scene
+
+
+class Scene:
+    """One host's Plane, its saved tokens, and the accounts that this run can act as."""
+
+    def __init__(self, host: Any, settings: Settings) -> None:
+        self.host = host
+        self.settings = settings
+        self.made_workspaces: set[str] = set()
+        self.made_projects: dict[str, ApiKey] = {}
+        self.made_accounts: set[str] = set()
+        self._plane: Plane | None = None
+        self._token_file: TokenFile | None = None
+        self._executing: bool | None = None
+
+    def enter_stage(self, executing: bool) -> None:
+        """Drop what was read before the stage began."""
+        if executing != self._executing:
+            self._executing = executing
+            self._token_file = None
+            if self._plane is not None:
+                self._plane.forget()
+
+    # The connection
+
+    def plane(self, look_again: bool = False) -> Plane:
+        """Plane as this host reaches it.
+
+        Args:
+            look_again: find the container's address anew, because the container may have been recreated.
+
+        Raises:
+            PlaneUnreachable: there is no address to go to.
+        """
+        if self._plane is None or look_again:
+            url = self.settings.plane_api_url or self._container_url()
+            if self._plane is None or self._plane.http.base_url != url:
+                self._plane = plane_from(self.host, url, self.settings.plane_api_ca)
+        return self._plane
+
+    def _container_url(self) -> str:
+        name, port = self.settings.plane_api_container, self.settings.plane_api_port
+        found: dict[str, Container] = self.host.get_fact(DockerContainers, names=name)
+        if name not in found:
+            raise PlaneUnreachable(
+                f"there is no container {name} on this host; start Plane, or set plane_api_container or plane_api_url"
+            )
+        container = found[name]
+        if not container.is_running:
+            raise PlaneUnreachable(f"the container {name} is {container.status}; run: docker start {name}")
+        if container.uses_host_network:
+            return f"http://127.0.0.1:{port}"
+        if not container.addresses:
+            raise PlaneUnreachable(f"the container {name} has no address in a network; set plane_api_url")
+        # Any of its networks leads there from the host; the first by name is the same on every run.
+        address = container.addresses[min(container.addresses)]
+        return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+
+    # Saved tokens
+
+    def token_file(self) -> TokenFile:
+        """The file of agents' tokens, read once a stage."""
+        if self._token_file is None:
+            self._token_file = TokenFile(self.host, self.settings.plane_tokens_path)
+        return self._token_file
+
+    def saved_key(self, agent: Agent) -> ApiKey | None:
+        """The agent's token as saved on the host."""
+        value = self.token_file().tokens.get(agent.token_variable)
+        return ApiKey(value) if value else None
+
+    def look(self, slug: str, agent: Agent) -> Projects | str | None:
+        """What the agent's saved token sees of the workspace; ``None`` without a saved token."""
+        key = self.saved_key(agent)
+        return self.plane().look(slug, key) if key else None
+
+    # Who may do what
+
+    def reader(self, slug: str) -> ApiKey | None:
+        """A key that can read the workspace: the admin's, else a saved one, admins' first."""
+        return next((key for key in self._keys(self._admins_first()) if self._sees(slug, key)), None)
+
+    def manager(self, slug: str) -> ApiKey | None:
+        """A key that can make projects in the workspace: the admin's, else that of an agent who is admin."""
+        admins = [agent for agent in self.settings.plane_agents if agent.role == "admin"]
+        return next((key for key in self._keys(admins) if self._sees(slug, key)), None)
+
+    def projects(self, slug: str) -> Projects | None:
+        """The workspace's projects: as one who may change them sees them, else as anybody whose token answers."""
+        key = self.manager(slug) or self.reader(slug)
+        projects = self.plane().look(slug, key) if key else None
+        return projects if isinstance(projects, dict) else None
+
+    def is_fresh(self) -> bool:
+        """Whether there cannot be a workspace yet."""
+        instance = self.plane().instance()
+        return not instance.is_setup_done or not instance.workspaces_exist
+
+    def needed_manager(self, slug: str) -> ApiKey:
+        """As :meth:`manager`.
+
+        Raises:
+            PlaneSettings: there is none.
+        """
+        key = self.manager(slug)
+        if key is None:
+            raise PlaneSettings(
+                f"no token of an admin of {slug} answers; give an agent the role admin, or set plane_admin_api_token"
+            )
+        return key
+
+    def key_inside(self, slug: str, project: Project) -> ApiKey:
+        """A key that may change the project, its account put into it first where need be.
+
+        A workspace admin may change a project only from within, and may enter a public one (Plane 1.2.2 and 1.3.1).
+        """
+        key = self.needed_manager(slug)
+        projects = self.plane().look(slug, key)
+        own = projects.get(project.identifier) if isinstance(projects, dict) else None
+        owner = self.owner_of(key)
+        if (own is None or not own.is_member) and owner is not None:
+            self.plane().join_project(slug, self.agent_session(owner), project)
+        return key
+
+    def owner_of(self, key: ApiKey) -> Agent | None:
+        """The agent whose saved token `key` is."""
+        return next((agent for agent in self.settings.plane_agents if self.saved_key(agent) == key), None)
+
+    def _sees(self, slug: str, key: ApiKey) -> bool:
+        return isinstance(self.plane().look(slug, key), dict)
+
+    def _keys(self, agents: list[Agent]) -> Iterator[ApiKey]:
+        if self.settings.plane_admin_api_token is not None:
+            yield self._admin_key()
+        for agent in agents:
+            key = self.saved_key(agent)
+            if key is not None:
+                yield key
+
+    def _admin_key(self) -> ApiKey:
+        assert self.settings.plane_admin_api_token is not None
+        key = ApiKey(self.settings.plane_admin_api_token.unmask())
+        if self.plane().look(self.settings.plane_workspace_slug, key) == KEY_INVALID:
+            raise PlaneSettings(
+                f"{self.plane().http.base_url} does not know the API token in plane_admin_api_token (wrong, revoked or "
+                "expired); make one in Plane under Profile settings, Personal access tokens"
+            )
+        return key
+
+    def _admins_first(self) -> list[Agent]:
+        return sorted(self.settings.plane_agents, key=lambda agent: -ROLES[agent.role])
+
+    def inviter(self) -> ApiKey | Session:
+        """Who invites: the admin's key where there is one, since it needs no sign-in, else a session."""
+        return self._admin_key() if self.settings.plane_admin_api_token else self.admin_session()
+
+    def admin_session(self, not_as: str | None = None) -> Session:
+        """A session that may administer the workspace: the admin's, else that of an agent who is admin.
+
+        Args:
+            not_as: an address that will not do: nobody can change their own role.
+
+        Raises:
+            PlaneSettings: there is nobody to sign in as.
+        """
+        settings = self.settings
+        if settings.plane_admin_password is not None and settings.plane_admin_email != not_as:
+            return self.plane().sign_in(
+                settings.plane_admin_email, settings.plane_admin_password.unmask(), "plane_admin_password"
+            )
+        for agent in settings.plane_agents:
+            if agent.role == "admin" and agent.password is not None and agent.email != not_as:
+                return self.agent_session(agent)
+        raise PlaneSettings(
+            "this needs a signed-in workspace admin; set plane_admin_email and plane_admin_password"
+            + (f" to another account than {not_as}" if not_as else "")
+        )
+
+    def agent_session(self, agent: Agent, may_be_new: bool = False) -> Session:
+        """A session of the agent's account, which is made when it is not there and `may_be_new`.
+
+        Raises:
+            PlaneSettings: its password is unknown, wrong or too weak.
+        """
+        plane = self.plane()
+        if agent.password is None:
+            raise PlaneSettings(f"no password for {agent.email}; set {_password_setting(agent)}")
+        password = agent.password.unmask()
+        if may_be_new and not plane.is_signed_in(agent.email):
+            try:
+                session = plane.sign_up(agent.email, password)
+            except PlaneFormRefused as error:
+                # Known already, perhaps from an interrupted run or another workspace: sign in instead.
+                if error.code != "USER_ALREADY_EXIST":
+                    raise PlaneSettings(f"{error}; {_sign_up_advice(error.code, agent)}") from error
+            else:
+                self.made_accounts.add(agent.email)
+                return session
+        return plane.sign_in(agent.email, password, _password_setting(agent))
+
+
+def _password_setting(agent: Agent) -> str:
+    if agent.name == CONCIERGE:
+        return "plane_concierge_password (or its password in plane_agents)"
+    return f"plane_agent_password_seed (or the password of {agent.name} in plane_agents)"
+
+
+def _sign_up_advice(code: str, agent: Agent) -> str:
+    if code == "PASSWORD_TOO_WEAK":
+        return f"choose a stronger {_password_setting(agent)}"
+    if code == "SIGNUP_DISABLED":
+        return "sign-up is closed on this instance and the address holds no open invitation"
+    return f"check the address of {agent.name} in plane_agents, and that email and password sign-in is enabled"
+
+
+class TokenFile:
+    """The env file that holds the agents' tokens. Lines of other names stay as they are."""
+
+    def __init__(self, host: Any, path: str) -> None:
+        self._host = host
+        self.path = path
+        self.file: RemoteFile | None = read_file(host, path)
+        self.tokens: dict[str, str] = {}
+        for line in self.file.text.split("\n") if self.file else ():
+            name, equals, value = line.partition("=")
+            if equals and not line.startswith("#"):
+                self.tokens[name] = value
+
+    def save(self) -> None:
+        """Write the file whole and rename it into place."""
+        head = "# API tokens of Plane's agents. Written by the deploy, which reads them back.\n"
+        lines = "".join(f"{name}={value}\n" for name, value in self.tokens.items())
+        write_file(self._host, self.path, head + lines, TOKEN_FILE_MODE)
+        self.file = RemoteFile(head + lines, TOKEN_FILE_MODE, "", "")
+
+
+def needs_project(slug: str, identifier: str) -> None:
+    """What a change of a project that was to be made first comes to when it was not.
+
+    Raises:
+        PlaneSettings: always.
+    """
+    raise PlaneSettings(f"there is no project {identifier} in {slug}; name it in plane_projects")

@@ -1,0 +1,199 @@
+"""The workspace and who is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from operations.converge import Change, Kept, Plan, converging, is_executing
+from operations.plane.scene import Scene, current_scene
+from plane_api.errors import PlaneError, PlaneRefused, PlaneSettings
+from plane_api.models import Invitation, WorkspaceMember
+from plane_api.plane import KEY_INVALID, NOT_A_MEMBER
+from settings import CONCIERGE, ROLE_NAMES, Agent
+
+
+@converging
+def workspace(slug: str, workspace_name: str, size: str = "2-10") -> Plan:
+    """
+    Have a workspace, under this name.
+
+    + slug: what stands in its address
+    + workspace_name: what people read (pyinfra keeps ``name`` for the operation's own)
+    + size: the organisation size that Plane asks for when it is made
+
+    **Example:**
+
+    .. code:: python
+
+        plane.workspace(name="Workspace", slug="javisi", workspace_name="Javisi")
+    """
+    scene = current_scene()
+    plane = scene.plane()
+    key = scene.reader(slug)
+    if key is not None:
+        projects = plane.look(slug, key)
+        assert isinstance(projects, dict)
+        # Without a project there is nothing that shows the name to a key, and nothing worth a sign-in.
+        shown = next((seen.workspace_name for seen in projects.values() if seen.workspace_name), None)
+        yield from _workspace_name(scene, slug, shown, workspace_name)
+        return
+    if is_executing() and plane.instance().workspaces_exist:
+        mine = {found.slug: found for found in plane.my_workspaces(scene.admin_session())}
+        if slug in mine:
+            yield from _workspace_name(scene, slug, mine[slug].name, workspace_name)
+            return
+    elif plane.instance().workspaces_exist and plane.instance().is_setup_done:
+        yield Change((f"? workspace {slug}: made unless it is there (no saved token to look with)",), _nothing)
+        return
+
+    def create() -> None:
+        session = scene.admin_session()
+        try:
+            plane.create_workspace(session, slug, workspace_name, size)
+        except PlaneRefused as error:
+            if error.status == 400 and "already exists" in error.detail:
+                raise PlaneSettings(
+                    f"the workspace {slug} is there, and {session.email} is not in it; invite that account as admin, "
+                    "set plane_admin_api_token, or choose another plane_workspace_slug"
+                ) from error
+            raise PlaneSettings(f"{error}; check plane_workspace_slug and plane_workspace_name") from error
+        scene.made_workspaces.add(slug)
+
+    yield Change((f"+ workspace {slug} ({workspace_name})",), create)
+
+
+def _workspace_name(scene: Scene, slug: str, shown: str | None, wanted: str) -> Plan:
+    if shown is None or shown == wanted:
+        yield Kept(f"workspace {slug}")
+        return
+    yield Change(
+        (f"~ workspace {slug}: name {shown} → {wanted}",),
+        lambda: scene.plane().rename_workspace(scene.admin_session(), slug, wanted),
+    )
+
+
+def _nothing() -> None:
+    """The run plans anew, so a preview that cannot tell has nothing to apply."""
+
+
+@converging
+def workspace_members(slug: str, members: Sequence[Agent] | None = None) -> Plan:
+    """
+    Have these accounts as active members of a workspace, each with its role and display name.
+
+    + slug: the workspace
+    + members: the accounts; ``plane_agents`` when not given
+
+    An account that is missing is invited, made and joined, which works where sign-up is closed too. Members that are
+    not named are left alone.
+    """
+    scene = current_scene()
+    members = scene.settings.plane_agents if members is None else members
+    found = _members(scene, slug)
+    if found is None:
+        yield Change(
+            tuple(f"? member {agent.email} ({agent.role}): no saved token to look with" for agent in members), _nothing
+        )
+        return
+    joining = [agent for agent in members if _is_outside(scene, slug, agent, found.get(agent.email))]
+    invitations = _Invitations(scene, slug, joining)
+    for agent in members:
+        member = found.get(agent.email)
+        if agent in joining:
+            yield from _join(scene, slug, agent, member, invitations)
+            continue
+        assert member is not None
+        if member.role != agent.role_number:
+            yield from _change_role(scene, slug, agent, member)
+        if member.display_name != agent.display_name:
+            yield from _rename(scene, agent, member)
+        if member.role == agent.role_number and member.display_name == agent.display_name:
+            yield Kept(f"member {agent.email} ({agent.role})")
+
+
+def _members(scene: Scene, slug: str) -> dict[str, WorkspaceMember] | None:
+    """Members by address, removed ones too; ``None`` when a preview cannot tell."""
+    plane = scene.plane()
+    if slug in scene.made_workspaces or not plane.instance().is_setup_done:
+        return {}
+    key = scene.reader(slug)
+    if key is not None:
+        members = {member.email: member for member in plane.members(slug, key)}
+        unsure = [
+            agent
+            for agent in scene.settings.plane_agents
+            if agent.email in members and not isinstance(scene.look(slug, agent), (dict, str))
+        ]
+        unsure += [agent for agent in scene.settings.plane_agents if scene.look(slug, agent) == KEY_INVALID]
+        # A key is not told who was removed. Where the agent's own token cannot tell either, only a session can.
+        if not (unsure and is_executing()):
+            return members
+    elif not plane.instance().workspaces_exist:
+        return {}
+    elif not is_executing():
+        return None
+    return {member.email: member for member in plane.members(slug, scene.admin_session())}
+
+
+def _is_outside(scene: Scene, slug: str, agent: Agent, member: WorkspaceMember | None) -> bool:
+    if member is None or member.is_active is False:
+        return True
+    return member.is_active is None and scene.look(slug, agent) == NOT_A_MEMBER
+
+
+class _Invitations:
+    """The invitations of those who join, sent together the first time that one is needed."""
+
+    def __init__(self, scene: Scene, slug: str, agents: list[Agent]) -> None:
+        self._scene = scene
+        self._slug = slug
+        self._agents = agents
+        self._open: dict[str, Invitation] | None = None
+
+    def of(self, agent: Agent) -> Invitation:
+        if self._open is None:
+            plane, caller = self._scene.plane(), self._scene.inviter()
+            plane.invite(self._slug, caller, [(agent.email, agent.role_number) for agent in self._agents])
+            self._open = plane.invitations(self._slug, caller)
+        if agent.email not in self._open:
+            raise PlaneError(f"Plane took the invitation of {agent.email} into {self._slug} and does not list it")
+        return self._open[agent.email]
+
+
+def _join(scene: Scene, slug: str, agent: Agent, member: WorkspaceMember | None, invitations: _Invitations) -> Plan:
+    def join() -> None:
+        plane = scene.plane()
+        invitation = invitations.of(agent)
+        session = scene.agent_session(agent, may_be_new=member is None)
+        plane.join(session, invitation)
+        is_new = agent.email in scene.made_accounts
+        # Plane names a new account after the address.
+        shown = agent.email.partition("@")[0] if is_new else member.display_name if member else None
+        if shown != agent.display_name:
+            plane.change_profile(session, display_name=agent.display_name)
+        if is_new and agent.name == CONCIERGE:
+            plane.finish_onboarding(session)
+        if invitation.role != agent.role_number:  # an older invitation keeps its role
+            _set_role(scene, slug, agent)
+
+    again = "member" if member is None else "member again:"
+    yield Change((f"+ {again} {agent.email} ({agent.role})",), join)
+
+
+def _set_role(scene: Scene, slug: str, agent: Agent) -> None:
+    session = scene.admin_session(not_as=agent.email)
+    for member in scene.plane().members(slug, session):
+        if member.email == agent.email and member.membership_id and member.role != agent.role_number:
+            scene.plane().change_role(slug, session, member.membership_id, agent.role_number)
+
+
+def _change_role(scene: Scene, slug: str, agent: Agent, member: WorkspaceMember) -> Plan:
+    before = ROLE_NAMES.get(member.role, str(member.role))
+    yield Change((f"~ role of {agent.email}: {before} → {agent.role}",), lambda: _set_role(scene, slug, agent))
+
+
+def _rename(scene: Scene, agent: Agent, member: WorkspaceMember) -> Plan:
+    yield Change(
+        (f"~ display name of {agent.email}: {member.display_name} → {agent.display_name}",),
+        lambda: scene.plane().change_profile(scene.agent_session(agent), display_name=agent.display_name),
+    )

@@ -1,0 +1,189 @@
+"""A service's role, database and privileges in a PostgreSQL container that many services share.
+
+Other roles and databases are never touched. SQL goes in on standard input; what is sent of the password is a SCRAM
+verifier, and PostgreSQL is told not to log the statement that carries it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import posixpath
+import re
+import secrets
+import time
+from typing import Any
+
+from pyinfra.api import HiddenValue
+
+from facts.postgres import PostgresService, Scram, Service, psql
+from operations import scram
+from operations.converge import Change, Kept, Plan, converging, current_host, is_executing
+from target import TargetError, read_file, run, write_file
+
+DATABASE_PRIVILEGES = frozenset({"CREATE", "CONNECT", "TEMPORARY"})
+SCHEMA_PRIVILEGES = frozenset({"CREATE", "USAGE"})
+
+INIT_SCRIPT = "50-{role}.sql"
+"""The init script's name: after the customary ``init.sql``'s own numbers, one for each role."""
+
+_QUIETLY = "SET log_statement = 'none'; SET log_min_duration_statement = -1; SET log_min_error_statement = 'panic';\n"
+
+
+@converging
+def service_database(
+    database: str,
+    role: str,
+    password: HiddenValue | str,
+    container: str = "postgres",
+    superuser: str = "postgres",
+    wait: int = 30,
+) -> Plan:
+    """
+    Give a service a role that can log in, a database that it owns, and all privileges on both it and schema public.
+
+    + database: name of the database
+    + role: name of the role
+    + password: the role's password; a SCRAM verifier of it is sent, never the password
+    + container: name of the running container
+    + superuser: the role to make changes as
+    + wait: seconds to wait for a container that is not accepting connections yet
+
+    A database that exists under another owner is given to the role; what is in it stays as it is. The password that
+    the role has is compared through its verifier, so an unchanged one causes nothing.
+
+    **Example:**
+
+    .. code:: python
+
+        from operations import postgres
+
+        postgres.service_database(
+            name="Plane's database",
+            database="plane_production",
+            role="plane",
+            password=HiddenValue("…"),
+            container="javisi_postgresql",
+        )
+    """
+    host = current_host()
+    secret = password.unmask() if isinstance(password, HiddenValue) else password
+    nonce = secrets.token_hex(16)
+    found = _look(host, container, superuser, database, role, nonce, wait if is_executing() else 0)
+    statements: list[str] = []
+    lines: list[str] = []
+
+    if not found.role_exists:
+        lines.append(f"+ role {role}")
+        statements.append("CREATE ROLE :\"role\" LOGIN PASSWORD :'verifier';")
+    else:
+        if not found.role_can_log_in:
+            lines.append(f"~ role {role}: may log in")
+            statements.append('ALTER ROLE :"role" LOGIN;')
+        if not _is_password(secret, found.role_scram, nonce):
+            lines.append(f"~ role {role}: password")
+            statements.append("ALTER ROLE :\"role\" PASSWORD :'verifier';")
+    if found.database_owner is None:
+        lines.append(f"+ database {database}, owner {role}")
+        statements.append('CREATE DATABASE :"database" OWNER :"role";')
+    elif found.database_owner != role:
+        lines.append(f"~ database {database}: owner {found.database_owner} → {role}")
+        statements.append('ALTER DATABASE :"database" OWNER TO :"role";')
+    # The owner of a new database has every privilege on it.
+    if found.database_owner is not None and not found.database_privileges >= DATABASE_PRIVILEGES:
+        lines.append(f"+ privileges on database {database} for {role}")
+        statements.append('GRANT ALL PRIVILEGES ON DATABASE :"database" TO :"role";')
+    if not found.schema_privileges >= SCHEMA_PRIVILEGES:
+        lines.append(f"+ privileges on schema public of {database} for {role}")
+        statements.append('\\connect :"database"')
+        statements.append('GRANT ALL ON SCHEMA public TO :"role";')
+
+    if not statements:
+        yield Kept(f"role {role}, database {database}, privileges")
+        return
+
+    def apply() -> None:
+        sql = f"{_QUIETLY}\\set verifier '{scram.verifier(secret)}'\n" + "\n".join(statements) + "\n"
+        output = run(host, psql(container, superuser, database=database, role=role), stdin=sql)
+        if not output.ok:
+            raise TargetError(f"PostgreSQL in {container} refused: {_without_secret(output.reason)}")
+
+    yield Change(tuple(lines), apply)
+
+
+def _look(host: Any, container: str, superuser: str, database: str, role: str, nonce: str, wait: int) -> Service:
+    deadline = time.monotonic() + wait
+    while True:
+        found: Service = host.get_fact(
+            PostgresService, container=container, database=database, role=role, superuser=superuser, nonce=nonce
+        )
+        if found.unavailable is None:
+            return found
+        if time.monotonic() >= deadline:
+            raise TargetError(_explain(found.unavailable, container, superuser, wait))
+        time.sleep(min(1.0, max(0.0, deadline - time.monotonic())))
+
+
+def _explain(complaint: str, container: str, superuser: str, waited: int) -> str:
+    after = f" (waited {waited} s)" if waited else ""
+    said = complaint.lower()
+    if "no such container" in said:
+        return f"there is no container {container} on this host{after}; start it, or set postgres_container"
+    if "is not running" in said or "is paused" in said or "is restarting" in said:
+        return f"the container {container} is not running{after}; run: docker start {container}"
+    if "docker.sock" in said or "permission denied" in said:
+        return f"docker may not be used by this SSH user ({complaint}); use --sudo, or put the user in group docker"
+    if "not found" in said and "docker" in said:
+        return f"there is no docker command on this host ({complaint})"
+    if "starting up" in said or "connection to server" in said or "could not connect" in said:
+        return f"PostgreSQL in {container} does not accept connections as {superuser}{after}: {complaint}"
+    return f"PostgreSQL in {container} could not be asked as {superuser}{after}: {complaint}"
+
+
+def _is_password(password: str, stored: Scram | None, nonce: str) -> bool:
+    if stored is None:
+        return False
+    wanted = scram.verifier(password, base64.b64decode(stored.salt), stored.iterations)
+    return hashlib.sha256((nonce + wanted).encode()).hexdigest() == stored.digest
+
+
+def _without_secret(reason: str) -> str:
+    return re.sub(r"SCRAM-SHA-256\$\S*", "SCRAM-SHA-256$…", reason)
+
+
+@converging
+def init_script(directory: str, database: str, role: str, password: HiddenValue | str) -> Plan:
+    """
+    Keep a script that makes the same role, database and privileges when the container starts on an empty directory.
+
+    + directory: the host's folder that is mounted at ``/docker-entrypoint-initdb.d``
+    + database: name of the database
+    + role: name of the role
+    + password: the role's password; the script holds a SCRAM verifier of it
+
+    The container's own user reads the script, so its mode is 644: a verifier checks a password and opens nothing.
+    """
+    host = current_host()
+    secret = password.unmask() if isinstance(password, HiddenValue) else password
+    path = posixpath.join(directory, INIT_SCRIPT.format(role=re.sub(r"[^A-Za-z0-9_-]", "_", role)))
+    file = read_file(host, path)
+    stored = re.search(r"PASSWORD '(SCRAM-SHA-256\$[^']+)'", file.text) if file else None
+    if file and stored and scram.matches(secret, stored[1]) and file.text == _script(database, role, stored[1]):
+        yield Kept(path)
+        return
+    what = f"~ {path}" if file else f"+ {path}"
+    yield Change((what,), lambda: write_file(host, path, _script(database, role, scram.verifier(secret)), "644"))
+
+
+def _script(database: str, role: str, verifier: str) -> str:
+    return (
+        "-- For a fresh data directory alone: PostgreSQL's image runs this once, on the first start.\n"
+        f"CREATE ROLE {_identifier(role)} LOGIN PASSWORD '{verifier}';\n"
+        f"CREATE DATABASE {_identifier(database)} OWNER {_identifier(role)};\n"
+        f"\\connect {_identifier(database)}\n"
+        f"GRANT ALL ON SCHEMA public TO {_identifier(role)};\n"
+    )
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,109 @@
+"""The ways into Plane: an API key, and the session that a sign-in or sign-up form gives.
+
+Facts behind this, seen on Plane 1.2.2 and 1.3.1: forms want ``csrfmiddlewaretoken`` and the cookie ``csrftoken``; one
+such pair serves any number of fresh sessions; JSON paths under ``/api/`` want the session's cookie alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from plane_api.errors import PlaneBadAnswer, PlaneFormRefused
+from plane_api.http import Http, Reply
+
+CSRF_PATH = "/auth/get-csrf-token/"
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """An API token; opens ``/api/v1/``."""
+
+    value: str
+
+    @property
+    def is_well_formed(self) -> bool:
+        """Whether a header can carry it. `requests` would name the value of one that it cannot."""
+        return bool(self.value) and self.value.isascii() and self.value.isprintable() and " " not in self.value
+
+    def headers(self) -> dict[str, str]:
+        """The header that carries it."""
+        return {"X-API-Key": self.value}
+
+    def __repr__(self) -> str:
+        return "ApiKey(*MASKED*)"
+
+
+@dataclass(frozen=True)
+class Session:
+    """A signed-in account; opens ``/api/`` without ``v1``."""
+
+    email: str
+    cookies: Mapping[str, str]
+
+    def headers(self) -> dict[str, str]:
+        """The header that carries it. By hand, because the cookie is Secure and the address may be plain http."""
+        return {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+
+    def __repr__(self) -> str:
+        return f"Session({self.email!r})"
+
+
+class Forms:
+    """Plane's HTML forms, sent with one CSRF pair for all of them."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+        self._pair: tuple[str, str] | None = None
+
+    def _csrf(self) -> tuple[str, str]:
+        if self._pair is None:
+            reply = self._http.send("GET", CSRF_PATH)
+            answer = reply.json() if reply.status == 200 else None
+            token = answer.get("csrf_token") if isinstance(answer, dict) else None
+            cookie = reply.cookies.get("csrftoken")
+            if not isinstance(token, str) or not cookie:
+                raise PlaneBadAnswer(
+                    f"{reply.asked}: no CSRF token ({reply.status}); is plane_api_url the address of Plane's API?"
+                )
+            self._pair = (token, cookie)
+        return self._pair
+
+    def submit(self, path: str, fields: Mapping[str, str], what: str) -> Reply:
+        """Send a form as nobody and give its good answer.
+
+        Args:
+            path: for example ``/auth/sign-in/``.
+            fields: without the CSRF token.
+            what: what is being done, for the message when it is refused.
+
+        Raises:
+            PlaneFormRefused: with Plane's name for why.
+        """
+        reply = self._send(path, fields)
+        if reply.form_error == "CSRF_REFUSED":
+            self._pair = None  # it is bound to the server's secret key, which may have changed
+            reply = self._send(path, fields)
+        if reply.form_error is not None:
+            raise PlaneFormRefused(f"{what}: Plane answered {reply.form_error}", reply.form_error)
+        return reply
+
+    def _send(self, path: str, fields: Mapping[str, str]) -> Reply:
+        token, cookie = self._csrf()
+        return self._http.send(
+            "POST",
+            path,
+            headers={"Cookie": f"csrftoken={cookie}", "Referer": self._http.base_url + "/"},
+            form={**fields, "csrfmiddlewaretoken": token},
+        )
+
+    def session(self, path: str, email: str, password: str, what: str) -> Session:
+        """Sign in (``/auth/sign-in/``) or up (``/auth/sign-up/``) and give the session.
+
+        Raises:
+            PlaneFormRefused: ``AUTHENTICATION_FAILED_SIGN_IN``, ``USER_ALREADY_EXIST``, ``SIGNUP_DISABLED``, ….
+        """
+        reply = self.submit(path, {"email": email, "password": password}, what)
+        if not reply.cookies.get("session-id"):
+            raise PlaneBadAnswer(f"{reply.asked}: taken, but without a session cookie")
+        return Session(email, dict(reply.cookies))

@@ -1,0 +1,166 @@
+"""A `requests` adapter whose connections leave from somewhere else: through SSH, or a command on the target.
+
+``Dial`` is all that differs between ways: a function that opens a stream to a host and port and gives a socket. The
+SSH ways give one end of a socket pair and keep the other end and the channel pumping, so that urllib3 has a real
+socket to time out on, to watch for a close, and to wrap in TLS, which is therefore checked here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from paramiko import Channel, ChannelException, SSHException, Transport
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import NewConnectionError
+from urllib3.poolmanager import PoolManager
+
+CONNECT_TIMEOUT = 10.0
+"""Seconds to wait for a connection."""
+
+READ_TIMEOUT = 30.0
+"""Seconds to wait for an answer."""
+
+_CHUNK = 65536
+
+# The codes of RFC 4254, section 5.1.
+_ADMINISTRATIVELY_PROHIBITED = 1
+
+
+class Dial(Protocol):
+    """Opens a stream to `host`:`port`, as seen from where it dials; raises ``OSError`` when that fails."""
+
+    def __call__(self, host: str, port: int) -> socket.socket: ...
+
+
+class ForwardingForbidden(OSError):
+    """The SSH server does not forward TCP (``AllowTcpForwarding no``, or the address is not in ``PermitOpen``)."""
+
+
+def dial_directly(host: str, port: int) -> socket.socket:
+    """Dial from this machine, for a target that is this machine (pyinfra's ``@local``)."""
+    return socket.create_connection((host, port), timeout=CONNECT_TIMEOUT)
+
+
+class SSHDial:
+    """Dial from the far end of an SSH connection: a ``direct-tcpip`` channel, else bash's ``/dev/tcp``.
+
+    Args:
+        transport: gives the connection's paramiko transport; asked at each dial, because a host can reconnect.
+        on_relay: told once when forwarding turns out to be forbidden and the relay is used.
+    """
+
+    def __init__(self, transport: Callable[[], Transport | None], on_relay: Callable[[], None] = lambda: None) -> None:
+        self._transport = transport
+        self._on_relay = on_relay
+        self._relay = False
+
+    def __call__(self, host: str, port: int) -> socket.socket:
+        if not self._relay:
+            try:
+                return _pumped(self._forwarded(host, port))
+            except ForwardingForbidden:
+                self._relay = True
+                self._on_relay()
+        return _pumped(self._relayed(host, port))
+
+    def _open(self) -> Transport:
+        transport = self._transport()
+        if transport is None or not transport.is_active():
+            raise ConnectionError("the SSH connection is closed")
+        return transport
+
+    def _forwarded(self, host: str, port: int) -> Channel:
+        try:
+            return self._open().open_channel("direct-tcpip", (host, port), ("127.0.0.1", 0), int(CONNECT_TIMEOUT))
+        except ChannelException as error:
+            if error.code == _ADMINISTRATIVELY_PROHIBITED:
+                raise ForwardingForbidden(str(error)) from error
+            raise ConnectionRefusedError(error.text or str(error)) from error
+        except (SSHException, EOFError) as error:
+            raise ConnectionError(f"the SSH connection failed: {error}") from error
+
+    def _relayed(self, host: str, port: int) -> Channel:
+        try:
+            channel = self._open().open_session(timeout=CONNECT_TIMEOUT)
+            channel.settimeout(CONNECT_TIMEOUT)
+            channel.exec_command(relay_command(host, port))
+            # The relay says one byte once it is connected; without it, nothing tells a refusal from a slow server.
+            if channel.recv(1) != b"+":
+                reason = channel.recv_stderr(_CHUNK).decode(errors="replace").strip().splitlines()
+                channel.close()
+                raise ConnectionRefusedError(reason[-1] if reason else "the relay on the target could not connect")
+        except (SSHException, EOFError, TimeoutError) as error:
+            raise ConnectionError(f"the relay on the target failed: {error}") from error
+        return channel
+
+
+def relay_command(host: str, port: int) -> str:
+    """The command that joins its standard input and output to `host`:`port`, with nothing but bash and cat."""
+    # Whichever side ends first takes the other along: the command leads a process group of its own.
+    script = 'exec 3<>"/dev/tcp/$1/$2" 4<&0 || exit 1; printf +; { cat <&4 >&3; kill 0; } & cat <&3; kill 0'
+    return f"exec bash -c {shlex.quote(script)} relay {shlex.quote(host)} {port}"
+
+
+def _pumped(channel: Channel) -> socket.socket:
+    """One end of a socket pair whose other end is copied to and from `channel` until either closes."""
+    near, far = socket.socketpair()
+    channel.settimeout(None)
+    for source, sink in ((_receive(channel), far.sendall), (_receive(far), channel.sendall)):
+        threading.Thread(target=_copy, args=(source, sink, channel, far), daemon=True).start()
+    return near
+
+
+def _receive(stream: Any) -> Callable[[], bytes]:
+    return lambda: bytes(stream.recv(_CHUNK))
+
+
+def _copy(receive: Callable[[], bytes], send: Callable[[bytes], Any], channel: Channel, far: socket.socket) -> None:
+    try:
+        while data := receive():
+            send(data)
+    except (OSError, EOFError, SSHException):
+        # Either side went away; the reader of the near end sees it as the end of the stream.
+        pass
+    finally:
+        channel.close()
+        with contextlib.suppress(OSError):  # closed by the other direction
+            far.shutdown(socket.SHUT_RDWR)
+        far.close()
+
+
+class DialAdapter(HTTPAdapter):
+    """A `requests` adapter that opens its connections with `dial` and keeps one alive."""
+
+    def __init__(self, dial: Dial) -> None:
+        self._dial = dial
+        super().__init__(pool_connections=1, pool_maxsize=4, max_retries=0)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
+        """Called by `requests`: the pool that makes the connections."""
+        self.poolmanager = PoolManager(num_pools=connections, maxsize=maxsize, block=block, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {
+            "http": _pool(HTTPConnectionPool, HTTPConnection, self._dial),
+            "https": _pool(HTTPSConnectionPool, HTTPSConnection, self._dial),
+        }
+
+
+def _pool(pool: Any, connection: Any, dial: Dial) -> Any:
+    """Subclasses of urllib3's `pool` and `connection` that differ in how a socket is opened."""
+
+    def new_conn(self: Any) -> socket.socket:
+        try:
+            opened = dial(self._dns_host, self.port)
+        except OSError as error:
+            raise NewConnectionError(self, str(error)) from error
+        opened.settimeout(READ_TIMEOUT)
+        return opened
+
+    connection_class = type("Dialled" + connection.__name__, (connection,), {"_new_conn": new_conn})
+    return type("Dialled" + pool.__name__, (pool,), {"ConnectionCls": connection_class})

@@ -1,0 +1,1 @@
+"""The real `pyinfra` command, against the sandbox."""

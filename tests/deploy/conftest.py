@@ -1,0 +1,67 @@
+"""Hosts to deploy to: a fresh one for each test that asks, out of one sandbox a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import sandbox
+from sandbox.server import Sandbox
+from tests.deploy.target import Target
+
+HOSTS = 24
+"""In one sandbox; PostgreSQL starts on a host when it is first used."""
+
+NewTarget = Callable[..., Target]
+
+
+@pytest.fixture(scope="session")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], tuple[Sandbox, int]]]:
+    """Gives a sandbox and the number of an unused host in it, by edition."""
+    import contextlib
+
+    with contextlib.ExitStack() as stack:
+        running: dict[str, tuple[Sandbox, int]] = {}
+
+        def unused(edition: str) -> tuple[Sandbox, int]:
+            current, number = running.get(edition, (None, HOSTS))
+            if current is None or number == HOSTS:
+                directory = tmp_path_factory.mktemp("sandbox")
+                count = HOSTS if edition == "community" else 4
+                current = stack.enter_context(
+                    sandbox.running(directory, hosts=count, port=0, edition=edition, hash_iterations=1)
+                )
+                number = 0
+            running[edition] = (current, number + 1)
+            return current, number
+
+        yield unused
+
+
+@pytest.fixture(scope="session")
+def new_target(hosts: Callable[[str], tuple[Sandbox, int]], tmp_path_factory: pytest.TempPathFactory) -> NewTarget:
+    """Makes a target that nothing was ever deployed to."""
+
+    def new(edition: str = "community", **data: object) -> Target:
+        current, number = hosts(edition)
+        directory: Path = tmp_path_factory.mktemp("inventory")
+        return Target(current, current.hosts[number], directory, dict(data))
+
+    return new
+
+
+@pytest.fixture
+def target(new_target: NewTarget) -> Target:
+    """A target that nothing was ever deployed to."""
+    return new_target()
+
+
+@pytest.fixture(scope="module")
+def finished(new_target: NewTarget) -> Target:
+    """A target that was deployed to; a test that changes it leaves it finished again."""
+    target = new_target()
+    run = target.deploy()
+    assert run.code == 0, run.output
+    return target

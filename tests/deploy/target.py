@@ -1,0 +1,212 @@
+"""A sandbox host to deploy to with the real `pyinfra` command, and all that a run could have changed on it."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sandbox.host import Host
+from sandbox.plane import models
+from sandbox.plane.state import PlaneState
+from sandbox.server import Sandbox
+
+CHECKOUT = Path(__file__).parent.parent.parent
+
+AGENTS = ("concierge", "imhotep", "thot", "basquiat", "r2d2", "shuri", "piccolo", "cfo", "maintainer", "hermes")
+
+ENV_FILE = "opt/javisi/configs/plane/plane.env"
+TOKEN_FILE = "opt/javisi/configs/plane/agent-tokens.env"
+
+SECRETS = {
+    "POSTGRESQL_PASSWORD": "pg/Sekret@1:%x",
+    "PLANE_ADMIN_PASSWORD": "adm1n-Correct-Horse-9",
+    "PLANE_CONCIERGE_PASSWORD": "c0ncierge-Battery-Staple-7",
+    "PLANE_AGENT_PASSWORD_SEED": "seed-of-all-the-agents-5",
+}
+
+# Reads and the probe; what is not in here writes.
+READS = ("GET", "HEAD")
+
+_DATABASE_STATE = """
+SELECT 'role', rolname, rolcanlogin::text, coalesce(rolpassword, '') FROM pg_authid WHERE rolname !~ '^pg_'
+UNION ALL SELECT 'database', datname, pg_get_userbyid(datdba), coalesce(datacl::text, '') FROM pg_database
+ORDER BY 1, 2
+"""
+
+
+@dataclass
+class Run:
+    """A finished `pyinfra` command."""
+
+    code: int
+    output: str
+    requests: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines about a host, without its name."""
+        return [match[1].strip() for match in re.finditer(r"^ +\[[^]]+\] (.*)$", self.output, re.M)]
+
+    @property
+    def plan(self) -> list[str]:
+        """The lines that say what is made, changed, removed or cannot be told."""
+        return [line for line in self.lines if line[:2] in ("+ ", "~ ", "- ", "? ")]
+
+    @property
+    def notes(self) -> list[str]:
+        """The lines that say what a person should know."""
+        return [line for line in self.lines if line.startswith("! ")]
+
+    @property
+    def results(self) -> dict[str, tuple[int, int, int]]:
+        """By operation: on how many hosts it succeeded with a change, failed, changed nothing."""
+        _, _, table = self.output.partition("--> Results:")
+        found = {}
+        for match in re.finditer(r"^ {4}(\S.*?) {2,}\d+ +(\d+|-) +(\d+|-) +(\d+|-) *$", table, re.M):
+            if match[1] != "Grand total":
+                changed, failed, same = (0 if value == "-" else int(value) for value in match.groups()[1:])
+                found[match[1]] = (changed, failed, same)
+        return found
+
+    @property
+    def changed(self) -> list[str]:
+        """The operations that changed something."""
+        return [name for name, (changed, _, _) in self.results.items() if changed]
+
+    @property
+    def writes(self) -> list[tuple[str, str]]:
+        """The requests to Plane that can write."""
+        return [request for request in self.requests if request[0] not in READS]
+
+
+@dataclass
+class Target:
+    """One sandbox host, with the data and the environment that a person would deploy to it with."""
+
+    sandbox: Sandbox
+    host: Host
+    directory: Path
+    data: dict[str, Any] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=lambda: dict(SECRETS))
+
+    def inventory(self) -> tuple[str, dict[str, Any]]:
+        """The host as it stands in an inventory."""
+        return self.host.name, {
+            "ssh_port": self.host.port,
+            "ssh_key": str(self.sandbox.key_path),
+            "ssh_known_hosts_file": str(self.sandbox.known_hosts_path),
+            "plane_secrets_dir": str(self.directory / "secrets"),
+            # Nothing here takes that long; a test that waits would only be slower.
+            "postgres_wait_seconds": 0,
+            "plane_health_retries": 2,
+            "plane_health_delay": 0,
+            **self.data,
+        }
+
+    def deploy(
+        self,
+        *arguments: str,
+        operation: str | list[str] = "deploy.py",
+        data: Mapping[str, Any] | None = None,
+        secrets: Mapping[str, str | None] | None = None,
+        others: tuple[Target, ...] = (),
+        stdin: str | None = None,
+    ) -> Run:
+        """Run `pyinfra inventory.py deploy.py …`; with -y unless the arguments say --dry."""
+        hosts = [self.inventory(), *(other.inventory() for other in others)]
+        hosts[0][1].update(data or {})
+        self.directory.mkdir(exist_ok=True)
+        inventory = self.directory / "inventory.py"
+        inventory.write_text(f"sandbox = {hosts!r}\n")
+        before = len(self.host.plane.requests)
+        operation = [operation] if isinstance(operation, str) else operation
+        mode = [] if {"--dry", "debug-inventory"} & {*arguments, *operation} or stdin is not None else ["-y"]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("PLANE_", "POSTGRES"))}
+        wanted = {**self.secrets, **(secrets or {})}
+        environment.update({name: value for name, value in wanted.items() if value is not None})
+        done = subprocess.run(
+            [sys.executable, "-m", "pyinfra", str(inventory), *operation, *mode, *arguments],
+            cwd=CHECKOUT,
+            env={**environment, "PYINFRA_PROGRESS": "off"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            input=stdin,
+            text=True,
+            timeout=120,
+        )
+        requests = [(entry.method, entry.path) for entry in list(self.host.plane.requests)[before:]]
+        return Run(done.returncode, done.stdout, requests)
+
+    # What is there
+
+    @property
+    def plane(self) -> PlaneState:
+        """What the stand-in for Plane holds."""
+        return self.host.plane.state
+
+    def file(self, path: str) -> str:
+        """A file on the host."""
+        return (self.host.root / path).read_text()
+
+    def variables(self, path: str) -> dict[str, str]:
+        """The variables of an env file on the host."""
+        lines = [line for line in self.file(path).splitlines() if line and not line.startswith("#")]
+        return dict(line.split("=", 1) for line in lines)
+
+    @property
+    def tokens(self) -> dict[str, str]:
+        """The saved tokens by the agent's name."""
+        return {name[len("PLANE_TOKEN_") :].lower(): value for name, value in self.variables(TOKEN_FILE).items()}
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything that a run could have changed: files, database, Plane."""
+        files = {}
+        for path in sorted(self.host.root.rglob("*")):
+            if path.is_file():
+                info = path.stat()
+                mode = stat.S_IMODE(info.st_mode)
+                files[str(path.relative_to(self.host.root))] = (mode, info.st_mtime_ns, path.read_bytes())
+        containers = {name: container.id for name, container in self.host.containers.items()}
+        return {
+            "files": files,
+            "database": self.host.psql(_DATABASE_STATE),
+            "plane": self.host.plane.snapshot(),
+            "containers": containers,
+        }
+
+    # What a person would do to it
+
+    def user(self, name: str) -> models.User:
+        """An agent's account."""
+        user = self.plane.user_by_email(f"{name}@javisi.local")
+        assert user is not None
+        return user
+
+    def project(self, identifier: str = "ONBOARD") -> models.Project:
+        """A project by its identifier."""
+        return next(row for row in self.plane.projects.values() if row.identifier == identifier)
+
+    def workspace(self, slug: str = "javisi") -> models.Workspace:
+        """A workspace by its slug."""
+        workspace = self.plane.workspace_by_slug(slug)
+        assert workspace is not None
+        return workspace
+
+    def membership(self, name: str) -> models.WorkspaceMember:
+        """An agent's membership in the workspace."""
+        row = self.plane.workspace_member(self.workspace().id, self.user(name).id)
+        assert row is not None
+        return row
+
+    def project_membership(self, name: str, identifier: str = "ONBOARD") -> models.ProjectMember:
+        """An agent's membership in a project."""
+        row = self.plane.project_member(self.project(identifier).id, self.user(name).id)
+        assert row is not None
+        return row

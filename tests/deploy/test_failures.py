@@ -1,0 +1,162 @@
+"""Given something that a person or the network can cause: one clear line, and a rerun goes on once it is mended."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.deploy.conftest import NewTarget
+from tests.deploy.target import AGENTS, TOKEN_FILE, Run, Target
+
+
+def explained(run: Run, *words: str) -> str:
+    """The one line that explains a failed run, checked to be one and to hold the words."""
+    assert run.code != 0, run.output
+    assert "Traceback" not in run.output and "exception occurred" not in run.output, run.output
+    lines = [line for line in run.output.splitlines() if all(word in line for word in words)]
+    assert len(lines) == 1, run.output
+    return lines[0]
+
+
+def test_a_wrong_admin_password_is_named_and_earlier_work_is_kept(target: Target) -> None:
+    assert target.deploy(operation="deploy.provisioning").code == 0
+    # A new agent needs the admin, who has to sign in for it.
+    agents = [{"name": "concierge", "role": "admin"}, {"name": "newcomer", "role": "member"}]
+    wrong = target.deploy(data={"plane_agents": agents}, secrets={"PLANE_ADMIN_PASSWORD": "not-the-Passw0rd-at-all"})
+    explained(wrong, "sign in as admin@javisi.local", "AUTHENTICATION_FAILED_SIGN_IN", "plane_admin_password")
+    assert "Database | Role plane and database plane_production" in wrong.output
+    assert target.host.psql("SELECT 1 FROM pg_roles WHERE rolname = 'plane'").strip() == "1"
+    right = target.deploy(data={"plane_agents": agents})
+    assert right.code == 0, right.output
+    assert right.plan == [
+        "+ member newcomer@javisi.local (member)",
+        "+ token agent-newcomer",
+        "+ members of ONBOARD: newcomer",
+    ]
+
+
+def test_a_weak_admin_password_is_refused_by_plane_with_what_to_do(target: Target) -> None:
+    run = target.deploy(operation="deploy.provisioning", secrets={"PLANE_ADMIN_PASSWORD": "password1"})
+    explained(run, "PASSWORD_TOO_WEAK", "choose a stronger plane_admin_password")
+
+
+def test_an_unknown_setting_type_stops_before_anything_is_written(target: Target) -> None:
+    before = target.snapshot()
+    run = target.deploy(data={"plane_health_retries": "often", "plane_agents": [{"name": "x", "role": "boss"}]})
+    explained(run, "plane_health_retries", "'often'", "a whole number from 1 to 1000")
+    explained(run, "plane_agents[0].role", "'boss'", "admin, member, guest")
+    assert target.snapshot() == before and run.requests == []
+
+
+def test_an_invalid_identifier_stops_before_anything_is_written(target: Target) -> None:
+    before = target.snapshot()
+    run = target.deploy(data={"plane_projects": [{"name": "Onboarding", "identifier": "ON-BOARD!"}]})
+    explained(run, "plane_projects[0].identifier", "ON-BOARD!", "letters and digits")
+    assert target.snapshot() == before
+
+
+def test_a_misspelt_setting_is_pointed_out(target: Target) -> None:
+    explained(
+        target.deploy("--data", "plane_workspace_slgu=lab"), "plane_workspace_slgu", "did you mean plane_workspace_slug"
+    )
+
+
+def test_missing_secrets_are_all_named_at_once(target: Target) -> None:
+    run = target.deploy(
+        operation="deploy.provisioning",
+        secrets={"PLANE_CONCIERGE_PASSWORD": None, "PLANE_AGENT_PASSWORD_SEED": None},
+    )
+    explained(run, "missing: plane_concierge_password, plane_agent_password_seed", "PLANE_AGENT_PASSWORD_SEED")
+
+
+def test_a_value_that_an_env_file_cannot_carry_is_refused_by_name(target: Target) -> None:
+    before = target.snapshot()
+    run = target.deploy(data={"plane_env_extra": {"LLM_API_KEY": "sk-$ecret#1"}})
+    assert "sk-$ecret" not in explained(run, "LLM_API_KEY", "cannot carry")
+    assert target.snapshot() == before
+
+
+@pytest.mark.parametrize("how", ["stopped", "absent"])
+def test_a_database_container_that_does_not_run(target: Target, how: str) -> None:
+    container = target.host.containers["javisi_postgresql"]
+    if how == "stopped":
+        target.sandbox.call(container.stop)
+    else:
+        del target.host.containers["javisi_postgresql"]
+    run = target.deploy()
+    expected = "is not running" if how == "stopped" else "there is no container javisi_postgresql"
+    explained(run, expected, "docker start javisi_postgresql" if how == "stopped" else "postgres_container")
+    assert run.requests == []
+    target.host.containers["javisi_postgresql"] = container
+    target.sandbox.call(container.start)
+    assert target.deploy().code == 0
+
+
+def test_an_api_that_does_not_answer(target: Target) -> None:
+    container = target.host.containers["javisi_plane_api"]
+    target.sandbox.call(container.start, "starting")
+    # Not recreated, or the sandbox would start it.
+    run = target.deploy(data={"plane_compose_dir": None})
+    explained(run, "Plane did not answer in 2 tries", "docker logs javisi_plane_api")
+    assert (
+        run.changed == ["Database | Role plane and database plane_production", "Environment | Environment file"]
+        or run.changed == []
+    )
+    target.sandbox.call(container.start)
+    again = target.deploy(data={"plane_compose_dir": None})
+    assert again.code == 0, again.output
+    assert "Database | Role plane and database plane_production" not in again.changed
+
+
+def test_an_api_container_that_is_stopped_is_named(target: Target) -> None:
+    target.sandbox.call(target.host.containers["javisi_plane_api"].stop)
+    run = target.deploy(operation="deploy.provisioning")
+    explained(run, "Plane did not answer", "the container javisi_plane_api is exited")
+
+
+def test_an_address_where_something_else_answers(target: Target) -> None:
+    run = target.deploy(operation="deploy.provisioning", data={"plane_api_url": "http://172.20.9.9:1"})
+    explained(run, "Plane did not answer", "172.20.9.9")
+
+
+def test_an_agent_that_exists_with_another_password(target: Target) -> None:
+    assert target.deploy(operation="deploy.provisioning").code == 0
+    path = target.host.root / TOKEN_FILE
+    path.write_text("".join(line for line in path.read_text().splitlines(True) if "THOT" not in line))
+    run = target.deploy(secrets={"PLANE_AGENT_PASSWORD_SEED": "another-seed-than-before"})
+    explained(run, "sign in as thot@javisi.local", "plane_agent_password_seed", "thot")
+
+
+def test_a_project_that_holds_the_name_under_another_identifier(target: Target) -> None:
+    first = target.deploy(data={"plane_projects": [{"name": "Onboarding", "identifier": "OLD"}]})
+    assert first.code == 0, first.output
+    preview = target.deploy("--dry")
+    assert any(note.startswith("! would fail: the project Onboarding is there") for note in preview.notes)
+    explained(target.deploy(), "the project Onboarding is there with the identifier OLD", "plane_projects")
+    assert not [row for row in target.plane.projects.values() if row.identifier == "ONBOARD"]
+
+
+def test_a_workspace_that_somebody_else_owns(new_target: NewTarget) -> None:
+    target = new_target()
+    assert target.deploy(operation="deploy.provisioning").code == 0
+    (target.host.root / TOKEN_FILE).unlink()
+    admin = target.plane.user_by_email("admin@javisi.local")
+    assert admin is not None
+    for row in target.plane.workspace_members.values():
+        if row.member == admin.id:
+            row.is_active = False
+    run = target.deploy()
+    explained(run, "the workspace javisi is there, and admin@javisi.local is not in it")
+
+
+def test_custom_fields_can_be_made_a_failure(target: Target) -> None:
+    run = target.deploy(data={"plane_custom_fields_unsupported": "fail"})
+    explained(run, "custom fields of ONBOARD", "not available in Plane Community Edition")
+
+
+def test_one_host_that_fails_does_not_stop_the_other(new_target: NewTarget) -> None:
+    good, bad = new_target(), new_target()
+    bad.sandbox.call(bad.host.containers["javisi_postgresql"].stop)
+    run = good.deploy(others=(bad,))
+    explained(run, f"[{bad.host.name}]", "is not running")
+    assert set(good.tokens) == set(AGENTS)
+    assert bad.plane.workspaces == {}

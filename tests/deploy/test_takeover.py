@@ -1,0 +1,134 @@
+"""Given an instance that a person set up, or that a run left half done: the deploy takes it from there."""
+
+from __future__ import annotations
+
+import requests
+
+from sandbox.plane.models import PUBLIC
+from tests.contract.browser import PASSWORD, Browser
+from tests.deploy.target import AGENTS, TOKEN_FILE, Target
+
+ADMIN = {"plane_admin_email": "person@example.org"}
+
+
+def url(target: Target) -> str:
+    return f"http://127.0.0.1:{target.host.plane_port}"
+
+
+def set_up(target: Target, workspace: str | None = "javisi") -> Browser:
+    """A person sets the instance up in their browser, and makes a workspace."""
+    person = Browser(url(target))
+    person.set_up(ADMIN["plane_admin_email"])
+    if workspace:
+        person.make_workspace(workspace)
+    return person
+
+
+def test_an_instance_that_a_person_set_up_with_the_admin_password(target: Target) -> None:
+    set_up(target)
+    run = target.deploy(data=ADMIN, secrets={"PLANE_ADMIN_PASSWORD": PASSWORD})
+    assert run.code == 0, run.output
+    assert "+ workspace javisi (Javisi)" not in run.plan
+    assert set(target.tokens) == set(AGENTS)
+    again = target.deploy(data=ADMIN, secrets={"PLANE_ADMIN_PASSWORD": PASSWORD})
+    assert again.changed == [], again.output
+
+
+def test_an_instance_that_a_person_set_up_with_an_api_token_alone(target: Target) -> None:
+    person = set_up(target)
+    token = person.make_key()
+    secrets = {"PLANE_ADMIN_PASSWORD": None, "PLANE_ADMIN_API_TOKEN": token}
+    preview = target.deploy("--dry", secrets=secrets)
+    assert "+ member thot@javisi.local (member)" in preview.plan, preview.output
+    assert "+ project ONBOARD (Onboarding)" in preview.plan
+    run = target.deploy(secrets=secrets)
+    assert run.code == 0, run.output
+    assert ("POST", "/api/workspaces/javisi/invitations/") not in run.requests
+    assert set(target.tokens) == set(AGENTS)
+    again = target.deploy(secrets=secrets)
+    assert again.changed == [] and again.writes == [], again.output
+
+
+def test_an_api_token_that_does_not_answer_is_named(target: Target) -> None:
+    set_up(target)
+    run = target.deploy(secrets={"PLANE_ADMIN_PASSWORD": None, "PLANE_ADMIN_API_TOKEN": "plane_api_nonsense"})
+    assert run.code != 0 and "plane_admin_api_token" in run.output
+    assert "plane_api_nonsense" not in run.output
+
+
+def test_sign_up_may_be_closed(target: Target) -> None:
+    set_up(target, workspace=None)
+    target.plane.configurations["ENABLE_SIGNUP"].value = "0"
+    run = target.deploy(data=ADMIN, secrets={"PLANE_ADMIN_PASSWORD": PASSWORD})
+    assert run.code == 0, run.output
+    assert set(target.tokens) == set(AGENTS)
+
+
+def test_a_project_that_a_person_made_before(target: Target) -> None:
+    person = set_up(target)
+    token = person.make_key()
+    made = requests.post(
+        f"{url(target)}/api/v1/workspaces/javisi/projects/",
+        json={"name": "Onboarding", "identifier": "ONBOARD", "description": "Old", "network": PUBLIC},
+        headers={"X-API-Key": token},
+    )
+    assert made.status_code == 201
+    run = target.deploy(data=ADMIN, secrets={"PLANE_ADMIN_PASSWORD": PASSWORD})
+    assert run.code == 0, run.output
+    assert "~ project ONBOARD: description" in run.plan
+    assert {name: target.project_membership(name).role for name in AGENTS}["thot"] == 15
+    assert [row.identifier for row in target.plane.projects.values()].count("ONBOARD") == 1
+
+
+def test_accounts_that_are_there_and_in_no_workspace(target: Target) -> None:
+    run = target.deploy(
+        operation="deploy.provisioning", data={"plane_workspace_slug": "first", "plane_agents": _at("javisi")}
+    )
+    assert run.code == 0, run.output
+    (target.host.root / TOKEN_FILE).unlink()
+    second = target.deploy(operation="deploy.provisioning", data={"plane_agents": _at("javisi")})
+    assert second.code == 0, second.output
+    assert len([user for user in target.plane.users.values() if user.email == "thot@javisi.local"]) == 1
+    labels = [row.label for row in target.plane.api_tokens.values()]
+    assert sorted(labels) == sorted(f"agent-{name}" for name in AGENTS)
+
+
+def _at(domain: str) -> list[dict[str, str]]:
+    role = {"concierge": "admin"}
+    return [{"name": name, "role": role.get(name, "member"), "email": f"{name}@{domain}.local"} for name in AGENTS]
+
+
+def test_a_run_that_ended_after_some_accounts_goes_on(target: Target) -> None:
+    some = [{"name": "concierge", "role": "admin"}, {"name": "thot", "role": "member"}]
+    assert target.deploy(operation="deploy.provisioning", data={"plane_agents": some, "plane_projects": []}).code == 0
+    # As if the run had ended before the second token was saved.
+    path = target.host.root / TOKEN_FILE
+    path.write_text("".join(line for line in path.read_text().splitlines(True) if "THOT" not in line))
+    preview = target.deploy("--dry", operation="deploy.provisioning")
+    assert "+ member thot@javisi.local (member)" not in preview.plan
+    assert "+ member cfo@javisi.local (member)" in preview.plan and "+ token agent-thot" in preview.plan
+    run = target.deploy(operation="deploy.provisioning")
+    assert run.code == 0, run.output
+    assert [row.label for row in target.plane.api_tokens.values()].count("agent-thot") == 1
+    assert target.deploy(operation="deploy.provisioning").changed == []
+
+
+def test_a_changed_database_password_reaches_role_environment_and_containers(target: Target) -> None:
+    assert target.deploy().code == 0
+    run = target.deploy(secrets={"POSTGRESQL_PASSWORD": "an/other@password"})
+    assert run.code == 0, run.output
+    assert run.plan[0] == "~ role plane: password"
+    assert run.plan[1].endswith("plane.env: DATABASE_URL")
+    assert run.plan[2:] == ["~ recreate api", "~ recreate worker", "~ recreate beat-worker"]
+    assert target.host.containers["javisi_plane_worker"].environment["DATABASE_URL"] == (
+        "postgresql://plane:an%2Fother%40password@javisi_postgresql:5432/plane_production"
+    )
+
+
+def test_forwarding_may_be_forbidden(target: Target) -> None:
+    target.host.allow_tcp_forwarding = False
+    # A real bash on this machine dials, so it needs the address that is real here.
+    run = target.deploy("-v", data={"plane_api_url": url(target)})
+    assert run.code == 0, run.output
+    assert run.output.count("the SSH server forbids forwarding") == 1
+    assert set(target.tokens) == set(AGENTS)

@@ -1,0 +1,1 @@
+"""The parts below the operations, each by itself."""

@@ -1,0 +1,105 @@
+"""What tests are given: settings to start from, a host that is this machine's shell, a way to check properties."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+from pyinfra.api import Config, StringCommand
+
+from settings import Settings, read_settings
+
+ROOT = Path(__file__).parent.parent.parent
+
+PROPERTY = hypothesis.settings(max_examples=100, deadline=None, derandomize=True)
+
+
+def data(**changes: Any) -> dict[str, Any]:
+    """The defaults of ``group_data/all.py`` with some of them changed, and no secrets file."""
+    names = runpy.run_path(str(ROOT / "group_data" / "all.py"))
+    defaults = {name: value for name, value in names.items() if not name.startswith("_")}
+    return {**defaults, "plane_secrets_dir": "there-is-no-such-folder", **changes}
+
+
+def checked(**changes: Any) -> Settings:
+    """The settings that :func:`data` makes."""
+    return read_settings(data(**changes))
+
+
+@dataclass
+class Lines:
+    """What pyinfra gives of a command's output."""
+
+    stdout_lines: list[str]
+    stderr_lines: list[str]
+
+
+@dataclass
+class State:
+    """As much of pyinfra's state as a command asks for."""
+
+    print_input: bool = False
+    print_output: bool = False
+    config: Config = field(default_factory=Config)
+
+
+class Shell:
+    """A stand-in for a pyinfra host: commands run in ``sh`` on this machine, in a folder of their own.
+
+    Args:
+        folder: where commands run, and where :meth:`replace` puts programs.
+        arrives: how many bytes of standard input get through; all of them when ``None``.
+    """
+
+    def __init__(self, folder: Path, arrives: int | None = None) -> None:
+        self.folder = folder
+        self.arrives = arrives
+        self.state = State()
+        self.data = object()
+        self.current_op_global_arguments: dict[str, Any] | None = {}
+        self.current_deploy_kwargs: dict[str, Any] | None = None
+        self.commands: list[str] = []
+        self.arguments: list[dict[str, Any]] = []
+        self.said: list[str] = []
+        self.facts: dict[str, Any] = {}
+        self.programs = folder / ".programs"
+        self.programs.mkdir()
+
+    def replace(self, program: str, script: str) -> None:
+        """Put a script in front of a program on the PATH."""
+        path = self.programs / program
+        path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+        path.chmod(0o755)
+
+    def run_shell_command(self, command: StringCommand, **arguments: Any) -> tuple[bool, Lines]:
+        self.commands.append(str(command))
+        self.arguments.append(arguments)
+        sent = str(arguments.get("_stdin", "")).encode()[: self.arrives]
+        done = subprocess.run(
+            ["sh", "-c", command.get_raw_value()],
+            input=sent,
+            capture_output=True,
+            cwd=self.folder,
+            env={**os.environ, "PATH": f"{self.programs}:{os.environ['PATH']}", "LC_ALL": "C"},
+            umask=0,
+        )
+        return done.returncode == 0, Lines(_lines(done.stdout), _lines(done.stderr))
+
+    def get_fact(self, fact: type[Any], **arguments: Any) -> Any:
+        return self.facts[fact.__name__]
+
+    def log_styled(self, line: str, **style: Any) -> None:
+        self.said.append(line)
+
+    def noop(self, line: str) -> None:
+        self.said.append(line)
+
+
+def _lines(output: bytes) -> list[str]:
+    lines = output.decode().split("\n")
+    return lines[:-1] if lines[-1] == "" else lines

@@ -1,0 +1,355 @@
+"""Plane's environment file: what it holds, what it cannot hold, and when containers must be made anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+from pyinfra.api import HiddenValue
+from pyinfra.context import ctx_host, ctx_state
+
+from facts.docker import Composed
+from operations import environment
+from operations.converge import Change, Kept, Note
+from operations.environment import parse, render
+from settings import Settings, SettingsError
+from target import TargetError
+from tests.unit.given import PROPERTY, Shell, checked
+
+PASSWORD = "hunter2/Tr0ub4dor"
+
+# What Plane's settings and start script read (1.2.2).
+_READ_BY_PLANE = """
+    SECRET_KEY DATABASE_URL REDIS_URL AMQP_URL WEB_URL CORS_ALLOWED_ORIGINS GUNICORN_WORKERS
+    POSTGRES_USER POSTGRES_PASSWORD POSTGRES_HOST POSTGRES_PORT POSTGRES_DB
+    RABBITMQ_HOST RABBITMQ_PORT RABBITMQ_USER RABBITMQ_PASSWORD RABBITMQ_VHOST
+    USE_MINIO AWS_REGION AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_S3_ENDPOINT_URL MINIO_ENDPOINT_URL
+    AWS_S3_BUCKET_NAME MINIO_ENDPOINT_SSL FILE_SIZE_LIMIT SIGNED_URL_EXPIRATION
+    API_KEY_RATE_LIMIT ALLOWED_HOSTS COOKIE_DOMAIN SESSION_COOKIE_AGE SESSION_COOKIE_NAME ADMIN_SESSION_COOKIE_AGE
+    DEBUG HARD_DELETE_AFTER_DAYS APP_BASE_URL ADMIN_BASE_URL SPACE_BASE_URL LIVE_BASE_URL
+    ENABLE_SIGNUP ENABLE_EMAIL_PASSWORD ENABLE_MAGIC_LINK_LOGIN DISABLE_WORKSPACE_CREATION ENABLE_SMTP
+"""
+READ_BY_PLANE = frozenset(_READ_BY_PLANE.split())
+STORAGE = {
+    "USE_MINIO", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_S3_ENDPOINT_URL",
+    "AWS_S3_BUCKET_NAME",
+}  # fmt: skip
+
+
+def complete(**changes: Any) -> Settings:
+    return checked(
+        **{
+            "postgresql_password": PASSWORD,
+            "plane_secret_key": "a-secret-key",
+            "plane_minio_endpoint": "http://minio:9000",
+            "plane_minio_access_key": "an-access-key",
+            "plane_minio_secret_key": "a-storage-secret",
+            **changes,
+        }
+    )
+
+
+def variables(**changes: Any) -> dict[str, str]:
+    return parse(render(complete(**changes)).unmask())
+
+
+# What it holds
+
+
+def test_every_variable_is_one_that_plane_reads() -> None:
+    assert set(variables()) <= READ_BY_PLANE
+
+
+def test_what_plane_cannot_do_without_is_there() -> None:
+    assert variables(plane_minio_endpoint=None) == {
+        "SECRET_KEY": "a-secret-key",
+        "DATABASE_URL": "postgresql://plane:hunter2%2FTr0ub4dor@javisi_postgresql:5432/plane_production",
+        "REDIS_URL": "redis://redis:6379/4",
+        "AMQP_URL": "redis://redis:6379/5",
+        "WEB_URL": "https://work.example.com",
+        "CORS_ALLOWED_ORIGINS": "https://work.example.com",
+        "GUNICORN_WORKERS": "2",
+    }
+
+
+def test_storage_is_described_where_there_is_an_endpoint_and_not_otherwise() -> None:
+    found = variables()
+    assert set(found) >= STORAGE
+    assert (found["AWS_ACCESS_KEY_ID"], found["AWS_SECRET_ACCESS_KEY"]) == ("an-access-key", "a-storage-secret")
+    assert (found["AWS_S3_ENDPOINT_URL"], found["AWS_S3_BUCKET_NAME"]) == ("http://minio:9000", "plane")
+    assert not set(variables(plane_minio_endpoint=None)) & STORAGE
+
+
+def test_further_variables_are_added_and_win() -> None:
+    extra = {"API_KEY_RATE_LIMIT": "300/minute", "DEBUG": 0, "GUNICORN_WORKERS": "8", "TOKEN": HiddenValue("x=y z")}
+    found = variables(plane_env_extra=extra)
+    assert found["API_KEY_RATE_LIMIT"] == "300/minute"
+    assert (found["DEBUG"], found["GUNICORN_WORKERS"], found["TOKEN"]) == ("0", "8", "x=y z")
+
+
+def test_no_variable_stands_twice() -> None:
+    text = render(complete(plane_env_extra={"GUNICORN_WORKERS": 8, "DEBUG": 0, "SECRET_KEY": "own"}))
+    names = [line.partition("=")[0] for line in text.unmask().splitlines() if not line.startswith("#")]
+    assert len(names) == len(set(names))
+
+
+def test_the_text_never_prints() -> None:
+    assert PASSWORD not in repr(render(complete())) + str(render(complete()))
+
+
+def test_every_line_is_a_comment_or_a_variable_and_the_last_one_ends() -> None:
+    text = render(complete(plane_env_extra={"A": "b"})).unmask()
+    assert text.endswith("\n")
+    assert all(line.startswith("#") or "=" in line for line in text.splitlines())
+
+
+@pytest.mark.parametrize("password", ["with/slash", "a@b:c?d#e", "100%", "%2F", "back\\slash", "'\"`$", " ends ", "ü☃"])
+def test_a_password_with_an_awkward_character_survives_the_url(password: str) -> None:
+    assert unquote(urlsplit(variables(postgresql_password=password)["DATABASE_URL"]).password or "") == password
+
+
+@examples(PROPERTY, max_examples=60)
+@given(
+    st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1),
+    st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=63),
+    st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=63),
+)
+def test_any_password_role_and_database_survive_the_url(password: str, role: str, database: str) -> None:
+    found = variables(postgresql_password=password, plane_db_user=role, plane_db_name=database)
+    url = urlsplit(found["DATABASE_URL"])
+    assert (unquote(url.password or ""), unquote(url.username or "")) == (password, role)
+    assert unquote(url.path[1:]) == database
+    assert (url.hostname, url.port) == ("javisi_postgresql", 5432)
+
+
+def test_the_address_of_a_database_can_be_ipv6() -> None:
+    assert urlsplit(variables(plane_db_host="fd00::5")["DATABASE_URL"]).hostname == "fd00::5"
+
+
+# What it cannot hold
+
+
+@pytest.mark.parametrize("value", [f"{PASSWORD}{character}" for character in "\"'`$#\\ "] + [f" {PASSWORD}"])
+@pytest.mark.parametrize(
+    ("setting", "name"),
+    [
+        ("plane_secret_key", "SECRET_KEY"),
+        ("plane_minio_access_key", "AWS_ACCESS_KEY_ID"),
+        ("plane_minio_secret_key", "AWS_SECRET_ACCESS_KEY"),
+        ("plane_env_extra", "SMTP_PASSWORD"),
+    ],
+)
+def test_a_value_that_an_env_file_changes_is_refused_by_name_and_not_shown(setting: str, name: str, value: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        variables(**{setting: {name: value} if setting == "plane_env_extra" else value})
+    assert name in str(caught.value)
+    assert PASSWORD not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["two\nlines", "two\rlines", "tab\tbed", "nul\0"])
+def test_a_variable_of_several_lines_is_refused(value: str) -> None:
+    with pytest.raises(SettingsError, match="cannot carry the value of SMTP_PASSWORD"):
+        variables(plane_env_extra={"SMTP_PASSWORD": value})
+
+
+@pytest.mark.parametrize("setting", ["plane_redis_url", "plane_amqp_url", "plane_web_url", "plane_minio_endpoint"])
+def test_an_address_with_a_dollar_in_its_password_is_refused_by_name(setting: str) -> None:
+    scheme = "redis" if setting in ("plane_redis_url", "plane_amqp_url") else "http"
+    with pytest.raises(SettingsError, match=setting.removeprefix("plane_")) as caught:
+        variables(**{setting: f"{scheme}://me:hunter2$x@host"})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_key_of_storage_that_is_not_used_is_not_looked_at() -> None:
+    assert variables(plane_minio_endpoint=None, plane_minio_secret_key="a$b")
+
+
+def test_a_variable_with_an_uncommon_separator_stays_one_variable() -> None:
+    found = variables(plane_env_extra={"A": "left\u2028B=right"})
+    assert (found["A"], "B" in found) == ("left\u2028B=right", False)
+
+
+@pytest.mark.parametrize("value", ["a$b", "two\nSECRET_KEY=lines"])
+def test_a_variable_whose_name_begins_with_db_is_looked_at_too(value: str) -> None:
+    with pytest.raises(SettingsError, match="db_dsn"):
+        variables(plane_env_extra={"db_dsn": value})
+
+
+def test_comments_and_other_lines_are_no_variables() -> None:
+    assert parse("# A=1\n  # B=2\n\nC\nD=\nE = x=y \nE=z\n") == {"D": "", "E": "z"}
+
+
+# The operations, without pyinfra's own part
+
+
+class ExecutingState:
+    """As much of pyinfra's state as tells looking from doing."""
+
+    def __init__(self, is_executing: bool) -> None:
+        self.is_executing = is_executing
+
+
+@contextmanager
+def running_for(host: Shell, executing: bool) -> Iterator[None]:
+    with ctx_state.use(ExecutingState(executing)), ctx_host.use(host):
+        yield
+
+
+def plan(operation: Any, host: Shell, *, executing: bool = True, **arguments: Any) -> list[Change | Kept | Note]:
+    """What an operation finds to do on a host."""
+    with running_for(host, executing):
+        return list(operation._inner.__wrapped__(**arguments))
+
+
+def apply(items: list[Change | Kept | Note]) -> None:
+    for item in items:
+        assert isinstance(item, Change)
+        item.apply()
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
+
+
+def test_a_missing_env_file_is_made_with_a_new_key_for_its_owner_alone(host: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "configs" / "plane.env"
+    text = render(complete(plane_secret_key=None))
+    items = plan(environment.env_file, host, path=str(path), text=text)
+    [change] = items
+    assert isinstance(change, Change)
+    assert change.lines == (f"+ {path}: {', '.join(parse(text.unmask()))}",)
+    assert not path.exists()
+    apply(items)
+    found = parse(path.read_text())
+    assert len(found.pop("SECRET_KEY")) >= 50
+    assert found == {name: value for name, value in parse(text.unmask()).items() if name != "SECRET_KEY"}
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert PASSWORD not in "".join(host.commands) + "".join(change.lines)
+
+
+def test_a_key_that_is_there_is_kept_when_something_else_changes(host: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "plane.env"
+    path.write_text("SECRET_KEY=made-by-hand\\1\nOLD=x\n")
+    items = plan(environment.env_file, host, path=str(path), text=HiddenValue("# new\nSECRET_KEY=\nDEBUG=1\n"))
+    [change] = items
+    assert isinstance(change, Change)
+    assert change.lines == (f"~ {path}: DEBUG", f"- {path}: OLD (to keep, put into plane_env_extra)")
+    apply(items)
+    assert path.read_text() == "# new\nSECRET_KEY=made-by-hand\\1\nDEBUG=1\n"
+
+
+def test_a_key_in_the_settings_replaces_the_one_that_is_there(host: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "plane.env"
+    path.write_text("SECRET_KEY=old\n")
+    apply(plan(environment.env_file, host, path=str(path), text=HiddenValue("SECRET_KEY=new\n")))
+    assert path.read_text() == "SECRET_KEY=new\n"
+
+
+def test_each_new_key_is_another(host: Shell, tmp_path: Path) -> None:
+    keys = set()
+    for name in ("one", "two"):
+        apply(plan(environment.env_file, host, path=str(tmp_path / name), text=HiddenValue("SECRET_KEY=\n")))
+        keys.add((tmp_path / name).read_text())
+    assert len(keys) == 2
+
+
+@pytest.mark.parametrize("text", ["SECRET_KEY=k\nDEBUG=1\n", "# other words\nDEBUG=1\nSECRET_KEY=k\n"])
+def test_a_file_with_the_same_variables_is_kept(host: Shell, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "plane.env"
+    path.write_text(text)
+    path.chmod(0o600)
+    items = plan(environment.env_file, host, path=str(path), text=HiddenValue("SECRET_KEY=\nDEBUG=1\n"))
+    assert items == [Kept(str(path))]
+
+
+def test_a_variable_that_plane_does_not_read_is_pointed_out(host: Shell, tmp_path: Path) -> None:
+    text = HiddenValue("DEBUG=1\nAPI_KEY_RATELIMIT=hidden\n")
+    note, change = plan(environment.env_file, host, path=str(tmp_path / "plane.env"), text=text)
+    assert isinstance(note, Note)
+    assert "Plane reads no variable API_KEY_RATELIMIT" in note.line
+    assert "hidden" not in note.line
+    assert isinstance(change, Change)
+
+
+def test_no_variable_that_plane_reads_is_pointed_out() -> None:
+    assert all(environment.READ_BY_PLANE.fullmatch(name) for name in READ_BY_PLANE)
+
+
+def test_a_file_that_others_can_read_is_closed(host: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "plane.env"
+    path.write_text("DEBUG=1\n")
+    path.chmod(0o644)
+    items = plan(environment.env_file, host, path=str(path), text=HiddenValue("DEBUG=1\n"))
+    [change] = items
+    assert isinstance(change, Change)
+    assert change.lines == (f"~ {path}: mode 644 → 600",)
+    apply(items)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def composed(host: Shell, created: dict[str, float], modified: float, unavailable: str | None = None) -> None:
+    host.facts["ComposeServices"] = Composed(created, modified, unavailable)
+
+
+COMPOSE: dict[str, Any] = {"directory": "/srv/my plane", "services": ["api", "worker"], "env_path": "/srv/plane.env"}
+
+
+def test_containers_that_are_newer_than_the_env_file_are_kept(host: Shell) -> None:
+    composed(host, {"api": 11.0, "worker": 10.5}, 10.0)
+    [kept] = plan(environment.compose_services, host, **COMPOSE)
+    assert isinstance(kept, Kept)
+
+
+def test_containers_that_are_older_or_missing_are_made_anew(host: Shell, tmp_path: Path) -> None:
+    composed(host, {"api": 9.0}, 10.0)
+    host.replace("docker", f'printf "%s\\n" "$@" > {tmp_path}/asked')
+    items = plan(environment.compose_services, host, **COMPOSE)
+    [change] = items
+    assert isinstance(change, Change)
+    assert change.lines == ("~ recreate api", "+ start worker")
+    apply(items)
+    assert (tmp_path / "asked").read_text().splitlines() == [
+        "compose", "--project-directory", "/srv/my plane", "up", "-d", "--force-recreate", "--no-deps", "api", "worker",
+    ]  # fmt: skip
+
+
+def test_a_compose_that_fails_is_one_line(host: Shell) -> None:
+    composed(host, {}, 10.0)
+    host.replace("docker", "echo pulling >&2; echo no such service: worker >&2; exit 1")
+    with pytest.raises(TargetError, match=r"^docker compose up in /srv/my plane failed: no such service: worker$"):
+        apply(plan(environment.compose_services, host, **COMPOSE))
+
+
+def test_a_docker_that_cannot_be_asked_is_one_line(host: Shell) -> None:
+    composed(host, {}, 0.0, "permission denied")
+    with pytest.raises(TargetError, match=r"^docker could not be asked .*: permission denied$"):
+        plan(environment.compose_services, host, **COMPOSE)
+
+
+@pytest.mark.parametrize("executing", [False, True])
+def test_an_env_file_that_changes_concerns_its_containers(host: Shell, tmp_path: Path, executing: bool) -> None:
+    env_path = str(tmp_path / "plane.env")
+    composed(host, {"api": 11.0, "worker": 11.0}, 10.0)
+    items = plan(environment.env_file, host, executing=executing, path=env_path, text=HiddenValue("DEBUG=1\n"))
+    if executing:
+        apply(items)
+    [change] = plan(environment.compose_services, host, executing=executing, **{**COMPOSE, "env_path": env_path})
+    assert isinstance(change, Change)
+    assert change.lines == ("~ recreate api", "~ recreate worker")
+    [note] = plan(environment.recreate_reminder, host, executing=executing, env_path=env_path)
+    assert isinstance(note, Note)
+    assert env_path in note.line
+
+
+def test_without_a_changed_env_file_nobody_is_reminded(host: Shell) -> None:
+    [kept] = plan(environment.recreate_reminder, host, env_path="/srv/plane.env")
+    assert isinstance(kept, Kept)

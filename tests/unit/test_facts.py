@@ -1,0 +1,245 @@
+"""What is read from a host: how output is understood, and that every name arrives as it is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyinfra.api import StringCommand
+
+from facts.docker import Composed, ComposeServices, Container, DockerContainers
+from facts.postgres import _SQL, FAILED, PostgresService, Scram, Service, psql
+from tests.unit.given import Shell
+
+HOSTILE = [
+    "it's", 'say "hi"', "two words", "$(touch made)", "`touch made`", "$HOME", "a;touch made", "back\\slash", "*", "~",
+    "#x", "ü☃", "a=b", "%s", "!x", "-it", "SQL", "a|b>c<d&", "{{.Name}}",
+]  # fmt: skip
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Shell:
+    """A host whose docker keeps what it was called with, and answers with the file ``answer`` beside it."""
+    host = Shell(tmp_path)
+    host.replace(
+        "docker",
+        f'cd {tmp_path}; n=$(ls -d call.* 2>/dev/null | wc -l); printf "%s\\0" "$@" > call.$n; '
+        "[ -t 0 ] || cat > stdin.$n; cat answer 2>/dev/null; exit $(cat status 2>/dev/null || echo 0)",
+    )
+    return host
+
+
+def calls(host: Shell) -> list[list[str]]:
+    paths = sorted(host.folder.glob("call.*"), key=lambda path: int(path.suffix[1:]))
+    return [path.read_text().split("\0")[:-1] for path in paths]
+
+
+def output_of(host: Shell, command: StringCommand) -> list[str]:
+    ok, output = host.run_shell_command(command)
+    assert ok
+    assert output.stderr_lines == []
+    assert not (host.folder / "made").exists()
+    return output.stdout_lines
+
+
+# PostgreSQL
+
+ROLE = {
+    "role": {"login": True, "scram": {"iterations": 4096, "salt": "c2FsdA==", "digest": "ab12"}},
+    "database": {"owner": "plane", "privileges": ["CREATE", "CONNECT", "TEMPORARY"]},
+}
+SCHEMA = {"schema": ["CREATE", "USAGE"]}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_every_name_reaches_psql_as_it_is(host: Shell, name: str) -> None:
+    command = PostgresService().command(
+        container=name, database=f"{name} db", role=f"{name} role", superuser=f"{name} su", nonce="n0nce"
+    )
+    assert output_of(host, command) == []
+    assert calls(host) == [
+        ["exec", "-i", name, "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-v", f"database={name} db",
+         "-v", f"role={name} role", "-v", "nonce=n0nce", "-U", f"{name} su", "-d", "postgres"],
+    ]  # fmt: skip
+    assert (host.folder / "stdin.0").read_text() == _SQL
+
+
+def test_the_sql_of_a_change_goes_in_on_standard_input(host: Shell) -> None:
+    ok, _ = host.run_shell_command(psql("db", "postgres", role="it's"), _stdin="SELECT 1;\n")
+    assert ok
+    assert "role=it's" in calls(host)[0]
+    assert (host.folder / "stdin.0").read_text() == "SELECT 1;\n"
+
+
+def test_a_docker_that_fails_is_an_answer(host: Shell) -> None:
+    host.replace("docker", "echo 'Error response from daemon: No such container: db' >&2; exit 1")
+    fact = PostgresService()
+    found = fact.process(output_of(host, fact.command("db", "plane", "plane")))
+    assert found == Service(unavailable="Error response from daemon: No such container: db")
+
+
+def test_a_host_without_docker_is_an_answer(host: Shell) -> None:
+    host.replace("docker", "exec no-such-program-anywhere")
+    fact = PostgresService()
+    found = fact.process(output_of(host, fact.command("db", "plane", "plane")))
+    assert found.unavailable is not None
+    assert "not found" in found.unavailable
+
+
+@pytest.mark.parametrize(
+    ("output", "found"),
+    [
+        (
+            [json.dumps(ROLE), json.dumps(SCHEMA)],
+            Service(
+                None, True, True, Scram(4096, "c2FsdA==", "ab12"), "plane",
+                frozenset({"CREATE", "CONNECT", "TEMPORARY"}), frozenset({"CREATE", "USAGE"}),
+            ),
+        ),
+        (
+            ["WARNING:  database has a collation version mismatch", "DETAIL:  x", json.dumps(ROLE), "HINT: {",
+             json.dumps({"schema": []})],
+            Service(
+                None, True, True, Scram(4096, "c2FsdA==", "ab12"), "plane",
+                frozenset({"CREATE", "CONNECT", "TEMPORARY"}), frozenset(),
+            ),
+        ),
+        ([json.dumps({"role": None, "database": None})], Service()),
+        ([json.dumps({"role": {"login": False, "scram": None}, "database": None})], Service(None, True, False)),
+        (
+            [json.dumps({"role": None, "database": {"owner": "other", "privileges": []}}), json.dumps({"schema": []})],
+            Service(database_owner="other"),
+        ),
+        ([], Service()),
+        (["psql: error: connection to server failed", "", FAILED],
+         Service(unavailable="psql: error: connection to server failed")),
+        (['{"role" : null, "database" : null}', 'FATAL:  database "plane" does not exist', FAILED],
+         Service(unavailable='FATAL:  database "plane" does not exist')),
+        ([FAILED], Service(unavailable="docker said nothing")),
+    ],
+    ids=["all", "notices in between", "nothing there", "role without login or password", "another's database",
+         "no output", "psql failed", "failed half way", "failed in silence"],
+)  # fmt: skip
+def test_what_psql_printed_is_understood(output: list[str], found: Service) -> None:
+    assert PostgresService().process(output) == found
+
+
+def test_a_host_that_does_not_answer_is_no_empty_server() -> None:
+    assert PostgresService.default().unavailable == "the host did not answer"
+    assert ComposeServices.default().unavailable == "the host did not answer"
+    assert DockerContainers.default() == {}
+
+
+# Docker
+
+
+def inspected(**changes: Any) -> str:
+    seen = {
+        "status": "running",
+        "created": "2024-05-06T07:08:09.123456789Z",
+        "networks": {"javisi": {"IPAddress": "172.18.0.5"}},
+        "host": "javisi",
+        **changes,
+    }
+    return json.dumps(seen)
+
+
+@pytest.mark.parametrize("name", [name for name in HOSTILE if " " not in name])
+def test_every_container_is_asked_for_by_its_name_as_it_is(host: Shell, name: str) -> None:
+    (host.folder / "answer").write_text(inspected() + "\n")
+    fact = DockerContainers()
+    found = fact.process(output_of(host, fact.command(names=f"first {name}")))
+    assert [call[-1] for call in calls(host)] == ["first", name]
+    assert all(call[:2] == ["inspect", "-f"] for call in calls(host))
+    assert list(found) == ["first", name]
+
+
+def test_a_container_that_is_not_there_is_left_out(host: Shell) -> None:
+    host.replace("docker", f"case $4 in here) echo '{inspected()}';; *) echo; echo No such object >&2; exit 1;; esac")
+    fact = DockerContainers()
+    assert list(fact.process(output_of(host, fact.command("gone here also_gone")))) == ["here"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({}, {"addresses": {"javisi": "172.18.0.5"}, "is_running": True, "uses_host_network": False}),
+        ({"status": "exited", "networks": {"javisi": {"IPAddress": ""}}}, {"addresses": {}, "is_running": False}),
+        ({"networks": {"b": {"IPAddress": "10.0.0.2"}, "a": {"IPAddress": "10.0.1.2"}}},
+         {"addresses": {"a": "10.0.1.2", "b": "10.0.0.2"}}),
+        ({"networks": None}, {"addresses": {}}),
+        ({"networks": {"a": {}}}, {"addresses": {}}),
+        ({"networks": {"host": {"IPAddress": ""}}, "host": "host"}, {"addresses": {}, "uses_host_network": True}),
+        ({"created": "2024-05-06T07:08:09Z"}, {"created": 1714979289.0}),
+        ({"created": "2024-05-06T07:08:09.5Z"}, {"created": 1714979289.5}),
+        ({"created": "2024-05-06T07:08:09.123456789Z"}, {"created": 1714979289.123456}),
+    ],
+)  # fmt: skip
+def test_what_docker_says_of_a_container_is_understood(changes: dict[str, Any], wanted: dict[str, Any]) -> None:
+    found = DockerContainers().process([f"api\t{inspected(**changes)}"])
+    assert {key: getattr(found["api"], key) for key in wanted} == wanted
+    assert isinstance(found["api"], Container)
+
+
+def test_other_lines_are_no_containers() -> None:
+    output = ["WARNING: something", "gone\t", "", f"api\t{inspected()}", "worker\tnot json"]
+    assert list(DockerContainers().process(output)) == ["api"]
+
+
+@pytest.mark.parametrize("name", [name for name in HOSTILE if name != "{{.Name}}"])
+def test_a_compose_folder_of_any_name_is_asked_for(host: Shell, name: str) -> None:
+    folder = host.folder / name
+    folder.mkdir()
+    env = folder / f"{name}.env"
+    env.touch()
+    host.replace(
+        "docker",
+        f'cd {host.folder}; printf "%s\\0" "$@" > call.$1; [ $1 = inspect ] && cat answer || {{ echo 1a; echo 2b; }}',
+    )
+    (host.folder / "answer").write_text(json.dumps({"service": "api", "created": "2024-05-06T07:08:09Z"}) + "\n")
+    fact = ComposeServices()
+    found = fact.process(output_of(host, fact.command(str(folder), str(env))))
+    assert found.unavailable is None
+    assert found.created == {"api": 1714979289.0}
+    assert found.env_modified == pytest.approx(env.stat().st_mtime, abs=1e-5)
+    asked = (host.folder / "call.ps").read_text().split("\0")
+    assert asked[:4] == ["ps", "-aq", "--filter", f"label=com.docker.compose.project.working_dir={folder}"]
+    assert (host.folder / "call.inspect").read_text().split("\0")[3:5] == ["1a", "2b"]
+
+
+def test_a_project_without_containers_and_env_file_is_empty(host: Shell) -> None:
+    fact = ComposeServices()
+    found = fact.process(output_of(host, fact.command(str(host.folder), "/there/is/none")))
+    assert found == Composed({}, 0.0)
+    assert [call[0] for call in calls(host)] == ["ps"]
+
+
+def test_a_docker_that_may_not_be_asked_is_an_answer(host: Shell) -> None:
+    host.replace("docker", "echo permission denied while trying to connect >&2; exit 1")
+    fact = ComposeServices()
+    found = fact.process(output_of(host, fact.command(str(host.folder), "/there/is/none")))
+    assert found.unavailable == "permission denied while trying to connect"
+
+
+def test_of_several_containers_of_a_service_the_oldest_counts() -> None:
+    lines = [
+        json.dumps({"service": service, "created": f"2024-05-06T07:08:{second}Z"})
+        for service, second in (("api", "30"), ("api", "10"), ("worker", "20"), ("api", "40"))
+    ]
+    found = ComposeServices().process(["modified 1714979289.250000000", *lines, "WARNING: x"])
+    assert found == Composed({"api": 1714979290.0, "worker": 1714979300.0}, 1714979289.25)
+
+
+def test_a_compose_that_fails_in_silence_is_an_answer() -> None:
+    assert ComposeServices().process(["##FAILED##"]).unavailable == "docker said nothing"
+
+
+def test_a_warning_of_the_shell_before_the_time_is_left_out() -> None:
+    output = ["sh: warning: setlocale: LC_ALL: cannot change locale (en_US.UTF-8)", "modified 1714979289.0"]
+    assert ComposeServices().process(output).env_modified == 1714979289.0
+
+
+def test_a_time_with_a_decimal_comma_is_read() -> None:
+    assert ComposeServices().process(["modified 1714979289,250000000"]).env_modified == 1714979289.25

@@ -1,0 +1,604 @@
+"""Settings: what is accepted, what is refused and how it is said, where secrets come from."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+from pyinfra.api.hiddenvalue import HiddenValue
+from zxcvbn import zxcvbn
+
+from settings import SECRETS, Agent, CustomField, Settings, SettingsError, derive_password, read_settings, settings_of
+from tests.unit.given import PROPERTY, checked, data
+
+PASSWORD = "hunter2-Tr0ub4dor"
+
+
+def refusal(**changes: Any) -> str:
+    with pytest.raises(SettingsError) as caught:
+        checked(**changes)
+    return str(caught.value)
+
+
+def problems(**changes: Any) -> list[str]:
+    """The problems of a report, each without what stands in front of it."""
+    text = refusal(**changes)
+    if text.startswith("setting "):
+        return [text.removeprefix("setting ")]
+    return [line.strip() for line in text.splitlines()[1:]]
+
+
+def agents(**changes: Any) -> list[dict[str, Any]]:
+    """Four agents, of whom the last is changed."""
+    first: list[dict[str, Any]] = [{"name": "one", "role": "admin"}, {"name": "two"}, {"name": "three"}]
+    return [*first, {"name": "four", "role": "member", **changes}]
+
+
+def project(**changes: Any) -> list[dict[str, Any]]:
+    return [{"name": "Onboarding", "identifier": "ONBOARD", **changes}]
+
+
+# What is accepted
+
+
+def test_the_defaults_are_accepted() -> None:
+    settings = checked()
+    assert settings.plane_workspace_slug == "javisi"
+    assert settings.plane_db_host == settings.postgres_container == "javisi_postgresql"
+    assert [agent.name for agent in settings.plane_agents] == [
+        "concierge", "imhotep", "thot", "basquiat", "r2d2", "shuri", "piccolo", "cfo", "maintainer", "hermes",
+    ]  # fmt: skip
+    assert settings.plane_agents[2].email == "thot@javisi.local"
+    assert settings.plane_agents[2].token_label == "agent-thot"
+    assert settings.plane_agents[2].token_variable == "PLANE_TOKEN_THOT"
+    assert settings.plane_projects[0].custom_fields[1] == CustomField("cost_estimate", "number")
+
+
+def test_every_setting_has_a_default() -> None:
+    assert {name for name in data() if name.startswith(("plane_", "postgres"))} == set(Settings.__dataclass_fields__)
+
+
+@pytest.mark.parametrize(("role", "number"), [("admin", 20), ("member", 15), ("guest", 5)])
+def test_a_role_has_planes_number(role: str, number: int) -> None:
+    assert checked(plane_agents=agents(role=role)).plane_agents[3].role_number == number
+
+
+def test_an_agent_without_a_role_is_a_member() -> None:
+    assert checked(plane_agents=agents()).plane_agents[1].role == "member"
+
+
+def test_an_agents_address_name_and_password_can_be_given() -> None:
+    agent = checked(
+        plane_agents=agents(email="Four@Example.COM", display_name="Number Four", password=PASSWORD)
+    ).plane_agents[3]
+    assert (agent.email, agent.display_name) == ("four@example.com", "Number Four")
+    assert agent.password is not None
+    assert agent.password.unmask() == PASSWORD
+
+
+def test_addresses_follow_the_workspace() -> None:
+    assert checked(plane_workspace_slug="Lab").plane_agents[0].email == "concierge@lab.local"
+
+
+def test_no_agents_and_no_projects_are_fine() -> None:
+    settings = checked(plane_agents=[], plane_projects=())
+    assert (settings.plane_agents, settings.plane_projects) == ((), ())
+
+
+def test_an_identifier_becomes_upper_case() -> None:
+    assert checked(plane_projects=project(identifier="onboard")).plane_projects[0].identifier == "ONBOARD"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kept"),
+    [
+        ("plane_web_url", "https://work.example.com/", "https://work.example.com"),
+        ("plane_api_url", "http://172.18.0.5:8000//", "http://172.18.0.5:8000"),
+        ("plane_api_url", "http://[::1]:8000", "http://[::1]:8000"),
+        ("plane_amqp_url", "amqp://guest:guest@rabbit:5672/plane", "amqp://guest:guest@rabbit:5672/plane"),
+        ("plane_redis_url", "rediss://:secret@redis:6379/4", "rediss://:secret@redis:6379/4"),
+        ("plane_db_host", "db.example.com", "db.example.com"),
+        ("plane_db_name", 'odd "name" with spaces', 'odd "name" with spaces'),
+        ("plane_env_extra", {"A": 300, "_b2": "x"}, {"A": "300", "_b2": "x"}),
+        ("plane_compose_services", ("api", "beat-worker"), ("api", "beat-worker")),
+        ("plane_admin_last_name", "", ""),
+        ("plane_admin_email", "Admin@Javisi.Local", "admin@javisi.local"),
+        ("plane_workspace_name", "x" * 80, "x" * 80),
+        ("plane_health_delay", 0, 0),
+        ("plane_api_ca", "ca.pem", "ca.pem"),
+        ("postgres_init_dir", "/srv/init", "/srv/init"),
+    ],
+)
+def test_a_good_value_is_kept(name: str, value: object, kept: object) -> None:
+    assert getattr(checked(**{name: value}), name) == kept
+
+
+@pytest.mark.parametrize("name", ["plane_env_path", "plane_tokens_path"])
+def test_the_config_dir_is_replaced_in_paths(name: str) -> None:
+    settings = checked(plane_config_dir="/srv/my plane", **{name: "{plane_config_dir}/a/{plane_config_dir}"})
+    assert getattr(settings, name) == "/srv/my plane/a//srv/my plane"
+
+
+# What is refused
+
+NUMBERS = {
+    "plane_db_port": (1, 65535),
+    "plane_api_port": (1, 65535),
+    "postgres_wait_seconds": (0, 3600),
+    "plane_gunicorn_workers": (1, 256),
+    "plane_health_retries": (1, 1000),
+    "plane_health_delay": (0, 3600),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_number_outside_its_range_or_of_another_kind_is_refused(name: str) -> None:
+    low, high = NUMBERS[name]
+    for bad in (low - 1, high + 1, str(low), float(low), True, None):
+        assert problems(**{name: bad}) == [
+            f"{name}: {bad!r} is not allowed; wanted: a whole number from {low} to {high}"
+        ]
+    for good in (low, high):
+        assert getattr(checked(**{name: good}), name) == good
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("postgres_container", "", "a container's name"),
+        ("postgres_container", "-it", "a container's name"),
+        ("postgres_container", "two words", "a container's name"),
+        ("postgres_container", None, "a container's name"),
+        ("plane_api_container", "$(id)", "a container's name"),
+        ("postgres_superuser", "", "a PostgreSQL name"),
+        ("plane_db_name", "x" * 64, "a PostgreSQL name"),
+        ("plane_db_name", "a\0b", "a PostgreSQL name"),
+        ("plane_db_user", 5, "a PostgreSQL name"),
+        ("plane_db_host", "a b", "a host name, or None"),
+        ("plane_config_dir", "/", "a path that does not end in /"),
+        ("plane_config_dir", "", "a path"),
+        ("plane_env_path", "/etc/plane/", "a path that does not end in /"),
+        ("plane_env_path", "/etc/pl\nane", "a path"),
+        ("plane_tokens_path", "--help", "a path that does not start with a dash"),
+        ("postgres_init_dir", "/srv/", "a path that does not end in /"),
+        ("plane_compose_dir", 5, "a path"),
+        ("plane_minio_bucket", "Upper", "an S3 bucket's name"),
+        ("plane_minio_bucket", "ab", "an S3 bucket's name"),
+        ("plane_admin_email", "admin", "an address"),
+        ("plane_admin_email", "a b@c.d", "an address"),
+        ("plane_admin_first_name", "", "one line of text"),
+        ("plane_admin_last_name", None, "one line of text"),
+        ("plane_company_name", "a\nb", "one line of text"),
+        ("plane_workspace_slug", "x" * 49, "letters, digits, - and _, at most 48"),
+        ("plane_workspace_name", "", "one line, at most 80 characters"),
+        ("plane_workspace_name", "x" * 81, "one line, at most 80 characters"),
+        ("plane_workspace_name", "see https://x", "a name without an address in it"),
+        ("plane_workspace_size", None, "one line of text"),
+        ("plane_compose_services", [], "a list of service names"),
+        ("plane_compose_services", "api", "a list of service names"),
+        ("plane_custom_fields_unsupported", "ignore", "warn, fail"),
+        ("plane_agents", None, "a list"),
+        ("plane_projects", "Onboarding", "a list"),
+        ("plane_env_extra", None, "a dict of variables"),
+        ("plane_api_ca", 5, "the path of a certificate file on this machine, or None"),
+    ],
+)
+def test_a_bad_value_is_named_shown_and_answered_with_what_is_allowed(name: str, value: object, wanted: str) -> None:
+    found = problems(**({"plane_agents": []} if name == "plane_workspace_slug" else {}), **{name: value})
+    shown = "a list" if isinstance(value, list) else repr(value)
+    assert any(line.startswith(f"{name}: {shown} is not allowed; wanted: ") and wanted in line for line in found), found
+
+
+@pytest.mark.parametrize("slug", ["api", "admin", "God-Mode"])
+def test_a_slug_that_plane_keeps_for_itself_is_refused(slug: str) -> None:
+    assert problems(plane_workspace_slug=slug) == [
+        f"plane_workspace_slug: {slug!r} is not allowed; Plane keeps this name for itself"
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", ["plane_web_url", "plane_redis_url", "plane_amqp_url", "plane_minio_endpoint", "plane_api_url"]
+)
+@pytest.mark.parametrize(
+    "address",
+    [
+        "work.example.com",
+        "gopher://work.example.com",
+        "{scheme}://",
+        "{scheme}:///4",
+        "{scheme}://me:" + PASSWORD + "@",
+        "{scheme}://me:" + PASSWORD + "@host:0",
+        "{scheme}://host:99999",
+        "{scheme}://[::1",
+        "{scheme}://me:" + PASSWORD + "@two words",
+        "{scheme}://host\n",
+        "",
+        5,
+    ],
+)
+def test_an_address_that_leads_nowhere_is_refused_and_not_shown(name: str, address: str | int) -> None:
+    scheme = "redis" if name in ("plane_redis_url", "plane_amqp_url") else "http"
+    value = address.replace("{scheme}", scheme) if isinstance(address, str) else address
+    [problem] = problems(**{name: value})
+    assert problem.startswith(f"{name}: ")
+    assert f"{scheme}://" in problem.partition("wanted: ")[2]
+    assert PASSWORD not in problem
+
+
+def test_an_api_url_with_an_underscore_in_its_host_is_refused() -> None:
+    [problem] = problems(plane_api_url="http://javisi_plane_api:8000")
+    assert problem.startswith("plane_api_url: ")
+    assert "underscore" in problem
+
+
+def test_an_api_url_with_an_underscore_is_refused_without_its_password() -> None:
+    assert PASSWORD not in refusal(plane_api_url=f"http://me:{PASSWORD}@plane_api:8000")
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "wanted"),
+    [
+        ({"role": "boss"}, "plane_agents[3].role: 'boss' is not allowed", "admin, member, guest"),
+        ({"role": None}, "plane_agents[3].role: None is not allowed", "admin, member, guest"),
+        ({"email": "nowhere"}, "plane_agents[3].email: 'nowhere' is not allowed", "an address such as"),
+        ({"email": "a@b.c, d@e.f"}, "plane_agents[3].email: 'a@b.c, d@e.f' is not allowed", "an address such as"),
+        ({"display_name": "x" * 256}, "plane_agents[3].display_name: 'xxx", "at most 255 characters"),
+        ({"display_name": "a\nb"}, "plane_agents[3].display_name: 'a\\nb' is not allowed", "one line"),
+        ({"name": "-four", "email": "f@x.y", "display_name": "f"}, "plane_agents[3].name: '-four'", "letters, digits"),
+        ({"name": 4, "email": "f@x.y", "display_name": "f"}, "plane_agents[3].name: 4 is not", "letters, digits"),
+        ({"rôle": "admin"}, "plane_agents[3].rôle: unknown", "name, role, email, password, display_name"),
+    ],
+)
+def test_a_bad_agent_is_named_by_its_place(changes: dict[str, Any], path: str, wanted: str) -> None:
+    [problem] = problems(plane_agents=agents(**changes))
+    assert problem.startswith(path)
+    assert wanted in problem.partition("wanted: ")[2]
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "wanted"),
+    [
+        ({"name": ""}, "plane_projects[0].name: ''", "one line, at most 255"),
+        ({"name": "x" * 256}, "plane_projects[0].name: 'xxx", "one line, at most 255"),
+        ({"identifier": "ON-BOARD"}, "plane_projects[0].identifier: 'ON-BOARD'", "letters and digits, at most 12"),
+        ({"identifier": "THIRTEENCHARS"}, "plane_projects[0].identifier: 'THIRT", "letters and digits, at most 12"),
+        ({"identifier": None}, "plane_projects[0].identifier: None", "letters and digits, at most 12"),
+        ({"description": 5}, "plane_projects[0].description: 5", "text, or None"),
+        ({"work_item_type": ""}, "plane_projects[0].work_item_type: ''", "one line, or None"),
+        ({"custom_fields": None}, "plane_projects[0].custom_fields: None", "a list"),
+        ({"custom_fields": ["agent_id"]}, "plane_projects[0].custom_fields[0]: 'agent_id'", "a dict"),
+        ({"custom_fields": [{"name": "a", "type": "text"}, {"name": "b", "type": "money"}]},
+         "plane_projects[0].custom_fields[1].type: 'money'", "text, number, boolean, date, url, email"),
+        ({"custom_fields": [{"name": "a"}]}, "plane_projects[0].custom_fields[0].type: None", "text, number"),
+        ({"custom_fields": [{"type": "text"}]}, "plane_projects[0].custom_fields[0].name: None", "one line"),
+        ({"custom_fields": [{"name": "a", "type": "text", "unit": "€"}]},
+         "plane_projects[0].custom_fields[0].unit: unknown", "name, type"),
+        ({"lead": "thot"}, "plane_projects[0].lead: unknown", "name, identifier, description"),
+    ],
+)  # fmt: skip
+def test_a_bad_project_is_named_by_its_place(changes: dict[str, Any], path: str, wanted: str) -> None:
+    [problem] = problems(plane_projects=project(**changes))
+    assert problem.startswith(path)
+    assert wanted in problem.partition("wanted: ")[2]
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"plane_agents": agents(email="One@javisi.local")},
+         "plane_agents: one@javisi.local is the address of more than one entry; wanted: one each"),
+        ({"plane_agents": [{"name": "a-b", "role": "admin"}, {"name": "a_b"}]},
+         "plane_agents: PLANE_TOKEN_A_B is the name in the token file of more than one entry; wanted: one each"),
+        ({"plane_projects": project() + project(name="Other", identifier="onboard")},
+         "plane_projects: ONBOARD is the identifier of more than one entry; wanted: one each"),
+        ({"plane_projects": project() + project(identifier="OTHER")},
+         "plane_projects: Onboarding is the name of more than one entry; wanted: one each"),
+        ({"plane_projects": project(custom_fields=[{"name": "a", "type": "text"}, {"name": "a", "type": "url"}])},
+         "plane_projects[0].custom_fields: a is the name of more than one entry; wanted: one each"),
+        ({"plane_agents": [{"name": "a"}, {"name": "b", "role": "guest"}]},
+         "plane_agents: nobody is admin; wanted: at least one, who makes the projects"),
+        ({"plane_agents": [{"name": "a", "role": "admin"}, "b"]},
+         "plane_agents[1]: 'b' is not allowed; wanted: a dict"),
+        ({"plane_compose_services": ["api", "-x"]},
+         "plane_compose_services: '-x' is not allowed; wanted: a list of service names"),
+        ({"plane_env_extra": {"not-a-name": "x"}},
+         "plane_env_extra: 'not-a-name' is not allowed; wanted: names of letters, digits and underscores"),
+    ],
+)  # fmt: skip
+def test_entries_that_do_not_go_together_are_refused(changes: dict[str, Any], problem: str) -> None:
+    assert problems(**changes) == [problem]
+
+
+@pytest.mark.parametrize("value", [None, True, 1.5, [PASSWORD], {"x": PASSWORD}])
+def test_a_variable_that_is_no_text_is_named_and_not_shown(value: object) -> None:
+    [problem] = problems(plane_env_extra={"SMTP_PASSWORD": value})
+    assert problem.startswith("plane_env_extra.SMTP_PASSWORD: ")
+    assert PASSWORD not in problem
+
+
+@pytest.mark.parametrize(
+    ("misspelt", "hint"),
+    [
+        ("plane_agent", "did you mean plane_agents?"),
+        ("plane_admin_pasword", "did you mean plane_admin_password?"),
+        ("postgres_password", "did you mean postgresql_password?"),
+        ("plane_xyzzy_quux_gnorf", "see group_data/all.py"),
+    ],
+)
+def test_a_misspelt_setting_is_pointed_out_without_its_value(misspelt: str, hint: str) -> None:
+    assert problems(**{misspelt: PASSWORD}) == [f"{misspelt}: unknown setting; {hint}"]
+
+
+def test_other_data_of_a_host_is_left_alone() -> None:
+    assert checked(ssh_user="root", airplane_mode=True)
+
+
+def test_several_problems_are_told_at_once_one_to_a_line() -> None:
+    text = refusal(plane_db_port=0, plane_web_url="x", plane_agents=agents(role="boss"), plane_secret_key="", plane_x=1)
+    lines = text.splitlines()
+    assert lines[0] == "settings:"
+    assert [line.split(":")[0].strip() for line in lines[1:]] == [
+        "plane_x", "plane_db_port", "plane_web_url", "plane_secret_key", "plane_agents[3].role",
+    ]  # fmt: skip
+
+
+def test_one_problem_is_one_line() -> None:
+    assert refusal(plane_db_port=0) == (
+        "setting plane_db_port: 0 is not allowed; wanted: a whole number from 1 to 65535"
+    )
+
+
+def test_a_role_that_is_a_list_is_refused() -> None:
+    assert "plane_agents[3].role" in refusal(plane_agents=agents(role=["admin"]))
+
+
+@pytest.mark.parametrize("changes", [{"plane_workspace_slug": "a b"}, {"plane_agents": agents(name="four!")}])
+def test_what_follows_from_a_problem_is_not_told_as_another(changes: dict[str, Any]) -> None:
+    assert len(problems(**changes)) == 1
+
+
+def test_a_database_name_is_counted_in_bytes() -> None:
+    assert "plane_db_name" in refusal(plane_db_name="ü" * 32)
+
+
+def test_a_secrets_folder_that_is_no_text_is_refused() -> None:
+    assert "plane_secrets_dir" in refusal(plane_secrets_dir=5)
+
+
+# Secrets
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+def put(path: Path, text: str, mode: int = 0o600) -> None:
+    path.write_text(text, encoding="utf-8")
+    path.chmod(mode)
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_comes_from_the_nearest_place(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    variable = name.upper()
+    places: dict[str, Any] = {"plane_secrets_dir": str(folder)}
+
+    def found() -> str | None:
+        value = getattr(read_settings(data(**places), "sese"), name)
+        assert value is None or isinstance(value, HiddenValue)
+        return None if value is None else value.unmask()
+
+    assert found() is None
+    put(folder / "all.env", f"# a comment\n#{variable}=commented\n\n {variable} = from-all \nOTHER=x\n")
+    assert found() == "from-all"
+    put(folder / "sese.env", f"{variable}=from-host-file=with=equals")
+    assert found() == "from-host-file=with=equals"
+    put(folder / "other.env", f"{variable}=of-another-host")
+    assert found() == "from-host-file=with=equals"
+    monkeypatch.setenv(variable, "")
+    assert found() == "from-host-file=with=equals"
+    monkeypatch.setenv(variable, "from-environment")
+    assert found() == "from-environment"
+    places[name] = "from-host-data"
+    assert found() == "from-host-data"
+    places[name] = HiddenValue("hidden")
+    assert found() == "hidden"
+
+
+def test_a_secret_that_the_command_line_took_for_a_number_is_text() -> None:
+    password = checked(plane_admin_password=1234).plane_admin_password
+    assert password is not None
+    assert password.unmask() == "1234"
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660, 0o601])
+@pytest.mark.parametrize("name", ["all.env", "sese.env"])
+def test_a_secrets_file_that_others_can_read_is_refused(name: str, mode: int, folder: Path) -> None:
+    put(folder / name, f"PLANE_ADMIN_PASSWORD={PASSWORD}\n", mode)
+    with pytest.raises(SettingsError) as caught:
+        read_settings(data(plane_secrets_dir=str(folder)), "sese")
+    path = folder / name
+    assert str(caught.value) == f"setting {path}: others can read it; run: chmod 600 {path}"
+
+
+def test_a_hosts_name_does_not_lead_out_of_the_secrets_folder(folder: Path) -> None:
+    put(folder / "outside.env", f"PLANE_ADMIN_PASSWORD={PASSWORD}\n")
+    (folder / "secrets").mkdir()
+    settings = read_settings(data(plane_secrets_dir=str(folder / "secrets")), "../outside")
+    assert settings.plane_admin_password is None
+
+
+@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("value", ["", f"{PASSWORD}\nmore", f"{PASSWORD}\0", f"\t{PASSWORD}", [PASSWORD], True, 1.5])
+def test_a_bad_secret_is_named_and_not_shown(name: str, value: object) -> None:
+    [problem] = problems(**{name: value})
+    assert problem == f"{name}: the value (not shown) is not allowed; wanted: one line of text, not empty"
+
+
+def test_a_bad_password_of_an_agent_is_named_and_not_shown() -> None:
+    [problem] = problems(plane_agents=agents(password=[PASSWORD]))
+    assert problem.startswith("plane_agents[3].password: the value (not shown)")
+    assert PASSWORD not in problem
+
+
+@pytest.mark.parametrize(
+    "value", [{"four": {"password": PASSWORD}}, [["four", PASSWORD]]], ids=["a dict of agents", "an agent as a list"]
+)
+def test_agents_in_another_shape_are_refused_without_their_passwords(value: object) -> None:
+    assert PASSWORD not in refusal(plane_agents=value)
+
+
+def test_variables_in_another_shape_are_refused_without_their_values() -> None:
+    assert PASSWORD not in refusal(plane_env_extra=[("SMTP_PASSWORD", PASSWORD)])
+
+
+def test_a_secrets_file_in_another_encoding_is_refused(folder: Path) -> None:
+    (folder / "all.env").write_bytes("PLANE_ADMIN_PASSWORD=pässword\n".encode("latin-1"))
+    (folder / "all.env").chmod(0o600)
+    assert "all.env" in refusal(plane_secrets_dir=str(folder))
+
+
+def test_a_secret_with_an_uncommon_separator_arrives_whole(folder: Path) -> None:
+    put(folder / "all.env", "PLANE_ADMIN_PASSWORD=left\u2028right\n")
+    password = checked(plane_secrets_dir=str(folder)).plane_admin_password
+    assert password is not None
+    assert password.unmask() == "left\u2028right"
+
+
+def test_secrets_show_in_no_text_of_the_settings() -> None:
+    secrets = {name: f"{PASSWORD}-{name}" for name in SECRETS}
+    settings = checked(**secrets, plane_agents=agents(password=f"{PASSWORD}-agent"))
+    for text in (str(settings), repr(settings), repr(settings.plane_agents), f"{settings.plane_admin_password}"):
+        assert PASSWORD not in text
+    for agent in settings.plane_agents:
+        assert agent.password is not None
+        assert agent.password.unmask() not in repr(settings) + repr(agent)
+
+
+def test_a_hidden_variable_shows_in_no_text_of_the_settings() -> None:
+    assert PASSWORD not in repr(checked(plane_env_extra={"SMTP_PASSWORD": HiddenValue(PASSWORD)}))
+
+
+def test_secrets_show_in_no_text_of_an_error() -> None:
+    secrets = {name: f"{PASSWORD}-{name}" for name in SECRETS}
+    with pytest.raises(SettingsError) as caught:
+        checked(**secrets, plane_agents=agents(password=PASSWORD, role="boss"), plane_db_port=0)
+    assert PASSWORD not in str(caught.value) + repr(caught.value)
+
+
+# Passwords of agents
+
+
+def test_a_password_is_derived_from_the_seed_and_the_address() -> None:
+    settings = checked(plane_agent_password_seed="a seed", plane_concierge_password=PASSWORD)
+    again = checked(plane_agent_password_seed="a seed", plane_concierge_password=PASSWORD)
+    other = checked(plane_agent_password_seed="another seed", plane_concierge_password=PASSWORD)
+    assert passwords(settings) == passwords(again)
+    assert passwords(settings)[0] == passwords(other)[0] == PASSWORD
+    assert not set(passwords(settings)[1:]) & set(passwords(other))
+    assert len(set(passwords(settings))) == 10
+
+
+def passwords(settings: Settings) -> list[str]:
+    return [agent.password.unmask() for agent in settings.plane_agents if agent.password is not None]
+
+
+def test_a_derived_password_never_changes_between_versions() -> None:
+    # Accounts were made with it: another derivation locks every agent out.
+    assert (
+        derive_password(HiddenValue("seed"), "thot@javisi.local").unmask()
+        == "8puBgUwsclv0YxzGq5B5cRABfzyVWRGnrJdnmr46fCY"
+    )
+
+
+@examples(PROPERTY, max_examples=25)
+@given(st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1), st.emails())
+def test_a_derived_password_is_strong_and_the_same_for_any_case_of_the_address(seed: str, email: str) -> None:
+    password = derive_password(HiddenValue(seed), email).unmask()
+    assert password == derive_password(HiddenValue(seed), email.lower()).unmask()
+    assert re.fullmatch(r"[A-Za-z0-9_-]{43}", password)
+    assert zxcvbn(password)["score"] == 4
+
+
+def test_without_a_seed_the_agents_have_no_password() -> None:
+    settings = checked(plane_agents=agents(password=PASSWORD))
+    assert [agent.password is None for agent in settings.plane_agents] == [True, True, True, False]
+
+
+# What is missing
+
+
+def test_everything_that_is_missing_is_named_at_once() -> None:
+    settings = checked(plane_admin_password=PASSWORD)
+    with pytest.raises(SettingsError) as caught:
+        settings.require("postgresql_password", "plane_admin_password", "plane_agent_password_seed")
+    text = str(caught.value)
+    assert text.startswith("missing: postgresql_password, plane_agent_password_seed. ")
+    assert "(POSTGRESQL_PASSWORD, PLANE_AGENT_PASSWORD_SEED)" in text
+    assert "\n" not in text
+    assert PASSWORD not in text
+
+
+def test_nothing_is_said_when_nothing_is_missing() -> None:
+    checked(plane_admin_password=PASSWORD).require("plane_admin_password")
+
+
+def test_a_secret_is_given_or_named_as_missing() -> None:
+    settings = checked(plane_admin_password=PASSWORD)
+    assert settings.secret("plane_admin_password").unmask() == PASSWORD
+    with pytest.raises(SettingsError, match=r"^missing: plane_secret_key\. Set it in the environment"):
+        settings.secret("plane_secret_key")
+
+
+@pytest.mark.parametrize(
+    ("changes", "needed"),
+    [
+        ({}, ("plane_concierge_password", "plane_agent_password_seed")),
+        ({"plane_agent_password_seed": "x"}, ("plane_concierge_password",)),
+        ({"plane_concierge_password": "x"}, ("plane_agent_password_seed",)),
+        ({"plane_concierge_password": "x", "plane_agent_password_seed": "x"}, ()),
+        ({"plane_agents": [{"name": "a", "role": "admin", "password": "x"}]}, ()),
+    ],
+)
+def test_only_the_secrets_that_accounts_need_are_asked_for(changes: dict[str, Any], needed: tuple[str, ...]) -> None:
+    assert checked(**changes).account_secrets == needed
+
+
+def test_storage_needs_its_keys_where_there_is_an_endpoint() -> None:
+    assert checked().storage_secrets == ()
+    assert checked(plane_minio_endpoint="http://minio:9000").storage_secrets == (
+        "plane_minio_access_key",
+        "plane_minio_secret_key",
+    )
+
+
+# A host
+
+
+def test_the_settings_of_a_host_are_read_once() -> None:
+    class Host:
+        name = "sese"
+        reads = 0
+
+        @property
+        def data(self) -> Host:
+            return self
+
+        def dict(self) -> dict[str, Any]:
+            self.reads += 1
+            return data(plane_workspace_slug="lab")
+
+    host = Host()
+    assert settings_of(host) is settings_of(host)
+    assert settings_of(host).plane_workspace_slug == "lab"
+    assert host.reads == 1
+
+
+def test_a_dotted_name_makes_a_variable_that_shells_take() -> None:
+    agent = Agent("r2.d2-x", "r@x.y", "member", "R2", None)
+    assert agent.token_variable == "PLANE_TOKEN_R2_D2_X"

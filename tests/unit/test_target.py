@@ -1,0 +1,320 @@
+"""Commands and files on the target, run in a real shell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+from paramiko import SSHException
+
+from target import Output, RemoteFile, TargetError, change_mode, read_file, run, write_file
+from tests.unit.given import PROPERTY, Shell
+
+TEXTS = [
+    "A=1\n",
+    "\n",
+    "ü ☃ \U0001f600\n",
+    "'single' \"double\" `back` $(dollar) $HOME ${x} \\ \\n %s %% !\n",
+    "  leading\n\ttab and trailing  \n\n\n",
+    "carriage\r\nreturn\r\n",
+    "EOF\nSQL\n-n\n-e\n",
+    "x" * 200_000 + "\n",
+]
+NAMES = [
+    "plain", "two words", "it's", 'say "hi"', "$(touch made)", "`touch made`", "$HOME", "a;b&c|d", "*?[x]", "~", "#x",
+    "ü☃", "back\\slash", "!", "=", "-e", "--help", "..x", ".hidden", "%s",
+]  # fmt: skip
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
+
+
+def left_over(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*.new"))
+
+
+def one_line(error: pytest.ExceptionInfo[TargetError]) -> str:
+    text = str(error.value)
+    assert "\n" not in text
+    return text
+
+
+# Commands
+
+
+def test_a_command_gives_its_output_and_whether_it_worked(host: Shell) -> None:
+    assert run(host, "echo one; echo two; echo three >&2") == Output(True, ["one", "two"], ["three"])
+    assert not run(host, "false").ok
+
+
+def test_standard_input_arrives_and_is_not_in_the_command(host: Shell) -> None:
+    assert run(host, "cat", stdin="hidden\n").stdout == ["hidden"]
+    assert "hidden" not in host.commands[0]
+
+
+def test_a_command_runs_with_the_rights_of_the_operation_and_nothing_else_of_it(host: Shell) -> None:
+    host.current_op_global_arguments = {"_sudo": True, "_sudo_user": "plane", "name": "x", "_ignore_errors": True}
+    run(host, "true", stdin="x")
+    passed = {key: value for key, value in host.arguments[0].items() if key.startswith("_") or key == "name"}
+    assert passed == {"_sudo": True, "_sudo_user": "plane", "_stdin": "x"}
+
+
+def test_outside_an_operation_the_rights_are_those_of_the_host(host: Shell) -> None:
+    host.current_op_global_arguments = None
+    host.state.config.SUDO = True
+    run(host, "true")
+    assert host.arguments[0]["_sudo"] is True
+    assert "name" not in host.arguments[0]
+
+
+@pytest.mark.parametrize(
+    ("allowed", "wanted", "shown"), [(True, False, False), (True, True, True), (False, True, False)]
+)
+def test_output_is_shown_only_where_the_caller_and_the_person_want_it(
+    host: Shell, allowed: bool, wanted: bool, shown: bool
+) -> None:
+    host.state.print_output = host.state.print_input = allowed
+    run(host, "true", show_output=wanted)
+    assert (host.arguments[0]["print_output"], host.arguments[0]["print_input"]) == (shown, allowed)
+
+
+@pytest.mark.parametrize(
+    ("stdout", "stderr", "reason"),
+    [
+        ([], [], "it said nothing"),
+        (["out"], [], "out"),
+        (["out"], ["first", "last ", " "], "last"),
+        ([], ["x" * 400], "x" * 300),
+    ],
+)
+def test_the_reason_is_the_last_complaint(stdout: list[str], stderr: list[str], reason: str) -> None:
+    assert Output(False, stdout, stderr).reason == reason
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError("Socket is closed"), "Socket is closed"),
+        (SSHException("gone"), "gone"),
+        pytest.param(
+            EOFError(),
+            "EOFError",
+        ),
+    ],
+)
+def test_a_connection_that_breaks_is_an_error_of_one_line(
+    host: Shell, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
+    def breaks(command: object, **arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr(host, "run_shell_command", breaks)
+    with pytest.raises(TargetError) as caught:
+        write_file(host, "file", "secret\n")
+    assert one_line(caught) == f"the connection to the host broke ({said}); run again"
+
+
+# Writing and reading
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_what_is_written_is_what_is_there_and_what_is_read(host: Shell, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "file"
+    write_file(host, str(path), text)
+    assert path.read_bytes() == text.encode()
+    found = read_file(host, str(path))
+    assert found is not None
+    assert (found.text, found.mode) == (text, "600")
+    assert left_over(tmp_path) == []
+
+
+@examples(PROPERTY, max_examples=25)
+@given(text=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
+def test_any_text_arrives_exactly(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    host = Shell(tmp_path_factory.mktemp("any"))
+    write_file(host, "file", text + "\n")
+    assert (host.folder / "file").read_bytes() == f"{text}\n".encode()
+    found = read_file(host, "file")
+    assert found is not None
+    assert found.text == text + "\n"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_of_any_name_in_a_folder_of_any_name_is_written_and_read(host: Shell, tmp_path: Path, name: str) -> None:
+    path = tmp_path / f"in {name}" / name
+    write_file(host, str(path), "text\n", "640")
+    assert path.read_text() == "text\n"
+    found = read_file(host, str(path))
+    assert found is not None
+    assert (found.text, found.mode) == ("text\n", "640")
+    change_mode(host, str(path), "400")
+    assert path.stat().st_mode & 0o777 == 0o400
+    assert not list(tmp_path.rglob("made"))
+    assert left_over(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_path_without_a_folder_works_too(host: Shell, name: str) -> None:
+    write_file(host, name, "text\n")
+    assert (host.folder / name).read_text() == "text\n"
+    assert read_file(host, name) is not None
+    change_mode(host, name, "400")
+    assert not (host.folder / "made").exists()
+
+
+def test_a_folder_may_begin_with_a_dash(host: Shell) -> None:
+    write_file(host, "-folder/file", "text\n")
+    assert (host.folder / "-folder" / "file").read_text() == "text\n"
+
+
+@pytest.mark.parametrize(("mode", "bits"), [("600", 0o600), ("644", 0o644)])
+def test_the_mode_is_as_asked_and_folders_are_made_for_all_to_pass(
+    host: Shell, tmp_path: Path, mode: str, bits: int
+) -> None:
+    path = tmp_path / "a" / "b" / "file"
+    write_file(host, str(path), "text\n", mode)
+    assert path.stat().st_mode & 0o777 == bits
+    assert [folder.stat().st_mode & 0o777 for folder in (path.parent, path.parent.parent)] == [0o755, 0o755]
+
+
+@pytest.mark.parametrize("program", ["cat", "wc", "sync", "mv"])
+def test_nobody_else_can_read_the_new_file_at_any_time(host: Shell, tmp_path: Path, program: str) -> None:
+    # The shell begins with umask 0.
+    path = tmp_path / "file"
+    path.write_text("old\n")
+    path.chmod(0o666)
+    look = f'stat -c %a "{tmp_path}/.file.new" >> "{tmp_path}/modes"'
+    host.replace(program, f'PATH=${{PATH#*:}}; {look}; exec {program} "$@"')
+    write_file(host, str(path), "new\n")
+    assert (tmp_path / "modes").read_text() == "600\n"
+    assert path.read_text() == "new\n"
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_old_file_is_read_until_the_new_one_is_whole(host: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old\n")
+    host.replace("sync", f'cp "{path}" "{tmp_path}/seen"; cp "{tmp_path}/.file.new" "{tmp_path}/coming"')
+    write_file(host, str(path), "new\n")
+    assert ((tmp_path / "seen").read_text(), (tmp_path / "coming").read_text()) == ("old\n", "new\n")
+
+
+def test_a_system_whose_sync_takes_no_file_still_writes(host: Shell, tmp_path: Path) -> None:
+    host.replace("sync", f'echo "$#" >> "{tmp_path}/asked"; [ $# -eq 0 ]')
+    write_file(host, str(tmp_path / "file"), "new\n")
+    assert (tmp_path / "file").read_text() == "new\n"
+    assert (tmp_path / "asked").read_text() == "2\n0\n"
+
+
+def test_a_link_at_the_temporary_name_is_not_followed(host: Shell, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("untouched\n")
+    (tmp_path / ".file.new").symlink_to(victim)
+    write_file(host, str(tmp_path / "file"), "secret\n")
+    assert victim.read_text() == "untouched\n"
+    assert not (tmp_path / "file").is_symlink()
+    assert (tmp_path / "file").read_text() == "secret\n"
+
+
+@pytest.mark.parametrize("existing", [True, False])
+def test_a_link_that_appears_at_the_temporary_name_is_not_followed_either(
+    host: Shell, tmp_path: Path, existing: bool
+) -> None:
+    victim = tmp_path / "victim"
+    if existing:
+        victim.write_text("untouched\n")
+    link = f'[ -e "{tmp_path}/once" ] || ln -s "{victim}" "{tmp_path}/.file.new"; : > "{tmp_path}/once"'
+    host.replace("rm", f'PATH=${{PATH#*:}}; rm "$@"; {link}')
+    with pytest.raises(TargetError) as caught:
+        write_file(host, str(tmp_path / "file"), "secret\n")
+    assert "cannot write" in one_line(caught)
+    assert victim.exists() == existing
+    assert not existing or victim.read_text() == "untouched\n"
+    assert not (tmp_path / "file").exists()
+
+
+@pytest.mark.parametrize("arrives", [0, 1, 7])
+def test_half_a_file_replaces_nothing(tmp_path: Path, arrives: int) -> None:
+    host = Shell(tmp_path, arrives)
+    (tmp_path / "file").write_text("old\n")
+    with pytest.raises(TargetError) as caught:
+        write_file(host, str(tmp_path / "file"), "new text\n")
+    assert one_line(caught) == f"cannot write {tmp_path}/file: it did not arrive whole; what was there is untouched"
+    assert (tmp_path / "file").read_text() == "old\n"
+    assert left_over(tmp_path) == []
+
+
+@pytest.mark.parametrize("program", ["mkdir", "chmod", "mv", "cat"])
+def test_a_step_that_fails_leaves_what_was_there(host: Shell, tmp_path: Path, program: str) -> None:
+    (tmp_path / "file").write_text("old\n")
+    host.replace(program, "echo some noise >&2; echo No space left on device >&2; exit 1")
+    with pytest.raises(TargetError) as caught:
+        write_file(host, str(tmp_path / "file"), "secret\n")
+    assert one_line(caught).endswith("No space left on device; what was there is untouched")
+    assert "secret" not in str(caught.value)
+    assert (tmp_path / "file").read_text() == "old\n"
+    assert left_over(tmp_path) == []
+
+
+def test_a_file_where_a_folder_should_be_is_an_error_of_one_line(host: Shell, tmp_path: Path) -> None:
+    (tmp_path / "folder").write_text("a file\n")
+    with pytest.raises(TargetError) as caught:
+        write_file(host, str(tmp_path / "folder" / "file"), "text\n")
+    assert f"cannot write {tmp_path}/folder/file: " in one_line(caught)
+    assert (tmp_path / "folder").read_text() == "a file\n"
+
+
+def test_a_folder_where_a_file_should_be_is_an_error_of_one_line(host: Shell, tmp_path: Path) -> None:
+    (tmp_path / "file").mkdir()
+    with pytest.raises(TargetError) as caught:
+        write_file(host, str(tmp_path / "file"), "secret\n")
+    assert "cannot write" in one_line(caught)
+    assert list((tmp_path / "file").iterdir()) == []
+    assert left_over(tmp_path) == []
+
+
+def test_the_text_is_not_in_the_command(host: Shell) -> None:
+    write_file(host, "file", "secret\n")
+    assert "secret" not in host.commands[0]
+
+
+def test_a_file_that_is_not_there_is_none(host: Shell, tmp_path: Path) -> None:
+    assert read_file(host, str(tmp_path / "nothing" / "here")) is None
+
+
+def test_an_empty_file_is_empty(host: Shell, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    found = read_file(host, str(tmp_path / "file"))
+    assert found is not None
+    assert found.text == ""
+
+
+def test_a_file_tells_its_owner_and_group(host: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("text\n")
+    path.chmod(0o640)
+    assert read_file(host, str(path)) == RemoteFile("text\n", "640", path.owner(), path.group())
+
+
+def test_what_is_read_is_never_shown(host: Shell, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("secret\n")
+    host.state.print_output = True
+    read_file(host, str(tmp_path / "file"))
+    assert host.arguments[0]["print_output"] is False
+
+
+def test_a_folder_cannot_be_read(host: Shell, tmp_path: Path) -> None:
+    with pytest.raises(TargetError) as caught:
+        read_file(host, str(tmp_path))
+    assert "Is a directory; give the SSH user the right to, or use --sudo" in one_line(caught)
+
+
+def test_the_mode_of_what_is_not_there_cannot_be_set(host: Shell, tmp_path: Path) -> None:
+    with pytest.raises(TargetError) as caught:
+        change_mode(host, str(tmp_path / "nothing"), "600")
+    assert one_line(caught).startswith(f"cannot set the mode of {tmp_path}/nothing: ")
