@@ -9,7 +9,7 @@ from pyinfra import host
 from pyinfra.api import deploy
 
 from operations import environment as env
-from operations import plane, postgres
+from operations import plane, postgres, redis
 from settings import settings_of
 
 
@@ -25,6 +25,7 @@ def database() -> None:
         password=password,
         container=s.postgres_container,
         superuser=s.postgres_superuser,
+        superuser_password=s.postgres_superuser_password,
         wait=s.postgres_wait_seconds,
     )
     if s.postgres_init_dir:
@@ -42,7 +43,17 @@ def environment() -> None:
     """Plane's environment file, and the containers that read it."""
     s = settings_of(host)
     s.require("postgresql_password", *s.storage_secrets)
-    env.env_file(name="Environment file", path=s.plane_env_path, text=env.render(s))
+    if s.redis_container:
+        redis.own_databases(
+            name="Redis databases", container=s.redis_container, urls=[s.plane_redis_url, s.plane_amqp_url]
+        )
+    env.env_file(
+        name="Environment file",
+        path=s.plane_env_path,
+        text=env.render(s),
+        user=s.plane_files_user,
+        group=s.plane_files_group,
+    )
     if s.plane_compose_dir:
         env.compose_services(
             name="Containers that read it",
@@ -66,6 +77,7 @@ def provisioning() -> None:
         name=f"Workspace {slug}", slug=slug, workspace_name=s.plane_workspace_name, size=s.plane_workspace_size
     )
     plane.workspace_members(name="Workspace members", slug=slug)
+    plane.absent_members(name="Removed agents", slug=slug)
     plane.api_tokens(name="API tokens", slug=slug)
     for project in host.loop(s.plane_projects):
         called = f"Project {project.identifier}"

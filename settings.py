@@ -33,6 +33,7 @@ FIELD_TYPES = ("text", "number", "boolean", "date", "url", "email")
 """Custom field types that can be asked for; ``plane_api.properties`` says what Plane calls them."""
 
 SECRETS = (
+    "postgres_superuser_password",
     "postgresql_password",
     "plane_secret_key",
     "plane_minio_access_key",
@@ -56,13 +57,14 @@ class SettingsError(DeployError):
 
 @dataclass(frozen=True)
 class Agent:
-    """One account in the workspace, with its role, its token and its password."""
+    """One account in the workspace, with its role, its token and its password; `present` is false for one to remove."""
 
     name: str
     email: str
     role: str
     display_name: str
     password: HiddenValue | None = field(repr=False)
+    present: bool = True
 
     @property
     def role_number(self) -> int:
@@ -77,7 +79,12 @@ class Agent:
     @property
     def token_variable(self) -> str:
         """The name of the agent's line in the token file, for example ``PLANE_TOKEN_CONCIERGE``."""
-        return "PLANE_TOKEN_" + re.sub(r"[^A-Z0-9]", "_", self.name.upper())
+        return token_variable(self.name)
+
+
+def token_variable(name: str) -> str:
+    """The name of an agent's line in the token file."""
+    return "PLANE_TOKEN_" + re.sub(r"[^A-Z0-9]", "_", name.upper())
 
 
 @dataclass(frozen=True)
@@ -105,6 +112,7 @@ class Settings:
 
     postgres_container: str
     postgres_superuser: str
+    postgres_superuser_password: HiddenValue | None
     postgresql_password: HiddenValue | None
     plane_db_name: str
     plane_db_user: str
@@ -116,6 +124,9 @@ class Settings:
     plane_env_path: str
     plane_web_url: str
     plane_secret_key: HiddenValue | None
+    redis_container: str | None
+    plane_files_user: str | None
+    plane_files_group: str | None
     # These may hold passwords, so they stay out of the repr.
     plane_redis_url: str = field(repr=False)
     plane_amqp_url: str = field(repr=False)
@@ -143,6 +154,11 @@ class Settings:
     plane_workspace_name: str
     plane_workspace_size: str
     plane_agents: tuple[Agent, ...]
+    absent_agents: tuple[Agent, ...]
+    plane_prune: bool
+    plane_token_lifetime_days: int | None
+    plane_token_renew_days: int
+    rotate_tokens: frozenset[str]
     plane_concierge_password: HiddenValue | None
     plane_agent_password_seed: HiddenValue | None
     plane_tokens_path: str
@@ -346,7 +362,7 @@ class _Reader:
         entries = self._entries("plane_agents")
         agents = []
         for path, entry in entries:
-            self._known_keys(path, entry, ("name", "role", "email", "password", "display_name"))
+            self._known_keys(path, entry, ("name", "role", "email", "password", "display_name", "present"))
             name = self._text(f"{path}.name", entry.get("name"), r"[A-Za-z0-9][A-Za-z0-9._-]{0,47}",
                               "letters, digits, dots, dashes, underscores, at most 48")  # fmt: skip
             role = entry.get("role", "member")
@@ -367,7 +383,10 @@ class _Reader:
                 hidden = concierge
             else:
                 hidden = derive_password(seed, email) if seed is not None else None
-            agents.append(Agent(name, email, role, display_name, hidden))
+            present = entry.get("present", True)
+            if not isinstance(present, bool):
+                self.refuse(f"{path}.present", present, "wanted: True, or False to remove the agent")
+            agents.append(Agent(name, email, role, display_name, hidden, bool(present)))
         self._unique("plane_agents", "address", [agent.email for agent in agents])
         self._unique("plane_agents", "name in the token file", [agent.token_variable for agent in agents])
         return tuple(agents)
@@ -397,6 +416,27 @@ class _Reader:
         self._unique("plane_projects", "identifier", [project.identifier for project in projects])
         self._unique("plane_projects", "name", [project.name for project in projects])
         return tuple(projects)
+
+    def _rotate(self, agents: tuple[Agent, ...]) -> frozenset[str]:
+        value = self.data.get("rotate_tokens")
+        wanted = "wanted: names of agents, separated by commas, or all"
+        names = value.replace(",", " ").split() if isinstance(value, str) else value or []
+        known = {agent.name for agent in agents if agent.present}
+        if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+            self.refuse("rotate_tokens", value, wanted)
+            return frozenset()
+        if list(names) == ["all"]:
+            return frozenset(known)
+        for name in names:
+            if name not in known:
+                self.refuse("rotate_tokens", name, wanted)
+        return frozenset(names)
+
+    def _flag(self, name: str) -> bool:
+        value = self.data.get(name)
+        if not isinstance(value, bool):
+            self.refuse(name, value, "wanted: True or False")
+        return bool(value)
 
     def _entries(self, name: str) -> list[tuple[str, Mapping[str, Any]]]:
         return self._items(name, self.data.get(name))
@@ -465,9 +505,10 @@ class _Reader:
         return value
 
     def _misspelt(self) -> None:
-        known = [name for name in Settings.__dataclass_fields__ if name.startswith(("plane_", "postgres"))]
+        ours = ("plane_", "postgres", "rotate_", "redis_")
+        known = [name for name in Settings.__dataclass_fields__ if name.startswith(ours)]
         for name in self.data:
-            if isinstance(name, str) and name.startswith(("plane_", "postgres")) and name not in known:
+            if isinstance(name, str) and name.startswith(ours) and name not in known:
                 near = difflib.get_close_matches(name, known, n=1)
                 hint = f"; did you mean {near[0]}?" if near else "; see group_data/all.py"
                 self.problems.append(f"{name}: unknown setting{hint}")
@@ -488,10 +529,14 @@ class _Reader:
             self.refuse("plane_custom_fields_unsupported", unsupported, "wanted: warn, fail")
         minio = self.data.get("plane_minio_endpoint")
         api_url = self.data.get("plane_api_url")
+        account = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
+        agents = self.agents(slug, seed, concierge)
+        lifetime = self.data.get("plane_token_lifetime_days")
         postgres_container = self.text("postgres_container", container, "a container's name")
         settings = Settings(
             postgres_container=postgres_container,
             postgres_superuser=self._identifier("postgres_superuser"),
+            postgres_superuser_password=self.secret("postgres_superuser_password"),
             postgresql_password=self.secret("postgresql_password"),
             plane_db_name=self._identifier("plane_db_name"),
             plane_db_user=self._identifier("plane_db_user"),
@@ -503,6 +548,9 @@ class _Reader:
             plane_env_path=self._path("plane_env_path", plane_config_dir=config_dir),
             plane_web_url=self.url("plane_web_url", ("https", "http")).rstrip("/"),
             plane_secret_key=self.secret("plane_secret_key"),
+            redis_container=self.optional("redis_container", container, "a container's name"),
+            plane_files_user=self.optional("plane_files_user", account, "a user's name or number"),
+            plane_files_group=self.optional("plane_files_group", account, "a group's name or number"),
             plane_redis_url=self.url("plane_redis_url", ("redis", "rediss")),
             plane_amqp_url=self.url("plane_amqp_url", ("redis", "rediss", "amqp", "amqps")),
             plane_minio_endpoint=None if minio is None else self.url("plane_minio_endpoint", ("http", "https")),
@@ -528,7 +576,12 @@ class _Reader:
             plane_workspace_slug=slug,
             plane_workspace_name=workspace_name,
             plane_workspace_size=self.text("plane_workspace_size"),
-            plane_agents=self.agents(slug, seed, concierge),
+            plane_agents=tuple(agent for agent in agents if agent.present),
+            absent_agents=tuple(agent for agent in agents if not agent.present),
+            plane_prune=self._flag("plane_prune"),
+            plane_token_lifetime_days=None if lifetime is None else self.number("plane_token_lifetime_days", 1, 3650),
+            plane_token_renew_days=self.number("plane_token_renew_days", 0, 3649),
+            rotate_tokens=self._rotate(agents),
             plane_concierge_password=concierge,
             plane_agent_password_seed=seed,
             plane_tokens_path=self._path("plane_tokens_path", plane_config_dir=config_dir),
@@ -536,7 +589,12 @@ class _Reader:
             plane_custom_fields_unsupported=str(unsupported),
             plane_secrets_dir=self.secrets_dir,
         )
-        if settings.plane_agents and not any(agent.role == "admin" for agent in settings.plane_agents):
+        good_lifetime = isinstance(lifetime, int) and 1 <= lifetime <= 3650
+        if good_lifetime and settings.plane_token_renew_days >= (settings.plane_token_lifetime_days or 0):
+            wanted = f"wanted: less than plane_token_lifetime_days ({settings.plane_token_lifetime_days})"
+            self.refuse("plane_token_renew_days", settings.plane_token_renew_days, wanted)
+        has_admin = any(agent.role == "admin" for agent in settings.plane_agents)
+        if settings.plane_agents and not has_admin and settings.plane_admin_api_token is None:
             self.problems.append("plane_agents: nobody is admin; wanted: at least one, who makes the projects")
         self._raise()
         return settings

@@ -9,10 +9,10 @@ from __future__ import annotations
 import base64
 import posixpath
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from paramiko import SSHException
-from pyinfra.api import QuoteString, StringCommand
+from pyinfra.api import FactBase, QuoteString, StringCommand
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, pop_global_arguments
 
 
@@ -60,11 +60,42 @@ def run(host: Any, *bits: object, stdin: str | None = None, show_output: bool = 
             print_output=show_output and host.state.print_output,
             **arguments,
         )
-    except (OSError, EOFError, SSHException) as error:
+    except EOFError as error:
+        raise TargetError(
+            "the connection to the host broke, or sudo asked for a password and nobody could answer; run again, with "
+            "_sudo_password in host data or --same-sudo-password"
+        ) from error
+    except (OSError, SSHException) as error:
         raise TargetError(
             f"the connection to the host broke ({str(error) or type(error).__name__}); run again"
         ) from error
     return Output(ok, list(output.stdout_lines), list(output.stderr_lines))
+
+
+T = TypeVar("T")
+
+
+def read_fact(host: Any, fact: type[FactBase[T]], stdin: str | None = None, **arguments: Any) -> T:
+    """What a fact reads from the host.
+
+    Not ``host.get_fact``: where a command cannot be run at all (a wrong sudo password, say), that ends the whole run
+    with a traceback when the host is the last one.
+
+    Args:
+        stdin: what the fact's command reads; never shown.
+        arguments: the fact's own.
+
+    Raises:
+        TargetError: the host did not run the command.
+    """
+    # FactBase leaves command to its subclasses, each with arguments of its own.
+    command: Any = fact().command
+    output = run(host, command(**arguments), stdin=stdin, show_output=True)
+    if not output.ok:
+        raise TargetError(
+            f"the host did not run a command: {output.reason}; check the SSH user's rights, --sudo and its password"
+        )
+    return fact().process(output.stdout) if output.stdout else fact.default()
 
 
 @dataclass(frozen=True)
@@ -76,6 +107,8 @@ class RemoteFile:
     user: str
     group: str
 
+
+RIGHTS = "give the SSH user the right to, or use --sudo"
 
 _ABSENT = "absent"
 
@@ -93,7 +126,7 @@ def read_file(host: Any, path: str) -> RemoteFile | None:
         "; else echo", _ABSENT, "; fi",
     )  # fmt: skip
     if not output.ok or not output.stdout:
-        raise TargetError(f"cannot read {path}: {output.reason}; give the SSH user the right to, or use --sudo")
+        raise TargetError(f"cannot read {path}: {output.reason}; {RIGHTS}")
     if output.stdout[0] == _ABSENT:
         return None
     mode, user, group = output.stdout[0].split(" ", 2)
@@ -105,7 +138,9 @@ def read_file(host: Any, path: str) -> RemoteFile | None:
     return RemoteFile(text, mode, user, group)
 
 
-def write_file(host: Any, path: str, text: str, mode: str = "600") -> None:
+def write_file(
+    host: Any, path: str, text: str, mode: str = "600", user: str | None = None, group: str | None = None
+) -> None:
     """Write a file on the target whole and rename it into place; nobody else can read it for an instant.
 
     What arrives is counted before the rename, so that a connection that drops cannot leave half a file. The folder is
@@ -114,6 +149,7 @@ def write_file(host: Any, path: str, text: str, mode: str = "600") -> None:
     Args:
         text: must end in a newline; goes in on standard input.
         mode: octal digits.
+        user, group: who it is to belong to; whoever writes it when ``None``.
 
     Raises:
         TargetError: it could not be written; what was there is untouched.
@@ -127,20 +163,34 @@ def write_file(host: Any, path: str, text: str, mode: str = "600") -> None:
         "&& trap", QuoteString(StringCommand("rm -f --", new)), "EXIT",
         # noclobber: the file is made, never followed or reused.
         "&& set -C && cat >", new, "&& [ $(wc -c <", new, f") -eq {size} ] && chmod {mode} --", new,
-        "&& { sync --", new, "2>/dev/null || sync; } && mv -fT --", new, QuoteString(path),
+        *_chown(user, group, new), "&& { sync --", new, "2>/dev/null || sync; } && mv -fT --", new, QuoteString(path),
         stdin=text,
     )  # fmt: skip
     if not output.ok:
         reason = output.reason if output.stderr else "it did not arrive whole"
-        raise TargetError(f"cannot write {path}: {reason}; what was there is untouched")
+        advice = f"; {RIGHTS}" if "ermission denied" in reason else ""
+        raise TargetError(f"cannot write {path}: {reason}; what was there is untouched{advice}")
 
 
-def change_mode(host: Any, path: str, mode: str) -> None:
-    """Set a file's mode.
+def _chown(user: str | None, group: str | None, file: QuoteString) -> list[object]:
+    owner = f"{user or ''}:{group}" if group else user
+    return ["&& chown", QuoteString(owner), "--", file] if owner else []
+
+
+def differing_access(file: RemoteFile, mode: str, user: str | None = None, group: str | None = None) -> str | None:
+    """How a file's mode and owner differ from what is wanted, in words; ``None`` when they do not."""
+    wanted = {"mode": (file.mode, mode), "user": (file.user, user), "group": (file.group, group)}
+    lines = [f"{what} {now} → {then}" for what, (now, then) in wanted.items() if then is not None and now != then]
+    return ", ".join(lines) or None
+
+
+def change_access(host: Any, path: str, mode: str, user: str | None = None, group: str | None = None) -> None:
+    """Set a file's mode and owner.
 
     Raises:
-        TargetError: it could not be set.
+        TargetError: they could not be set.
     """
-    output = run(host, "chmod", mode, "--", QuoteString(path))
+    file = QuoteString(path)
+    output = run(host, "chmod", mode, "--", file, *_chown(user, group, file))
     if not output.ok:
-        raise TargetError(f"cannot set the mode of {path}: {output.reason}")
+        raise TargetError(f"cannot set mode and owner of {path}: {output.reason}; {RIGHTS}")

@@ -82,9 +82,14 @@ class Composed:
     created: dict[str, float]
     env_modified: float
     unavailable: str | None = None
+    stopped: tuple[str, ...] = ()
 
 
-_SERVICE = '{"service":{{json (index .Config.Labels "com.docker.compose.service")}},"created":{{json .Created}}}'
+_SERVICE = (
+    '{{index .Config.Labels "com.docker.compose.project.working_dir"}}\t'
+    '{"service":{{json (index .Config.Labels "com.docker.compose.service")}},"created":{{json .Created}},'
+    '"status":{{json .State.Status}}}'
+)
 _FAILED = "##FAILED##"
 
 
@@ -98,12 +103,12 @@ class ComposeServices(FactBase[Composed]):
 
     @override
     def command(self, directory: str, env_path: str) -> StringCommand:
-        # Compose labels each container with the folder that it was started from.
-        label = 'label=com.docker.compose.project.working_dir=$(cd -- "$1" && pwd)'
+        # Compose labels each container with the folder that it was started from, which may have been a link to this.
         script = (
-            'echo "modified $(LC_ALL=C stat -c %.9Y -- "$2" 2>/dev/null || echo 0)"; '
-            f'ids=$(docker ps -aq --filter "{label}") || exit 1; '
-            f"[ -z \"$ids\" ] || docker inspect -f '{_SERVICE}' $ids"
+            'echo "modified $(LC_ALL=C stat -c %.9Y -- "$2" 2>/dev/null || echo 0)"; real=$(readlink -f -- "$1"); '
+            "ids=$(docker ps -aq --filter label=com.docker.compose.project.working_dir) || exit 1; "
+            f"[ -z \"$ids\" ] || docker inspect -f '{_SERVICE}' $ids | while IFS='\t' read -r folder rest; do "
+            '[ "$(readlink -f -- "$folder")" != "$real" ] || printf "%s\\n" "$rest"; done'
         )
         return StringCommand(
             "{ sh -c", QuoteString(script), "sh", QuoteString(directory), QuoteString(env_path),
@@ -121,6 +126,7 @@ class ComposeServices(FactBase[Composed]):
             complaints = [line for line in output[:-1] if not line.startswith("{")]
             return Composed({}, 0.0, complaints[-1] if complaints else "docker said nothing")
         created: dict[str, float] = {}
+        stopped: list[str] = []
         modified = 0.0
         for line in output:
             if line.startswith("modified "):
@@ -130,4 +136,6 @@ class ComposeServices(FactBase[Composed]):
                 # Of several containers of a service, the oldest counts.
                 made = _seconds(item["created"])
                 created[item["service"]] = min(made, created.get(item["service"], made))
-        return Composed(created, modified)
+                if item.get("status", "running") != "running":
+                    stopped.append(item["service"])
+        return Composed(created, modified, None, tuple(stopped))

@@ -11,6 +11,9 @@ from typing_extensions import override
 
 FAILED = "##FAILED##"
 
+READ_PASSWORD = "IFS= read -r PGPASSWORD; export PGPASSWORD;"
+"""Goes in front of a command that :func:`psql` made for a password."""
+
 # Everything in one session. The verifier itself stays in the server: what comes out is a digest of it under a nonce
 # that the caller made up, enough to tell whether a password is the one, and of no use to anybody who reads along.
 _SQL = r"""
@@ -43,13 +46,17 @@ SELECT json_build_object('schema', (
 """
 
 
-def psql(container: str, superuser: str, **variables: str) -> StringCommand:
+def psql(container: str, superuser: str, with_password: bool = False, **variables: str) -> StringCommand:
     """The command that runs SQL from its standard input in `container` and stops at the first error.
 
     Args:
+        with_password: the superuser's password is the first line of standard input. From there it goes into the
+            environment of the processes that need it, and into no command line.
         variables: psql variables, for ``:'name'`` and ``:"name"`` in the SQL. On the command line, so no secrets.
     """
-    bits: list[object] = ["docker exec -i", QuoteString(container), "psql -X -q -A -t -v ON_ERROR_STOP=1"]
+    bits: list[object] = ["docker exec -i", QuoteString(container), "psql -X -q -w -A -t -v ON_ERROR_STOP=1"]
+    if with_password:
+        bits[0] = "docker exec -i -e PGPASSWORD"
     for name, value in variables.items():
         bits += ["-v", QuoteString(f"{name}={value}")]
     return StringCommand(*bits, "-U", QuoteString(superuser), "-d postgres")
@@ -86,6 +93,7 @@ class PostgresService(FactBase[Service]):
     + role: name of the service's role
     + superuser: the role to look as
     + nonce: mixed into the digest of the password verifier
+    + with_password: whether the superuser's password is on standard input
 
     **Example:**
 
@@ -96,11 +104,18 @@ class PostgresService(FactBase[Service]):
 
     @override
     def command(
-        self, container: str, database: str, role: str, superuser: str = "postgres", nonce: str = ""
+        self,
+        container: str,
+        database: str,
+        role: str,
+        superuser: str = "postgres",
+        nonce: str = "",
+        with_password: bool = False,
     ) -> StringCommand:
-        command = psql(container, superuser, database=database, role=role, nonce=nonce)
+        command = psql(container, superuser, with_password, database=database, role=role, nonce=nonce)
+        password = READ_PASSWORD if with_password else ""
         # A container that is not there is an answer, not a failure of the host.
-        return StringCommand("{", command, f"<<'SQL'\n{_SQL}SQL\n}} 2>&1 || echo '{FAILED}'")
+        return StringCommand(password, "{", command, f"<<'SQL'\n{_SQL}SQL\n}} 2>&1 || echo '{FAILED}'")
 
     @staticmethod
     @override

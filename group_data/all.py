@@ -7,6 +7,8 @@ Secrets are None here: each is read from host data, else from the environment un
 # --- The shared PostgreSQL container, reached on its host with `docker exec` ---
 postgres_container = "javisi_postgresql"
 postgres_superuser = "postgres"
+# Secret. Only where the container asks for a password on its local socket (PostgreSQL's own image does not).
+postgres_superuser_password = None
 # Secret. One password shared by all database users: the convention of these hosts.
 postgresql_password = None
 # Where the container's init scripts live on the host. When set, a script for Plane is kept there, for the day the
@@ -24,11 +26,16 @@ plane_db_port = 5432
 # --- Plane's environment file ---
 plane_config_dir = "/opt/javisi/configs/plane"
 plane_env_path = "{plane_config_dir}/plane.env"
+# Who the files with secrets belong to on the host, both readable by their user alone. None: whoever writes them.
+plane_files_user = None
+plane_files_group = None
 # Where people and agents open Plane. Cookies are Secure when this is https.
 plane_web_url = "https://work.example.com"
 # Secret. None: the one in the file that is there, else a new one.
 plane_secret_key = None
 # Databases of their own in the shared Redis: Plane has no key prefix.
+# The Redis container on the host: a warning tells when keys of others live in those databases. None: do not look.
+redis_container = "javisi_redis"
 plane_redis_url = "redis://redis:6379/4"
 plane_amqp_url = "redis://redis:6379/5"
 # S3 storage. Without an endpoint no storage variable is written.
@@ -84,6 +91,14 @@ plane_agents = [
 ]
 plane_concierge_password = None  # secret: the concierge's own, so that a person can sign in as it
 plane_agent_password_seed = None  # secret: the other passwords are derived from it
+# An agent with "present": False is removed: its tokens revoked, its membership ended, its line taken out; what it
+# wrote stays. True here removes those too whose token is saved on the host and who are no longer in plane_agents.
+plane_prune = False
+# Days after which a new token stops to answer; None: never. One with fewer than the second number left is rotated.
+plane_token_lifetime_days = None
+plane_token_renew_days = 14
+# Once, with --data rotate_tokens=thot,cfo (or all): new tokens for these agents, the old ones revoked.
+rotate_tokens = None
 # An env file with PLANE_TOKEN_<NAME>=… for each agent, readable by its owner alone.
 plane_tokens_path = "{plane_config_dir}/agent-tokens.env"
 

@@ -21,6 +21,7 @@ from pyinfra.api.operation import PyinfraOperation
 from pyinfra.context import ctx_host
 from pyinfra.context import state as context_state
 
+import lock
 from plane_api.errors import PlaneError, PlaneSettings
 from target import TargetError
 
@@ -42,10 +43,12 @@ class Change:
         lines: what will be said of it, each beginning with a sign: ``+`` made, ``~`` changed, ``-`` removed, ``?``
             cannot be told before the run.
         apply: does it; raises one of :data:`EXPECTED` when it cannot.
+        done: what is said once it is done, where that is not the same.
     """
 
     lines: tuple[str, ...]
     apply: Callable[[], object]
+    done: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,9 @@ def converging(function: Callable[P, Plan]) -> PyinfraOperation[P]:
         host = current_host()
         try:
             plan = list(function(*args, **kwargs))
+            if is_executing() and any(isinstance(item, Change) for item in plan) and _take_lock(host):
+                # Another run may have been at work until now.
+                plan = list(function(*args, **kwargs))
         except EXPECTED as error:
             yield from _cannot_plan(host, error)
             return
@@ -104,6 +110,21 @@ def converging(function: Callable[P, Plan]) -> PyinfraOperation[P]:
 def current_host() -> Any:
     """The host that the operation runs for: itself, not pyinfra's proxy, so that things can be kept by host."""
     return ctx_host.get()
+
+
+def expect_changes(host: Any) -> None:
+    """Take the host's lock before reading, where changes are sure to come: what is read then need not be read again."""
+    if is_executing():
+        _take_lock(host)
+
+
+def _take_lock(host: Any) -> bool:
+    """Take the host's lock; whether this run did not have it before."""
+    directory = host.data.get("plane_config_dir")
+    if not directory or lock.is_held(host):
+        return False
+    lock.hold(host, str(directory))
+    return True
 
 
 def _cannot_plan(host: Any, error: Exception) -> Generator[PyinfraCommand, None, None]:
@@ -128,6 +149,6 @@ def _carry_out(state: Any, host: Any, change: Change) -> bool:
         change.apply()
     except EXPECTED as error:
         return _fail(state, host, error)
-    for line in change.lines:
+    for line in change.lines if change.done is None else change.done:
         say(host, line)
     return True

@@ -16,7 +16,7 @@ from pyinfra.api import HiddenValue, QuoteString
 from facts.docker import ComposeServices
 from operations.converge import Change, Kept, Note, Plan, converging, current_host, is_executing
 from settings import Settings, SettingsError
-from target import RemoteFile, TargetError, change_mode, read_file, run, write_file
+from target import TargetError, change_access, differing_access, read_fact, read_file, run, write_file
 
 TEMPLATE = Path(__file__).parent.parent / "templates" / "plane.env.j2"
 
@@ -113,7 +113,13 @@ def parse(text: str) -> dict[str, str]:
 
 
 @converging
-def env_file(path: str, text: HiddenValue, made_when_empty: Iterable[str] = ("SECRET_KEY",)) -> Plan:
+def env_file(
+    path: str,
+    text: HiddenValue,
+    made_when_empty: Iterable[str] = ("SECRET_KEY",),
+    user: str | None = None,
+    group: str | None = None,
+) -> Plan:
     """
     Keep an env file, readable by its owner alone, with exactly the variables of a text.
 
@@ -121,6 +127,8 @@ def env_file(path: str, text: HiddenValue, made_when_empty: Iterable[str] = ("SE
     + text: the whole file, for example what ``render`` gives
     + made_when_empty: variables that are empty in the text keep the value that they have in the file; without one, a
       new random value is made
+    + user: who the file belongs to; whoever writes it when not given
+    + group: its group
 
     Comments do not count: the file is written when a variable differs. Values are never shown.
 
@@ -152,11 +160,15 @@ def env_file(path: str, text: HiddenValue, made_when_empty: Iterable[str] = ("SE
         lines = [f"~ {path}: {', '.join(differing)}"] if differing else []
         lines += [f"- {path}: {', '.join(surplus)} (to keep, put into plane_env_extra)"] if surplus else []
     else:
-        yield from _mode(host, path, file)
+        access = differing_access(file, MODE, user, group)
+        if access is None:
+            yield Kept(path)
+        else:
+            yield Change((f"~ {path}: {access}",), lambda: change_access(host, path, MODE, user, group))
         return
 
     def apply() -> None:
-        write_file(host, path, content, MODE)
+        write_file(host, path, content, MODE, user, group)
         _pending[host].add(path)
 
     if not is_executing():
@@ -177,13 +189,6 @@ def _with(text: str, name: str, value: str) -> str:
     return re.sub(rf"(?m)^{re.escape(name)}=.*$", lambda match: f"{name}={value}", text)
 
 
-def _mode(host: Any, path: str, file: RemoteFile) -> Plan:
-    if file.mode != MODE:
-        yield Change((f"~ {path}: mode {file.mode} → {MODE}",), lambda: change_mode(host, path, MODE))
-    else:
-        yield Kept(path)
-
-
 @converging
 def compose_services(directory: str, services: list[str], env_path: str) -> Plan:
     """
@@ -197,12 +202,15 @@ def compose_services(directory: str, services: list[str], env_path: str) -> Plan
     was just written, also recreates what an interrupted run did not get to.
     """
     host = current_host()
-    found = host.get_fact(ComposeServices, directory=directory, env_path=env_path)
+    found = read_fact(host, ComposeServices, directory=directory, env_path=env_path)
     if found.unavailable:
         raise TargetError(f"docker could not be asked for the services in {directory}: {found.unavailable}")
     stale = [name for name in services if found.created.get(name, 0.0) < found.env_modified]
     if env_path in _pending.get(host, ()):
         stale = list(services)
+    for name in found.stopped:
+        if name in services and name not in stale:
+            yield Note(f"! the service {name} in {directory} is stopped, and left so; start it with docker compose")
     if not stale:
         yield Kept(f"{', '.join(services)} read {env_path} as it is")
         return
@@ -216,7 +224,7 @@ def compose_services(directory: str, services: list[str], env_path: str) -> Plan
             show_output=True,
         )  # fmt: skip
         if not output.ok:
-            raise TargetError(f"docker compose up in {directory} failed: {output.reason}")
+            raise TargetError(f"docker compose up {' '.join(stale)} in {directory} failed: {output.reason}")
 
     yield Change(lines, apply)
 

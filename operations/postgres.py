@@ -12,14 +12,15 @@ import posixpath
 import re
 import secrets
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from pyinfra.api import HiddenValue
 
-from facts.postgres import PostgresService, Scram, Service, psql
+from facts.postgres import READ_PASSWORD, PostgresService, Scram, Service, psql
 from operations import scram
 from operations.converge import Change, Kept, Plan, converging, current_host, is_executing
-from target import TargetError, read_file, run, write_file
+from target import Output, TargetError, read_fact, read_file, run, write_file
 
 DATABASE_PRIVILEGES = frozenset({"CREATE", "CONNECT", "TEMPORARY"})
 SCHEMA_PRIVILEGES = frozenset({"CREATE", "USAGE"})
@@ -37,6 +38,7 @@ def service_database(
     password: HiddenValue | str,
     container: str = "postgres",
     superuser: str = "postgres",
+    superuser_password: HiddenValue | None = None,
     wait: int = 30,
 ) -> Plan:
     """
@@ -47,6 +49,7 @@ def service_database(
     + password: the role's password; a SCRAM verifier of it is sent, never the password
     + container: name of the running container
     + superuser: the role to make changes as
+    + superuser_password: its password, where the container asks for one on its local socket
     + wait: seconds to wait for a container that is not accepting connections yet
 
     A database that exists under another owner is given to the role; what is in it stays as it is. The password that
@@ -69,7 +72,8 @@ def service_database(
     host = current_host()
     secret = password.unmask() if isinstance(password, HiddenValue) else password
     nonce = secrets.token_hex(16)
-    found = _look(host, container, superuser, database, role, nonce, wait if is_executing() else 0)
+    server = _Server(container, superuser, superuser_password.unmask() if superuser_password else None)
+    found = _look(host, server, database, role, nonce, wait if is_executing() else 0)
     statements: list[str] = []
     lines: list[str] = []
 
@@ -104,32 +108,70 @@ def service_database(
 
     def apply() -> None:
         sql = f"{_QUIETLY}\\set verifier '{scram.verifier(secret)}'\n" + "\n".join(statements) + "\n"
-        output = run(host, psql(container, superuser, database=database, role=role), stdin=sql)
+        output = server.run(host, sql, database=database, role=role)
         if not output.ok:
             raise TargetError(f"PostgreSQL in {container} refused: {_without_secret(output.reason)}")
 
     yield Change(tuple(lines), apply)
 
 
-def _look(host: Any, container: str, superuser: str, database: str, role: str, nonce: str, wait: int) -> Service:
+@dataclass(frozen=True)
+class _Server:
+    """The container, and whom to be in it."""
+
+    container: str
+    superuser: str
+    password: str | None
+
+    def run(self, host: Any, sql: str, **variables: str) -> Output:
+        command = psql(self.container, self.superuser, self.password is not None, **variables)
+        if self.password is None:
+            return run(host, command, stdin=sql)
+        return run(host, READ_PASSWORD, command, stdin=f"{self.password}\n{sql}")
+
+    def look(self, host: Any, database: str, role: str, nonce: str) -> Service:
+        return read_fact(
+            host,
+            PostgresService,
+            stdin=None if self.password is None else f"{self.password}\n",
+            container=self.container,
+            database=database,
+            role=role,
+            superuser=self.superuser,
+            nonce=nonce,
+            with_password=self.password is not None,
+        )
+
+
+# What does not heal while one waits.
+_FINAL = ("password", "docker.sock", "docker: not found", "does not exist", "the sandbox does not understand")
+
+
+def _look(host: Any, server: _Server, database: str, role: str, nonce: str, wait: int) -> Service:
     deadline = time.monotonic() + wait
     while True:
-        found: Service = host.get_fact(
-            PostgresService, container=container, database=database, role=role, superuser=superuser, nonce=nonce
-        )
+        found = server.look(host, database, role, nonce)
         if found.unavailable is None:
             return found
+        if any(sign in found.unavailable for sign in _FINAL):
+            raise TargetError(_explain(found.unavailable, server.container, server.superuser, 0))
         if time.monotonic() >= deadline:
-            raise TargetError(_explain(found.unavailable, container, superuser, wait))
+            raise TargetError(_explain(found.unavailable, server.container, server.superuser, wait))
         time.sleep(min(1.0, max(0.0, deadline - time.monotonic())))
 
 
 def _explain(complaint: str, container: str, superuser: str, waited: int) -> str:
     after = f" (waited {waited} s)" if waited else ""
     said = complaint.lower()
+    if "password" in said:
+        return (
+            f"PostgreSQL in {container} wants a password for {superuser} ({complaint}); set postgres_superuser_password"
+        )
     if "no such container" in said:
         return f"there is no container {container} on this host{after}; start it, or set postgres_container"
-    if "is not running" in said or "is paused" in said or "is restarting" in said:
+    if "is paused" in said:
+        return f"the container {container} is paused{after}; run: docker unpause {container}"
+    if "is not running" in said or "is restarting" in said:
         return f"the container {container} is not running{after}; run: docker start {container}"
     if "docker.sock" in said or "permission denied" in said:
         return f"docker may not be used by this SSH user ({complaint}); use --sudo, or put the user in group docker"

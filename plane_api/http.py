@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+import re
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -15,7 +16,14 @@ from urllib.parse import parse_qs, urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 
-from plane_api.errors import PlaneBadAnswer, PlaneForbidden, PlaneKeyInvalid, PlaneRefused, PlaneUnreachable
+from plane_api.errors import (
+    PlaneBadAnswer,
+    PlaneForbidden,
+    PlaneKeyInvalid,
+    PlaneRefused,
+    PlaneSettings,
+    PlaneUnreachable,
+)
 from plane_api.transport import CONNECT_TIMEOUT, READ_TIMEOUT
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
@@ -150,7 +158,7 @@ class Http:
                     timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
                 )
             except requests.exceptions.SSLError as error:
-                raise PlaneUnreachable(f"{asked}: {_explain_tls(error)}") from None
+                raise PlaneSettings(f"{asked}: {_explain_tls(error)}") from None
             except requests.exceptions.ReadTimeout:
                 raise PlaneUnreachable(f"{asked}: no answer within {READ_TIMEOUT:.0f} s") from None
             except requests.exceptions.RequestException as error:
@@ -258,7 +266,7 @@ def _reason(error: BaseException) -> str:
         reason = inner
     text = _one_line(str(inner or reason))
     # urllib3 puts the connection object in front.
-    return text.split(": ", 1)[-1] if text.startswith(("<", "HTTP")) else text
+    return re.sub(r"^<?[\w.]*(Connection|Pool)\w*[ (].*?[)>]: ", "", text)
 
 
 def _explain_tls(error: BaseException) -> str:

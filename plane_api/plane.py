@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import date
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -41,6 +42,8 @@ Projects = dict[str, Project]
 LONGEST_LIST = 1000
 """Pages. Plane gives up to 1,000 items on each (1.2.2 and 1.3.1)."""
 
+_PROJECT_FIELDS = "id,name,identifier,description,archived_at,is_member,member_role,is_issue_type_enabled"
+
 KEY_INVALID = "key invalid"
 NOT_A_MEMBER = "not a member"
 
@@ -73,9 +76,15 @@ class Plane:
     # Instance
 
     def health(self) -> str | None:
-        """``None`` when Plane answers ``GET /`` as it should, else what came instead. Never throttled by Plane."""
+        """``None`` when Plane answers ``GET /`` as it should, else what came instead. Never throttled by Plane.
+
+        Raises:
+            PlaneSettings: waiting would not help.
+        """
         try:
             answer = self.http.call("GET", "/", attempts=1)
+        except PlaneSettings:
+            raise
         except PlaneError as error:
             return str(error)
         if isinstance(answer, dict) and answer.get("status") == "OK":
@@ -261,7 +270,27 @@ class Plane:
         )
         self.forget("members", "projects")
 
+    def remove_member(self, slug: str, session: Session, membership_id: str) -> None:
+        """End a membership, and with it those in the workspace's projects. What the member made stays."""
+        self.http.call(
+            "DELETE", f"/api/workspaces/{_path(slug)}/members/{_path(membership_id)}/", headers=session.headers()
+        )
+        self.forget("members", "projects")
+
     # API tokens
+
+    def owner(self, key: ApiKey) -> str | None:
+        """The address of the account that a key belongs to; ``None`` when the key does not answer."""
+        if not key.is_well_formed:
+            return None
+        try:
+            answer = self.http.call("GET", "/api/v1/users/me/", headers=key.headers())
+        except PlaneRefused as error:
+            if error.status in (401, 403):
+                return None
+            raise
+        email = answer.get("email") if isinstance(answer, dict) else None
+        return email.lower() if isinstance(email, str) else None
 
     def tokens(self, session: Session) -> list[Token]:
         """The session's own tokens, without their values."""
@@ -269,18 +298,22 @@ class Plane:
             self.http.call("GET", "/api/users/api-tokens/", headers=session.headers()), Token.of, "API tokens"
         )
 
-    def create_token(self, session: Session, label: str, description: str) -> ApiKey:
-        """Make a token. Its value is in this answer and never again."""
-        answer = self.http.call(
-            "POST",
-            "/api/users/api-tokens/",
-            headers=session.headers(),
-            json={"label": label, "description": description},
-        )
+    def create_token(
+        self, session: Session, label: str, description: str, ends: date | None = None
+    ) -> tuple[ApiKey, Token]:
+        """Make a token. Its value is in this answer alone.
+
+        Args:
+            ends: the day, in UTC, at whose beginning it stops to answer; never when ``None``.
+        """
+        body = {"label": label, "description": description}
+        if ends is not None:
+            body["expired_at"] = f"{ends.isoformat()}T00:00:00Z"
+        answer = self.http.call("POST", "/api/users/api-tokens/", headers=session.headers(), json=body)
         value = answer.get("token") if isinstance(answer, dict) else None
         if not isinstance(value, str) or not ApiKey(value).is_well_formed:
             raise PlaneBadAnswer(f"POST {self.http.base_url}/api/users/api-tokens/: no token in the answer")
-        return ApiKey(value)
+        return ApiKey(value), Token.of(answer)
 
     def revoke_token(self, session: Session, token: Token) -> None:
         """Revoke a token of the session's own."""
@@ -288,20 +321,24 @@ class Plane:
 
     # Projects
 
-    def look(self, slug: str, key: ApiKey) -> Projects | str:
+    def look(self, slug: str, key: ApiKey, with_workspace: bool = False) -> Projects | str:
         """What an API key sees of a workspace: its projects, else :data:`KEY_INVALID` or :data:`NOT_A_MEMBER`.
 
         One request tells whether the key answers, whether its owner is in the workspace, and in which projects with
-        which role. ``expand=workspace`` brings the workspace's name along.
+        which role.
+
+        Args:
+            with_workspace: bring the workspace's name along, which costs the server 2 to 4 ms a project (1.2.2).
         """
+        fields = f"{_PROJECT_FIELDS},workspace" if with_workspace else _PROJECT_FIELDS
+        query = {"fields": fields, **({"expand": "workspace"} if with_workspace else {})}
 
         def read() -> Projects | str:
             if not key.is_well_formed:
                 return KEY_INVALID
             try:
-                projects = self._pages(
-                    f"/api/v1/workspaces/{_path(slug)}/projects/", {"expand": "workspace"}, key, Project.of
-                )
+                path = f"/api/v1/workspaces/{_path(slug)}/projects/"
+                projects = self._pages(path, query, key, Project.of)
             except PlaneKeyInvalid:
                 return KEY_INVALID
             except PlaneForbidden:
@@ -320,7 +357,7 @@ class Plane:
         seen: set[str] = set()
         while True:
             asked = {**query, **({"cursor": cursor} if cursor else {})}
-            answer = self.http.call("GET", f"{path}?{urlencode(asked)}", headers=key.headers())
+            answer = self.http.call("GET", f"{path}?{urlencode(asked, safe=',')}", headers=key.headers())
             if isinstance(answer, list):
                 return found + listed(answer, of, path)
             if not isinstance(answer, dict):

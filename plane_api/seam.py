@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from plane_api.errors import PlaneSettings
 from plane_api.http import Http
 from plane_api.plane import Plane
 from plane_api.transport import Dial, DialAdapter, SSHDial, dial_directly
+
+# A refused channel is an answer that is told in words; paramiko's own line about it would go to the terminal.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
 def plane_from(host: Any, base_url: str, ca: str | None = None) -> Plane:

@@ -7,20 +7,21 @@ import json
 import marshal
 import re
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox import compose
+from sandbox import compose, redis_cli
 from sandbox.command_line import NotUnderstood, read_options
-from sandbox.containers import POSTGRESQL, Container
+from sandbox.containers import POSTGRESQL, REDIS, Container
 from sandbox.host import Host
 from sandbox.postgres import programs
 from sandbox.reply import Reply, table
 
 _FIELD = re.compile(
-    r"\{\{\s*(?P<json>json\s+)?(?:\.(?P<path>[\w.-]*)|\(\s*index\s+\.(?P<map>[\w.-]*)\s+\"(?P<key>[^\"]*)\"\s*\))\s*\}\}"
+    r"\{\{\s*(?P<json>json\s+)?(?:\.(?P<path>[\w.-]*)|\(?\s*index\s+\.(?P<map>[\w.-]*)\s+\"(?P<key>[^\"]*)\"\s*\)?)\s*\}\}"
 )
 
 
@@ -83,6 +84,10 @@ async def _exec(host: Host, words: Sequence[str], caller: Mapping[str, str]) -> 
         return Reply(stderr=f"Error response from daemon: No such container: {name}\n", code=1)
     if not container.running:
         return Reply(stderr=f"Error response from daemon: container {container.id} is not running\n", code=1)
+    if container.name == REDIS and command == ["redis-cli"]:
+        # Its commands come on standard input, which stays with the client.
+        databases = {str(number): keys for number, keys in host.redis_keys.items()}
+        return Run([sys.executable, "-IS", redis_cli.__file__, json.dumps(databases)], {}, host.root, True)
     if container.name != POSTGRESQL:
         raise NotUnderstood(f"nothing can be run in {container.name}")
     await host.cluster.ready()

@@ -46,6 +46,8 @@ class Host:
     # Command lines in the order they came, as the client sent them.
     commands: list[str] = field(default_factory=list)
     connections: int = 0
+    # The keys that Redis holds, by database.
+    redis_keys: dict[int, list[str]] = field(default_factory=dict)
 
     @property
     def postgres_log(self) -> Path:

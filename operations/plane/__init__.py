@@ -8,10 +8,12 @@ never signs in; where it has no token to look with, it says so. Connection and a
 from operations.plane.instance import instance_admin, ready
 from operations.plane.projects import project, project_members
 from operations.plane.properties import work_item_properties
+from operations.plane.removal import absent_members
 from operations.plane.tokens import agents_answer, api_tokens
 from operations.plane.workspace import workspace, workspace_members
 
 __all__ = [
+    "absent_members",
     "agents_answer",
     "api_tokens",
     "instance_admin",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from operations.converge import Change, Kept, Plan, converging
+from operations.converge import Change, Kept, Plan, converging, expect_changes
 from operations.plane.scene import Scene, current_scene
 from plane_api.errors import PlaneError, PlaneFormRefused, PlaneSettings, PlaneUnreachable
 
@@ -44,7 +44,8 @@ def ready(retries: int = 12, delay: int = 10) -> Plan:
             f"see: docker logs {scene.settings.plane_api_container}"
         )
 
-    yield Change((f"~ Plane answers (asked {retries} times, {delay} s apart; now: {reason})",), wait)
+    line = f"~ Plane answers (asked up to {retries} times, {delay} s apart; now: {reason})"
+    yield Change((line,), wait, done=("~ Plane answers",))
 
 
 def _health(scene: Scene) -> str | None:
@@ -72,6 +73,9 @@ def instance_admin(
     What is not given is taken from the settings ``plane_admin_email`` and so on.
     """
     scene = current_scene()
+    if not scene.token_file().tokens:
+        expect_changes(scene.host)
+        scene = current_scene()
     settings, plane = scene.settings, scene.plane()
     instance = plane.instance()
     if not instance.registered:

@@ -6,10 +6,14 @@ have taken their time in between.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import lock
 from facts.docker import Container, DockerContainers
 from operations.converge import current_host, is_executing
 from plane_api.auth import ApiKey, Session
@@ -18,7 +22,7 @@ from plane_api.models import Project
 from plane_api.plane import KEY_INVALID, Plane, Projects
 from plane_api.seam import plane_from
 from settings import CONCIERGE, ROLES, Agent, Settings, settings_of
-from target import RemoteFile, read_file, write_file
+from target import RemoteFile, read_fact, read_file, write_file
 
 TOKEN_FILE_MODE = "600"
 
@@ -31,7 +35,7 @@ def current_scene() -> Scene:
     scene = _scenes.get(host)
     if scene is None:
         scene = _scenes[host] = Scene(host, settings_of(host))
-    scene.enter_stage(is_executing())
+    scene.enter_stage((is_executing(), lock.is_held(host)))
     return scene
 
 
@@ -46,12 +50,13 @@ class Scene:
         self.made_accounts: set[str] = set()
         self._plane: Plane | None = None
         self._token_file: TokenFile | None = None
-        self._executing: bool | None = None
+        self._token_file_checked = False
+        self._stage: object = None
 
-    def enter_stage(self, executing: bool) -> None:
-        """Drop what was read before the stage began."""
-        if executing != self._executing:
-            self._executing = executing
+    def enter_stage(self, stage: object) -> None:
+        """Drop what was read before the stage began: a run, or its having the host for itself."""
+        if stage != self._stage:
+            self._stage = stage
             self._token_file = None
             if self._plane is not None:
                 self._plane.forget()
@@ -75,7 +80,7 @@ class Scene:
 
     def _container_url(self) -> str:
         name, port = self.settings.plane_api_container, self.settings.plane_api_port
-        found: dict[str, Container] = self.host.get_fact(DockerContainers, names=name)
+        found: dict[str, Container] = read_fact(self.host, DockerContainers, names=name)
         if name not in found:
             raise PlaneUnreachable(
                 f"there is no container {name} on this host; start Plane, or set plane_api_container or plane_api_url"
@@ -96,8 +101,18 @@ class Scene:
     def token_file(self) -> TokenFile:
         """The file of agents' tokens, read once a stage."""
         if self._token_file is None:
-            self._token_file = TokenFile(self.host, self.settings.plane_tokens_path)
+            settings = self.settings
+            self._token_file = TokenFile(
+                self.host, settings.plane_tokens_path, settings.plane_files_user, settings.plane_files_group
+            )
         return self._token_file
+
+    def check_token_file(self) -> None:
+        """Write the token file as it is, once, so that a full disk or a missing right is noticed before there is a
+        token to lose."""
+        if not self._token_file_checked:
+            self.token_file().save()
+            self._token_file_checked = True
 
     def saved_key(self, agent: Agent) -> ApiKey | None:
         """The agent's token as saved on the host."""
@@ -113,7 +128,8 @@ class Scene:
 
     def reader(self, slug: str) -> ApiKey | None:
         """A key that can read the workspace: the admin's, else a saved one, admins' first."""
-        return next((key for key in self._keys(self._admins_first()) if self._sees(slug, key)), None)
+        # The first look of a stage brings the workspace's name along.
+        return next((key for key in self._keys(self._admins_first()) if self._sees(slug, key, True)), None)
 
     def manager(self, slug: str) -> ApiKey | None:
         """A key that can make projects in the workspace: the admin's, else that of an agent who is admin."""
@@ -161,8 +177,8 @@ class Scene:
         """The agent whose saved token `key` is."""
         return next((agent for agent in self.settings.plane_agents if self.saved_key(agent) == key), None)
 
-    def _sees(self, slug: str, key: ApiKey) -> bool:
-        return isinstance(self.plane().look(slug, key), dict)
+    def _sees(self, slug: str, key: ApiKey, with_workspace: bool = False) -> bool:
+        return isinstance(self.plane().look(slug, key, with_workspace), dict)
 
     def _keys(self, agents: list[Agent]) -> Iterator[ApiKey]:
         if self.settings.plane_admin_api_token is not None:
@@ -175,7 +191,7 @@ class Scene:
     def _admin_key(self) -> ApiKey:
         assert self.settings.plane_admin_api_token is not None
         key = ApiKey(self.settings.plane_admin_api_token.unmask())
-        if self.plane().look(self.settings.plane_workspace_slug, key) == KEY_INVALID:
+        if self.plane().look(self.settings.plane_workspace_slug, key, with_workspace=True) == KEY_INVALID:
             raise PlaneSettings(
                 f"{self.plane().http.base_url} does not know the API token in plane_admin_api_token (wrong, revoked or "
                 "expired); make one in Plane under Profile settings, Personal access tokens"
@@ -248,25 +264,68 @@ def _sign_up_advice(code: str, agent: Agent) -> str:
     return f"check the address of {agent.name} in plane_agents, and that email and password sign-in is enabled"
 
 
+HEAD = "# API tokens of Plane's agents. Written by the deploy, which reads them back, with these comments."
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        return None  # mended by hand into a day that there is not; the token is rotated if it is to have an end
+
+
+@dataclass
+class TokenNote:
+    """What is remembered of a token beside its value, since Plane shows neither again to whom only has the key."""
+
+    ends: date | None = None
+    rotating: bool = False
+    removed: bool = False
+
+    def __str__(self) -> str:
+        ends = [f"ends={self.ends.isoformat()}"] if self.ends else []
+        return " ".join([*ends, *(name for name in ("rotating", "removed") if getattr(self, name))])
+
+
 class TokenFile:
     """The env file that holds the agents' tokens. Lines of other names stay as they are."""
 
-    def __init__(self, host: Any, path: str) -> None:
+    def __init__(self, host: Any, path: str, user: str | None = None, group: str | None = None) -> None:
         self._host = host
         self.path = path
+        self._owner = (user, group)
         self.file: RemoteFile | None = read_file(host, path)
         self.tokens: dict[str, str] = {}
+        self._notes: dict[str, TokenNote] = {}
+        self._others: list[str] = []
         for line in self.file.text.split("\n") if self.file else ():
+            noted = re.fullmatch(r"# ([A-Z0-9_]+): (?:ends=(\d{4}-\d\d-\d\d) ?)?(rotating)? ?(removed)?", line)
             name, equals, value = line.partition("=")
-            if equals and not line.startswith("#"):
+            if noted:
+                self._notes[noted[1]] = TokenNote(_day(noted[2]), bool(noted[3]), bool(noted[4]))
+            elif equals and not line.startswith("#"):
                 self.tokens[name] = value
+            elif line and line != HEAD:
+                self._others.append(line)
+
+    def set_note(self, variable: str, note: TokenNote) -> None:
+        """Remember something else of the token in this line."""
+        self._notes[variable] = note
+
+    def note(self, variable: str) -> TokenNote:
+        """What is remembered of the token in this line."""
+        return self._notes.setdefault(variable, TokenNote())
 
     def save(self) -> None:
         """Write the file whole and rename it into place."""
-        head = "# API tokens of Plane's agents. Written by the deploy, which reads them back.\n"
-        lines = "".join(f"{name}={value}\n" for name, value in self.tokens.items())
-        write_file(self._host, self.path, head + lines, TOKEN_FILE_MODE)
-        self.file = RemoteFile(head + lines, TOKEN_FILE_MODE, "", "")
+        lines = [HEAD, *self._others]
+        for name, note in self._notes.items():
+            if str(note):
+                lines.append(f"# {name}: {note}")
+        lines += [f"{name}={value}" for name, value in self.tokens.items()]
+        text = "\n".join(lines) + "\n"
+        write_file(self._host, self.path, text, TOKEN_FILE_MODE, *self._owner)
+        self.file = RemoteFile(text, TOKEN_FILE_MODE, "", "")
 
 
 def needs_project(slug: str, identifier: str) -> None:

@@ -1,15 +1,17 @@
-"""The agents' API tokens: made, saved on the host, and checked as the agents themselves."""
+"""The agents' API tokens: made, saved on the host, rotated, and checked as the agents themselves."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date, datetime, timedelta, timezone
 
 from operations.converge import Change, Kept, Plan, converging, is_executing
-from operations.plane.scene import TOKEN_FILE_MODE, Scene, current_scene
+from operations.plane.scene import TOKEN_FILE_MODE, Scene, TokenNote, current_scene
 from plane_api.errors import PlaneError
+from plane_api.models import Token
 from plane_api.plane import KEY_INVALID
-from settings import Agent
-from target import change_mode
+from settings import Agent, token_variable
+from target import change_access, differing_access
 
 
 @converging
@@ -22,45 +24,105 @@ def api_tokens(slug: str, agents: Sequence[Agent] | None = None) -> Plan:
 
     The file is the setting ``plane_tokens_path``, one line ``PLANE_TOKEN_<NAME>=…`` for each agent.
 
-    A saved token that answers is kept. Plane shows a token's value once: it is on the host's disk before anything
-    else happens, and a token of ours that was made and not saved is revoked and made again.
+    A saved token that answers is kept, unless it is to be rotated: named in ``rotate_tokens``, near its end
+    (``plane_token_renew_days``), or in a rotation that was cut off. Plane shows a token's value once: it is on the
+    host's disk before anything else happens, and a token of ours that was made and not saved is revoked.
     """
     scene = current_scene()
     agents = scene.settings.plane_agents if agents is None else agents
     file = scene.token_file()
-    if file.file is not None and file.file.mode != TOKEN_FILE_MODE:
+    owner = (scene.settings.plane_files_user, scene.settings.plane_files_group)
+    access = differing_access(file.file, TOKEN_FILE_MODE, *owner) if file.file else None
+    if access is not None:
         yield Change(
-            (f"~ {file.path}: mode {file.file.mode} → {TOKEN_FILE_MODE}",),
-            lambda: change_mode(scene.host, file.path, TOKEN_FILE_MODE),
+            (f"~ {file.path}: {access}",), lambda: change_access(scene.host, file.path, TOKEN_FILE_MODE, *owner)
         )
     kept = []
     for agent in agents:
         seen = scene.look(slug, agent)
         if seen is None:
-            yield _make_token(scene, slug, agent, f"+ token {agent.token_label}")
+            yield _made(scene, slug, agent, f"+ token {agent.token_label}")
         elif seen == KEY_INVALID:
-            yield _make_token(scene, slug, agent, f"~ token {agent.token_label}: the saved one does not answer")
+            yield _made(scene, slug, agent, f"~ token {agent.token_label}: the saved one does not answer")
+        elif (reason := _why_rotate(scene, agent, file.note(agent.token_variable))) is not None:
+            yield _rotated(scene, slug, agent, f"~ token {agent.token_label}: {reason}")
         else:
             kept.append(agent.token_label)
     if kept:
         yield Kept(f"tokens that answer: {', '.join(kept)}")
+    named = {agent.token_variable for agent in (*agents, *scene.settings.absent_agents)}
+    for variable in file.tokens:
+        if variable.startswith(token_variable("")) and variable not in named and not scene.settings.plane_prune:
+            yield Kept(f"not managed: {variable} in {file.path}")
 
 
-def _make_token(scene: Scene, slug: str, agent: Agent, line: str) -> Change:
+def _why_rotate(scene: Scene, agent: Agent, note: TokenNote) -> str | None:
+    settings = scene.settings
+    if note.rotating:
+        return "its rotation was cut off, and is done again"
+    if agent.name in settings.rotate_tokens:
+        return "rotated, as asked"
+    if note.ends is not None and note.ends - _today() < timedelta(days=settings.plane_token_renew_days):
+        return f"ends {note.ends.isoformat()}, so it is rotated"
+    if note.ends is None and settings.plane_token_lifetime_days is not None:
+        return f"has no end, and is to live {settings.plane_token_lifetime_days} days"
+    return None
+
+
+def _today() -> date:
+    return datetime.now(timezone.utc).date()
+
+
+def _end(scene: Scene) -> date | None:
+    days = scene.settings.plane_token_lifetime_days
+    return None if days is None else _today() + timedelta(days=days)
+
+
+def _made(scene: Scene, slug: str, agent: Agent, line: str) -> Change:
     def make() -> None:
-        plane, file = scene.plane(), scene.token_file()
-        if file.file is None:
-            file.save()  # a full disk or a missing right is noticed before there is a token to lose
+        plane, file, ends = scene.plane(), scene.token_file(), _end(scene)
+        scene.check_token_file()
         session = scene.agent_session(agent)
         if agent.email not in scene.made_accounts:
-            for token in plane.tokens(session):
-                if token.label == agent.token_label:
-                    plane.revoke_token(session, token)
-        key = plane.create_token(session, agent.token_label, f"Workspace {slug}")
+            # None of these is saved, or it would have answered.
+            for token in _own(scene, agent):
+                plane.revoke_token(session, token)
+        key, _ = plane.create_token(session, agent.token_label, f"Workspace {slug}", ends)
         file.tokens[agent.token_variable] = key.value
+        file.set_note(agent.token_variable, TokenNote(ends))
         file.save()
 
     return Change((line,), make)
+
+
+def _rotated(scene: Scene, slug: str, agent: Agent, line: str) -> Change:
+    def rotate() -> None:
+        plane, file, ends = scene.plane(), scene.token_file(), _end(scene)
+        session = scene.agent_session(agent)
+        # Said first, so that a run that is cut off from here on is finished by the next one.
+        file.note(agent.token_variable).rotating = True
+        file.save()
+        before = _own(scene, agent)
+        key, token = plane.create_token(session, agent.token_label, f"Workspace {slug}", ends)
+        seen = plane.look(slug, key)
+        if not isinstance(seen, dict):
+            plane.revoke_token(session, token)
+            raise PlaneError(f"the new token of {agent.name} does not answer in {slug} ({seen}); the old one is kept")
+        file.tokens[agent.token_variable] = key.value
+        file.set_note(agent.token_variable, TokenNote(ends, rotating=True))
+        file.save()
+        for old in before:
+            plane.revoke_token(session, old)
+        file.note(agent.token_variable).rotating = False
+        file.save()
+
+    return Change((line,), rotate)
+
+
+def _own(scene: Scene, agent: Agent) -> list[Token]:
+    """The agent's tokens that carry our label."""
+    tokens = scene.plane().tokens(scene.agent_session(agent))
+    return [token for token in tokens if token.label == agent.token_label]
 
 
 @converging
@@ -90,4 +152,6 @@ def agents_answer(slug: str, identifiers: Sequence[str], agents: Sequence[Agent]
             problems.append(f"{agent.name} (not in {', '.join(absent)})")
     if problems:
         raise PlaneError(f"agents that cannot work in {slug}: {'; '.join(problems)}; run the deploy again")
-    yield Kept(f"{len(agents)} tokens answer in {slug} and see {', '.join(identifiers) or 'no project'}")
+    sent = scene.plane().http.requests_sent
+    seen_by_all = ", ".join(identifiers) or "no project"
+    yield Kept(f"{len(agents)} tokens answer in {slug} and see {seen_by_all}; {sent} requests went to Plane")

@@ -109,6 +109,10 @@ def workspace_members(slug: str, members: Sequence[Agent] | None = None) -> Plan
             yield from _rename(scene, agent, member)
         if member.role == agent.role_number and member.display_name == agent.display_name:
             yield Kept(f"member {agent.email} ({agent.role})")
+    named = {agent.email for agent in (*members, *scene.settings.absent_agents)} | {scene.settings.plane_admin_email}
+    for member in found.values():
+        if member.email not in named and not member.email.startswith("bot_user_"):
+            yield Kept(f"not managed: member {member.email} ({ROLE_NAMES.get(member.role, member.role)})")
 
 
 def _members(scene: Scene, slug: str) -> dict[str, WorkspaceMember] | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import hypothesis
 from pyinfra.api import Config, StringCommand
+from pyinfra.connectors.local import LocalConnector
 
 from settings import Settings, read_settings
 
@@ -60,13 +61,13 @@ class Shell:
         self.folder = folder
         self.arrives = arrives
         self.state = State()
-        self.data = object()
+        self.data: dict[str, Any] = {}
+        self.connector: object = LocalConnector.__new__(LocalConnector)
         self.current_op_global_arguments: dict[str, Any] | None = {}
         self.current_deploy_kwargs: dict[str, Any] | None = None
         self.commands: list[str] = []
         self.arguments: list[dict[str, Any]] = []
         self.said: list[str] = []
-        self.facts: dict[str, Any] = {}
         self.programs = folder / ".programs"
         self.programs.mkdir()
 
@@ -89,9 +90,6 @@ class Shell:
             umask=0,
         )
         return done.returncode == 0, Lines(_lines(done.stdout), _lines(done.stderr))
-
-    def get_fact(self, fact: type[Any], **arguments: Any) -> Any:
-        return self.facts[fact.__name__]
 
     def log_styled(self, line: str, **style: Any) -> None:
         self.said.append(line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,120 @@ def test_changes_are_told_once_they_are_made(host: Shell) -> None:
     assert (host.said, applied) == ([], [])
     assert [carry_out(command, host) for command in found] == [True, True]
     assert (host.said, applied) == (["+ one", "- two"], ["one", "two"])
+
+
+def test_what_is_said_of_a_change_once_it_is_made_can_be_something_else(host: Shell) -> None:
+    def plan() -> Plan:
+        yield Change(("? one, or two",), lambda: None, done=("+ one",))
+        yield Change(("~ three",), lambda: None, done=())
+
+    commands(plan, host, executing=False)
+    assert host.said == ["? one, or two", "~ three"]
+    host.said.clear()
+    assert [carry_out(command, host) for command in commands(plan, host, executing=True)] == [True, True]
+    assert host.said == ["+ one"]
+
+
+# The lock
+
+
+@dataclass
+class Locks:
+    """Who asked for which lock; those of `taken` are somebody else's."""
+
+    asked: list[tuple[Any, str]] = field(default_factory=list)
+    taken: bool = False
+
+    def is_held(self, host: Any) -> bool:
+        return not self.taken and any(holder is host for holder, _ in self.asked)
+
+    def hold(self, host: Any, directory: str) -> None:
+        self.asked.append((host, directory))
+        if self.taken:
+            raise TargetError("another run is at work")
+
+
+@pytest.fixture
+def locks(monkeypatch: pytest.MonkeyPatch) -> Locks:
+    locks = Locks()
+    monkeypatch.setattr("lock.is_held", locks.is_held)
+    monkeypatch.setattr("lock.hold", locks.hold)
+    return locks
+
+
+def test_before_the_first_change_of_a_run_the_lock_is_taken_and_the_host_looked_at_again(
+    host: Shell, locks: Locks
+) -> None:
+    host.data["plane_config_dir"] = "/srv/my plane"
+    seen: list[int] = []
+
+    def plan() -> Plan:
+        seen.append(len(locks.asked))
+        yield Change((f"+ {len(locks.asked)}",), lambda: None)
+
+    [command] = commands(plan, host, executing=True)
+    assert locks.asked == [(host, "/srv/my plane")]
+    assert seen == [0, 1]
+    assert carry_out(command, host)
+    assert host.said == ["+ 1"]
+    commands(plan, host, executing=True)
+    assert locks.asked == [(host, "/srv/my plane")]
+    assert seen == [0, 1, 1]
+
+
+def test_what_another_run_has_done_meanwhile_is_not_done_again(host: Shell, locks: Locks) -> None:
+    host.data["plane_config_dir"] = "/srv/plane"
+
+    def plan() -> Plan:
+        yield Kept("one") if locks.asked else Change(("+ one",), lambda: None)
+
+    assert commands(plan, host, executing=True) == []
+    assert host.said == ["= one"]
+
+
+@pytest.mark.parametrize("executing", [False, True])
+def test_without_a_change_the_lock_is_left_alone(host: Shell, locks: Locks, executing: bool) -> None:
+    host.data["plane_config_dir"] = "/srv/plane"
+
+    def plan() -> Plan:
+        yield Note("! a note")
+        yield Kept("one")
+
+    commands(plan, host, executing=executing)
+    assert locks.asked == []
+
+
+def test_a_preview_takes_no_lock(host: Shell, locks: Locks) -> None:
+    host.data["plane_config_dir"] = "/srv/plane"
+    commands(one_change, host, executing=False)
+    assert locks.asked == []
+
+
+def test_a_host_without_plane_takes_no_lock(host: Shell, locks: Locks) -> None:
+    [command] = commands(one_change, host, executing=True)
+    assert carry_out(command, host)
+    assert locks.asked == []
+
+
+def test_while_another_run_is_at_work_nothing_is_changed_and_that_is_one_line(host: Shell, locks: Locks) -> None:
+    host.data["plane_config_dir"] = "/srv/plane"
+    locks.taken = True
+    applied: list[str] = []
+
+    def plan() -> Plan:
+        yield Change(("+ one",), lambda: applied.append("one"))
+
+    [command] = commands(plan, host, executing=True)
+    assert not carry_out(command, host)
+    assert host.said == ["another run is at work"]
+    assert applied == []
+
+
+def one_change() -> Plan:
+    yield Change(("+ one",), lambda: None)
+
+
+# What fails
 
 
 @pytest.mark.parametrize("error", [PlaneError("no answer"), TargetError("no answer"), PlaneSettings("no answer")])

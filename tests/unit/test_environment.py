@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import os
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -15,7 +18,6 @@ from hypothesis import strategies as st
 from pyinfra.api import HiddenValue
 from pyinfra.context import ctx_host, ctx_state
 
-from facts.docker import Composed
 from operations import environment
 from operations.converge import Change, Kept, Note
 from operations.environment import parse, render
@@ -296,53 +298,107 @@ def test_a_file_that_others_can_read_is_closed(host: Shell, tmp_path: Path) -> N
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def composed(host: Shell, created: dict[str, float], modified: float, unavailable: str | None = None) -> None:
-    host.facts["ComposeServices"] = Composed(created, modified, unavailable)
+@pytest.fixture
+def compose(tmp_path: Path) -> dict[str, Any]:
+    """The arguments of a project whose env file was written in the second 1,000,000,010."""
+    (tmp_path / "my plane").mkdir()
+    env = tmp_path / "plane.env"
+    env.write_text("DEBUG=0\n")
+    os.utime(env, (MODIFIED, MODIFIED))
+    return {"directory": str(tmp_path / "my plane"), "services": ["api", "worker"], "env_path": str(env)}
 
 
-COMPOSE: dict[str, Any] = {"directory": "/srv/my plane", "services": ["api", "worker"], "env_path": "/srv/plane.env"}
+MODIFIED = 1_000_000_010.0
 
 
-def test_containers_that_are_newer_than_the_env_file_are_kept(host: Shell) -> None:
-    composed(host, {"api": 11.0, "worker": 10.5}, 10.0)
-    [kept] = plan(environment.compose_services, host, **COMPOSE)
+def composed(
+    host: Shell, created: dict[str, float], stopped: Collection[str] = (), compose: str = "exit 9", ps: str = "echo 1a"
+) -> None:
+    """Have docker tell of containers made so many seconds after the env file was written, and run `compose`."""
+    lines = []
+    for name, seconds in created.items():
+        made = datetime.fromtimestamp(MODIFIED + seconds, timezone.utc).replace(tzinfo=None).isoformat()
+        status = "exited" if name in stopped else "running"
+        item = {"service": name, "created": f"{made}Z", "status": status}
+        lines.append(f"{host.folder / 'my plane'}\t{json.dumps(item)}\n")
+    (host.folder / "containers").write_text("".join(lines))
+    host.replace(
+        "docker",
+        f"case $1 in ps) {ps};; inspect) cat {host.folder / 'containers'};; compose) {compose};; *) exit 8;; esac",
+    )
+
+
+def test_containers_that_are_newer_than_the_env_file_are_kept(host: Shell, compose: dict[str, Any]) -> None:
+    composed(host, {"api": 1.0, "worker": 0.5})
+    [kept] = plan(environment.compose_services, host, **compose)
     assert isinstance(kept, Kept)
 
 
-def test_containers_that_are_older_or_missing_are_made_anew(host: Shell, tmp_path: Path) -> None:
-    composed(host, {"api": 9.0}, 10.0)
-    host.replace("docker", f'printf "%s\\n" "$@" > {tmp_path}/asked')
-    items = plan(environment.compose_services, host, **COMPOSE)
+def test_containers_that_are_older_or_missing_are_made_anew(host: Shell, compose: dict[str, Any]) -> None:
+    composed(host, {"api": -1.0}, compose=f'printf "%s\\n" "$@" > {host.folder}/asked')
+    items = plan(environment.compose_services, host, **compose)
     [change] = items
     assert isinstance(change, Change)
     assert change.lines == ("~ recreate api", "+ start worker")
     apply(items)
-    assert (tmp_path / "asked").read_text().splitlines() == [
-        "compose", "--project-directory", "/srv/my plane", "up", "-d", "--force-recreate", "--no-deps", "api", "worker",
+    assert (host.folder / "asked").read_text().splitlines() == [
+        "compose", "--project-directory", compose["directory"], "up", "-d", "--force-recreate", "--no-deps", "api",
+        "worker",
     ]  # fmt: skip
 
 
-def test_a_compose_that_fails_is_one_line(host: Shell) -> None:
-    composed(host, {}, 10.0)
-    host.replace("docker", "echo pulling >&2; echo no such service: worker >&2; exit 1")
-    with pytest.raises(TargetError, match=r"^docker compose up in /srv/my plane failed: no such service: worker$"):
-        apply(plan(environment.compose_services, host, **COMPOSE))
+def test_a_service_that_is_stopped_is_noted_and_left_so(host: Shell, compose: dict[str, Any]) -> None:
+    composed(host, {"api": 1.0, "worker": 1.0, "web": 1.0}, stopped=("worker", "web"))
+    note, kept = plan(environment.compose_services, host, **compose)
+    assert isinstance(note, Note)
+    assert note.line == (
+        f"! the service worker in {compose['directory']} is stopped, and left so; start it with docker compose"
+    )
+    assert isinstance(kept, Kept)
 
 
-def test_a_docker_that_cannot_be_asked_is_one_line(host: Shell) -> None:
-    composed(host, {}, 0.0, "permission denied")
+def test_a_service_that_is_stopped_and_older_is_made_anew_and_not_noted(host: Shell, compose: dict[str, Any]) -> None:
+    composed(host, {"api": 1.0, "worker": -1.0}, stopped=("worker",))
+    [change] = plan(environment.compose_services, host, **compose)
+    assert isinstance(change, Change)
+    assert change.lines == ("~ recreate worker",)
+
+
+def test_a_service_that_is_stopped_does_not_have_the_others_made_anew(host: Shell, compose: dict[str, Any]) -> None:
+    composed(host, {"api": -1.0, "worker": 1.0}, stopped=("worker",))
+    note, change = plan(environment.compose_services, host, **compose)
+    assert isinstance(note, Note)
+    assert "the service worker" in note.line
+    assert isinstance(change, Change)
+    assert change.lines == ("~ recreate api",)
+
+
+def test_a_compose_that_fails_is_one_line(host: Shell, compose: dict[str, Any]) -> None:
+    composed(host, {}, compose="echo pulling >&2; echo no such service: worker >&2; exit 1")
+    with pytest.raises(TargetError) as caught:
+        apply(plan(environment.compose_services, host, **compose))
+    assert str(caught.value) == (
+        f"docker compose up api worker in {compose['directory']} failed: no such service: worker"
+    )
+
+
+def test_a_docker_that_cannot_be_asked_is_one_line(host: Shell, compose: dict[str, Any]) -> None:
+    composed(host, {}, ps="echo permission denied >&2; exit 1")
     with pytest.raises(TargetError, match=r"^docker could not be asked .*: permission denied$"):
-        plan(environment.compose_services, host, **COMPOSE)
+        plan(environment.compose_services, host, **compose)
 
 
 @pytest.mark.parametrize("executing", [False, True])
-def test_an_env_file_that_changes_concerns_its_containers(host: Shell, tmp_path: Path, executing: bool) -> None:
-    env_path = str(tmp_path / "plane.env")
-    composed(host, {"api": 11.0, "worker": 11.0}, 10.0)
+def test_an_env_file_that_changes_concerns_its_containers(
+    host: Shell, compose: dict[str, Any], executing: bool
+) -> None:
+    env_path = compose["env_path"]
+    # Made after anything that is written now, so that it is not the times that tell.
+    composed(host, {"api": 3e9, "worker": 3e9})
     items = plan(environment.env_file, host, executing=executing, path=env_path, text=HiddenValue("DEBUG=1\n"))
     if executing:
         apply(items)
-    [change] = plan(environment.compose_services, host, executing=executing, **{**COMPOSE, "env_path": env_path})
+    [change] = plan(environment.compose_services, host, executing=executing, **compose)
     assert isinstance(change, Change)
     assert change.lines == ("~ recreate api", "~ recreate worker")
     [note] = plan(environment.recreate_reminder, host, executing=executing, env_path=env_path)

@@ -10,7 +10,8 @@ import pytest
 from pyinfra.api import StringCommand
 
 from facts.docker import Composed, ComposeServices, Container, DockerContainers
-from facts.postgres import _SQL, FAILED, PostgresService, Scram, Service, psql
+from facts.postgres import _SQL, FAILED, READ_PASSWORD, PostgresService, Scram, Service, psql
+from target import run
 from tests.unit.given import Shell
 
 HOSTILE = [
@@ -21,11 +22,15 @@ HOSTILE = [
 
 @pytest.fixture
 def host(tmp_path: Path) -> Shell:
-    """A host whose docker keeps what it was called with, and answers with the file ``answer`` beside it."""
+    """A host whose docker keeps what it was called with, and answers with the file ``answer`` beside it.
+
+    It also keeps what it read, and the password that was in its environment.
+    """
     host = Shell(tmp_path)
     host.replace(
         "docker",
         f'cd {tmp_path}; n=$(ls -d call.* 2>/dev/null | wc -l); printf "%s\\0" "$@" > call.$n; '
+        '[ -z "${PGPASSWORD+x}" ] || printf "%s" "$PGPASSWORD" > password.$n; '
         "[ -t 0 ] || cat > stdin.$n; cat answer 2>/dev/null; exit $(cat status 2>/dev/null || echo 0)",
     )
     return host
@@ -60,10 +65,52 @@ def test_every_name_reaches_psql_as_it_is(host: Shell, name: str) -> None:
     )
     assert output_of(host, command) == []
     assert calls(host) == [
-        ["exec", "-i", name, "psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-v", f"database={name} db",
+        ["exec", "-i", name, "psql", "-X", "-q", "-w", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-v", f"database={name} db",
          "-v", f"role={name} role", "-v", "nonce=n0nce", "-U", f"{name} su", "-d", "postgres"],
     ]  # fmt: skip
     assert (host.folder / "stdin.0").read_text() == _SQL
+    assert not (host.folder / "password.0").exists()
+
+
+PASSWORDS = [
+    "hunter2",
+    " ends ",
+    "it's",
+    'say "hi"',
+    "$(touch made)",
+    "`touch made`",
+    "$HOME",
+    "back\\slash\\",
+    "ü☃",
+    "-n",
+]
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+def test_a_password_on_standard_input_is_in_dockers_environment_and_in_no_command(host: Shell, password: str) -> None:
+    command = PostgresService().command("db", "plane", "plane", "postgres", "n0nce", with_password=True)
+    ok, output = host.run_shell_command(command, _stdin=f"{password}\n")
+    assert (ok, output.stdout_lines, output.stderr_lines) == (True, [], [])
+    [asked] = calls(host)
+    assert asked[:8] == ["exec", "-i", "-e", "PGPASSWORD", "db", "psql", "-X", "-q"]
+    assert password not in " ".join(asked)
+    assert password not in host.commands[0]
+    assert (host.folder / "password.0").read_text() == password
+    assert (host.folder / "stdin.0").read_text() == _SQL
+    assert not (host.folder / "made").exists()
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+def test_the_sql_of_a_change_comes_after_the_password(host: Shell, password: str) -> None:
+    sql = "\\set verifier 'a\\b'\n  SELECT 1;\n"
+    output = run(host, READ_PASSWORD, psql("db", "postgres", True, role="plane"), stdin=f"{password}\n{sql}")
+    assert (output.ok, output.stderr) == (True, [])
+    [asked] = calls(host)
+    assert asked[:5] == ["exec", "-i", "-e", "PGPASSWORD", "db"]
+    assert password not in " ".join(asked)
+    assert password not in host.commands[0]
+    assert (host.folder / "password.0").read_text() == password
+    assert (host.folder / "stdin.0").read_text() == sql
 
 
 def test_the_sql_of_a_change_goes_in_on_standard_input(host: Shell) -> None:
@@ -188,25 +235,85 @@ def test_other_lines_are_no_containers() -> None:
     assert list(DockerContainers().process(output)) == ["api"]
 
 
-@pytest.mark.parametrize("name", [name for name in HOSTILE if name != "{{.Name}}"])
+def service(name: str = "api", folder: object = "/srv/plane", second: str = "09", status: str = "running") -> str:
+    """A line as docker inspect prints it."""
+    seen = {"service": name, "created": f"2024-05-06T07:08:{second}Z", "status": status}
+    return f"{folder}\t{json.dumps(seen)}\n"
+
+
+def compose(host: Shell, *lines: str) -> None:
+    """Have docker tell of containers, each line being one."""
+    (host.folder / "answer").write_text("".join(lines))
+    host.replace(
+        "docker",
+        f'cd "{host.folder}"; printf "%s\\0" "$@" > call.$1; [ $1 = inspect ] && cat answer || {{ echo 1a; echo 2b; }}',
+    )
+
+
+def docker_asked(host: Shell, name: str) -> list[str]:
+    return (host.folder / f"call.{name}").read_text().split("\0")[:-1]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
 def test_a_compose_folder_of_any_name_is_asked_for(host: Shell, name: str) -> None:
     folder = host.folder / name
     folder.mkdir()
     env = folder / f"{name}.env"
     env.touch()
-    host.replace(
-        "docker",
-        f'cd {host.folder}; printf "%s\\0" "$@" > call.$1; [ $1 = inspect ] && cat answer || {{ echo 1a; echo 2b; }}',
-    )
-    (host.folder / "answer").write_text(json.dumps({"service": "api", "created": "2024-05-06T07:08:09Z"}) + "\n")
+    compose(host, service(folder=folder))
     fact = ComposeServices()
     found = fact.process(output_of(host, fact.command(str(folder), str(env))))
-    assert found.unavailable is None
-    assert found.created == {"api": 1714979289.0}
+    assert (found.created, found.unavailable, found.stopped) == ({"api": 1714979289.0}, None, ())
     assert found.env_modified == pytest.approx(env.stat().st_mtime, abs=1e-5)
-    asked = (host.folder / "call.ps").read_text().split("\0")
-    assert asked[:4] == ["ps", "-aq", "--filter", f"label=com.docker.compose.project.working_dir={folder}"]
-    assert (host.folder / "call.inspect").read_text().split("\0")[3:5] == ["1a", "2b"]
+    assert docker_asked(host, "ps") == ["ps", "-aq", "--filter", "label=com.docker.compose.project.working_dir"]
+    assert docker_asked(host, "inspect")[:2] == ["inspect", "-f"]
+    assert docker_asked(host, "inspect")[3:] == ["1a", "2b"]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_folder_reached_through_a_link_finds_its_containers(host: Shell, name: str) -> None:
+    folder, link = host.folder / "projects" / name, host.folder / "links" / name
+    folder.mkdir(parents=True)
+    link.parent.mkdir()
+    link.symlink_to(folder)
+    compose(host, service("api", folder), service("worker", link), service("beat", f"{folder}/../{name}/"))
+    fact = ComposeServices()
+    for directory in (folder, link):
+        found = fact.process(output_of(host, fact.command(str(directory), "/there/is/none")))
+        assert found == Composed(dict.fromkeys(("api", "worker", "beat"), 1714979289.0), 0.0)
+
+
+def test_the_containers_of_another_project_are_left_out(host: Shell) -> None:
+    folder, other = host.folder / "plane", host.folder / "plane2"
+    folder.mkdir()
+    other.mkdir()
+    (host.folder / "link").symlink_to(other)
+    lines = [
+        service("api", other, "01", "exited"),
+        service("worker", host.folder / "link", "01"),
+        service("api", folder, "10"),
+        service("db", folder / "sub"),
+        service("cache", host.folder),
+        service("odd", ""),
+        service("gone", "/there/is/none"),
+    ]
+    compose(host, *lines)
+    fact = ComposeServices()
+    found = fact.process(output_of(host, fact.command(str(folder), "/there/is/none")))
+    assert found == Composed({"api": 1714979290.0}, 0.0)
+
+
+def test_services_that_do_not_run_are_named(host: Shell) -> None:
+    compose(
+        host,
+        service("api", host.folder),
+        service("worker", host.folder, status="exited"),
+        service("beat-worker", host.folder, status="created"),
+    )
+    fact = ComposeServices()
+    found = fact.process(output_of(host, fact.command(str(host.folder), "/there/is/none")))
+    assert found.stopped == ("worker", "beat-worker")
+    assert set(found.created) == {"api", "worker", "beat-worker"}
 
 
 def test_a_project_without_containers_and_env_file_is_empty(host: Shell) -> None:

@@ -7,9 +7,10 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+import requests
 
 from plane_api.errors import PlaneBadAnswer, PlaneError, PlaneForbidden, PlaneKeyInvalid, PlaneRefused, PlaneUnreachable
-from plane_api.http import ATTEMPTS, LONGEST_THROTTLE_WAIT, THROTTLE_WAITS, Reply, explain
+from plane_api.http import ATTEMPTS, LONGEST_THROTTLE_WAIT, THROTTLE_WAITS, Reply, _reason, explain
 from tests.unit.web import DROP, Answer, Client, Site, as_json, client_of, closed_port, page, redirect, serving
 
 GOOD = as_json({"status": "OK"})
@@ -304,10 +305,10 @@ def test_nobody_listening_is_one_line() -> None:
         (socket.gaierror(-2, "Name or service not known"), "Name or service not known"),
         (TimeoutError("timed out"), "timed out"),
         (ConnectionRefusedError("Connect failed"), "Connect failed"),
-        pytest.param(
-            OSError("two\nlines"),
-            "lines",
-        ),
+        (OSError("two\nlines"), "two lines"),
+        (OSError("no route: the tunnel is down"), "no route: the tunnel is down"),
+        (OSError("HTTP is not spoken here: go away"), "HTTP is not spoken here: go away"),
+        (OSError("<html>: a login page"), "<html>: a login page"),
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -319,6 +320,21 @@ def test_a_way_that_does_not_lead_there_is_one_line(method: str, reason: OSError
         error = failure(client, method)
         assert isinstance(error, PlaneUnreachable)
         assert said in str(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("HTTPSConnection(host='::1', port=8000): Failed to establish it: refused", "Failed to establish it: refused"),
+        ("HTTPConnection(host='plane', port=8000): Failed to establish it", "Failed to establish it"),
+        ("HTTPConnectionPool(host='plane', port=8000): Read timed out.", "Read timed out."),
+        ("HTTP is not spoken here: go away", "HTTP is not spoken here: go away"),
+        ("Connection refused", "Connection refused"),
+        ("('Connection aborted.', 1)", "('Connection aborted.', 1)"),
+    ],
+)
+def test_the_object_that_the_library_puts_in_front_is_left_out(text: str, said: str) -> None:
+    assert _reason(requests.exceptions.ConnectionError(OSError(text))) == said
 
 
 def test_an_answer_that_is_no_http_is_one_line() -> None:

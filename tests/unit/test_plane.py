@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import pytest
@@ -156,12 +157,15 @@ def test_an_account_that_exists_is_not_made(site: Site, plane: Plane) -> None:
 # What a key sees
 
 
+FIELDS = "id,name,identifier,description,archived_at,is_member,member_role,is_issue_type_enabled"
+
+
 def test_a_key_sees_its_projects_by_identifier(site: Site, plane: Plane) -> None:
     site.route(PROJECTS, *paged(projects("onboard", "OPS")))
     found = plane.look("javisi", KEY)
     assert isinstance(found, dict)
     assert set(found) == {"ONBOARD", "OPS"}
-    assert site.paths == [f"{PROJECTS}?expand=workspace"]
+    assert site.paths == [f"{PROJECTS}?fields={FIELDS}"]
     assert site.asked[0].headers["X-API-Key"] == KEY.value
 
 
@@ -203,10 +207,17 @@ def test_every_page_is_read(site: Site, plane: Plane) -> None:
     assert isinstance(found, dict)
     assert set(found) == {"A", "B", "C", "D"}
     assert site.paths == [
-        f"{PROJECTS}?expand=workspace",
-        f"{PROJECTS}?expand=workspace&cursor=100%3A1%3A0",
-        f"{PROJECTS}?expand=workspace&cursor=100%3A2%3A0",
+        f"{PROJECTS}?fields={FIELDS}",
+        f"{PROJECTS}?fields={FIELDS}&cursor=100%3A1%3A0",
+        f"{PROJECTS}?fields={FIELDS}&cursor=100%3A2%3A0",
     ]
+
+
+def test_the_workspace_comes_along_when_asked_for(site: Site, plane: Plane) -> None:
+    site.route(PROJECTS, *paged([{**projects("A")[0], "workspace": {"name": "Javisi", "slug": "javisi", "id": "w"}}]))
+    found = plane.look("javisi", KEY, with_workspace=True)
+    assert isinstance(found, dict) and found["A"].workspace_name == "Javisi"
+    assert site.paths == [f"{PROJECTS}?fields={FIELDS},workspace&expand=workspace"]
 
 
 def test_pages_without_end_end(site: Site, plane: Plane) -> None:
@@ -303,6 +314,8 @@ WRITES: list[tuple[Callable[[Plane], object], str, Any, ApiKey | Session]] = [
      {"invitations": ["i"]}, SESSION),
     (lambda plane: plane.change_role("javisi", SESSION, "m1", 15), "PATCH /api/workspaces/javisi/members/m1/",
      {"role": 15}, SESSION),
+    (lambda plane: plane.remove_member("javisi", SESSION, "m/1"), "DELETE /api/workspaces/javisi/members/m%2F1/",
+     None, SESSION),
     (lambda plane: plane.revoke_token(SESSION, Token("t/1", "x")), "DELETE /api/users/api-tokens/t%2F1/",
      None, SESSION),
     (lambda plane: plane.change_project("javisi", KEY, SEEN, name="New"), f"PATCH {V1}", {"name": "New"}, KEY),
@@ -399,22 +412,71 @@ def test_a_new_project_of_a_key_that_has_not_looked_is_asked_for(site: Site, pla
     assert len(site.asked) == 2
 
 
+def test_a_member_who_is_removed_is_no_longer_among_what_was_read(site: Site, plane: Plane) -> None:
+    site.route(PROJECTS, *paged(projects("ONBOARD")))
+    site.route("GET /api/workspaces/javisi/members/", as_json([MEMBER]), as_json([]))
+    site.route("DELETE /api/workspaces/javisi/members/m1/", Answer(204))
+    plane.look("javisi", KEY)
+    assert len(plane.members("javisi", SESSION)) == 1
+    plane.remove_member("javisi", SESSION, "m1")
+    assert plane.members("javisi", SESSION) == []
+    plane.look("javisi", KEY)
+    assert len([path for path in site.paths if path.startswith(PROJECTS)]) == 2
+
+
 # Tokens
+
+NEW_TOKEN = {"id": "t", "label": "agent-thot"}
+
+
+def test_the_owner_of_a_key_is_told_by_address(site: Site, plane: Plane) -> None:
+    site.route("GET /api/v1/users/me/", as_json({"id": "u1", "email": "Thot@Javisi.local"}))
+    assert plane.owner(KEY) == "thot@javisi.local"
+    assert site.paths == ["GET /api/v1/users/me/"]
+    assert site.asked[0].headers["X-API-Key"] == KEY.value
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [as_json({"detail": "Given API token is not valid"}, 403), as_json({"detail": "Authentication credentials"}, 401)],
+)
+def test_a_key_that_does_not_answer_has_no_owner(site: Site, plane: Plane, answer: Answer) -> None:
+    site.says(answer)
+    assert plane.owner(KEY) is None
+
+
+def test_a_key_that_a_header_cannot_carry_has_no_owner_and_is_not_sent(site: Site, plane: Plane) -> None:
+    for value in ("", "two words", "two\nlines", "ü"):
+        assert plane.owner(ApiKey(value)) is None
+    assert site.asked == []
+
+
+def test_another_refusal_of_a_key_is_an_error(site: Site, plane: Plane) -> None:
+    site.says(as_json({"error": "x"}, 404))
+    with pytest.raises(PlaneRefused):
+        plane.owner(KEY)
 
 
 def test_a_new_token_is_given_once_and_does_not_print(site: Site, plane: Plane) -> None:
-    site.route("POST /api/users/api-tokens/", as_json({"id": "t", "token": "plane_api_0123"}, 201))
-    key = plane.create_token(SESSION, "agent-thot", "made by the deploy")
+    site.route("POST /api/users/api-tokens/", as_json({**NEW_TOKEN, "token": "plane_api_0123"}, 201))
+    key, token = plane.create_token(SESSION, "agent-thot", "made by the deploy")
     assert key == ApiKey("plane_api_0123")
-    assert "0123" not in repr(key)
+    assert token == Token("t", "agent-thot")
+    assert "0123" not in repr((key, token))
     assert site.asked[0].json == {"label": "agent-thot", "description": "made by the deploy"}
+
+
+def test_a_token_can_end_at_the_beginning_of_a_day(site: Site, plane: Plane) -> None:
+    site.route("POST /api/users/api-tokens/", as_json({**NEW_TOKEN, "token": "plane_api_0123"}, 201))
+    plane.create_token(SESSION, "agent-thot", "", date(2027, 1, 2))
+    assert site.asked[0].json == {"label": "agent-thot", "description": "", "expired_at": "2027-01-02T00:00:00Z"}
 
 
 @pytest.mark.parametrize("token", [None, "", 5, "two words", "two\nlines"])
 def test_a_token_that_an_env_file_cannot_hold_is_a_bad_answer_and_not_shown(
     site: Site, plane: Plane, token: object
 ) -> None:
-    site.route("POST /api/users/api-tokens/", as_json({"id": "t", "token": token}, 201))
+    site.route("POST /api/users/api-tokens/", as_json({**NEW_TOKEN, "token": token}, 201))
     with pytest.raises(PlaneBadAnswer, match=r"no token in the answer$") as caught:
         plane.create_token(SESSION, "agent-thot", "")
     assert "two" not in str(caught.value)

@@ -60,7 +60,9 @@ def test_the_defaults_are_accepted() -> None:
 
 
 def test_every_setting_has_a_default() -> None:
-    assert {name for name in data() if name.startswith(("plane_", "postgres"))} == set(Settings.__dataclass_fields__)
+    ours = ("plane_", "postgres", "redis_", "rotate_")
+    # The agents that are to be gone are entries of plane_agents.
+    assert {name for name in data() if name.startswith(ours)} == set(Settings.__dataclass_fields__) - {"absent_agents"}
 
 
 @pytest.mark.parametrize(("role", "number"), [("admin", 20), ("member", 15), ("guest", 5)])
@@ -124,6 +126,101 @@ def test_the_config_dir_is_replaced_in_paths(name: str) -> None:
     assert getattr(settings, name) == "/srv/my plane/a//srv/my plane"
 
 
+# Agents that are to be gone, tokens that are to end
+
+
+def test_an_agent_that_is_not_to_be_present_is_absent() -> None:
+    settings = checked(plane_agents=agents(present=False, password=PASSWORD))
+    assert [agent.name for agent in settings.plane_agents] == ["one", "two", "three"]
+    [absent] = settings.absent_agents
+    assert (absent.name, absent.email, absent.token_variable) == ("four", "four@javisi.local", "PLANE_TOKEN_FOUR")
+    assert not absent.present
+    assert absent.password is not None
+    assert absent.password.unmask() == PASSWORD
+    assert all(agent.present for agent in settings.plane_agents)
+
+
+def test_an_agent_may_say_that_it_is_present() -> None:
+    settings = checked(plane_agents=agents(present=True))
+    assert (len(settings.plane_agents), settings.absent_agents) == (4, ())
+
+
+def test_an_absent_agent_needs_no_password() -> None:
+    settings = checked(
+        plane_agents=[{"name": "a", "role": "admin", "password": PASSWORD}, {**agents(present=False)[3]}]
+    )
+    assert settings.account_secrets == ()
+
+
+def test_agents_without_an_admin_are_fine_where_there_is_an_admins_token() -> None:
+    settings = checked(plane_agents=[{"name": "a"}, {"name": "b", "role": "guest"}], plane_admin_api_token=PASSWORD)
+    assert [agent.role for agent in settings.plane_agents] == ["member", "guest"]
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_pruning_is_on_or_off(value: bool) -> None:
+    assert checked().plane_prune is False
+    assert checked(plane_prune=value).plane_prune is value
+
+
+@pytest.mark.parametrize(("lifetime", "renew"), [(None, 14), (None, 3649), (1, 0), (15, 14), (3650, 3649)])
+def test_a_token_lives_longer_than_the_days_before_its_end_in_which_it_is_renewed(
+    lifetime: int | None, renew: int
+) -> None:
+    settings = checked(plane_token_lifetime_days=lifetime, plane_token_renew_days=renew)
+    assert (settings.plane_token_lifetime_days, settings.plane_token_renew_days) == (lifetime, renew)
+
+
+@pytest.mark.parametrize(("lifetime", "renew"), [(14, 14), (1, 1), (10, 14)])
+def test_a_token_that_would_be_renewed_at_once_is_refused(lifetime: int, renew: int) -> None:
+    assert problems(plane_token_lifetime_days=lifetime, plane_token_renew_days=renew) == [
+        f"plane_token_renew_days: {renew} is not allowed; wanted: less than plane_token_lifetime_days ({lifetime})"
+    ]
+
+
+@pytest.mark.parametrize("value", [0, 3651, "90", 90.0, True])
+def test_a_lifetime_outside_its_range_or_of_another_kind_is_refused(value: object) -> None:
+    assert f"plane_token_lifetime_days: {value!r} is not allowed; wanted: a whole number from 1 to 3650" in problems(
+        plane_token_lifetime_days=value, plane_token_renew_days=0
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "names"),
+    [
+        (None, set()),
+        ("", set()),
+        ([], set()),
+        ("two", {"two"}),
+        ("two,four", {"two", "four"}),
+        (" two, four ,", {"two", "four"}),
+        (["two", "four"], {"two", "four"}),
+        (("two",), {"two"}),
+        ("two,two", {"two"}),
+        ("all", {"one", "two", "three", "four"}),
+        (["all"], {"one", "two", "three", "four"}),
+    ],
+)
+def test_tokens_are_rotated_by_the_names_of_their_agents(value: object, names: set[str]) -> None:
+    assert checked(plane_agents=agents(), rotate_tokens=value).rotate_tokens == names
+
+
+def test_all_tokens_are_those_of_the_agents_that_are_present() -> None:
+    assert checked(plane_agents=agents(present=False), rotate_tokens="all").rotate_tokens == {"one", "two", "three"}
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [("five", "'five'"), ("two,five", "'five'"), (["Two"], "'Two'"), ("two,all", "'all'"), ("four", "'four'"),
+     (5, "5"), ({"two": True}, "a dict"), (True, "True"), ([5], "a list"), ([None], "a list"), ([["two"]], "a list")],
+)  # fmt: skip
+def test_a_rotation_of_what_is_no_agent_is_refused(value: object, shown: str) -> None:
+    # Four is there and is to be removed, so it has no token to rotate.
+    assert problems(plane_agents=agents(present=False), rotate_tokens=value) == [
+        f"rotate_tokens: {shown} is not allowed; wanted: names of agents, separated by commas, or all"
+    ]
+
+
 # What is refused
 
 NUMBERS = {
@@ -133,6 +230,7 @@ NUMBERS = {
     "plane_gunicorn_workers": (1, 256),
     "plane_health_retries": (1, 1000),
     "plane_health_delay": (0, 3600),
+    "plane_token_renew_days": (0, 3649),
 }
 
 
@@ -182,6 +280,9 @@ def test_a_number_outside_its_range_or_of_another_kind_is_refused(name: str) -> 
         ("plane_compose_services", [], "a list of service names"),
         ("plane_compose_services", "api", "a list of service names"),
         ("plane_custom_fields_unsupported", "ignore", "warn, fail"),
+        ("plane_prune", None, "True or False"),
+        ("plane_prune", "yes", "True or False"),
+        ("plane_prune", 1, "True or False"),
         ("plane_agents", None, "a list"),
         ("plane_projects", "Onboarding", "a list"),
         ("plane_env_extra", None, "a dict of variables"),
@@ -251,6 +352,8 @@ def test_an_api_url_with_an_underscore_is_refused_without_its_password() -> None
         ({"display_name": "a\nb"}, "plane_agents[3].display_name: 'a\\nb' is not allowed", "one line"),
         ({"name": "-four", "email": "f@x.y", "display_name": "f"}, "plane_agents[3].name: '-four'", "letters, digits"),
         ({"name": 4, "email": "f@x.y", "display_name": "f"}, "plane_agents[3].name: 4 is not", "letters, digits"),
+        ({"present": "no"}, "plane_agents[3].present: 'no' is not allowed", "True, or False to remove the agent"),
+        ({"present": None}, "plane_agents[3].present: None is not allowed", "True, or False to remove the agent"),
         ({"rôle": "admin"}, "plane_agents[3].rôle: unknown", "name, role, email, password, display_name"),
     ],
 )
@@ -302,6 +405,10 @@ def test_a_bad_project_is_named_by_its_place(changes: dict[str, Any], path: str,
          "plane_projects[0].custom_fields: a is the name of more than one entry; wanted: one each"),
         ({"plane_agents": [{"name": "a"}, {"name": "b", "role": "guest"}]},
          "plane_agents: nobody is admin; wanted: at least one, who makes the projects"),
+        ({"plane_agents": [{"name": "a"}, {"name": "b", "role": "admin", "present": False}]},
+         "plane_agents: nobody is admin; wanted: at least one, who makes the projects"),
+        ({"plane_agents": agents(email="one@javisi.local", present=False)},
+         "plane_agents: one@javisi.local is the address of more than one entry; wanted: one each"),
         ({"plane_agents": [{"name": "a", "role": "admin"}, "b"]},
          "plane_agents[1]: 'b' is not allowed; wanted: a dict"),
         ({"plane_compose_services": ["api", "-x"]},
@@ -327,6 +434,8 @@ def test_a_variable_that_is_no_text_is_named_and_not_shown(value: object) -> Non
         ("plane_agent", "did you mean plane_agents?"),
         ("plane_admin_pasword", "did you mean plane_admin_password?"),
         ("postgres_password", "did you mean postgresql_password?"),
+        ("postgres_superuser_pasword", "did you mean postgres_superuser_password?"),
+        ("rotate_token", "did you mean rotate_tokens?"),
         ("plane_xyzzy_quux_gnorf", "see group_data/all.py"),
     ],
 )
@@ -343,7 +452,7 @@ def test_several_problems_are_told_at_once_one_to_a_line() -> None:
     lines = text.splitlines()
     assert lines[0] == "settings:"
     assert [line.split(":")[0].strip() for line in lines[1:]] == [
-        "plane_x", "plane_db_port", "plane_web_url", "plane_secret_key", "plane_agents[3].role",
+        "plane_x", "plane_agents[3].role", "plane_db_port", "plane_web_url", "plane_secret_key",
     ]  # fmt: skip
 
 

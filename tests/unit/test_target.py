@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 from paramiko import SSHException
+from pyinfra.api import FactBase, QuoteString, StringCommand
+from typing_extensions import override
 
-from target import Output, RemoteFile, TargetError, change_mode, read_file, run, write_file
+from target import Output, RemoteFile, TargetError, change_access, read_fact, read_file, run, write_file
 from tests.unit.given import PROPERTY, Shell
 
 TEXTS = [
@@ -101,10 +103,7 @@ def test_the_reason_is_the_last_complaint(stdout: list[str], stderr: list[str], 
     [
         (OSError("Socket is closed"), "Socket is closed"),
         (SSHException("gone"), "gone"),
-        pytest.param(
-            EOFError(),
-            "EOFError",
-        ),
+        (SSHException(), "SSHException"),
     ],
 )
 def test_a_connection_that_breaks_is_an_error_of_one_line(
@@ -117,6 +116,79 @@ def test_a_connection_that_breaks_is_an_error_of_one_line(
     with pytest.raises(TargetError) as caught:
         write_file(host, "file", "secret\n")
     assert one_line(caught) == f"the connection to the host broke ({said}); run again"
+
+
+def test_a_password_that_nobody_gives_to_sudo_is_an_error_of_one_line(
+    host: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(command: object, **arguments: object) -> None:
+        raise EOFError
+
+    monkeypatch.setattr(host, "run_shell_command", breaks)
+    with pytest.raises(TargetError) as caught:
+        run(host, "true")
+    assert one_line(caught) == (
+        "the connection to the host broke, or sudo asked for a password and nobody could answer; run again, with "
+        "_sudo_password in host data or --same-sudo-password"
+    )
+
+
+# Facts
+
+
+class Reading(FactBase[list[str]]):
+    """What a command printed."""
+
+    @override
+    def command(self, script: str) -> StringCommand:
+        return StringCommand("sh -c", QuoteString(script))
+
+    @staticmethod
+    @override
+    def default() -> list[str]:
+        return ["nothing"]
+
+    @override
+    def process(self, output: list[str]) -> list[str]:
+        return [line.upper() for line in output]
+
+
+def test_a_fact_is_what_its_command_printed(host: Shell) -> None:
+    assert read_fact(host, Reading, script="echo one; echo two") == ["ONE", "TWO"]
+
+
+def test_a_fact_whose_command_prints_nothing_is_its_default(host: Shell) -> None:
+    assert read_fact(host, Reading, script="true") == ["nothing"]
+
+
+def test_what_a_fact_reads_is_not_in_its_command(host: Shell) -> None:
+    assert read_fact(host, Reading, stdin="hidden\n", script="cat") == ["HIDDEN"]
+    assert "hidden" not in host.commands[0]
+
+
+def test_a_fact_is_read_with_the_rights_of_the_operation(host: Shell) -> None:
+    host.current_op_global_arguments = {"_sudo": True, "_sudo_user": "plane"}
+    read_fact(host, Reading, script="true")
+    assert (host.arguments[0]["_sudo"], host.arguments[0]["_sudo_user"]) == (True, "plane")
+
+
+def test_a_fact_whose_command_fails_is_an_error_of_one_line(host: Shell) -> None:
+    with pytest.raises(TargetError) as caught:
+        read_fact(host, Reading, script="echo half of it; echo first >&2; echo sudo: 3 incorrect attempts >&2; exit 1")
+    assert one_line(caught) == (
+        "the host did not run a command: sudo: 3 incorrect attempts; check the SSH user's rights, --sudo and its "
+        "password"
+    )
+
+
+def test_a_fact_of_a_host_that_went_away_is_an_error_of_one_line(host: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(command: object, **arguments: object) -> None:
+        raise OSError("Socket is closed")
+
+    monkeypatch.setattr(host, "run_shell_command", breaks)
+    with pytest.raises(TargetError) as caught:
+        read_fact(host, Reading, script="true")
+    assert one_line(caught) == "the connection to the host broke (Socket is closed); run again"
 
 
 # Writing and reading
@@ -152,7 +224,7 @@ def test_a_file_of_any_name_in_a_folder_of_any_name_is_written_and_read(host: Sh
     found = read_file(host, str(path))
     assert found is not None
     assert (found.text, found.mode) == ("text\n", "640")
-    change_mode(host, str(path), "400")
+    change_access(host, str(path), "400")
     assert path.stat().st_mode & 0o777 == 0o400
     assert not list(tmp_path.rglob("made"))
     assert left_over(tmp_path) == []
@@ -163,7 +235,7 @@ def test_a_path_without_a_folder_works_too(host: Shell, name: str) -> None:
     write_file(host, name, "text\n")
     assert (host.folder / name).read_text() == "text\n"
     assert read_file(host, name) is not None
-    change_mode(host, name, "400")
+    change_access(host, name, "400")
     assert not (host.folder / "made").exists()
 
 
@@ -261,6 +333,35 @@ def test_a_step_that_fails_leaves_what_was_there(host: Shell, tmp_path: Path, pr
     assert left_over(tmp_path) == []
 
 
+ADVICE = "give the SSH user the right to, or use --sudo"
+
+
+@pytest.mark.parametrize("program", ["mkdir", "mv"])
+def test_a_right_that_is_missing_for_writing_comes_with_advice(host: Shell, tmp_path: Path, program: str) -> None:
+    host.replace(program, f"echo {program}: cannot do it: Permission denied >&2; exit 1")
+    with pytest.raises(TargetError) as caught:
+        write_file(host, str(tmp_path / "file"), "secret\n")
+    assert one_line(caught) == (
+        f"cannot write {tmp_path}/file: {program}: cannot do it: Permission denied; what was there is untouched; "
+        + ADVICE
+    )
+
+
+def test_another_failure_of_writing_comes_without_advice_on_rights(host: Shell, tmp_path: Path) -> None:
+    host.replace("mkdir", "echo No space left on device >&2; exit 1")
+    with pytest.raises(TargetError) as caught:
+        write_file(host, str(tmp_path / "file"), "secret\n")
+    assert ADVICE not in one_line(caught)
+
+
+def test_a_right_that_is_missing_for_reading_comes_with_advice(host: Shell, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("text\n")
+    host.replace("base64", 'echo "base64: file: Permission denied" >&2; exit 1')
+    with pytest.raises(TargetError) as caught:
+        read_file(host, str(tmp_path / "file"))
+    assert one_line(caught) == f"cannot read {tmp_path}/file: base64: file: Permission denied; {ADVICE}"
+
+
 def test_a_file_where_a_folder_should_be_is_an_error_of_one_line(host: Shell, tmp_path: Path) -> None:
     (tmp_path / "folder").write_text("a file\n")
     with pytest.raises(TargetError) as caught:
@@ -316,5 +417,5 @@ def test_a_folder_cannot_be_read(host: Shell, tmp_path: Path) -> None:
 
 def test_the_mode_of_what_is_not_there_cannot_be_set(host: Shell, tmp_path: Path) -> None:
     with pytest.raises(TargetError) as caught:
-        change_mode(host, str(tmp_path / "nothing"), "600")
-    assert one_line(caught).startswith(f"cannot set the mode of {tmp_path}/nothing: ")
+        change_access(host, str(tmp_path / "nothing"), "600")
+    assert one_line(caught).startswith(f"cannot set mode and owner of {tmp_path}/nothing: ")

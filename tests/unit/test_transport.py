@@ -24,7 +24,7 @@ from paramiko import ChannelException, SSHException, Transport
 from pyinfra.connectors.local import LocalConnector
 from pyinfra.connectors.ssh import SSHConnector
 
-from plane_api.errors import PlaneSettings, PlaneUnreachable
+from plane_api.errors import PlaneSettings
 from plane_api.plane import Plane
 from plane_api.seam import plane_from
 from plane_api.transport import Dial, SSHDial, dial_directly, relay_command
@@ -189,7 +189,7 @@ def test_a_certificate_that_is_not_trusted_is_one_line_and_nothing_is_sent(
         verify = str(authority.file) if known else True
         with (
             client_of("https://plane.example.com", to(site), verify) as client,
-            pytest.raises(PlaneUnreachable) as caught,
+            pytest.raises(PlaneSettings) as caught,
         ):
             client.http.call(method, "/api/x/?hidden", headers={"X-API-Key": "hidden"})
         text = str(caught.value)
@@ -216,15 +216,23 @@ def test_a_certificate_that_is_not_trusted_says_why(
         verify = str(authority.file) if known else True
         with (
             client_of("https://plane.example.com", to(site), verify) as client,
-            pytest.raises(PlaneUnreachable, match=reason),
+            pytest.raises(PlaneSettings, match=reason),
         ):
             client.http.call("GET", "/")
 
 
 def test_https_where_http_is_spoken_is_not_called_a_matter_of_trust(site: Site) -> None:
-    with client_of(f"https://127.0.0.1:{site.port}") as client, pytest.raises(PlaneUnreachable) as caught:
+    with client_of(f"https://127.0.0.1:{site.port}") as client, pytest.raises(PlaneSettings) as caught:
         client.http.call("GET", "/")
     assert "not trusted" not in str(caught.value)
+    assert str(caught.value).endswith("; is it http rather than https in plane_api_url?")
+
+
+def test_a_certificate_that_is_not_trusted_is_not_waited_for(authority: Authority) -> None:
+    with serving(authority.context("other.example.com")) as site:
+        url = "https://plane.example.com"
+        with client_of(url, to(site), str(authority.file)) as client, pytest.raises(PlaneSettings, match="not trusted"):
+            Plane(client.http).health()
 
 
 # The relay

@@ -179,8 +179,12 @@ def client_of(
         http.close()
 
 
+_closed: list[socket.socket] = []
+
+
 def closed_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """A port that nothing listens on; it stays taken, or another test's server could be given it."""
+    taken = socket.socket()
+    taken.bind(("127.0.0.1", 0))
+    _closed.append(taken)
+    return int(taken.getsockname()[1])

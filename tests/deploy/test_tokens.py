@@ -1,0 +1,166 @@
+"""Tokens over their life: rotated, renewed before their end, revoked with the agent who goes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import date, datetime, timedelta, timezone
+
+import requests
+
+from lock import NAME as LOCK_NOTE
+from tests.deploy.conftest import NewTarget
+from tests.deploy.target import AGENTS, CHECKOUT, TOKEN_FILE, Target
+
+WITHOUT_THOT = [
+    {"name": name, "role": "admin" if name == "concierge" else "member"} for name in AGENTS if name != "thot"
+]
+THOT_ABSENT = [*WITHOUT_THOT, {"name": "thot", "role": "member", "present": False}]
+
+
+def today() -> date:
+    return datetime.now(timezone.utc).date()
+
+
+def labelled(target: Target, name: str) -> list[str]:
+    """The values of an agent's tokens in Plane that carry our label."""
+    return [row.token for row in target.plane.api_tokens.values() if row.label == f"agent-{name}"]
+
+
+def answers(target: Target, token: str) -> bool:
+    url = f"http://127.0.0.1:{target.host.plane_port}/api/v1/workspaces/javisi/projects/"
+    return requests.get(url, headers={"X-API-Key": token}).status_code == 200
+
+
+def test_rotation_replaces_just_the_named_tokens(finished: Target) -> None:
+    before = finished.tokens
+    preview = finished.deploy("--dry", "--data", "rotate_tokens=concierge,thot")
+    assert preview.plan == [f"~ token agent-{name}: rotated, as asked" for name in ("concierge", "thot")]
+    run = finished.deploy("--data", "rotate_tokens=concierge,thot")
+    assert run.code == 0, run.output
+    after = finished.tokens
+    assert {name for name in AGENTS if before[name] != after[name]} == {"concierge", "thot"}
+    for name in ("concierge", "thot"):
+        assert labelled(finished, name) == [after[name]]
+        assert answers(finished, after[name]) and not answers(finished, before[name])
+    assert finished.deploy().changed == []
+
+
+def test_a_rotation_that_was_cut_off_is_done_again(finished: Target) -> None:
+    path = finished.host.root / TOKEN_FILE
+    # As it is after the new token was made, before it was saved.
+    path.write_text(path.read_text() + "# PLANE_TOKEN_CFO: rotating\n")
+    stray = finished.user("cfo")
+    from sandbox.plane.models import ApiToken
+
+    row = ApiToken(user=stray.id, label="agent-cfo", description="")
+    finished.plane.api_tokens[row.id] = row
+    assert finished.deploy("--dry").plan == ["~ token agent-cfo: its rotation was cut off, and is done again"]
+    assert finished.deploy().code == 0
+    assert labelled(finished, "cfo") == [finished.tokens["cfo"]]
+    assert finished.deploy().changed == []
+
+
+def test_an_unknown_name_in_a_rotation_is_refused(finished: Target) -> None:
+    run = finished.deploy("--data", "rotate_tokens=nobody")
+    assert run.code != 0 and "rotate_tokens: 'nobody' is not allowed" in run.output
+
+
+def test_tokens_end_and_are_renewed_before(target: Target) -> None:
+    target.data.update(plane_token_lifetime_days=90, plane_token_renew_days=14)
+    assert target.deploy().code == 0
+    ends = {row.expired_at[:10] for row in target.plane.api_tokens.values() if row.expired_at}
+    assert ends == {(today() + timedelta(days=90)).isoformat()}
+    assert target.deploy().changed == []
+    soon = (today() + timedelta(days=13)).isoformat()
+    path = target.host.root / TOKEN_FILE
+    path.write_text(
+        path.read_text().replace(f"# PLANE_TOKEN_CFO: ends={ends.pop()}", f"# PLANE_TOKEN_CFO: ends={soon}")
+    )
+    assert target.deploy("--dry").plan == [f"~ token agent-cfo: ends {soon}, so it is rotated"]
+    assert target.deploy().code == 0
+    assert labelled(target, "cfo") == [target.tokens["cfo"]]
+    assert target.deploy().changed == []
+
+
+def test_tokens_without_an_end_get_one(finished: Target) -> None:
+    data = {"plane_token_lifetime_days": 30}
+    assert "~ token agent-cfo: has no end, and is to live 30 days" in finished.deploy("--dry", data=data).plan
+    assert finished.deploy(data=data).code == 0
+    assert finished.deploy(data=data).changed == []
+    # Without the setting, an end that is far enough away is no reason to rotate.
+    assert finished.deploy().changed == []
+
+
+def test_an_agent_that_is_to_be_gone_is_removed_and_stays_so(target: Target) -> None:
+    assert target.deploy().code == 0
+    token = target.tokens["thot"]
+    data = {"plane_agents": THOT_ABSENT}
+    assert target.deploy("--dry", data=data).plan == ["- member thot@javisi.local, token agent-thot"]
+    run = target.deploy(data=data)
+    assert run.code == 0, run.output
+    assert labelled(target, "thot") == [] and not answers(target, token)
+    assert not target.membership("thot").is_active
+    assert "thot" not in target.tokens
+    again = target.deploy(data=data)
+    assert again.changed == [] and again.writes == [], again.output
+    # And back.
+    back = target.deploy()
+    assert back.code == 0, back.output
+    assert target.membership("thot").is_active and answers(target, target.tokens["thot"])
+    assert target.deploy().changed == []
+
+
+def test_an_agent_that_is_no_longer_named_is_left_alone_or_pruned(target: Target) -> None:
+    assert target.deploy().code == 0
+    quiet = target.deploy("-v", data={"plane_agents": WITHOUT_THOT})
+    assert quiet.changed == [], quiet.output
+    assert "not managed: member thot@javisi.local (member)" in quiet.output
+    assert "not managed: PLANE_TOKEN_THOT" in quiet.output
+    data = {"plane_agents": WITHOUT_THOT, "plane_prune": True}
+    assert target.deploy("--dry", data=data).plan == ["- member thot@javisi.local, token agent-thot"]
+    assert target.deploy(data=data).code == 0
+    assert not target.membership("thot").is_active and labelled(target, "thot") == []
+    assert target.deploy(data=data).changed == []
+
+
+def test_a_second_run_at_the_same_time_says_who_is_at_work(new_target: NewTarget) -> None:
+    target = new_target()
+    folder = target.host.root / "opt/javisi/configs/plane"
+    folder.mkdir(parents=True)
+    # Somebody's run, as far as the lock goes.
+    (folder / LOCK_NOTE).write_text("ada@laptop since 2026-01-02 03:04 (process 5)\n")
+    holding = "import fcntl,os,sys; f=os.open(sys.argv[1],0); fcntl.flock(f,2); print(1,flush=True); input()"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", holding, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=CHECKOUT,
+    )
+    try:
+        assert holder.stdout is not None and holder.stdout.readline()
+        before = target.snapshot()
+        run = target.deploy()
+        assert run.code != 0
+        assert "another run is at work on this host: ada@laptop since 2026-01-02 03:04 (process 5)" in run.output
+        assert "Traceback" not in run.output
+        assert target.snapshot() == before
+    finally:
+        holder.kill()
+        holder.wait()
+    # The one that died left its note, and no lock.
+    assert target.deploy().code == 0
+    assert not (folder / LOCK_NOTE).exists()
+
+
+def test_keys_of_others_in_planes_redis_databases_are_warned_of(finished: Target) -> None:
+    finished.host.redis_keys = {4: [":1:/api/instances/", "n8n:session:1234"], 5: ["_kombu.binding.celery"]}
+    try:
+        run = finished.deploy()
+        assert run.changed == []
+        [warning] = [note for note in run.notes if "Redis" in note]
+        assert "Redis database 4 of javisi_redis holds keys that are not Plane's (n8n:…)" in warning
+        assert "1234" not in run.output
+    finally:
+        finished.host.redis_keys = {}

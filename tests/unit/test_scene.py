@@ -1,0 +1,162 @@
+"""The file of the agents' tokens: what is remembered beside them, and that nothing else in it is lost."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from operations.plane.scene import TokenFile, TokenNote
+from tests.unit.given import PROPERTY, Shell
+
+END = date(2027, 1, 1)
+NOTES = [
+    (TokenNote(), ""),
+    (TokenNote(END), "ends=2027-01-01"),
+    (TokenNote(rotating=True), "rotating"),
+    (TokenNote(removed=True), "removed"),
+    (TokenNote(END, rotating=True), "ends=2027-01-01 rotating"),
+    (TokenNote(END, removed=True), "ends=2027-01-01 removed"),
+    (TokenNote(rotating=True, removed=True), "rotating removed"),
+    (TokenNote(END, rotating=True, removed=True), "ends=2027-01-01 rotating removed"),
+]
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "configs" / "agent-tokens.env"
+
+
+def below_the_head(path: Path) -> list[str]:
+    """The lines of the file without the first one, which is for people."""
+    head, *lines = path.read_text().splitlines()
+    assert head.startswith("# ")
+    return lines
+
+
+def test_a_file_that_is_not_there_has_no_tokens(host: Shell, path: Path) -> None:
+    file = TokenFile(host, str(path))
+    assert (file.file, file.tokens, file.note("PLANE_TOKEN_X")) == (None, {}, TokenNote())
+
+
+def test_tokens_are_saved_for_their_owner_alone_and_in_no_command(host: Shell, path: Path) -> None:
+    file = TokenFile(host, str(path))
+    file.tokens["PLANE_TOKEN_X"] = "plane_api_hidden"
+    file.save()
+    assert below_the_head(path) == ["PLANE_TOKEN_X=plane_api_hidden"]
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert "hidden" not in "".join(host.commands)
+    assert file.file is not None
+    assert file.file.text == path.read_text()
+
+
+@pytest.mark.parametrize(("note", "text"), NOTES, ids=[text or "nothing" for _, text in NOTES])
+def test_a_note_is_a_comment_and_is_read_back(host: Shell, path: Path, note: TokenNote, text: str) -> None:
+    file = TokenFile(host, str(path))
+    file.tokens["PLANE_TOKEN_X"] = "plane_api_1"
+    file.set_note("PLANE_TOKEN_X", note)
+    file.save()
+    comments = [f"# PLANE_TOKEN_X: {text}"] if text else []
+    assert below_the_head(path) == [*comments, "PLANE_TOKEN_X=plane_api_1"]
+    again = TokenFile(host, str(path))
+    assert again.note("PLANE_TOKEN_X") == note
+    assert again.tokens == {"PLANE_TOKEN_X": "plane_api_1"}
+
+
+def test_a_note_can_be_changed_where_it_is(host: Shell, path: Path) -> None:
+    file = TokenFile(host, str(path))
+    file.note("PLANE_TOKEN_X").rotating = True
+    file.save()
+    assert below_the_head(path) == ["# PLANE_TOKEN_X: rotating"]
+    file.note("PLANE_TOKEN_X").rotating = False
+    file.save()
+    assert below_the_head(path) == []
+
+
+def test_a_note_outlives_its_token(host: Shell, path: Path) -> None:
+    file = TokenFile(host, str(path))
+    file.set_note("PLANE_TOKEN_X", TokenNote(removed=True))
+    file.save()
+    again = TokenFile(host, str(path))
+    assert (again.tokens, again.note("PLANE_TOKEN_X")) == ({}, TokenNote(removed=True))
+
+
+def test_lines_of_other_names_stay_and_the_order_with_them(host: Shell, path: Path) -> None:
+    lines = [
+        "# PLANE_TOKEN_B: ends=2027-01-01 rotating",
+        "# PLANE_TOKEN_A: removed",
+        "# PLANE_TOKEN_C: ends=2026-12-31",
+        "PLANE_TOKEN_C=plane_api_c",
+        'WRITTEN_BY_HAND=two words = "three" # four',
+        "PLANE_TOKEN_B=plane_api_b",
+        "EMPTY=",
+        "export OTHER=x",
+    ]
+    path.parent.mkdir()
+    path.write_text("# by hand\n\n" + "\n".join(lines) + "\nfree text\n")
+    file = TokenFile(host, str(path))
+    assert file.note("PLANE_TOKEN_B") == TokenNote(END, rotating=True)
+    assert file.note("PLANE_TOKEN_D") == TokenNote()
+    file.save()
+    # What is neither a token nor a note of ours comes first; empty lines go.
+    assert below_the_head(path) == ["# by hand", "free text", *lines]
+    text = path.read_text()
+    TokenFile(host, str(path)).save()
+    assert path.read_text() == text
+    file.tokens["PLANE_TOKEN_C"] = "plane_api_new"
+    file.tokens["PLANE_TOKEN_0"] = "plane_api_0"
+    file.set_note("PLANE_TOKEN_B", TokenNote(END))
+    file.save()
+    lines[0] = "# PLANE_TOKEN_B: ends=2027-01-01"
+    lines[3] = "PLANE_TOKEN_C=plane_api_new"
+    assert below_the_head(path) == ["# by hand", "free text", *lines, "PLANE_TOKEN_0=plane_api_0"]
+
+
+def test_a_note_of_a_day_that_there_is_not_is_no_note(host: Shell, path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text("# PLANE_TOKEN_A: ends=2027-02-30\nPLANE_TOKEN_A=x\n")
+    assert TokenFile(host, str(path)).note("PLANE_TOKEN_A") == TokenNote()
+
+
+@pytest.mark.parametrize(
+    "comment", ["# PLANE_TOKEN_X: rotating soon", "# plane_token_x: rotating", "#PLANE_TOKEN_X: rotating", "# rotating"]
+)
+def test_a_comment_of_a_person_is_no_note_and_no_token(host: Shell, path: Path, comment: str) -> None:
+    path.parent.mkdir()
+    path.write_text(f"{comment}\n#PLANE_TOKEN_X=old\nPLANE_TOKEN_X=plane_api_1\n")
+    file = TokenFile(host, str(path))
+    assert file.note("PLANE_TOKEN_X") == TokenNote()
+    assert file.tokens == {"PLANE_TOKEN_X": "plane_api_1"}
+
+
+@examples(PROPERTY, max_examples=25)
+@given(
+    st.dictionaries(
+        st.from_regex(r"PLANE_TOKEN_[A-Z0-9_]{1,10}", fullmatch=True),
+        st.builds(TokenNote, st.none() | st.dates(), st.booleans(), st.booleans()),
+        max_size=5,
+    )
+)
+def test_any_notes_are_read_back_in_their_order(
+    tmp_path_factory: pytest.TempPathFactory, notes: dict[str, TokenNote]
+) -> None:
+    host = Shell(tmp_path_factory.mktemp("any"))
+    file = TokenFile(host, "tokens.env")
+    for name, note in notes.items():
+        file.set_note(name, note)
+        file.tokens[name] = f"value of {name}"
+    file.save()
+    again = TokenFile(host, "tokens.env")
+    assert list(again.tokens) == list(notes)
+    assert {name: again.note(name) for name in notes} == notes
+    again.save()
+    assert again.file == file.file
