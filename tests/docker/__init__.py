@@ -1,0 +1,1 @@
+"""The real `pyinfra` command, against a real Docker engine, sshd and PostgreSQL."""

@@ -1,0 +1,354 @@
+"""Given a real target, when the deploy runs, then PostgreSQL, Docker, sshd and TLS are as they should be."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import stat
+import subprocess
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from tests.docker.lab import SECRETS, SERVICES, TLS_NAME, WRONG_NAME, Lab
+from tests.docker.target import SUDO_PASSWORD, USERS
+
+AGENTS = ("concierge", "imhotep", "thot", "basquiat", "r2d2", "shuri", "piccolo", "cfo", "maintainer", "hermes")
+
+# For tests of what is said when nothing answers: asking again would only be slower.
+IMPATIENT = {"postgres_wait_seconds": 0, "plane_health_retries": 2, "plane_health_delay": 0}
+
+SERVICE = """\
+plane|t|f|f|f|-1|t
+plane_production|plane|- CONNECT, - TEMPORARY, plane CONNECT, plane CREATE, plane TEMPORARY
+public|pg_database_owner|-|USAGE
+public|pg_database_owner|pg_database_owner|CREATE
+public|pg_database_owner|pg_database_owner|USAGE
+public|pg_database_owner|plane|CREATE
+public|pg_database_owner|plane|USAGE
+"""
+
+Done = subprocess.CompletedProcess[str]
+
+
+def succeeded(done: Done) -> Done:
+    assert done.returncode == 0, done.stdout
+    return done
+
+
+def plan(done: Done) -> list[str]:
+    """What is made, changed, removed or cannot be told."""
+    return re.findall(r"^ +\[target\] ([+~?-] .*)$", done.stdout, re.M)
+
+
+def changed_nothing(done: Done) -> bool:
+    """Whether no operation changed anything, by pyinfra's own count."""
+    succeeded(done)
+    total = re.search(r"Grand total +(\d+) +(\S+) +(\S+) +(\d+)", done.stdout)
+    assert total is not None, done.stdout
+    return total[2] == total[3] == "-" and total[1] == total[4]
+
+
+def complaint(done: Done) -> str:
+    """The one line that says why the run failed."""
+    assert done.returncode != 0, done.stdout
+    assert "Traceback" not in done.stdout, done.stdout
+    executed = done.stdout.partition("--> Beginning operation run...")[2]
+    lines = re.findall(r"^ +\[target\] (.*)$", executed.partition("--> Results:")[0], re.M)
+    noise = ("Error: executed", "Success", "No changes", "waiting for Plane")
+    said = [line for line in lines if not line.startswith((*noise, "+ ", "~ ", "! "))]
+    assert len(said) == 1, done.stdout
+    return str(said[0])
+
+
+# The database, the environment, and what is in Plane
+
+
+def test_the_first_run_makes_everything(deployed: Lab) -> None:
+    assert deployed.service() == SERVICE
+    assert set(deployed.container_ids()) == set(SERVICES)
+    plane = deployed.plane()
+    workspace = plane.workspace_by_slug("javisi")
+    assert workspace is not None
+    # The other one is the demo project that Plane gives every workspace.
+    [project] = [project for project in plane.projects_in(workspace.id) if project.identifier == "ONBOARD"]
+    values = {token.token: token.user for token in plane.api_tokens.values()}
+    assert len(values) == len(AGENTS)
+    for name in AGENTS:
+        user = plane.user_by_email(f"{name}@javisi.local")
+        assert user is not None
+        role = 20 if name == "concierge" else 15
+        assert plane.workspace_role(workspace.id, user.id) == plane.project_role(project.id, user.id) == role
+        assert values[deployed.tokens()[f"PLANE_TOKEN_{name.upper()}"]] == user.id
+
+
+def test_the_role_logs_in_with_its_password_alone(deployed: Lab) -> None:
+    assert deployed.can_log_in("plane", SECRETS["POSTGRESQL_PASSWORD"], "plane_production")
+    assert not deployed.can_log_in("plane", "another", "plane_production")
+
+
+def test_plane_s_containers_can_use_the_address_that_they_are_given(deployed: Lab) -> None:
+    for container in (deployed.api, f"{deployed.name}_plane_worker", f"{deployed.name}_plane_beat-worker"):
+        variables = json.loads(deployed.docker("inspect", "-f", "{{json .Config.Env}}", container))
+        [address] = [value[13:] for value in variables if value.startswith("DATABASE_URL=")]
+        made = "CREATE TABLE seen (); DROP TABLE seen; SELECT current_user, current_database()"
+        psql = ("psql", "-X", "-q", "-A", "-t", "-w", "-c", made, address)
+        assert deployed.docker("exec", deployed.postgres, *psql) == "plane|plane_production\n"
+
+
+def test_the_second_run_changes_nothing(deployed: Lab) -> None:
+    before = deployed.snapshot()
+    assert changed_nothing(deployed.deploy())
+    assert deployed.snapshot() == before
+
+
+def test_a_preview_changes_nothing(lab: Lab) -> None:
+    others, files = lab.dump_others(), sorted((lab.directory / "target").rglob("*"))
+    assert "+ role plane" in plan(succeeded(lab.deploy("--dry")))
+    assert lab.container_ids() == {}
+    assert lab.psql("SELECT FROM pg_roles WHERE rolname = 'plane'") == ""
+    assert lab.dump_others() == others
+    assert sorted((lab.directory / "target").rglob("*")) == files
+
+
+def test_other_services_databases_are_the_same_before_and_after(lab: Lab) -> None:
+    before = lab.dump_others()
+    assert "workflow 200" in before and "model-6" in before and "n8n" in before
+    succeeded(lab.deploy())
+    assert lab.dump_others() == before
+
+
+def test_a_database_and_a_role_that_were_made_by_hand_are_brought_in_line(lab: Lab) -> None:
+    lab.psql("CREATE ROLE plane NOLOGIN PASSWORD 'old'; CREATE DATABASE plane_production;")
+    lab.psql("CREATE TABLE kept AS SELECT 1 AS one; REVOKE ALL ON SCHEMA public FROM PUBLIC;", "plane_production")
+    succeeded(lab.deploy(operation=("deploy.database",)))
+    assert lab.can_log_in("plane", SECRETS["POSTGRESQL_PASSWORD"], "plane_production")
+    owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'plane_production'"
+    assert lab.psql(owner) == "plane\n"
+    assert lab.psql("SELECT one FROM kept", "plane_production") == "1\n"
+    assert changed_nothing(lab.deploy(operation=("deploy.database",)))
+
+
+def test_another_password_is_set_and_the_old_one_is_refused(deployed: Lab) -> None:
+    other = "an-Other/Passw0rd%41"
+    done = succeeded(deployed.deploy(env={"POSTGRESQL_PASSWORD": other}))
+    assert "~ role plane: password" in plan(done)
+    assert deployed.can_log_in("plane", other, "plane_production")
+    assert not deployed.can_log_in("plane", SECRETS["POSTGRESQL_PASSWORD"], "plane_production")
+    assert changed_nothing(deployed.deploy(env={"POSTGRESQL_PASSWORD": other}))
+
+
+# Files and containers
+
+
+@pytest.mark.parametrize("file", ["env_path", "tokens_path"])
+def test_files_with_secrets_are_their_owner_s_alone(deployed: Lab, file: str) -> None:
+    path: Path = getattr(deployed, file)
+    seen = path.stat()
+    assert (stat.S_IMODE(seen.st_mode), seen.st_uid) == (0o600, 0)
+    path.chmod(0o644)
+    before = deployed.container_ids()
+    succeeded(deployed.deploy())
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert deployed.container_ids() == before
+
+
+def test_containers_are_recreated_exactly_when_their_environment_changed(deployed: Lab) -> None:
+    first = deployed.container_ids()
+    succeeded(deployed.deploy())
+    assert deployed.container_ids() == first
+    more = {"plane_gunicorn_workers": 3}
+    succeeded(deployed.deploy(data=more))
+    second = deployed.container_ids()
+    assert all(first[name] != second[name] for name in SERVICES)
+    assert "GUNICORN_WORKERS=3" in deployed.docker("inspect", "-f", "{{.Config.Env}}", deployed.api)
+    assert changed_nothing(deployed.deploy(data=more))
+    assert deployed.container_ids() == second
+
+
+def test_containers_that_an_interrupted_run_did_not_reach_are_recreated(deployed: Lab) -> None:
+    first = deployed.container_ids()
+    os.utime(deployed.env_path)
+    done = succeeded(deployed.deploy(operation=("deploy.environment",)))
+    assert plan(done) == [f"~ recreate {name}" for name in SERVICES]
+    second = deployed.container_ids()
+    assert all(first[name] != second[name] for name in SERVICES)
+    deployed.docker("rm", "-f", f"{deployed.name}_plane_worker")
+    done = succeeded(deployed.deploy(operation=("deploy.environment",)))
+    assert plan(done) == ["+ start worker"]
+    assert {name for name, new in deployed.container_ids().items() if new != second[name]} == {"worker"}
+
+
+# Users of the target
+
+
+def test_a_user_in_group_docker_can_deploy(started: Lab) -> None:
+    started.reset(owner="lab-docker")
+    succeeded(started.deploy(user="lab-docker"))
+    for path in (started.env_path, started.tokens_path):
+        assert (stat.S_IMODE(path.stat().st_mode), path.stat().st_uid) == (0o600, USERS["lab-docker"])
+    assert changed_nothing(started.deploy(user="lab-docker"))
+
+
+def test_a_user_with_sudo_and_a_password_can_deploy(lab: Lab) -> None:
+    data = {"_sudo_password": SUDO_PASSWORD}
+    done = succeeded(lab.deploy("--sudo", "-vvv", user="lab-sudo", data=data))
+    assert SUDO_PASSWORD not in done.stdout
+    for path in (lab.env_path, lab.tokens_path):
+        assert (stat.S_IMODE(path.stat().st_mode), path.stat().st_uid) == (0o600, 0)
+    assert changed_nothing(lab.deploy("--sudo", user="lab-sudo", data=data))
+
+
+def test_a_user_who_may_not_use_docker_is_told_so(lab: Lab) -> None:
+    done = lab.deploy(user="lab-sudo", data=IMPATIENT)
+    assert "docker may not be used by this SSH user" in complaint(done)
+    assert "use --sudo, or put the user in group docker" in complaint(done)
+
+
+# The way to Plane
+
+
+def test_where_forwarding_is_forbidden_plane_is_reached_through_a_relay(lab: Lab) -> None:
+    done = succeeded(lab.deploy("-v", forwarding=False))
+    assert "the SSH server forbids forwarding" in done.stdout
+    assert lab.service() == SERVICE and len(lab.tokens()) == len(AGENTS)
+    assert changed_nothing(lab.deploy(forwarding=False))
+    deadline = time.monotonic() + 5  # the connection's end takes a moment to arrive
+    while relays_to(lab.address(lab.api)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert relays_to(lab.address(lab.api)) == []
+
+
+def test_where_forwarding_is_allowed_there_is_no_relay(lab: Lab) -> None:
+    assert "the SSH server forbids forwarding" not in succeeded(lab.deploy("-v")).stdout
+
+
+def relays_to(address: str) -> list[str]:
+    """The command lines of the relays to an address that run."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:  # it ended meanwhile
+            continue
+        if command.startswith("bash -c") and "/dev/tcp" in command and f" {address} " in command:
+            found.append(command)
+    return found
+
+
+@pytest.mark.parametrize("forwarding", [True, False])
+def test_tls_is_checked_against_the_private_ca(deployed: Lab, forwarding: bool) -> None:
+    with pytest.raises(socket.gaierror):  # the name is the target's alone
+        socket.getaddrinfo(TLS_NAME, 443)
+    data = {"plane_api_url": f"https://{TLS_NAME}", "plane_api_ca": str(deployed.ca)}
+    assert changed_nothing(deployed.deploy(data=data, forwarding=forwarding))
+
+
+def test_the_private_ca_can_be_given_in_the_environment(deployed: Lab) -> None:
+    data = {"plane_api_url": f"https://{TLS_NAME}"}
+    assert changed_nothing(deployed.deploy(data=data, env={"REQUESTS_CA_BUNDLE": str(deployed.ca)}))
+
+
+@pytest.mark.parametrize(
+    ("name", "ca"),
+    [(WRONG_NAME, "ca"), (TLS_NAME, "unknown_ca"), (TLS_NAME, None)],
+    ids=["another-name", "another-ca", "no-ca"],
+)
+def test_a_certificate_that_does_not_hold_is_refused(deployed: Lab, name: str, ca: str | None) -> None:
+    data = {"plane_api_url": f"https://{name}", "plane_api_ca": str(getattr(deployed, ca)) if ca else None}
+    before = deployed.snapshot()
+    said = complaint(deployed.deploy(data={**IMPATIENT, **data}))
+    assert f"GET https://{name}/: the certificate is not trusted" in said and "set plane_api_ca" in said
+    assert deployed.snapshot() == before
+
+
+# What a person can cause
+
+
+def test_a_stopped_postgresql_container_is_named(deployed: Lab) -> None:
+    deployed.docker("stop", deployed.postgres)
+    said = complaint(deployed.deploy(data=IMPATIENT))
+    assert said == f"the container {deployed.postgres} is not running; run: docker start {deployed.postgres}"
+
+
+def test_a_postgresql_container_that_is_not_there_is_named(lab: Lab) -> None:
+    said = complaint(lab.deploy(data={**IMPATIENT, "postgres_container": "nowhere"}))
+    assert said == "there is no container nowhere on this host; start it, or set postgres_container"
+
+
+def test_a_postgresql_container_that_starts_meanwhile_is_waited_for(deployed: Lab) -> None:
+    deployed.docker("stop", deployed.postgres)
+    starting = subprocess.Popen(
+        ["sh", "-c", 'sleep 4; exec docker start "$0"', deployed.postgres], stdout=subprocess.DEVNULL
+    )
+    done = deployed.deploy(data={"postgres_wait_seconds": 30})
+    assert starting.wait() == 0
+    assert changed_nothing(done)
+
+
+def test_a_password_on_the_local_socket_is_named(lab: Lab) -> None:
+    options = ("-e", "POSTGRES_INITDB_ARGS=--auth-local=scram-sha-256")
+    name = lab.run_postgres("postgresql_strict", options=options)
+    try:
+        said = complaint(lab.deploy(data={**IMPATIENT, "postgres_container": name}))
+        assert name in said and "password" in said
+    finally:
+        lab.docker("rm", "-f", "-v", name)
+
+
+def test_a_stopped_api_container_is_named(deployed: Lab) -> None:
+    deployed.docker("stop", deployed.api)
+    said = complaint(deployed.deploy(data=IMPATIENT))
+    assert f"the container {deployed.api} is exited; run: docker start {deployed.api}" in said
+
+
+# The init script
+
+
+def test_a_fresh_data_directory_comes_to_the_same(lab: Lab) -> None:
+    directory = lab.directory / "target/plane/initdb.d"
+    data = {"postgres_init_dir": str(directory)}
+    succeeded(lab.deploy(data=data, operation=("deploy.database",)))
+    [script] = directory.iterdir()
+    assert stat.S_IMODE(script.stat().st_mode) == 0o644
+    assert SECRETS["POSTGRESQL_PASSWORD"] not in script.read_text()
+    name = lab.run_postgres("postgresql_fresh", options=("-v", f"{directory}:/docker-entrypoint-initdb.d:ro"))
+    try:
+        assert lab.service(name) == lab.service() == SERVICE
+        assert lab.can_log_in("plane", SECRETS["POSTGRESQL_PASSWORD"], "plane_production", name)
+        again = lab.deploy(data={**data, "postgres_container": name}, operation=("deploy.database",))
+        assert changed_nothing(again)
+    finally:
+        lab.docker("rm", "-f", "-v", name)
+
+
+# Secrets
+
+
+def test_postgresql_logs_no_password(lab: Lab) -> None:
+    succeeded(lab.deploy())
+    succeeded(lab.deploy(env={"POSTGRESQL_PASSWORD": "an-Other/Passw0rd%41"}))
+    log = lab.logs(lab.postgres)
+    assert "pg_authid" in log  # statements are logged
+    for secret in (SECRETS["POSTGRESQL_PASSWORD"], "an-Other/Passw0rd%41"):
+        assert secret not in log
+        assert quote(secret, safe="") not in log
+    assert not re.search(r"SCRAM-SHA-256\$\d+:[A-Za-z0-9+/=]{8}", log)
+
+
+@pytest.mark.parametrize("arguments", [("-vvv",), ("-vvv", "--debug", "--debug-all"), ("--dry", "-vvv", "--diff")])
+def test_pyinfra_shows_no_secret(lab: Lab, arguments: tuple[str, ...]) -> None:
+    first = succeeded(lab.deploy(*arguments)).stdout
+    second = succeeded(lab.deploy(*arguments)).stdout
+    secrets = list(SECRETS.values())
+    if lab.tokens_path.exists():
+        secrets += lab.tokens().values()
+        secrets += re.findall(r"^SECRET_KEY=(.+)$", lab.env_path.read_text(), re.M)
+    for secret in secrets:
+        for shown in (first, second):
+            assert secret not in shown
+            assert quote(secret, safe="") not in shown

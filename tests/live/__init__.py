@@ -1,0 +1,1 @@
+"""The deploy against a real Plane, which may be written to."""

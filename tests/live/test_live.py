@@ -1,0 +1,182 @@
+"""The contract and the deploy against a real Plane that may be written to: `make test-live PLANE_URL=…`.
+
+    PLANE_URL             the address of Plane's API, seen from the target; without it all of this is skipped
+    PLANE_RESET           a command that brings the instance back to one that was never set up; without it only the
+                          deploy is run, into a workspace of its own
+    PLANE_ADMIN_EMAIL     on an instance that is set up: an account that may make workspaces
+    PLANE_ADMIN_PASSWORD  its password
+    PLANE_TARGET          a host of pyinfra's to go through (default: @local)
+
+Each case prints a line: Plane's version, the case, how it went, requests, seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.contract.browser import PASSWORD, Browser
+from tests.contract.player import WAVERING, load, play
+
+CHECKOUT = Path(__file__).parent.parent.parent
+URL = os.environ.get("PLANE_URL", "").rstrip("/")
+RESET = os.environ.get("PLANE_RESET", "")
+
+pytestmark = pytest.mark.skipif(not URL, reason="no real Plane: make test-live PLANE_URL=…")
+resettable = pytest.mark.skipif(not RESET, reason="PLANE_RESET is not set: the instance cannot be made fresh")
+
+
+class Deploy:
+    """The deploy's third part into one workspace of the real Plane."""
+
+    def __init__(self, directory: Path, slug: str, email: str, password: str) -> None:
+        self.slug = slug
+        self.directory = directory
+        self.tokens = directory / "agent-tokens.env"
+        self._data = {"plane_api_url": URL, "plane_config_dir": str(directory), "plane_workspace_slug": slug}
+        self._data |= {"plane_admin_email": email, "plane_health_delay": "1"}
+        self._environment = {name: value for name, value in os.environ.items() if not name.startswith("PLANE_")}
+        self._environment |= {
+            "PLANE_ADMIN_PASSWORD": password,
+            "PLANE_CONCIERGE_PASSWORD": secrets.token_urlsafe(24),
+            "PLANE_AGENT_PASSWORD_SEED": secrets.token_urlsafe(24),
+        }
+        self.requests = 0
+        self.seconds = 0.0
+
+    def run(self, *arguments: str, password: str | None = None, **data: str) -> subprocess.CompletedProcess[str]:
+        mode = [] if "--dry" in arguments else ["-y"]
+        settings = [word for pair in {**self._data, **data}.items() for word in ("--data", "=".join(pair))]
+        command = [sys.executable, "-m", "pyinfra", os.environ.get("PLANE_TARGET", "@local"), "deploy.provisioning"]
+        environment = {**self._environment, **({"PLANE_ADMIN_PASSWORD": password} if password else {})}
+        begun = time.monotonic()
+        done = subprocess.run(
+            [*command, "-v", *mode, *settings, *arguments],
+            cwd=CHECKOUT,
+            env={**environment, "PYINFRA_PROGRESS": "off"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.seconds = time.monotonic() - begun
+        counted = re.search(r"(\d+) requests went to Plane", done.stdout)
+        self.requests = int(counted[1]) if counted else 0
+        return done
+
+    def says(self, case: str, result: str) -> None:
+        instance = requests.get(f"{URL}/api/instances/").json().get("instance", {})
+        version = instance.get("current_version", "?")
+        print(f"\n{version:8} {case:45} {result:12} {self.requests or '-':>4} requests {self.seconds:6.1f} s", end="")
+
+
+def plan(output: str) -> list[str]:
+    return [line.strip() for line in re.findall(r"^ +\[[^]]+\] ([-+~?] .*)$", output, re.M)]
+
+
+def reset() -> None:
+    subprocess.run(RESET, shell=True, check=True, stdout=subprocess.DEVNULL)  # noqa: S602 - the user's own command
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            if requests.get(f"{URL}/", timeout=5).json().get("status") == "OK":
+                return
+        except (requests.RequestException, ValueError):
+            assert time.monotonic() < deadline, "Plane does not answer after PLANE_RESET"
+            time.sleep(0.2)
+
+
+@pytest.fixture
+def deploy(tmp_path: Path) -> Iterator[Deploy]:
+    """Into a fresh instance where it can be made one, else into a new workspace."""
+    if RESET:
+        reset()
+        yield Deploy(tmp_path, "javisi", "admin@javisi.local", secrets.token_urlsafe(24))
+        return
+    email, password = os.environ.get("PLANE_ADMIN_EMAIL"), os.environ.get("PLANE_ADMIN_PASSWORD")
+    if not email or not password:
+        pytest.skip("neither PLANE_RESET nor PLANE_ADMIN_EMAIL and PLANE_ADMIN_PASSWORD are set")
+    yield Deploy(tmp_path, f"lab-{secrets.token_hex(4)}", email, password)
+
+
+@resettable
+@pytest.mark.parametrize("scenario", ["", "-further"])
+def test_it_answers_as_recorded(scenario: str) -> None:
+    reset()
+    version = requests.get(f"{URL}/api/instances/").json()["instance"]["current_version"]
+    recording = ("1.2.2" if version.startswith("1.2") else "1.3.1") + scenario
+    reset()
+    differences = play(URL, load(recording), tolerate=WAVERING)
+    for difference in differences:
+        print(difference)
+    assert differences == []
+
+
+def test_first_run_second_run_preview_and_one_thing_missing(deploy: Deploy) -> None:
+    preview = deploy.run("--dry")
+    assert preview.returncode == 0, preview.stdout
+    if RESET:
+        assert "+ project ONBOARD (Onboarding)" in plan(preview.stdout)
+    assert not deploy.tokens.exists()
+    first = deploy.run()
+    assert first.returncode == 0, first.stdout
+    deploy.says("first run", "made")
+    assert deploy.requests <= 14 + 40
+    second = deploy.run()
+    assert second.returncode == 0 and plan(second.stdout) == [], second.stdout
+    deploy.says("second run", "no change")
+    assert deploy.requests <= 5 + 10
+    kept = deploy.run("--dry")
+    assert plan(kept.stdout) == [], kept.stdout
+    deploy.says("preview of a finished one", "names nothing")
+
+    lines = deploy.tokens.read_text().splitlines(keepends=True)
+    deploy.tokens.write_text("".join(line for line in lines if "THOT" not in line))
+    missing = deploy.run("--dry")
+    assert plan(missing.stdout) == ["+ token agent-thot"], missing.stdout
+    mended = deploy.run()
+    assert mended.returncode == 0 and plan(mended.stdout) == ["+ token agent-thot"], mended.stdout
+    deploy.says("one token missing", "made again")
+
+    rotated = deploy.run("--data", "rotate_tokens=cfo")
+    assert rotated.returncode == 0 and plan(rotated.stdout) == ["~ token agent-cfo: rotated, as asked"], rotated.stdout
+    deploy.says("one token rotated", "rotated")
+    assert plan(deploy.run().stdout) == []
+
+
+def test_a_wrong_password_is_one_line_and_a_rerun_goes_on(deploy: Deploy) -> None:
+    assert deploy.run().returncode == 0
+    deploy.tokens.unlink()
+    wrong = deploy.run(password="not-the-Passw0rd-at-all")
+    deploy.says("wrong admin password", "refused")
+    assert wrong.returncode != 0 and "Traceback" not in wrong.stdout
+    assert len([line for line in wrong.stdout.splitlines() if "AUTHENTICATION_FAILED_SIGN_IN" in line]) == 1
+    right = deploy.run()
+    assert right.returncode == 0, right.stdout
+    deploy.says("all tokens lost", "made again")
+    assert plan(deploy.run().stdout) == []
+
+
+@resettable
+def test_an_instance_that_a_person_left_half_done(deploy: Deploy) -> None:
+    with Browser(URL) as owner, Browser(URL) as thot:
+        owner.set_up("admin@javisi.local")
+        owner.make_workspace()
+        assert thot.sign_up("thot@javisi.local") == ""
+        thot.join(owner, "thot@javisi.local", 5)
+        thot_password = PASSWORD
+    agents = '[{"name":"concierge","role":"admin"},{"name":"cfo"},{"name":"thot","password":"' + thot_password + '"}]'
+    run = deploy.run(password=PASSWORD, plane_agents=agents)
+    assert run.returncode == 0, run.stdout
+    deploy.says("half-provisioned by hand", "finished")
+    assert "~ role of thot@javisi.local: guest → member" in plan(run.stdout)
+    again = deploy.run(password=PASSWORD, plane_agents=agents)
+    assert plan(again.stdout) == [], again.stdout
