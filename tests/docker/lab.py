@@ -60,6 +60,7 @@ class Lab:
         (self.directory / "name").write_text(self.name)
         self.postgres = f"{self.name}_postgresql"
         self.api = f"{self.name}_plane_api"
+        self.redis = f"{self.name}_redis"
         self.config_dir = self.directory / "target/configs/plane"
         self.compose_dir = self.directory / "target/plane"
         self.env_path = self.config_dir / "plane.env"
@@ -231,6 +232,7 @@ class Lab:
             "postgres_container": self.postgres,
             "postgres_wait_seconds": 2,
             "plane_api_container": self.api,
+            "redis_container": self.redis,
             "plane_config_dir": str(self.config_dir),
             "plane_compose_dir": str(self.compose_dir),
             "plane_secrets_dir": str(self.directory / "no-secrets"),
