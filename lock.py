@@ -68,8 +68,10 @@ def hold(host: Any, directory: str) -> None:
     if said[:1] == ["taken"]:
         other = said[1] if len(said) > 1 else "somebody"
         raise TargetError(f"another run is at work on this host: {other}; wait for it, or end it, and run again")
+    if not said:
+        raise TargetError("the connection to the host broke while it ran a command; run again")
     if said not in (["held"], ["without"]):
-        raise TargetError(f"cannot lock {directory}: {said[-1] if said else 'the host said nothing'}")
+        raise TargetError(f"cannot lock {directory}: {said[-1]}")
     if said == ["without"]:
         host.noop("there is no flock on this host, so nothing keeps two runs apart")
     _held[host] = holder

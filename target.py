@@ -69,7 +69,16 @@ def run(host: Any, *bits: object, stdin: str | None = None, show_output: bool = 
         raise TargetError(
             f"the connection to the host broke ({str(error) or type(error).__name__}); run again"
         ) from error
+    if not (ok or output.stdout_lines or output.stderr_lines or _is_connected(host)):
+        raise TargetError("the connection to the host broke while it ran a command; run again")
     return Output(ok, list(output.stdout_lines), list(output.stderr_lines))
+
+
+def _is_connected(host: Any) -> bool:
+    """Whether the SSH connection is up; ``True`` for connectors that have none."""
+    client = getattr(host.connector, "client", None)
+    transport = client.get_transport() if client is not None else None
+    return transport is None or bool(transport.is_active())
 
 
 T = TypeVar("T")

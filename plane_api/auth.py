@@ -79,11 +79,17 @@ class Forms:
 
         Raises:
             PlaneFormRefused: with Plane's name for why.
+            PlaneBadAnswer: the answer is none of Plane's.
         """
         reply = self._send(path, fields)
         if reply.form_error == "CSRF_REFUSED":
             self._pair = None  # it is bound to the server's secret key, which may have changed
             reply = self._send(path, fields)
+        if reply.form_error == "CSRF_REFUSED" or (reply.form_error or "").startswith("HTTP "):
+            raise PlaneBadAnswer(
+                f"{what}: the answer ({reply.form_error}) is none of Plane's to a form; "
+                "is plane_api_url the address of Plane's API?"
+            )
         if reply.form_error is not None:
             raise PlaneFormRefused(f"{what}: Plane answered {reply.form_error}", reply.form_error)
         return reply

@@ -38,6 +38,8 @@ IDLE_LIMIT = 1.5
 """Seconds after which a kept connection is not used again: Plane's server closes it after 2.0 (1.2.2 and 1.3.1), and a
 write that meets the close could not be told from one that was carried out."""
 
+_ADVICE = "; run again, and look at the log of Plane's api if it stays so"
+
 _KEY_INVALID = "Given API token is not valid"  # Plane 1.2.2 and 1.3.1
 
 
@@ -128,7 +130,7 @@ class Http:
         json: Any = None,
         attempts: int = ATTEMPTS,
     ) -> Reply:
-        """Send a request and give the answer, whatever its status, once it is not a 429.
+        """Send a request and give the answer, whatever its status below 500, once it is not a 429.
 
         Args:
             path: with its query.
@@ -160,14 +162,18 @@ class Http:
             except requests.exceptions.SSLError as error:
                 raise PlaneSettings(f"{asked}: {_explain_tls(error)}") from None
             except requests.exceptions.ReadTimeout:
-                raise PlaneUnreachable(f"{asked}: no answer within {READ_TIMEOUT:.0f} s") from None
+                raise PlaneUnreachable(f"{asked}: no answer within {READ_TIMEOUT:.0f} s{_ADVICE}") from None
             except requests.exceptions.RequestException as error:
                 if method in SAFE_METHODS and sent < attempts:
                     self._sleep(0.25 * sent)
                     continue
-                raise PlaneUnreachable(f"{asked}: {_reason(error)}") from None
+                # The probe is asked again by whoever waits; everything else ends the run.
+                advice = "" if path == "/" else _ADVICE
+                raise PlaneUnreachable(f"{asked}: {_reason(error)}{advice}") from None
             self._last_answer = time.monotonic()
-            if response.status_code == 429 and waits < THROTTLE_WAITS:
+            if response.status_code == 429 and waits == THROTTLE_WAITS:
+                raise PlaneUnreachable(f"{asked}: Plane still limits requests; run again in a minute")
+            if response.status_code == 429:
                 waits += 1
                 sent -= 1  # it was answered, so it is not a try that failed
                 seconds = _throttled_for(response)

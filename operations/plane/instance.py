@@ -106,6 +106,5 @@ def instance_admin(
                 "INVALID_ADMIN_EMAIL": "check plane_admin_email",
             }.get(error.code, "check the plane_admin_… settings")
             raise PlaneSettings(f"{error}; {advice}") from error
-        plane.finish_onboarding(plane.sign_in(address, password.unmask(), "plane_admin_password"))
 
     yield Change((f"+ instance admin {address}",), set_up)

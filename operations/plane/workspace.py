@@ -48,6 +48,8 @@ def workspace(slug: str, workspace_name: str, size: str = "2-10") -> Plan:
 
     def create() -> None:
         session = scene.admin_session()
+        # Here, and not where the account is made: a run that is cut off in between comes by again.
+        plane.finish_onboarding(session)
         try:
             plane.create_workspace(session, slug, workspace_name, size)
         except PlaneRefused as error:
@@ -169,14 +171,14 @@ def _join(scene: Scene, slug: str, agent: Agent, member: WorkspaceMember | None,
         plane = scene.plane()
         invitation = invitations.of(agent)
         session = scene.agent_session(agent, may_be_new=member is None)
+        if agent.name == CONCIERGE:
+            plane.finish_onboarding(session)  # before it joins: a run that is cut off in between comes by again
         plane.join(session, invitation)
         is_new = agent.email in scene.made_accounts
         # Plane names a new account after the address.
         shown = agent.email.partition("@")[0] if is_new else member.display_name if member else None
         if shown != agent.display_name:
             plane.change_profile(session, display_name=agent.display_name)
-        if is_new and agent.name == CONCIERGE:
-            plane.finish_onboarding(session)
         if invitation.role != agent.role_number:  # an older invitation keeps its role
             _set_role(scene, slug, agent)
 

@@ -10,6 +10,7 @@ from aiohttp import web
 from .configuration import configurations_by_key
 from .context import CONTEXT, Context, is_older_than_1_3
 from .environment import Environment
+from .faults import Faults
 from .http import errors_as_json, refuse_bad_hosts
 from .requestlog import RequestLog
 from .routes import add_routes
@@ -37,6 +38,7 @@ class PlaneServer:
             raise ValueError(f"edition is {edition!r}; it is one of {', '.join(EDITIONS)}.")
         parsed = Environment.of(environment or {})
         self.requests = RequestLog()
+        self.faults = Faults()
         self._runner: web.AppRunner | None = None
         self.state = PlaneState.fresh(
             edition=edition, intercom=is_older_than_1_3(version), environment=environment or {}
@@ -75,7 +77,7 @@ class PlaneServer:
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
         """Listen, and say on which port."""
-        app = web.Application(middlewares=[self.requests.record, refuse_bad_hosts, errors_as_json])
+        app = web.Application(middlewares=[self.requests.record, self.faults.inject, refuse_bad_hosts, errors_as_json])
         app[CONTEXT] = self._context
         add_routes(app, commercial=self._context.commercial)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=KEEP_ALIVE)
@@ -87,6 +89,7 @@ class PlaneServer:
         return bound
 
     async def stop(self) -> None:
+        self.faults.clear()
         await self._context.stop_background()
         if self._runner is not None:
             await self._runner.cleanup()

@@ -182,8 +182,7 @@ def test_a_limit_is_waited_out_and_said(
 def test_a_limit_without_end_is_given_up(site: Site, client: Client) -> None:
     site.says(as_json({"error_message": "RATE_LIMIT_EXCEEDED"}, 429))
     error = failure(client)
-    assert isinstance(error, PlaneRefused)
-    assert (error.status, error.detail) == (429, "RATE_LIMIT_EXCEEDED")
+    assert str(error).endswith("Plane still limits requests; run again in a minute")
     assert len(client.waited) == THROTTLE_WAITS
     assert len(site.asked) == THROTTLE_WAITS + 1
 
@@ -295,7 +294,7 @@ def test_nobody_listening_is_one_line() -> None:
     with client_of(f"http://127.0.0.1:{closed_port()}") as client:
         error = failure(client)
         assert isinstance(error, PlaneUnreachable)
-        assert str(error).endswith("Connection refused")
+        assert "Connection refused; run again" in str(error)
         assert client.http.requests_sent == ATTEMPTS
 
 

@@ -1,0 +1,111 @@
+"""Runs that are killed: on many hosts at once, each at a place of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO
+
+from tests.deploy.target import CHECKOUT, Run, Target
+
+PATIENCE = 90.0
+"""Seconds after which a place that no run came to is an error."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Where a run is cut off: before the nth of something begins, or after it is done and before the run knows."""
+
+    what: str
+    nth: int
+    after: bool
+
+    def __str__(self) -> str:
+        return f"{'after' if self.after else 'before'} {self.what} {self.nth}"
+
+
+def places(what: str, count: int, first: int = 1) -> list[Cut]:
+    """Every place around so many of something."""
+    return [Cut(what, nth, after) for nth in range(first, count + 1) for after in (False, True)]
+
+
+def hold_request(target: Target, cut: Cut, route: str | None = None) -> Callable[[], bool]:
+    """Hold the nth request to Plane, or to this route, from now on; says whether it is held."""
+    reached = threading.Event()
+    faults = target.host.plane.faults
+    faults.add(faults.stalled(handled=cut.after, then=reached.set), route=route, nth=cut.nth)
+    return reached.is_set
+
+
+def deploy_all(targets: Sequence[Target], *arguments: str, operation: str = "deploy.provisioning") -> Run:
+    """One `pyinfra` command for all of the targets, each with its own data."""
+    return targets[0].deploy(*arguments, operation=operation, others=tuple(targets[1:]))
+
+
+@contextmanager
+def begun(
+    targets: Sequence[Target], *arguments: str, operation: str = "deploy.provisioning"
+) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
+    """The same command while it runs, in a process group of its own, and what it printed; killed at the end."""
+    directory = targets[0].directory
+    directory.mkdir(exist_ok=True)
+    inventory = directory / "inventory.py"
+    inventory.write_text(f"sandbox = {[target.inventory() for target in targets]!r}\n")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PLANE_", "POSTGRES"))}
+    # Each host goes on by itself: one that is held holds nobody else up.
+    command = [sys.executable, "-m", "pyinfra", str(inventory), operation, "-y", "--no-wait", *arguments]
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(
+            command,
+            cwd=CHECKOUT,
+            env={**environment, **targets[0].secrets, "PYINFRA_PROGRESS": "off", "PYTHONUNBUFFERED": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            yield process, output
+        finally:
+            kill(process)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """End a command and all that it started, as a power cut would."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def printed(output: IO[bytes]) -> str:
+    """What a command printed so far."""
+    # Not by way of the position, which the command shares.
+    return os.pread(output.fileno(), 1_000_000, 0).decode(errors="replace")
+
+
+def killed_when_all_are_held(
+    targets: Sequence[Target],
+    held: Sequence[Callable[[], bool]],
+    *arguments: str,
+    operation: str = "deploy.provisioning",
+) -> None:
+    """Run on all of the targets until each is held where it is to be cut off, and kill the run then."""
+    with begun(targets, *arguments, operation=operation) as (process, output):
+        until = time.monotonic() + PATIENCE
+        waiting = list(zip(targets, held, strict=True))
+        while waiting := [(target, is_held) for target, is_held in waiting if not is_held()]:
+            if process.poll() is None and time.monotonic() < until:
+                time.sleep(0.01)
+                continue
+            names = ", ".join(target.host.name for target, _ in waiting)
+            raise AssertionError(f"the run did not come to where it was to be held on {names}:\n{printed(output)}")
+    for target in targets:
+        target.host.plane.faults.clear()
