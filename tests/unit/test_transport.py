@@ -252,6 +252,7 @@ class Echo:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self.listener.getsockname()[1]
         self.accepted: list[socket.socket] = []
+        self.met = threading.Event()
         self.ended = threading.Event()
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -260,6 +261,7 @@ class Echo:
             while True:
                 connection, _ = self.listener.accept()
                 self.accepted.append(connection)
+                self.met.set()
                 threading.Thread(target=self._echo, args=(connection,), daemon=True).start()
 
     def _echo(self, connection: socket.socket) -> None:
@@ -342,6 +344,8 @@ def test_the_relay_ends_when_this_side_closes(echo: Echo, tmp_path: Path) -> Non
 def test_the_relay_ends_when_the_server_closes(echo: Echo, tmp_path: Path) -> None:
     with relay("127.0.0.1", echo.port, tmp_path) as process:
         assert exactly(process, 1) == b"+"
+        # Connected is not yet accepted: what is in the backlog cannot be hung up on.
+        assert echo.met.wait(10)
         echo.hang_up()
         assert group_is_gone(process)
 
