@@ -68,7 +68,7 @@ def test_exec_in_a_container_that_is_absent_or_stopped(client: Client, host: san
         "images",
         "run --rm alpine",
         "exec -t javisi_postgresql true",
-        "exec javisi_redis redis-cli",
+        "exec javisi_redis redis-cli KEYS",
         "inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' javisi_redis",
         "inspect -f '{{.Nothing}}' javisi_redis",
         "ps --last 1",
