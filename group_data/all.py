@@ -57,6 +57,9 @@ plane_api_container = "javisi_plane_api"
 plane_api_port = 8000
 # The certificate of a private CA, a file on this machine. None: REQUESTS_CA_BUNDLE, else the public ones.
 plane_api_ca = None
+# True: take any certificate; whoever is between here and Plane can read every password and token. A warning is printed
+# on each run.
+plane_api_tls_insecure = False
 # How often to ask whether Plane is up, and how long to wait in between, in seconds.
 plane_health_retries = 12
 plane_health_delay = 10
@@ -70,6 +73,11 @@ plane_admin_last_name = "Admin"
 plane_company_name = "Javisi"
 # Secret. An API token of a workspace admin, instead of the password, on an instance that a person set up.
 plane_admin_api_token = None
+# Settings that Plane keeps in its own database once it was started, where the environment no longer changes them, for
+# example {"ENABLE_SIGNUP": "0", "EMAIL_HOST": "smtp.example.com", "EMAIL_HOST_PASSWORD": None}. None: a secret, looked
+# for under that name in the environment and the secrets files. Only what is named is changed. Comparing a setting that
+# Plane does not show to everybody takes a sign-in as the instance admin on every run.
+plane_instance_config: dict[str, str | None] = {}
 plane_workspace_slug = "javisi"
 plane_workspace_name = "Javisi"
 plane_workspace_size = "2-10"
@@ -103,8 +111,21 @@ rotate_tokens = None
 plane_tokens_path = "{plane_config_dir}/agent-tokens.env"
 
 # --- Projects ---
-# Each {"name", "identifier"}, and where wanted "description", "work_item_type" (None: the default one) and
-# "custom_fields", each {"name", "type"} with type one of text, number, boolean, date, url, email.
+# Each {"name", "identifier"}, and where wanted:
+#   "description"         text
+#   "network"             "public" (everybody in the workspace sees it) or "secret" (its members alone)
+#   "timezone"            a name such as "Europe/Berlin"
+#   "lead", "default_assignee"   an agent's name, or the address of another member
+#   "cycles", "modules", "views", "pages", "intake", "estimates"   True or False
+#   "states"              each {"name", "group"} with group one of backlog, unstarted, started, completed, cancelled,
+#                         and where wanted "color" ("#3f76ff"), "description", "default" (True for one of them)
+#   "labels"              each {"name"}, and where wanted "color", "description", "parent" (a label before it)
+#   "work_item_type"      the type that has the custom fields, made when missing; None: the project's default one
+#   "custom_fields"       each {"name", "type"}, type one of text, number, boolean, date, option, url, email, member,
+#                         and where wanted "description", "required", "options" (of type option), "multiple" (of type
+#                         option or member), "default" (not of a required one: Plane drops it)
+#   "prune"               True: states, labels, fields and options that are not named here are deleted
+# What is not named, or None, is left as it is.
 plane_projects = [
     {
         "name": "Onboarding",
@@ -119,7 +140,8 @@ plane_projects = [
         ],
     },
 ]
-# What to do where the edition has no custom fields: "warn" or "fail".
+# What to do where the edition has no custom fields: "warn" (say so and go on), "fail" (before anything is written), or
+# "labels" (keep what labels can carry: a group agent_id with a label for each agent, a group for each option field).
 plane_custom_fields_unsupported = "warn"
 
 # --- This machine ---

@@ -286,6 +286,9 @@ def test_a_number_outside_its_range_or_of_another_kind_is_refused(name: str) -> 
         ("plane_agents", None, "a list"),
         ("plane_projects", "Onboarding", "a list"),
         ("plane_env_extra", None, "a dict of variables"),
+        ("plane_api_tls_insecure", None, "True or False"),
+        ("plane_api_tls_insecure", "True", "True or False"),
+        ("plane_api_tls_insecure", 1, "True or False"),
         ("plane_api_ca", 5, "the path of a certificate file on this machine, or None"),
     ],
 )
@@ -295,7 +298,7 @@ def test_a_bad_value_is_named_shown_and_answered_with_what_is_allowed(name: str,
     assert any(line.startswith(f"{name}: {shown} is not allowed; wanted: ") and wanted in line for line in found), found
 
 
-@pytest.mark.parametrize("slug", ["api", "admin", "God-Mode"])
+@pytest.mark.parametrize("slug", ["api", "admin", "God-Mode", "workspace-invitations"])
 def test_a_slug_that_plane_keeps_for_itself_is_refused(slug: str) -> None:
     assert problems(plane_workspace_slug=slug) == [
         f"plane_workspace_slug: {slug!r} is not allowed; Plane keeps this name for itself"
@@ -376,18 +379,128 @@ def test_a_bad_agent_is_named_by_its_place(changes: dict[str, Any], path: str, w
         ({"custom_fields": None}, "plane_projects[0].custom_fields: None", "a list"),
         ({"custom_fields": ["agent_id"]}, "plane_projects[0].custom_fields[0]: 'agent_id'", "a dict"),
         ({"custom_fields": [{"name": "a", "type": "text"}, {"name": "b", "type": "money"}]},
-         "plane_projects[0].custom_fields[1].type: 'money'", "text, number, boolean, date, url, email"),
+         "plane_projects[0].custom_fields[1].type: 'money'", "text, number, boolean, date, option, url, email, member"),
         ({"custom_fields": [{"name": "a"}]}, "plane_projects[0].custom_fields[0].type: None", "text, number"),
         ({"custom_fields": [{"type": "text"}]}, "plane_projects[0].custom_fields[0].name: None", "one line"),
         ({"custom_fields": [{"name": "a", "type": "text", "unit": "€"}]},
          "plane_projects[0].custom_fields[0].unit: unknown", "name, type"),
-        ({"lead": "thot"}, "plane_projects[0].lead: unknown", "name, identifier, description"),
+        ({"leader": "thot"}, "plane_projects[0].leader: unknown", "name, identifier, description"),
+        ({"lead": "nobody"}, "plane_projects[0].lead: 'nobody'", "an agent's name, an address, or None"),
+        ({"default_assignee": 5}, "plane_projects[0].default_assignee: 5", "an agent's name, an address, or None"),
+        ({"network": "private"}, "plane_projects[0].network: 'private'", "secret, public"),
+        ({"timezone": "Berlin, Europe"}, "plane_projects[0].timezone: 'Berlin, Europe'", "Europe/Berlin"),
+        ({"cycles": "on"}, "plane_projects[0].cycles: 'on'", "True, False, or None"),
+        ({"estimates": 1}, "plane_projects[0].estimates: 1", "True, False, or None"),
+        ({"states": {}}, "plane_projects[0].states: a dict", "a list"),
+        ({"states": [{"name": "Review"}]}, "plane_projects[0].states[0].group: None", "backlog, unstarted, started"),
+        ({"states": [{"name": "Review", "group": "started", "color": "red"}]},
+         "plane_projects[0].states[0].color: 'red'", "a colour such as #3f76ff"),
+        ({"states": [{"name": "A", "group": "started", "default": True}, {"name": "B", "group": "backlog",
+                                                                          "default": True}]},
+         "plane_projects[0].states: more than one is the default", "at most one"),
+        ({"labels": [{"name": "bug", "parent": "kind"}, {"name": "kind"}]},
+         "plane_projects[0].labels[0].parent: 'kind'", "a label that stands before it"),
+        ({"labels": [{"name": "bug", "colour": "#000000"}]}, "plane_projects[0].labels[0].colour: unknown", "name"),
+        ({"custom_fields": [{"name": "a", "type": "option"}]},
+         "plane_projects[0].custom_fields[0].options: None", "at least one text"),
+        ({"custom_fields": [{"name": "a", "type": "text", "options": ["x"]}]},
+         "plane_projects[0].custom_fields[0].options: a list", "only with type option"),
+        ({"custom_fields": [{"name": "a", "type": "text", "multiple": True}]},
+         "plane_projects[0].custom_fields[0].multiple: True", "only with type option or member"),
+        ({"custom_fields": [{"name": "a", "type": "number", "default": 5, "required": True}]},
+         "plane_projects[0].custom_fields[0].default: 5", "None, since the field is required"),
+        ({"custom_fields": [{"name": "a", "type": "number", "default": "5"}]},
+         "plane_projects[0].custom_fields[0].default: '5'", "a number"),
+        ({"custom_fields": [{"name": "a", "type": "number", "default": float("nan")}]},
+         "plane_projects[0].custom_fields[0].default: nan", "a number"),
+        ({"custom_fields": [{"name": "a", "type": "date", "default": "2026-02-30"}]},
+         "plane_projects[0].custom_fields[0].default: '2026-02-30'", "a day such as"),
+        ({"custom_fields": [{"name": "a", "type": "option", "options": ["x", "y"], "default": "z"}]},
+         "plane_projects[0].custom_fields[0].default: 'z'", "one of the options: x, y"),
+        ({"custom_fields": [{"name": "a", "type": "member", "default": "nobody"}]},
+         "plane_projects[0].custom_fields[0].default: 'nobody'", "an agent's name, or an address"),
     ],
 )  # fmt: skip
 def test_a_bad_project_is_named_by_its_place(changes: dict[str, Any], path: str, wanted: str) -> None:
     [problem] = problems(plane_projects=project(**changes))
     assert problem.startswith(path)
     assert wanted in problem.partition("wanted: ")[2]
+
+
+def test_a_project_takes_its_people_by_their_names() -> None:
+    field = {"name": "owner", "type": "member", "multiple": True, "default": ["cfo", "me@example.com"]}
+    [found] = checked(
+        plane_projects=project(lead="thot", default_assignee="Boss@Example.com", custom_fields=[field])
+    ).plane_projects
+    assert (found.lead, found.default_assignee) == ("thot@javisi.local", "boss@example.com")
+    assert found.custom_fields[0].default == ("cfo@javisi.local", "me@example.com")
+
+
+def test_a_project_leaves_alone_what_it_does_not_name() -> None:
+    [found] = checked(plane_projects=project(cycles=False, pages=None)).plane_projects
+    assert found.switches == {"cycles": False}
+    assert (found.network, found.estimates, found.states, found.labels, found.prune) == (None, None, (), (), False)
+
+
+@pytest.mark.parametrize(
+    ("field", "default"),
+    [
+        ({"type": "text", "default": "x"}, ("x",)),
+        ({"type": "number", "default": 5}, ("5",)),
+        ({"type": "number", "default": 0.25}, ("0.25",)),
+        ({"type": "boolean", "default": False}, ("false",)),
+        ({"type": "date", "default": "2026-12-31"}, ("2026-12-31",)),
+        ({"type": "url", "default": "https://x.example"}, ("https://x.example",)),
+        ({"type": "option", "options": ["low", "high"], "default": "high"}, ("high",)),
+        ({"type": "option", "options": ["low", "high"], "multiple": True, "default": ["low", "high"]}, ("low", "high")),
+        ({"type": "email"}, None),
+    ],
+)
+def test_a_default_is_kept_as_plane_keeps_it(field: dict[str, Any], default: tuple[str, ...] | None) -> None:
+    [found] = checked(plane_projects=project(custom_fields=[{"name": "a", **field}])).plane_projects
+    assert found.custom_fields[0].default == default
+
+
+# Settings of the instance
+
+
+def test_instance_settings_are_text_and_hidden() -> None:
+    config = checked(plane_instance_config={"ENABLE_SIGNUP": False, "EMAIL_PORT": 587, "EMAIL_HOST": " smtp "})
+    values = {name: value.unmask() for name, value in config.plane_instance_config.items()}
+    assert values == {"ENABLE_SIGNUP": "0", "EMAIL_PORT": "587", "EMAIL_HOST": "smtp"}
+    assert "smtp" not in repr(config)
+
+
+def test_an_instance_setting_that_is_none_is_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    [problem] = problems(plane_instance_config={"EMAIL_HOST_PASSWORD": None})
+    assert problem.startswith("plane_instance_config.EMAIL_HOST_PASSWORD: missing")
+    monkeypatch.setenv("EMAIL_HOST_PASSWORD", PASSWORD)
+    config = checked(plane_instance_config={"EMAIL_HOST_PASSWORD": None}).plane_instance_config
+    assert config["EMAIL_HOST_PASSWORD"].unmask() == PASSWORD
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (None, "plane_instance_config: None is not allowed; wanted: a dict"),
+        ([("A", "1")], "plane_instance_config: a list is not allowed; wanted: a dict"),
+        ({"email_host": PASSWORD}, "plane_instance_config: 'email_host' is not allowed; wanted: names of capital"),
+        ({"EMAIL_HOST": [PASSWORD]}, "plane_instance_config.EMAIL_HOST: the value is not allowed"),
+        ({"EMAIL_HOST": f"{PASSWORD}\n"}, "plane_instance_config.EMAIL_HOST: the value is not allowed"),
+    ],
+)
+def test_a_bad_instance_setting_is_named_and_not_shown(value: object, problem: str) -> None:
+    [found] = problems(plane_instance_config=value)
+    assert found.startswith(problem)
+    assert PASSWORD not in found
+
+
+@pytest.mark.parametrize(("value", "last"), [("0", True), (False, True), ("1", False), (True, False)])
+def test_what_closes_the_way_in_is_set_last(value: object, last: bool) -> None:
+    settings = checked(plane_instance_config={"ENABLE_EMAIL_PASSWORD": value, "ENABLE_SIGNUP": "0"})
+    assert ("ENABLE_EMAIL_PASSWORD" in settings.instance_config_last) is last
+    assert ("ENABLE_EMAIL_PASSWORD" in settings.instance_config_first) is not last
+    assert "ENABLE_SIGNUP" in settings.instance_config_first
 
 
 @pytest.mark.parametrize(
@@ -503,24 +616,25 @@ def test_a_secret_comes_from_the_nearest_place(name: str, folder: Path, monkeypa
         return None if value is None else value.unmask()
 
     assert found() is None
-    put(folder / "all.env", f"# a comment\n#{variable}=commented\n\n {variable} = from-all \nOTHER=x\n")
-    assert found() == "from-all"
+    # Strong, since some of them are passwords.
+    put(folder / "all.env", f"# a comment\n#{variable}=commented\n\n {variable} = from-all-Tr0ub4dor \nOTHER=x\n")
+    assert found() == "from-all-Tr0ub4dor"
     put(folder / "sese.env", f"{variable}=from-host-file=with=equals")
     assert found() == "from-host-file=with=equals"
     put(folder / "other.env", f"{variable}=of-another-host")
     assert found() == "from-host-file=with=equals"
     monkeypatch.setenv(variable, "")
     assert found() == "from-host-file=with=equals"
-    monkeypatch.setenv(variable, "from-environment")
-    assert found() == "from-environment"
-    places[name] = "from-host-data"
-    assert found() == "from-host-data"
-    places[name] = HiddenValue("hidden")
-    assert found() == "hidden"
+    monkeypatch.setenv(variable, "from-environment-Tr0ub4dor")
+    assert found() == "from-environment-Tr0ub4dor"
+    places[name] = "from-host-data-Tr0ub4dor"
+    assert found() == "from-host-data-Tr0ub4dor"
+    places[name] = HiddenValue("hidden-Tr0ub4dor")
+    assert found() == "hidden-Tr0ub4dor"
 
 
 def test_a_secret_that_the_command_line_took_for_a_number_is_text() -> None:
-    password = checked(plane_admin_password=1234).plane_admin_password
+    password = checked(postgresql_password=1234).postgresql_password
     assert password is not None
     assert password.unmask() == "1234"
 
@@ -573,8 +687,8 @@ def test_a_secrets_file_in_another_encoding_is_refused(folder: Path) -> None:
 
 
 def test_a_secret_with_an_uncommon_separator_arrives_whole(folder: Path) -> None:
-    put(folder / "all.env", "PLANE_ADMIN_PASSWORD=left\u2028right\n")
-    password = checked(plane_secrets_dir=str(folder)).plane_admin_password
+    put(folder / "all.env", "POSTGRESQL_PASSWORD=left\u2028right\n")
+    password = checked(plane_secrets_dir=str(folder)).postgresql_password
     assert password is not None
     assert password.unmask() == "left\u2028right"
 
@@ -669,9 +783,9 @@ def test_a_secret_is_given_or_named_as_missing() -> None:
     [
         ({}, ("plane_concierge_password", "plane_agent_password_seed")),
         ({"plane_agent_password_seed": "x"}, ("plane_concierge_password",)),
-        ({"plane_concierge_password": "x"}, ("plane_agent_password_seed",)),
-        ({"plane_concierge_password": "x", "plane_agent_password_seed": "x"}, ()),
-        ({"plane_agents": [{"name": "a", "role": "admin", "password": "x"}]}, ()),
+        ({"plane_concierge_password": PASSWORD}, ("plane_agent_password_seed",)),
+        ({"plane_concierge_password": PASSWORD, "plane_agent_password_seed": "x"}, ()),
+        ({"plane_agents": [{"name": "a", "role": "admin", "password": PASSWORD}]}, ()),
     ],
 )
 def test_only_the_secrets_that_accounts_need_are_asked_for(changes: dict[str, Any], needed: tuple[str, ...]) -> None:
@@ -711,3 +825,18 @@ def test_the_settings_of_a_host_are_read_once() -> None:
 def test_a_dotted_name_makes_a_variable_that_shells_take() -> None:
     agent = Agent("r2.d2-x", "r@x.y", "member", "R2", None)
     assert agent.token_variable == "PLANE_TOKEN_R2_D2_X"
+
+
+# TLS
+
+
+def test_tls_is_checked_unless_a_person_says_otherwise() -> None:
+    assert checked().plane_api_tls_insecure is False
+    assert checked(plane_api_tls_insecure=True).plane_api_tls_insecure is True
+
+
+def test_an_authority_to_check_with_and_no_check_do_not_go_together() -> None:
+    assert problems(plane_api_tls_insecure=True, plane_api_ca="ca.pem") == [
+        "plane_api_tls_insecure: True is not allowed with plane_api_ca, which is for checking; wanted: one of them"
+    ]
+    assert checked(plane_api_tls_insecure=False, plane_api_ca="ca.pem").plane_api_ca == "ca.pem"

@@ -1,0 +1,15 @@
+"""pyinfra reads this before the inventory: have every host's settings checked before the first connection."""
+
+import os
+import sys
+
+from pyinfra import state
+
+# pyinfra turns this off; compiling the modules here anew on every run takes a tenth of a second.
+sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
+
+from operations.report import prepare_output  # noqa: E402
+from settings.preflight import check_before_connecting  # noqa: E402
+
+prepare_output()
+check_before_connecting(state)

@@ -1,0 +1,45 @@
+"""The settings of one host, read from pyinfra's data: typed, checked as a whole, secrets wrapped.
+
+Every name, default and meaning is in ``group_data/all.py``; group and host data override it, ``--data`` overrides
+both. A secret is looked for in host data, then in the environment under its upper-case name, then in
+``<plane_secrets_dir>/<host>.env`` and ``<plane_secrets_dir>/all.env``.
+"""
+
+from settings.models import (
+    CONCIERGE,
+    FIELD_TYPES,
+    ROLE_NAMES,
+    ROLES,
+    SECRETS,
+    STATE_GROUPS,
+    Agent,
+    CustomField,
+    Label,
+    Project,
+    Settings,
+    SettingsError,
+    State,
+    derive_password,
+    token_variable,
+)
+from settings.reader import read_settings, settings_of
+
+__all__ = [
+    "CONCIERGE",
+    "FIELD_TYPES",
+    "ROLES",
+    "ROLE_NAMES",
+    "SECRETS",
+    "STATE_GROUPS",
+    "Agent",
+    "CustomField",
+    "Label",
+    "Project",
+    "Settings",
+    "SettingsError",
+    "State",
+    "derive_password",
+    "read_settings",
+    "settings_of",
+    "token_variable",
+]

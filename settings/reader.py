@@ -1,0 +1,293 @@
+"""All settings of a host, and what must hold between them."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+from pyinfra.api.hiddenvalue import HiddenValue
+
+from settings.agents import EMAIL, read_agents
+from settings.models import Agent, Settings, SettingsError
+from settings.projects import read_projects
+from settings.values import CHARACTER, Values, as_text, name_of
+
+# What Plane 1.2.2 says is not free on an instance without workspaces, out of 410 words that were tried.
+RESERVED_SLUGS = frozenset(
+    """
+    404 accounts admin api billing business calendar chat config configuration create-workspace dashboard desktop
+    enterprise epics god-mode import initiatives installations instance instances integration integrations
+    invitations license licenses live mobile onboarding one pages password plane-pro plane-ultimate pro profile
+    settings sign-in sign-up signin signup spaces upgrade workspace-invitations
+    """.split()  # noqa: SIM905 - one a line would fill the screen
+)
+
+CONTAINER = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+ACCOUNT = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
+TEXT = "one line of text, at most 255 characters"
+
+# PostgreSQL keeps these for itself (15 and 18): such a role cannot be made, such a database cannot be changed.
+RESERVED_ROLES = re.compile(r"pg_.*|public|none", re.DOTALL)
+RESERVED_DATABASES = re.compile(r"template[01]")
+
+_read: WeakKeyDictionary[Any, Settings] = WeakKeyDictionary()
+
+
+def settings_of(host: Any) -> Settings:
+    """The checked settings of a pyinfra host.
+
+    Args:
+        host: a pyinfra ``Host`` (or the context's ``host``).
+
+    Raises:
+        SettingsError: with every problem found, one to a line.
+    """
+    if host not in _read:
+        _read[host] = read_settings(host.data.dict(), host.name)
+    return _read[host]
+
+
+def read_settings(data: Mapping[str, Any], host_name: str = "") -> Settings:
+    """The checked settings out of plain data, as ``host.data.dict()`` gives it.
+
+    Args:
+        data: setting name to value.
+        host_name: names the host's own secrets file.
+
+    Raises:
+        SettingsError: with every problem found, one to a line.
+    """
+    values = Values(data, host_name)
+    settings = _read_all(values)
+    _check_together(values, settings)
+    if values.problems:
+        raise SettingsError(values.problems)
+    return settings
+
+
+def _read_all(values: Values) -> Settings:
+    _misspelt(values)
+    given = values.data.get
+    config_dir = values.path("plane_config_dir")
+    slug = values.text("plane_workspace_slug", r"[A-Za-z0-9_-]{1,48}", "letters, digits, - and _, at most 48")
+    if slug.lower() in RESERVED_SLUGS:
+        values.refuse("plane_workspace_slug", slug, "Plane keeps this name for itself")
+    workspace_name = values.text(
+        "plane_workspace_name", name_of(80), "one line, at most 80 characters, without blanks at its ends"
+    )
+    if "://" in workspace_name:
+        values.refuse("plane_workspace_name", workspace_name, "wanted: a name without an address in it")
+    seed, concierge = values.secret("plane_agent_password_seed"), _password(values, "plane_concierge_password")
+    agents = read_agents(values, slug, seed, concierge)
+    postgres_container = values.text("postgres_container", CONTAINER, "a container's name")
+    return Settings(
+        postgres_container=postgres_container,
+        postgres_superuser=_postgres_name(values, "postgres_superuser"),
+        postgres_superuser_password=values.secret("postgres_superuser_password"),
+        postgresql_password=values.secret("postgresql_password"),
+        plane_db_name=_postgres_name(values, "plane_db_name", RESERVED_DATABASES),
+        plane_db_user=_postgres_name(values, "plane_db_user", RESERVED_ROLES),
+        plane_db_host=_db_host(values) or postgres_container,
+        plane_db_port=values.number("plane_db_port", 1, 65535),
+        postgres_init_dir=None if given("postgres_init_dir") is None else values.path("postgres_init_dir"),
+        postgres_wait_seconds=values.number("postgres_wait_seconds", 0, 3600),
+        plane_config_dir=config_dir,
+        plane_env_path=values.path("plane_env_path", plane_config_dir=config_dir),
+        plane_web_url=values.url("plane_web_url", "https", "http").rstrip("/"),
+        plane_secret_key=values.secret("plane_secret_key"),
+        redis_container=values.optional("redis_container", CONTAINER, "a container's name"),
+        plane_files_user=values.optional("plane_files_user", ACCOUNT, "a user's name or number"),
+        plane_files_group=values.optional("plane_files_group", ACCOUNT, "a group's name or number"),
+        plane_redis_url=values.url("plane_redis_url", "redis", "rediss"),
+        plane_amqp_url=values.url("plane_amqp_url", "redis", "rediss", "amqp", "amqps"),
+        plane_minio_endpoint=None
+        if given("plane_minio_endpoint") is None
+        else values.url("plane_minio_endpoint", "http", "https"),
+        plane_minio_bucket=values.text("plane_minio_bucket", r"[a-z0-9][a-z0-9.-]{2,62}", "an S3 bucket's name"),
+        plane_minio_access_key=values.secret("plane_minio_access_key"),
+        plane_minio_secret_key=values.secret("plane_minio_secret_key"),
+        plane_gunicorn_workers=values.number("plane_gunicorn_workers", 1, 256),
+        plane_env_extra=_env_extra(values),
+        plane_compose_dir=None if given("plane_compose_dir") is None else values.path("plane_compose_dir"),
+        plane_compose_services=_services(values),
+        plane_api_url=None if given("plane_api_url") is None else _api_url(values),
+        plane_api_container=values.text("plane_api_container", CONTAINER, "a container's name"),
+        plane_api_port=values.number("plane_api_port", 1, 65535),
+        plane_api_ca=values.optional("plane_api_ca", wanted="the path of a certificate file on this machine"),
+        plane_api_tls_insecure=values.flag("plane_api_tls_insecure"),
+        plane_health_retries=values.number("plane_health_retries", 1, 1000),
+        plane_health_delay=values.number("plane_health_delay", 0, 3600),
+        plane_admin_email=values.text("plane_admin_email", EMAIL, "an address").lower(),
+        plane_admin_password=_password(values, "plane_admin_password"),
+        plane_admin_first_name=values.text(
+            "plane_admin_first_name", name_of(255), f"{TEXT}, without blanks at its ends"
+        ),
+        plane_admin_last_name=values.text("plane_admin_last_name", rf"{CHARACTER}{{0,255}}", TEXT),
+        plane_company_name=values.text("plane_company_name", rf"{CHARACTER}{{0,255}}", TEXT),
+        plane_admin_api_token=values.secret("plane_admin_api_token"),
+        plane_instance_config=_instance_config(values),
+        plane_workspace_slug=slug,
+        plane_workspace_name=workspace_name,
+        plane_workspace_size=values.text(
+            "plane_workspace_size", name_of(20), "one line of text, at most 20 characters"
+        ),
+        plane_agents=tuple(agent for agent in agents if agent.present),
+        absent_agents=tuple(agent for agent in agents if not agent.present),
+        plane_prune=values.flag("plane_prune"),
+        plane_token_lifetime_days=None
+        if given("plane_token_lifetime_days") is None
+        else values.number("plane_token_lifetime_days", 1, 3650),
+        plane_token_renew_days=values.number("plane_token_renew_days", 0, 3649),
+        rotate_tokens=_rotate(values, agents),
+        plane_concierge_password=concierge,
+        plane_agent_password_seed=seed,
+        plane_tokens_path=values.path("plane_tokens_path", plane_config_dir=config_dir),
+        plane_projects=read_projects(values, agents),
+        plane_custom_fields_unsupported=values.choice("plane_custom_fields_unsupported", "warn", "fail", "labels"),
+        plane_secrets_dir=values.secrets_dir,
+    )
+
+
+def _check_together(values: Values, settings: Settings) -> None:
+    lifetime = values.data.get("plane_token_lifetime_days")
+    good_lifetime = isinstance(lifetime, int) and 1 <= lifetime <= 3650
+    if good_lifetime and settings.plane_token_renew_days >= (settings.plane_token_lifetime_days or 0):
+        wanted = f"wanted: less than plane_token_lifetime_days ({settings.plane_token_lifetime_days})"
+        values.refuse("plane_token_renew_days", settings.plane_token_renew_days, wanted)
+    if settings.plane_api_tls_insecure and settings.plane_api_ca is not None:
+        values.problems.append(
+            "plane_api_tls_insecure: True is not allowed with plane_api_ca, which is for checking; wanted: one of them"
+        )
+    has_admin = any(agent.role == "admin" for agent in settings.plane_agents)
+    if settings.plane_agents and not has_admin and settings.plane_admin_api_token is None:
+        values.problems.append("plane_agents: nobody is admin; wanted: at least one, who makes the projects")
+
+
+def _misspelt(values: Values) -> None:
+    ours = ("plane_", "postgres", "rotate_", "redis_")
+    known = [name for name in Settings.__dataclass_fields__ if name.startswith(ours)]
+    for name in values.data:
+        if isinstance(name, str) and name.startswith(ours) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else "; see group_data/all.py"
+            values.problems.append(f"{name}: unknown setting{hint}")
+
+
+def _password(values: Values, name: str) -> HiddenValue | None:
+    return values.password_of(name, values.secret(name))
+
+
+def _postgres_name(values: Values, name: str, reserved: re.Pattern[str] | None = None) -> str:
+    # psql takes a database's name with "=" or an address in it for a connection string.
+    wanted = "a PostgreSQL name: one line, at most 63 bytes, without ="
+    value = values.text(name, rf"(?!postgres(ql)?://)(?:(?!=){CHARACTER})+", wanted)
+    if len(value.encode()) > 63:
+        values.refuse(name, value, f"wanted: {wanted}")
+    elif reserved is not None and reserved.fullmatch(value):
+        values.refuse(name, value, "PostgreSQL keeps this name for itself")
+    return value
+
+
+def _db_host(values: Values) -> str | None:
+    value = values.optional("plane_db_host", r"[A-Za-z0-9_.:-]+", "a host name")
+    if value and ":" in value:
+        try:
+            ipaddress.IPv6Address(value)
+        except ValueError:
+            values.refuse("plane_db_host", value, "wanted: a host name or an address without its port, or None")
+    return value
+
+
+def _api_url(values: Values) -> str:
+    url = values.url("plane_api_url", "http", "https").rstrip("/")
+    if "@" in url:
+        values.problems.append("plane_api_url: the address is not allowed; wanted: one without user and password")
+        return ""
+    if "?" in url or "#" in url:
+        values.problems.append("plane_api_url: the address is not allowed; wanted: one that ends before any ? or #")
+        return ""
+    if "_" in (urlsplit(url).hostname or ""):
+        # Seen on 1.2.2 and 1.3.1: Django answers 400 to such a Host, whatever ALLOWED_HOSTS says.
+        values.refuse("plane_api_url", url, "Plane refuses a host name with an underscore; use the address, or None")
+    return url
+
+
+def _rotate(values: Values, agents: tuple[Agent, ...]) -> frozenset[str]:
+    value = values.data.get("rotate_tokens")
+    wanted = "wanted: names of agents, separated by commas, or all"
+    names = value.replace(",", " ").split() if isinstance(value, str) else value or []
+    known = {agent.name for agent in agents if agent.present}
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        values.refuse("rotate_tokens", value, wanted)
+        return frozenset()
+    if list(names) == ["all"]:
+        return frozenset(known)
+    for name in names:
+        if name not in known:
+            values.refuse("rotate_tokens", name, wanted)
+    return frozenset(names)
+
+
+def _env_extra(values: Values) -> dict[str, str]:
+    value = values.data.get("plane_env_extra")
+    if not isinstance(value, Mapping):
+        values.refuse("plane_env_extra", value, "wanted: a dict of variables")
+        return {}
+    result = {}
+    for key, item in value.items():
+        if not isinstance(key, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key):
+            values.refuse("plane_env_extra", key, "wanted: names of letters, digits and underscores")
+        elif (text := as_text(item.unmask() if isinstance(item, HiddenValue) else item)) is None:
+            values.problems.append(f"plane_env_extra.{key}: the value is not allowed; wanted: text or a number")
+        else:
+            result[key] = text
+    return result
+
+
+def _instance_config(values: Values) -> dict[str, HiddenValue]:
+    value = values.data.get("plane_instance_config")
+    if not isinstance(value, Mapping):
+        values.refuse("plane_instance_config", value, "wanted: a dict of Plane's instance settings")
+        return {}
+    result = {}
+    for key, item in value.items():
+        path = f"plane_instance_config.{key}"
+        if not isinstance(key, str) or not re.fullmatch(r"[A-Z][A-Z0-9_]*", key):
+            values.refuse("plane_instance_config", key, "wanted: names of capital letters, digits and underscores")
+            continue
+        if item is None:
+            item = values.secret_elsewhere(key)
+            if item is None:
+                values.problems.append(
+                    f"{path}: missing; None stands for a secret: set {key} in the environment or in "
+                    f"{values.secrets_dir}/all.env"
+                )
+                continue
+        if isinstance(item, bool):
+            item = "1" if item else "0"
+        if isinstance(item, HiddenValue):
+            item = item.unmask()
+        text = as_text(item)
+        if text is None or re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", text):
+            values.problems.append(f"{path}: the value is not allowed; wanted: one line of text, a number, True, False")
+            continue
+        # Plane 1.3.1 keeps it without blanks around it.
+        result[key] = HiddenValue(text.strip())
+    return result
+
+
+def _services(values: Values) -> tuple[str, ...]:
+    value = values.data.get("plane_compose_services")
+    wanted = "wanted: a list of service names"
+    if not isinstance(value, (list, tuple)) or not value:
+        values.refuse("plane_compose_services", value, wanted)
+        return ()
+    for item in value:
+        if not isinstance(item, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", item):
+            values.refuse("plane_compose_services", item, wanted)
+    return tuple(str(item) for item in value)

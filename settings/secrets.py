@@ -1,0 +1,85 @@
+"""Where secrets are read from on this machine."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import subprocess
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+DECRYPT = ("sops", "-d", "--input-type", "dotenv", "--output-type", "dotenv")
+"""Understood by every release of sops 3."""
+
+
+class Unreadable(Exception):
+    """A secrets file cannot be used; the message says why and what to do, never what is in it."""
+
+
+def read_secret_files(directory: str, host_name: str) -> tuple[dict[str, str], list[str]]:
+    """The variables of the secrets files, and what is wrong with the files.
+
+    In order, the first that names a variable wins: ``<host_name>.env``, ``all.env``, ``<host_name>.sops.env``,
+    ``all.sops.env``. The latter two are read with the command ``sops``.
+
+    Args:
+        directory: where the files are; none has to be there.
+        host_name: as in the inventory.
+    """
+    values: dict[str, str] = {}
+    problems: list[str] = []
+    names = [host_name, "all"] if host_name and "/" not in host_name else ["all"]
+    readers: dict[str, Callable[[Path], str]] = {"env": _plain, "sops.env": _decrypted}
+    for ending, read in readers.items():
+        for name in names:
+            path = Path(directory) / f"{name}.{ending}"
+            # An inventory may name a host "x.sops".
+            if not path.is_file() or (ending == "env" and path.name.endswith(".sops.env")):
+                continue
+            try:
+                values = variables(read(path)) | values
+            except Unreadable as error:
+                problems.append(f"{path}: {error}")
+    return values, problems
+
+
+def variables(text: str) -> dict[str, str]:
+    """The variables of an env file's text, without their quotes."""
+    found = {}
+    for line in text.split("\n"):
+        key, equals, value = line.strip().removeprefix("export ").partition("=")
+        if equals and not key.startswith("#"):
+            found[key.strip()] = _unquoted(value.strip())
+    return found
+
+
+def _plain(path: Path) -> str:
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise Unreadable(f"others can read it; run: chmod 600 {path}")
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise Unreadable(f"cannot be read ({type(error).__name__}); wanted: a file of UTF-8 text") from error
+
+
+def _decrypted(path: Path) -> str:
+    return _sops(path.resolve(), path.stat().st_mtime_ns)
+
+
+@cache
+def _sops(path: Path, _changed: int) -> str:
+    """Once for each file, since many hosts may read the same one."""
+    if shutil.which(DECRYPT[0]) is None:
+        raise Unreadable("the command sops is needed to read it; install sops, or give the secrets in another way")
+    done = subprocess.run([*DECRYPT, str(path)], capture_output=True, stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        raise Unreadable(f"sops cannot decrypt it (exit code {done.returncode}); run: {' '.join(DECRYPT)} {path}")
+    try:
+        return done.stdout.decode()
+    except UnicodeDecodeError:
+        raise Unreadable("is not UTF-8 text once decrypted; wanted: an env file") from None
+
+
+def _unquoted(value: str) -> str:
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value

@@ -1,0 +1,194 @@
+"""One value at a time out of a host's data: each is checked, and every problem is kept for one report."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from pyinfra.api.hiddenvalue import HiddenValue
+
+from settings.passwords import is_weak
+from settings.secrets import read_secret_files
+
+CHARACTER = r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]"
+"""No control character, and no half of a pair (which is no text: UTF-8 has none)."""
+
+LINE = rf"{CHARACTER}+"
+
+
+def name_of(longest: int) -> str:
+    """The pattern of a name. Plane drops blanks at its ends (1.2.2 and 1.3.1), so they would differ on every run."""
+    return rf"(?!\s){CHARACTER}{{1,{longest}}}(?<!\s)"
+
+
+NAME = name_of(255)
+"""What Plane takes as a name."""
+
+NAME_WANTED = "one line, at most 255 characters, without blanks at its ends"
+
+COLOR = r"#[0-9A-Fa-f]{6}"
+
+LONGEST_SHOWN = 300
+"""Characters of a value that is not allowed."""
+
+
+def as_text(value: object) -> str | None:
+    """A text, or a whole number as one; ``None`` for anything else, and for numbers that Python would not spell out."""
+    if isinstance(value, str):
+        return value
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return str(value) if is_number and abs(value) < 10**100 else None  # type: ignore[operator]
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, int) and abs(value) >= 10**100:
+        return "so large a number"
+    if value is not None and not isinstance(value, (str, int, float)):
+        return f"a {type(value).__name__}"
+    text = repr(value)
+    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
+
+
+class Values:
+    """Collects every problem before it gives up, so that a person mends all of them in one go."""
+
+    def __init__(self, data: Mapping[str, Any], host_name: str) -> None:
+        self.data = data
+        self.problems: list[str] = []
+        self.secrets_dir = self.path("plane_secrets_dir")
+        self.secret_files, unreadable = read_secret_files(self.secrets_dir, host_name)
+        self.problems += unreadable
+
+    def refuse(self, name: str, value: object, wanted: str) -> None:
+        """Keep a problem. A list or dict may hold a secret somewhere, so only its kind is shown."""
+        self.problems.append(f"{name}: {_shown(value)} is not allowed; {wanted}")
+
+    # Settings by name
+
+    def text(self, name: str, pattern: str = LINE, wanted: str = "one line of text") -> str:
+        """The text of a setting, which must match `pattern` as a whole."""
+        return self.text_of(name, self.data.get(name), pattern, wanted)
+
+    def optional(self, name: str, pattern: str = LINE, wanted: str = "one line of text") -> str | None:
+        """As :meth:`text`, or ``None``."""
+        return None if self.data.get(name) is None else self.text(name, pattern, f"{wanted}, or None")
+
+    def number(self, name: str, low: int, high: int) -> int:
+        """A whole number from `low` to `high`."""
+        value = self.data.get(name)
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            self.refuse(name, value, f"wanted: a whole number from {low} to {high}")
+            return low
+        return value
+
+    def flag(self, name: str) -> bool:
+        """``True`` or ``False``."""
+        value = self.data.get(name)
+        if not isinstance(value, bool):
+            self.refuse(name, value, "wanted: True or False")
+        return bool(value)
+
+    def choice(self, name: str, *allowed: str) -> str:
+        """One of `allowed`."""
+        value = self.data.get(name)
+        if not isinstance(value, str) or value not in allowed:
+            self.refuse(name, value, f"wanted: {', '.join(allowed)}")
+            return allowed[0]
+        return value
+
+    def url(self, name: str, *schemes: str) -> str:
+        """An address. It may hold a password, so it is never shown."""
+        wanted = f"wanted: an address that starts with {' or '.join(s + '://' for s in schemes)} and names a host"
+        value = self.data.get(name)
+        if isinstance(value, HiddenValue):
+            value = value.unmask()
+        if not isinstance(value, str) or re.search(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]", value):
+            self.refuse(name, value if not isinstance(value, str) else "…", wanted)
+            return ""
+        try:
+            parts = urlsplit(value)
+            good = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            good = False
+        if not good:
+            self.problems.append(f"{name}: the address is not allowed; {wanted}")
+            return ""
+        return value
+
+    def path(self, name: str, **known: str) -> str:
+        """A path, with each ``{setting}`` of `known` in it replaced."""
+        value = self.text(name, rf"{CHARACTER}*(?!/){CHARACTER}", "a path that does not end in /")
+        for key, text in known.items():
+            value = value.replace("{" + key + "}", text)
+        if value.startswith("-"):
+            self.refuse(name, value, "wanted: a path that does not start with a dash")
+        return value
+
+    def secret(self, name: str) -> HiddenValue | None:
+        """A secret, from wherever it is given first."""
+        value = self.data.get(name)
+        return self.secret_of(name, self.secret_elsewhere(name) if value is None else value)
+
+    def secret_elsewhere(self, name: str) -> str | None:
+        """A secret from the environment or the secrets files."""
+        return os.environ.get(name.upper()) or self.secret_files.get(name.upper())
+
+    def secret_of(self, name: str, value: object) -> HiddenValue | None:
+        """A secret's value, checked and wrapped; never shown."""
+        if isinstance(value, HiddenValue):
+            value = value.unmask()
+        if value is None:
+            return None
+        # parse_cli_arg turns --data x=123 into a number.
+        text = as_text(value)
+        if not text or re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", text):
+            self.problems.append(f"{name}: the value (not shown) is not allowed; wanted: one line of text, not empty")
+            return None
+        return HiddenValue(text)
+
+    def password_of(self, name: str, value: HiddenValue | None) -> HiddenValue | None:
+        """A password of an account in Plane, strong enough for Plane."""
+        if value is not None and is_weak(value.unmask()):
+            self.problems.append(
+                f"{name}: the value (not shown) is too weak for Plane; wanted: score 3 of 4 by zxcvbn (make secrets "
+                "makes strong ones)"
+            )
+        return value
+
+    # Values that have been found already
+
+    def text_of(self, name: str, value: object, pattern: str = LINE, wanted: str = "one line of text") -> str:
+        """As :meth:`text`, of a value."""
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            self.refuse(name, value, f"wanted: {wanted}")
+            return ""
+        return value
+
+    def items(self, name: str, value: object) -> list[tuple[str, Mapping[str, Any]]]:
+        """The dicts of a list, each with its place, such as ``plane_agents[3]``."""
+        if not isinstance(value, (list, tuple)):
+            self.refuse(name, value, "wanted: a list")
+            return []
+        found = []
+        for index, item in enumerate(value):
+            if isinstance(item, Mapping):
+                found.append((f"{name}[{index}]", item))
+            else:
+                self.refuse(f"{name}[{index}]", item, "wanted: a dict")
+        return found
+
+    def known_keys(self, path: str, entry: Mapping[str, Any], allowed: Iterable[str]) -> None:
+        """Refuse what is not in `allowed`."""
+        allowed = tuple(allowed)
+        for key in entry:
+            if key not in allowed:
+                self.problems.append(f"{path}.{key}: unknown; wanted: {', '.join(allowed)}")
+
+    def unique(self, name: str, what: str, values: Iterable[str]) -> None:
+        """Refuse what is there more than once."""
+        values = list(values)
+        for value in sorted({value for value in values if value and values.count(value) > 1}):
+            self.problems.append(f"{name}: {value} is the {what} of more than one entry; wanted: one each")

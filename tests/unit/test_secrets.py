@@ -1,0 +1,224 @@
+"""Where secrets come from, which are asked for, and how new ones are made."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from zxcvbn import zxcvbn
+
+from settings import SettingsError, read_settings
+from settings.make_secrets import GENERATED, main
+from settings.passwords import is_weak
+from settings.preflight import check, missing_secrets, parts_of
+from settings.secrets import variables
+from tests.unit.given import checked, data
+
+PASSWORD = "hunter2-Tr0ub4dor"
+
+
+class Host:
+    """As much of pyinfra's host as the settings ask for."""
+
+    def __init__(self, name: str, **changes: Any) -> None:
+        self.name = name
+        self._data = data(**changes)
+
+    @property
+    def data(self) -> Host:
+        return self
+
+    def dict(self) -> dict[str, Any]:
+        return self._data
+
+
+# sops
+
+
+@pytest.fixture
+def sops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A stand-in for the command: it "decrypts" a file by turning its letters' case, and counts its calls."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    script = programs / "sops"
+    script.write_text(
+        "#!/bin/sh\n"
+        f'echo "$@" >> {programs}/calls\n'
+        'for file; do :; done\n[ "$(head -c 6 "$file")" = broken ] && exit 128\ntr a-zA-Z A-Za-z < "$file"\n'
+    )
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
+    return programs / "calls"
+
+
+def test_an_encrypted_file_is_read_with_sops_after_the_plain_ones(tmp_path: Path, sops: Path) -> None:
+    (tmp_path / "all.sops.env").write_text("postgresql_password=FROM-SOPS\nplane_secret_key=KEY")
+    (tmp_path / "sese.sops.env").write_text("plane_secret_key=OF-THE-HOST")
+    found = read_settings(data(plane_secrets_dir=str(tmp_path)), "sese")
+    assert found.secret("postgresql_password").unmask() == "from-sops"
+    assert found.secret("plane_secret_key").unmask() == "of-the-host"
+    read_settings(data(plane_secrets_dir=str(tmp_path)), "another")
+    # One for each file, however many hosts read it.
+    assert len(sops.read_text().splitlines()) == 2
+    (tmp_path / "all.env").write_text("POSTGRESQL_PASSWORD=plain")
+    (tmp_path / "all.env").chmod(0o600)
+    found = read_settings(data(plane_secrets_dir=str(tmp_path)), "sese")
+    assert found.secret("postgresql_password").unmask() == "plain"
+
+
+def test_without_sops_an_encrypted_file_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "all.sops.env").write_text("x")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SettingsError, match=r"^setting \S+/all\.sops\.env: the command sops is needed to read it; "):
+        read_settings(data(plane_secrets_dir=str(tmp_path)))
+
+
+def test_what_sops_cannot_decrypt_is_one_line(tmp_path: Path, sops: Path) -> None:
+    (tmp_path / "all.sops.env").write_text("broken")
+    with pytest.raises(SettingsError, match=r"sops cannot decrypt it \(exit code 128\); run: sops -d ") as caught:
+        read_settings(data(plane_secrets_dir=str(tmp_path)))
+    assert "\n" not in str(caught.value)
+
+
+# What is asked for, before any connection
+
+
+@pytest.mark.parametrize(
+    ("operations", "parts"),
+    [
+        (["deploy.py"], ("database", "environment", "provisioning")),
+        (["./deploy.py"], ("database", "environment", "provisioning")),
+        (["deploy.database"], ("database",)),
+        (["deploy.provisioning", "deploy.database"], ("provisioning", "database")),
+        (["operations.plane.workspace", "slug=lab"], ()),
+        (["exec", "--", "ls"], ()),
+        ([], ()),
+    ],
+)
+def test_a_command_line_asks_for_parts_of_the_deploy(operations: list[str], parts: tuple[str, ...]) -> None:
+    assert parts_of(operations) == parts
+
+
+@pytest.mark.parametrize(
+    ("parts", "changes", "names"),
+    [
+        (("database",), {}, ("postgresql_password",)),
+        (("database",), {"postgresql_password": PASSWORD}, ()),
+        (("environment",), {"plane_minio_endpoint": "http://minio:9000", "postgresql_password": "x"},
+         ("plane_minio_access_key", "plane_minio_secret_key")),
+        (("database", "environment", "provisioning"), {},
+         ("postgresql_password", "plane_admin_password", "plane_concierge_password", "plane_agent_password_seed")),
+        (("provisioning",), {"plane_admin_api_token": "x"}, ("plane_concierge_password", "plane_agent_password_seed")),
+        # An instance that is set up may do without the admin's password.
+        (("provisioning",), {"plane_concierge_password": PASSWORD, "plane_agent_password_seed": "x"}, ()),
+    ],
+)  # fmt: skip
+def test_the_missing_secrets_of_a_part(parts: tuple[str, ...], changes: dict[str, Any], names: tuple[str, ...]) -> None:
+    assert missing_secrets(checked(**changes), parts) == names
+
+
+def test_every_missing_secret_of_every_host_is_in_one_line() -> None:
+    hosts = [Host("one", postgresql_password=PASSWORD), Host("two", plane_admin_password=PASSWORD)]
+    with pytest.raises(SettingsError) as caught:
+        check(hosts, ("database", "provisioning"))
+    line = str(caught.value)
+    assert "\n" not in line
+    assert line.startswith("missing: plane_admin_password, plane_concierge_password, plane_agent_password_seed, "
+                           "postgresql_password. Set each in the environment (PLANE_ADMIN_PASSWORD, ")  # fmt: skip
+    assert "make secrets" in line
+
+
+def test_the_problems_of_all_hosts_are_told_once_with_the_hosts_that_have_them() -> None:
+    hosts = [Host("one", plane_db_port=0, plane_prune=1), Host("two", plane_prune=1, plane_agents=5)]
+    with pytest.raises(SettingsError) as caught:
+        check(hosts, ("database",))
+    assert str(caught.value).splitlines() == [
+        "settings:",
+        "    one: plane_db_port: 0 is not allowed; wanted: a whole number from 1 to 65535",
+        "    plane_prune: 1 is not allowed; wanted: True or False",
+        "    two: plane_agents: 5 is not allowed; wanted: a list",
+    ]
+
+
+def test_what_is_no_deploy_is_not_checked() -> None:
+    check([Host("one", plane_db_port=0)], ())
+
+
+# make secrets
+
+
+def test_new_secrets_are_strong_and_readable_by_their_owner_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "secrets"
+    assert main(str(folder)) == 0
+    path = folder / "all.env"
+    assert (stat.S_IMODE(path.stat().st_mode), stat.S_IMODE(folder.stat().st_mode)) == (0o600, 0o700)
+    found = variables(path.read_text())
+    assert tuple(found) == GENERATED
+    assert len(set(found.values())) == len(GENERATED)
+    assert {zxcvbn(value)["score"] for value in found.values()} == {4}
+    said = capsys.readouterr().out
+    assert not any(value in said for value in found.values())
+    assert checked(plane_secrets_dir=str(folder)).account_secrets == ()
+    assert [entry.name for entry in folder.iterdir()] == ["all.env"]
+
+
+def test_what_is_there_stays_and_only_what_is_missing_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "all.env"
+    path.write_text("# ours\nPLANE_ADMIN_PASSWORD=kept\nOTHER=x")
+    path.chmod(0o600)
+    monkeypatch.setenv("POSTGRESQL_PASSWORD", "from-the-environment")
+    assert main(str(tmp_path)) == 0
+    text = path.read_text()
+    assert text.startswith("# ours\nPLANE_ADMIN_PASSWORD=kept\nOTHER=x\n")
+    assert list(variables(text)) == [
+        "PLANE_ADMIN_PASSWORD", "OTHER", "PLANE_CONCIERGE_PASSWORD", "PLANE_AGENT_PASSWORD_SEED",
+    ]  # fmt: skip
+    assert main(str(tmp_path)) == 0
+    assert path.read_text() == text
+    assert "nothing is missing" in capsys.readouterr().out
+
+
+def test_a_file_that_others_can_read_is_not_added_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "all.env"
+    path.write_text("A=1\n")
+    path.chmod(0o644)
+    assert main(str(tmp_path)) == 1
+    assert path.read_text() == "A=1\n"
+    assert "chmod 600" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "secrets").write_text("a file")
+    assert main(str(tmp_path / "secrets")) == 1
+    assert "nothing was changed" in capsys.readouterr().err
+
+
+# Weak passwords
+
+
+@pytest.mark.parametrize("name", ["plane_admin_password", "plane_concierge_password"])
+def test_a_password_that_plane_would_refuse_is_refused_and_not_shown(name: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        checked(**{name: "Password123"})
+    assert str(caught.value).startswith(f"setting {name}: the value (not shown) is too weak for Plane")
+    assert "Password123" not in str(caught.value)
+
+
+def test_a_weak_password_of_an_agent_is_named_by_its_place() -> None:
+    with pytest.raises(SettingsError, match=r"plane_agents\[0\]\.password: the value \(not shown\) is too weak"):
+        checked(plane_agents=[{"name": "a", "role": "admin", "password": "qwerty12345"}])
+
+
+@pytest.mark.parametrize(
+    ("password", "weak"),
+    [("x", True), ("passwordpassword", True), ("Aa1!Aa1!Aa1!Aa1!", True), ("correct horse battery staple", False),
+     (PASSWORD, False), ("kJ8-" * 5, True), ("ß" * 200, True), ("tr0ub4dor&3-zulu" * 30, False)],
+)  # fmt: skip
+def test_what_is_weak(password: str, weak: bool) -> None:
+    assert is_weak(password) is weak
