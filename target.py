@@ -2,22 +2,43 @@
 
 pyinfra prints the output of facts and commands at ``-vvv``. What goes through here is printed only when the caller
 says that it holds no secret; secrets go in on standard input.
+
+The target is not trusted with this machine: what is read from it is bounded in bytes and seconds, and what it says is
+made plain before it is shown.
 """
 
 from __future__ import annotations
 
 import base64
 import posixpath
+import re
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from paramiko import SSHException
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, pop_global_arguments
+from pyinfra.api.output import echo
+
+from plain import plain, quote
+
+LARGEST_OUTPUT = 4 * 2**20
+"""Bytes that a file or a fact's command may come to; a file in base64. What is read here are a few KB."""
+
+LONGEST_READING = 300
+LONGEST_COMMAND = 3600
+"""Seconds after which reading, and any other command, is given up. ``docker compose up`` may fetch images."""
 
 
 class TargetError(Exception):
     """A command or file on the target did not do as asked; the message is one line that says what to do."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(plain(message))
+
+
+class TargetTooMuch(TargetError):
+    """A command printed far more than it should."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +52,13 @@ class Output:
     @property
     def reason(self) -> str:
         """The last line that it complained with."""
-        lines = [line.strip() for line in self.stderr or self.stdout if line.strip()]
-        return lines[-1][:300] if lines else "it said nothing"
+        lines = (quote(line, 300) for line in reversed(self.stderr or self.stdout))
+        return next((line for line in lines if line), "it said nothing")
 
 
-def run(host: Any, *bits: object, stdin: str | None = None, show_output: bool = False) -> Output:
+def run(
+    host: Any, *bits: object, stdin: str | None = None, show_output: bool = False, longest: int = LONGEST_COMMAND
+) -> Output:
     """Run a shell command on the target with the rights (sudo and so on) of the operation that is running.
 
     Args:
@@ -43,9 +66,10 @@ def run(host: Any, *bits: object, stdin: str | None = None, show_output: bool = 
         bits: as for pyinfra's ``StringCommand``; shown at ``-vv``, so never a secret.
         stdin: what the command reads; never shown.
         show_output: whether ``-vvv`` may show what the command prints.
+        longest: seconds that it may take, where the operation has no ``_timeout``.
 
     Raises:
-        TargetError: the connection to the host broke.
+        TargetError: the connection to the host broke, or the command did not end.
     """
     arguments = host.current_op_global_arguments
     if arguments is None:
@@ -53,6 +77,7 @@ def run(host: Any, *bits: object, stdin: str | None = None, show_output: bool = 
     arguments = {key: value for key, value in arguments.items() if key in CONNECTOR_ARGUMENT_KEYS}
     if stdin is not None:
         arguments["_stdin"] = stdin
+    arguments["_timeout"] = arguments.get("_timeout") or longest
     try:
         ok, output = host.run_shell_command(
             StringCommand(*bits),
@@ -65,13 +90,40 @@ def run(host: Any, *bits: object, stdin: str | None = None, show_output: bool = 
             "the connection to the host broke, or sudo asked for a password and nobody could answer; run again, with "
             "_sudo_password in host data or --same-sudo-password"
         ) from error
+    except TimeoutError as error:
+        raise TargetError(
+            f"a command on the host did not end within {arguments['_timeout']} s; -vv shows it, see what it waits for"
+        ) from error
     except (OSError, SSHException) as error:
         raise TargetError(
             f"the connection to the host broke ({str(error) or type(error).__name__}); run again"
         ) from error
     if not (ok or output.stdout_lines or output.stderr_lines or _is_connected(host)):
         raise TargetError("the connection to the host broke while it ran a command; run again")
-    return Output(ok, list(output.stdout_lines), list(output.stderr_lines))
+    # A terminal (_get_pty) ends lines as a typewriter does.
+    return Output(ok, *([line.rstrip("\r") for line in lines] for lines in (output.stdout_lines, output.stderr_lines)))
+
+
+def _read(host: Any, command: StringCommand, through: str = "cat", **arguments: Any) -> Output:
+    """As :func:`run`, with no more than :data:`LARGEST_OUTPUT` of what the command prints.
+
+    Args:
+        through: what it goes through on its way.
+
+    Raises:
+        TargetError: as :func:`run`.
+        TargetTooMuch: it printed half of that or more.
+    """
+    # POSIX sh keeps the status of a pipe's last command alone, so the first one's goes around it, on 3.
+    bounded = StringCommand(
+        "exec 4>&1; { { (\n", command, f"\n); echo $? >&3; }} | head -c {LARGEST_OUTPUT} | {through} >&4; }} 3>&1",
+        '| { read -r status; exit "${status:-1}"; }',
+    )  # fmt: skip
+    output = run(host, bounded, longest=LONGEST_READING, **arguments)
+    # Line breaks are not counted, and what had been printed when the rest was cut off may count as a good end.
+    if sum(map(len, output.stdout)) >= LARGEST_OUTPUT // 2:
+        raise TargetTooMuch(f"more than {LARGEST_OUTPUT / 2**21:.3g} MiB came from the host, where a few KB should")
+    return output
 
 
 def _is_connected(host: Any) -> bool:
@@ -91,20 +143,31 @@ def read_fact(host: Any, fact: type[FactBase[T]], stdin: str | None = None, **ar
     with a traceback when the host is the last one.
 
     Args:
-        stdin: what the fact's command reads; never shown.
+        stdin: what the fact's command reads; never shown, nor is what it prints then, which may repeat it.
         arguments: the fact's own.
 
     Raises:
-        TargetError: the host did not run the command.
+        TargetError: the host did not run the command, or answered what the fact does not understand.
     """
     # FactBase leaves command to its subclasses, each with arguments of its own.
     command: Any = fact().command
-    output = run(host, command(**arguments), stdin=stdin, show_output=True)
+    # In base64, because a byte that is no UTF-8 would end the reading, with a traceback of pyinfra's.
+    output = _read(host, command(**arguments), "base64", stdin=stdin)
+    try:
+        text = base64.b64decode("".join(output.stdout), validate=True).decode(errors="replace")
+    except ValueError as error:
+        said = quote(output.stdout[0], 80)
+        raise TargetError(f"the host said '{said}' of itself; its shell must not print anything itself") from error
+    lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n") if text else []
+    if stdin is None and host.state.print_output:
+        for line in lines:
+            echo(f"{host.print_prefix}{plain(line)}", err=True)
     if not output.ok:
+        reason = Output(False, lines, output.stderr).reason
         raise TargetError(
-            f"the host did not run a command: {output.reason}; check the SSH user's rights, --sudo and its password"
+            f"the host did not run a command: {reason}; check the SSH user's rights, --sudo and its password"
         )
-    return fact().process(output.stdout) if output.stdout else fact.default()
+    return fact().process(lines) if lines else fact.default()
 
 
 @dataclass(frozen=True)
@@ -120,28 +183,41 @@ class RemoteFile:
 RIGHTS = "give the SSH user the right to, or use --sudo"
 
 _ABSENT = "absent"
+_ODD = "odd"
 
 
 def read_file(host: Any, path: str) -> RemoteFile | None:
     """A text file on the target, ``None`` when there is none. What it holds is never printed.
 
     Raises:
-        TargetError: it is there and cannot be read.
+        TargetError: it is there and cannot be read, or is no file: a pipe would be waited for, a device has no end.
     """
     quoted = QuoteString(path)
-    output = run(
-        host,
-        "if [ -e", quoted, "]; then stat -c '%a %U %G' --", quoted, "&& base64 --", quoted,
+    command = StringCommand(
+        "if [ -f", quoted, "]; then LC_ALL=C stat -L -c '%a %U %G' --", quoted, "&& base64 --", quoted,
+        "; elif [ -e", quoted, "] || [ -L", quoted, "]; then echo", _ODD, "&& LC_ALL=C stat -c %F --", quoted,
         "; else echo", _ABSENT, "; fi",
     )  # fmt: skip
+    try:
+        output = _read(host, command)
+    except TargetTooMuch as error:
+        raise TargetError(f"cannot read {path}: {error}; mend it or move it away") from error
     if not output.ok or not output.stdout:
         raise TargetError(f"cannot read {path}: {output.reason}; {RIGHTS}")
     if output.stdout[0] == _ABSENT:
         return None
-    mode, user, group = output.stdout[0].split(" ", 2)
+    if output.stdout[0] == _ODD:
+        kind = quote(output.stdout[-1])
+        kind = "link that leads nowhere" if kind == "symbolic link" else kind
+        raise TargetError(f"cannot read {path}: it is a {kind}, not a file; move it away")
+    access = re.fullmatch(r"([0-7]{1,4}) (\S+) (\S+)", output.stdout[0])
+    if access is None:
+        said = quote(output.stdout[0], 80)
+        raise TargetError(f"cannot read {path}: the host said '{said}' first; its shell must not print anything itself")
+    mode, user, group = access.groups()
     try:
         # In base64, because pyinfra's reading of lines is not exact for every byte.
-        text = base64.b64decode("".join(output.stdout[1:])).decode()
+        text = base64.b64decode("".join(output.stdout[1:]), validate=True).decode()
     except ValueError as error:
         raise TargetError(f"{path} is not UTF-8 text; mend it or move it away") from error
     return RemoteFile(text, mode, user, group)

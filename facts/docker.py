@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from typing_extensions import override
+
+from plain import LONGEST_QUOTE, plain, quote
+from target import TargetError
 
 _FORMAT = (
     '{"status":{{json .State.Status}},"created":{{json .Created}},'
@@ -58,20 +62,43 @@ class DockerContainers(FactBase[dict[str, Container]]):
             name, _, answer = line.partition("\t")
             if not answer.startswith("{"):
                 continue
-            item = json.loads(answer)
-            addresses = {
-                network: details["IPAddress"]
-                for network, details in (item["networks"] or {}).items()
-                if details.get("IPAddress")
-            }
-            created = _seconds(item["created"])
-            found[name] = Container(name, item["status"], created, addresses, item.get("host") == "host")
+            try:
+                item = _object(json.loads(answer))
+                found[name] = Container(
+                    name, _text(item["status"]), _seconds(item["created"]), _addresses(item), item.get("host") == "host"
+                )
+            except _GARBLED as error:
+                raise TargetError(f"docker inspect {name}: {_NOT_UNDERSTOOD}: {quote(answer, 80)}") from error
         return found
 
 
-def _seconds(moment: str) -> float:
+_GARBLED = (ValueError, KeyError, OverflowError, RecursionError)
+
+_NOT_UNDERSTOOD = "docker's answer on this host cannot be understood"
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("wanted an object")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.isprintable():
+        raise ValueError("wanted a line of text")
+    return value
+
+
+def _addresses(item: dict[str, Any]) -> dict[str, str]:
+    networks = {
+        network: _object(details).get("IPAddress") for network, details in _object(item["networks"] or {}).items()
+    }
+    return {network: _text(address) for network, address in networks.items() if address}
+
+
+def _seconds(moment: Any) -> float:
     # Docker gives nanoseconds; Python 3.10 reads six digits and no Z.
-    whole, _, fraction = moment.rstrip("Z").partition(".")
+    whole, _, fraction = _text(moment).rstrip("Z").partition(".")
     return datetime.fromisoformat(f"{whole}.{fraction[:6].ljust(6, '0')}+00:00").timestamp()
 
 
@@ -92,6 +119,9 @@ _SERVICE = (
 )
 _FAILED = "##FAILED##"
 
+_MOST_LOOKED_AT = 2**20
+"""Bytes of what docker says of the containers: some thousands of them. The shell reads them one by one."""
+
 
 class ComposeServices(FactBase[Composed]):
     """
@@ -107,8 +137,9 @@ class ComposeServices(FactBase[Composed]):
         script = (
             'echo "modified $(LC_ALL=C stat -c %.9Y -- "$2" 2>/dev/null || echo 0)"; real=$(readlink -f -- "$1"); '
             "ids=$(docker ps -aq --filter label=com.docker.compose.project.working_dir) || exit 1; "
-            f"[ -z \"$ids\" ] || docker inspect -f '{_SERVICE}' $ids | while IFS='\t' read -r folder rest; do "
-            '[ "$(readlink -f -- "$folder")" != "$real" ] || printf "%s\\n" "$rest"; done'
+            f"[ -z \"$ids\" ] || docker inspect -f '{_SERVICE}' $ids | head -c {_MOST_LOOKED_AT} | "
+            "while IFS='\t' read -r folder rest; do case $folder in /*) "
+            '[ "$(readlink -f -- "$folder")" != "$real" ] || printf "%s\\n" "$rest" ;; esac; done'
         )
         return StringCommand(
             "{ sh -c", QuoteString(script), "sh", QuoteString(directory), QuoteString(env_path),
@@ -122,20 +153,30 @@ class ComposeServices(FactBase[Composed]):
 
     @override
     def process(self, output: list[str]) -> Composed:
-        if output[-1] == _FAILED:
+        if output[-1:] == [_FAILED]:
             complaints = [line for line in output[:-1] if not line.startswith("{")]
-            return Composed({}, 0.0, complaints[-1] if complaints else "docker said nothing")
+            return Composed({}, 0.0, plain(complaints[-1], LONGEST_QUOTE) if complaints else "docker said nothing")
         created: dict[str, float] = {}
         stopped: list[str] = []
         modified = 0.0
         for line in output:
-            if line.startswith("modified "):
-                modified = float(line.partition(" ")[2].replace(",", "."))
-            elif line.startswith("{"):  # whatever else there is, is a warning
-                item = json.loads(line)
-                # Of several containers of a service, the oldest counts.
-                made = _seconds(item["created"])
-                created[item["service"]] = min(made, created.get(item["service"], made))
-                if item.get("status", "running") != "running":
-                    stopped.append(item["service"])
+            try:
+                if line.startswith("modified "):
+                    modified = _positive(line.partition(" ")[2].replace(",", "."))
+                elif line.startswith("{"):  # whatever else there is, is a warning
+                    item = _object(json.loads(line))
+                    # Of several containers of a service, the oldest counts.
+                    service, made = _text(item["service"]), _seconds(item["created"])
+                    created[service] = min(made, created.get(service, made))
+                    if item.get("status", "running") != "running":
+                        stopped.append(service)
+            except _GARBLED:
+                return Composed({}, 0.0, f"{_NOT_UNDERSTOOD}: {quote(line, 80)}")
         return Composed(created, modified, None, tuple(stopped))
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < 1e12:  # neither that, nor infinite, nor NaN
+        raise ValueError("wanted seconds since 1970")
+    return number

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from typing_extensions import override
 
+from plain import LONGEST_QUOTE, plain, quote
+
 FAILED = "##FAILED##"
 
-READ_PASSWORD = "IFS= read -r PGPASSWORD; export PGPASSWORD;"
+READ_PASSWORD = "IFS= read -r PGPASSWORD; export PGPASSWORD;"  # noqa: S105 - what reads one
 """Goes in front of a command that :func:`psql` made for a password."""
 
 # Everything in one session. The verifier itself stays in the server: what comes out is a digest of it under a nonce
@@ -60,6 +63,10 @@ def psql(container: str, superuser: str, with_password: bool = False, **variable
     for name, value in variables.items():
         bits += ["-v", QuoteString(f"{name}={value}")]
     return StringCommand(*bits, "-U", QuoteString(superuser), "-d postgres")
+
+
+MOST_ITERATIONS = 10_000_000
+"""Of a password's hash, which take this machine seconds to repeat; PostgreSQL's default is 4,096 (15 and 18)."""
 
 
 @dataclass(frozen=True)
@@ -126,18 +133,48 @@ class PostgresService(FactBase[Service]):
     def process(self, output: list[str]) -> Service:
         if output and output[-1] == FAILED:
             complaints = [line for line in output[:-1] if line.strip() and not line.startswith("{")]
-            return Service(unavailable=complaints[-1] if complaints else "docker said nothing")
+            return Service(unavailable=plain(complaints[-1], LONGEST_QUOTE) if complaints else "docker said nothing")
         found: dict[str, Any] = {}
-        for line in output:
-            if line.startswith("{"):  # whatever else there is, is a notice
-                found.update(json.loads(line))
-        role, database = found.get("role") or {}, found.get("database") or {}
-        scram = role.get("scram")
-        return Service(
-            role_exists=bool(role),
-            role_can_log_in=bool(role.get("login")),
-            role_scram=Scram(scram["iterations"], scram["salt"], scram["digest"]) if scram else None,
-            database_owner=database.get("owner"),
-            database_privileges=frozenset(database.get("privileges") or ()),
-            schema_privileges=frozenset(found.get("schema") or ()),
-        )
+        line = ""
+        try:
+            for line in output:
+                if line.startswith("{"):  # whatever else there is, is a notice
+                    found.update(json.loads(line))
+            role, database = _object(found.get("role")), _object(found.get("database"))
+            owner = database.get("owner")
+            if database and not isinstance(owner, str):
+                raise ValueError("a database without an owner")
+            return Service(
+                role_exists=bool(role),
+                role_can_log_in=bool(role.get("login")),
+                role_scram=_scram(role.get("scram")),
+                database_owner=owner,
+                database_privileges=_names(database.get("privileges")),
+                schema_privileges=_names(found.get("schema")),
+            )
+        except (ValueError, RecursionError):
+            return Service(unavailable=f"the answer cannot be understood: {quote(line, 80)}")
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if value is not None and not isinstance(value, dict):
+        raise ValueError("wanted an object")
+    return value or {}
+
+
+def _names(value: Any) -> frozenset[str]:
+    if value is not None and not (isinstance(value, list) and all(isinstance(name, str) for name in value)):
+        raise ValueError("wanted a list of names")
+    return frozenset(value or ())
+
+
+def _scram(value: Any) -> Scram | None:
+    """A verifier that cannot be one, or is made to keep this machine busy, is none: the password is then set anew."""
+    iterations, salt, digest = (_object(value).get(name) for name in ("iterations", "salt", "digest"))
+    if not (isinstance(iterations, int) and isinstance(salt, str) and isinstance(digest, str)):
+        return None
+    try:
+        base64.b64decode(salt, validate=True)
+    except ValueError:
+        return None
+    return Scram(iterations, salt, digest) if 1 <= iterations <= MOST_ITERATIONS else None

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from typing_extensions import override
 
+from plain import plain, quote
+
 FAILED = "##FAILED##"
 
 _MARK = "##DATABASE##"
@@ -64,14 +66,16 @@ class RedisNeighbours(FactBase[SharedRedis]):
 
     @override
     def process(self, output: list[str]) -> SharedRedis:
-        if output[-1] == FAILED:
-            return SharedRedis(unavailable=output[-2] if len(output) > 1 else "docker said nothing")
+        if output[-1:] == [FAILED]:
+            return SharedRedis(unavailable=quote(output[-2]) if len(output) > 1 else "docker said nothing")
         found: dict[int, list[str]] = {}
         text = "\n".join(output)
         for part in text.split(_MARK)[1:]:
-            number, answer, *rest = part.split("\n")
+            number, answer, *rest = [*part.split("\n"), ""]
             if answer != "OK":
-                return SharedRedis(unavailable=answer)
+                return SharedRedis(unavailable=quote(answer) or "the answer is not complete")
+            if not re.fullmatch(r"[0-9]{1,9}", number):  # a key that looks like this deploy's own mark
+                continue
             # The first line is the cursor.
             keys = [key for key in rest[1:] if key and key != "OK" and not PLANES_KEY.fullmatch(key)]
             found[int(number)] = sorted({_beginning(key) for key in keys})
@@ -81,4 +85,4 @@ class RedisNeighbours(FactBase[SharedRedis]):
 def _beginning(key: str) -> str:
     """What a key begins with: enough to tell whose it is. The rest may be an address or a session."""
     head, separator, _ = key.partition(":")
-    return f"{head[:24]}{separator}…"
+    return f"{plain(head[:24])}{separator}…"

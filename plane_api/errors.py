@@ -1,13 +1,19 @@
 """What can go wrong between the deploy and Plane: one tree, raised where the answer is understood.
 
-The message of each is one line: what was tried, what came back, what to do.
+The message of each is one line: what was tried, what came back, what to do. What Plane said in it is made plain
+here, in the one place that all of them pass.
 """
 
 from __future__ import annotations
 
+from plain import plain
+
 
 class PlaneError(Exception):
     """Anything that Plane, or the way to it, did not do as asked."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(plain(message))
 
 
 class PlaneUnreachable(PlaneError):

@@ -1,4 +1,8 @@
-"""One request to Plane and what came of it: retries, throttling, timeouts, and answers that are no answer."""
+"""One request to Plane and what came of it: retries, throttling, timeouts, and answers that are no answer.
+
+The server is not trusted with this machine: what an answer may cost is bounded (here in values, in
+:mod:`plane_api.transport` in bytes and seconds), what it says is made plain, and where it points to is never gone to.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,19 @@ import json as jsonlib
 import re
 import ssl
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
-from http.cookies import SimpleCookie
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from typing import Any, NoReturn
+from urllib.parse import parse_qs, quote_plus, urlsplit
+from urllib.parse import quote as percent
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
+from plain import quote
+from plane_api import transport
 from plane_api.errors import (
     PlaneBadAnswer,
     PlaneForbidden,
@@ -24,7 +31,7 @@ from plane_api.errors import (
     PlaneSettings,
     PlaneUnreachable,
 )
-from plane_api.transport import CONNECT_TIMEOUT, READ_TIMEOUT
+from plane_api.transport import CONNECT_TIMEOUT, READ_TIMEOUT, AnswerTooLarge, AnswerTooSlow
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 """Sent again after a connection error. Others are not: they may have been carried out."""
@@ -38,7 +45,19 @@ IDLE_LIMIT = 1.5
 """Seconds after which a kept connection is not used again: Plane's server closes it after 2.0 (1.2.2 and 1.3.1), and a
 write that meets the close could not be told from one that was carried out."""
 
+MOST_VALUES = 500_000
+"""Values in the JSON of an answer, since small ones take 25 times the room that their text does. A page of a thousand
+projects, each with its workspace, has some 40,000."""
+
+MOST_COOKIES = 20
+LONGEST_COOKIE = 4096
+"""Cookies that an answer may set, and characters of each. Plane sets two (1.2.2 and 1.3.1); browsers keep 4,096."""
+
 _ADVICE = "; run again, and look at the log of Plane's api if it stays so"
+
+_IS_IT_PLANE = "is plane_api_url the address of Plane's API?"
+
+_SECRET_FIELD = re.compile("pass|secret|token|key", re.I)
 
 _KEY_INVALID = "Given API token is not valid"  # Plane 1.2.2 and 1.3.1
 
@@ -53,6 +72,13 @@ class Reply:
     body: bytes
     cookies: Mapping[str, str]
     location: str
+    hidden: tuple[str, ...] = field(default=(), repr=False)
+
+    def quoted(self, text: str) -> str:
+        """Words of the answer within a line, without secrets of the request, which the server may repeat."""
+        for secret in self.hidden:
+            text = text.replace(secret, "…")
+        return quote(text)
 
     def json(self) -> Any:
         """The JSON in the body.
@@ -61,11 +87,11 @@ class Reply:
             PlaneBadAnswer: there is none.
         """
         try:
-            return jsonlib.loads(self.body)
+            return _parsed(self.body)
         except (ValueError, RecursionError) as error:
             raise PlaneBadAnswer(
-                f"{self.asked}: the answer ({self.status}, {self.content_type or 'no type'}) is not JSON; "
-                "is plane_api_url the address of Plane's API?"
+                f"{self.asked}: the answer ({self.status}, {self.quoted(self.content_type) or 'no type'}) is not JSON; "
+                f"{_IS_IT_PLANE}"
             ) from error
 
     @property
@@ -76,11 +102,20 @@ class Reply:
         refused CSRF token is answered 200 with a page of HTML.
         """
         if self.status == 302:
-            errors = parse_qs(urlsplit(self.location).query).get("error_message")
-            return _one_line(errors[0]) if errors else None
+            try:
+                errors = parse_qs(urlsplit(self.location).query).get("error_message")
+            except ValueError:
+                return "HTTP 302 to nowhere"
+            return self.quoted(errors[0]) if errors else None
         if self.status == 200 and self.content_type.startswith("text/html"):
             return "CSRF_REFUSED"
         return f"HTTP {self.status}"
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Nowhere: even where it is not to follow, `requests` reads what an answer points to, and unpacks the rest."""
+        return None
 
 
 class Http:
@@ -89,7 +124,8 @@ class Http:
     Args:
         base_url: without a slash at its end.
         adapter: carries the requests; see :mod:`plane_api.transport`.
-        verify: a file of CA certificates, or ``True`` for the ones that `requests` ships.
+        verify: a file of CA certificates, or ``True`` for the ones that `requests` ships; ``False`` takes any
+            certificate.
         say: told, in a line, when a request has to wait.
         sleep: waits that many seconds.
     """
@@ -104,13 +140,16 @@ class Http:
     ) -> None:
         self.base_url = base_url
         self.requests_sent = 0
+        self.bytes_received = 0
         self._last_answer = 0.0
         self._say = say
         self._sleep = sleep
-        self._session = requests.Session()
+        self._session = _Session()
         # Proxies and .netrc of this machine mean nothing on the target.
         self._session.trust_env = False
         self._session.verify = verify
+        # A packed answer can be a thousand times as large as what was counted on its way.
+        self._session.headers["Accept-Encoding"] = "identity"
         # Plane's cookies are Secure even where the address on the target is plain http, so each login keeps its own.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.mount("http://", adapter)
@@ -140,7 +179,7 @@ class Http:
 
         Raises:
             PlaneUnreachable: no answer came.
-            PlaneBadAnswer: the server failed (5xx).
+            PlaneBadAnswer: the server failed (5xx), or the answer is none that can be read.
         """
         asked = f"{method} {self.base_url}{path.partition('?')[0]}"
         sent = waits = 0
@@ -158,19 +197,21 @@ class Http:
                     json=json,
                     allow_redirects=False,
                     timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
+                    stream=True,
                 )
-            except requests.exceptions.SSLError as error:
-                raise PlaneSettings(f"{asked}: {_explain_tls(error)}") from None
-            except requests.exceptions.ReadTimeout:
-                raise PlaneUnreachable(f"{asked}: no answer within {READ_TIMEOUT:.0f} s{_ADVICE}") from None
-            except requests.exceptions.RequestException as error:
-                if method in SAFE_METHODS and sent < attempts:
+                packed = response.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity")
+                if packed or response.status_code < 200:
+                    response.close()  # with its connection: what is still to come would be taken for the next answer
+                body = b"" if packed or response.status_code < 200 else response.content
+            except (requests.exceptions.RequestException, HTTPError, ValueError) as error:
+                # The two libraries pass on a few of their own and of Python's for what is no HTTP.
+                if method in SAFE_METHODS and sent < attempts and not _is_final(error):
                     self._sleep(0.25 * sent)
                     continue
                 # The probe is asked again by whoever waits; everything else ends the run.
-                advice = "" if path == "/" else _ADVICE
-                raise PlaneUnreachable(f"{asked}: {_reason(error)}{advice}") from None
+                _give_up(asked, error, "" if path == "/" else _ADVICE)
             self._last_answer = time.monotonic()
+            self.bytes_received += len(body)
             if response.status_code == 429 and waits == THROTTLE_WAITS:
                 raise PlaneUnreachable(f"{asked}: Plane still limits requests; run again in a minute")
             if response.status_code == 429:
@@ -185,13 +226,18 @@ class Http:
                     self._sleep(0.25 * sent)
                     continue
                 raise PlaneBadAnswer(f"{asked}: the server failed ({response.status_code}); see the log of Plane's api")
+            if packed:
+                raise PlaneBadAnswer(f"{asked}: the answer is compressed, which was not asked for; {_IS_IT_PLANE}")
+            if response.status_code < 200:
+                raise PlaneBadAnswer(f"{asked}: {response.status_code} is no answer to a request; {_IS_IT_PLANE}")
             return Reply(
                 asked,
                 response.status_code,
                 response.headers.get("Content-Type", ""),
-                response.content,
+                body,
                 _cookies(response),
                 response.headers.get("Location", ""),
+                _hidden(headers, form, json),
             )
 
     def call(
@@ -214,9 +260,7 @@ class Http:
         if 200 <= reply.status < 300:
             return reply.json() if reply.body else None
         if 300 <= reply.status < 400:
-            raise PlaneBadAnswer(
-                f"{reply.asked}: redirected to {_origin(reply.location)}; is plane_api_url the address of Plane's API?"
-            )
+            raise PlaneBadAnswer(f"{reply.asked}: redirected to {_origin(reply.location)}; {_IS_IT_PLANE}")
         detail = explain(reply)
         message = f"{reply.asked}: {reply.status} {detail}"
         if reply.status == 403 and detail == _KEY_INVALID:
@@ -226,28 +270,62 @@ class Http:
         raise PlaneRefused(message, reply.status, detail)
 
 
+def _parsed(body: bytes) -> Any:
+    """The JSON in `body`.
+
+    Stricter than Python, which also takes UTF-16, NaN, and halves of characters that no request and no terminal takes.
+
+    Raises:
+        ValueError, RecursionError: there is none, or one that is made to be costly.
+    """
+    text = body.decode()
+    if text.count(",") > MOST_VALUES:
+        raise ValueError("too many values")
+    value = jsonlib.loads(text, parse_constant=_no_number)
+    if re.search(r"\\u[dD][89a-fA-F]", text):
+        jsonlib.dumps(value, ensure_ascii=False).encode()
+    return value
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
 def explain(reply: Reply) -> str:
     """Plane's own words in a refusal, on one line of at most 200 characters."""
     try:
-        answer = jsonlib.loads(reply.body)
+        answer = _parsed(reply.body)
+        if isinstance(answer, dict):
+            answer = answer.get("detail") or answer.get("error") or answer.get("error_message") or answer
+        text = answer if isinstance(answer, str) else jsonlib.dumps(answer)
     except (ValueError, RecursionError):
         return "(the answer is not JSON)"
-    if isinstance(answer, dict):
-        answer = answer.get("detail") or answer.get("error") or answer.get("error_message") or answer
-    text = answer if isinstance(answer, str) else jsonlib.dumps(answer)
-    return _one_line(text)
+    return reply.quoted(text)
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:200]
+def _hidden(headers: Mapping[str, str] | None, form: Mapping[str, str] | None, json: Any) -> tuple[str, ...]:
+    """The secrets of a request, in each way in which an answer could repeat them, the longest first."""
+    values = [cookie.partition("=")[2] for cookie in (headers or {}).get("Cookie", "").split("; ")]
+    values.append((headers or {}).get("X-API-Key", ""))
+    fields = {**(form or {}), **(json if isinstance(json, Mapping) else {})}
+    values += [str(value) for name, value in fields.items() if _SECRET_FIELD.search(name)]
+    ways = (str, quote_plus, lambda value: percent(value, safe=""), lambda value: jsonlib.dumps(value)[1:-1])
+    # Anything shorter, such as a switch's 0 or 1, says nothing and is in many words.
+    found = {way(value) for value in values if len(value) > 4 for way in ways}
+    return tuple(sorted(found, key=len, reverse=True))
 
 
 def _cookies(response: requests.Response) -> dict[str, str]:
-    # By hand: `requests` drops a cookie whose Domain (Plane's COOKIE_DOMAIN) is not the address on the target.
-    jar: SimpleCookie = SimpleCookie()
+    # By hand: `requests` drops a cookie whose Domain (Plane's COOKIE_DOMAIN) is not the address on the target, and
+    # Python's SimpleCookie takes quadratic time over some (CVE-2024-7592). What a header cannot carry is none.
+    found: dict[str, str] = {}
     for header in response.raw.headers.getlist("Set-Cookie"):
-        jar.load(header)
-    return {name: morsel.value for name, morsel in jar.items()}
+        name, equals, value = header[: LONGEST_COOKIE + 1].partition(";")[0].partition("=")
+        name, value = name.strip(), value.strip().strip('"')
+        good = re.fullmatch(r"[\w!#$%&'*+.^`|~-]+", name, re.A) and re.fullmatch(r"[!#-+\x2d-:<-\[\]-~]*", value)
+        if equals and good and len(name) + len(value) < LONGEST_COOKIE and (name in found or len(found) < MOST_COOKIES):
+            found[name] = value
+    return found
 
 
 def _throttled_for(response: requests.Response) -> int:
@@ -258,8 +336,51 @@ def _throttled_for(response: requests.Response) -> int:
 
 
 def _origin(location: str) -> str:
-    parts = urlsplit(location)
-    return f"{parts.scheme}://{parts.netloc}" if parts.netloc else "another page"
+    try:
+        parts = urlsplit(location)
+    except ValueError:
+        return "nowhere"
+    return quote(f"{parts.scheme}://{parts.netloc}") if parts.netloc else "another page"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and those that it was made of, in whichever place each library keeps them."""
+    seen: list[BaseException] = []
+    waiting: list[object] = [error]
+    while waiting:
+        inner = waiting.pop(0)
+        if isinstance(inner, BaseException) and inner not in seen:
+            seen.append(inner)
+            yield inner
+            waiting += [*inner.args, getattr(inner, "reason", None), inner.__cause__, inner.__context__]
+
+
+_FINAL = (ReadTimeoutError, AnswerTooSlow, AnswerTooLarge)
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether the same request would end the same way, or take as long again."""
+    return isinstance(error, requests.exceptions.SSLError) or any(isinstance(one, _FINAL) for one in _causes(error))
+
+
+def _give_up(asked: str, error: Exception, advice: str) -> NoReturn:
+    """Say in one line why there was no answer."""
+    causes = list(_causes(error))
+
+    def is_of(kind: type[BaseException]) -> bool:
+        return any(isinstance(one, kind) for one in causes)
+
+    if is_of(AnswerTooLarge):
+        size = f"{transport.LARGEST_ANSWER / 2**20:.3g} MiB"
+        raise PlaneBadAnswer(f"{asked}: the answer is larger than {size}; {_IS_IT_PLANE}") from None
+    if is_of(AnswerTooSlow):
+        seconds = f"{transport.LONGEST_ANSWER:.0f} s"
+        raise PlaneUnreachable(f"{asked}: the answer was not complete within {seconds}{_ADVICE}") from None
+    if is_of(ReadTimeoutError):
+        raise PlaneUnreachable(f"{asked}: no answer within {READ_TIMEOUT:.0f} s{_ADVICE}") from None
+    if isinstance(error, requests.exceptions.SSLError):
+        raise PlaneSettings(f"{asked}: {_explain_tls(error)}") from None
+    raise PlaneUnreachable(f"{asked}: {_reason(error)}{advice}") from None
 
 
 def _reason(error: BaseException) -> str:
@@ -270,7 +391,7 @@ def _reason(error: BaseException) -> str:
         if not isinstance(inner, BaseException):
             break
         reason = inner
-    text = _one_line(str(inner or reason))
+    text = quote(str(inner or reason))
     # urllib3 puts the connection object in front.
     return re.sub(r"^<?[\w.]*(Connection|Pool)\w*[ (].*?[)>]: ", "", text)
 
@@ -280,11 +401,11 @@ def _explain_tls(error: BaseException) -> str:
     while not isinstance(reason, ssl.SSLError):
         inner = getattr(reason, "reason", None) or (reason.args[0] if reason.args else None)
         if not isinstance(inner, BaseException):
-            return f"TLS failed ({_one_line(str(reason))})"
+            return f"TLS failed ({quote(str(reason))})"
         reason = inner
     if isinstance(reason, ssl.SSLCertVerificationError):
         return (
-            f"the certificate is not trusted ({_one_line(reason.verify_message)}); set plane_api_ca to the CA's file, "
+            f"the certificate is not trusted ({quote(reason.verify_message)}); set plane_api_ca to the CA's file, "
             "or plane_api_url to the name that the certificate is for"
         )
-    return f"TLS failed ({reason.reason or _one_line(str(reason))}); is it http rather than https in plane_api_url?"
+    return f"TLS failed ({reason.reason or quote(str(reason))}); is it http rather than https in plane_api_url?"

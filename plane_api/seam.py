@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +20,36 @@ from plane_api.transport import Dial, DialAdapter, SSHDial, dial_directly
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
-def plane_from(host: Any, base_url: str, ca: str | None = None) -> Plane:
+def plane_from(host: Any, base_url: str, ca: str | None = None, insecure: bool = False) -> Plane:
     """Plane at `base_url`, as `host` reaches it.
 
     Args:
         host: a connected pyinfra host, over SSH or ``@local``.
         base_url: for example ``http://172.18.0.5:8000``; the name is looked up on the host.
         ca: a file of CA certificates on this machine; else ``REQUESTS_CA_BUNDLE``, else the public ones.
+        insecure: take any certificate. Nothing but ``True`` does that, and nothing in the environment.
 
     Raises:
         PlaneSettings: the connector cannot carry a connection, or there is no such file.
     """
+    verify = insecure is not True and (_bundle(ca) if base_url.lower().startswith("https:") else True)
+    return Plane(Http(base_url, DialAdapter(_dial(host)), verify=verify, say=host.log))
+
+
+def _bundle(ca: str | None) -> str | bool:
+    """The file (or folder) of CA certificates; ``True`` for the public ones."""
     bundle = ca or os.environ.get("REQUESTS_CA_BUNDLE")
-    if bundle and not Path(bundle).exists():
-        name = "plane_api_ca" if ca else "REQUESTS_CA_BUNDLE"
+    if not bundle:
+        return True
+    name = "plane_api_ca" if ca else "REQUESTS_CA_BUNDLE"
+    if not Path(bundle).exists():
         raise PlaneSettings(f"{name}: there is no file {bundle} on this machine")
-    return Plane(Http(base_url, DialAdapter(_dial(host)), verify=bundle or True, say=host.log))
+    try:
+        if not Path(bundle).is_dir():
+            ssl.create_default_context(cafile=bundle)
+    except OSError as error:  # an SSLError is one
+        raise PlaneSettings(f"{name}: {bundle} cannot be read as CA certificates ({error}); wanted: PEM") from error
+    return bundle
 
 
 def _dial(host: Any) -> Dial:

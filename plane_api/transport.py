@@ -8,10 +8,13 @@ socket to time out on, to watch for a close, and to wrap in TLS, which is theref
 from __future__ import annotations
 
 import contextlib
+import io
 import shlex
 import socket
 import threading
+import time
 from collections.abc import Callable
+from http.client import HTTPResponse
 from typing import Any, Protocol
 
 from paramiko import Channel, ChannelException, SSHException, Transport
@@ -25,7 +28,14 @@ CONNECT_TIMEOUT = 10.0
 """Seconds to wait for a connection."""
 
 READ_TIMEOUT = 30.0
-"""Seconds to wait for an answer."""
+"""Seconds to wait for an answer to begin, and for each next part of it."""
+
+LONGEST_ANSWER = 120.0
+"""Seconds that an answer may take as a whole, its head included: a server that sends a byte a second keeps within
+:data:`READ_TIMEOUT` for ever."""
+
+LARGEST_ANSWER = 16 * 2**20
+"""Bytes of an answer, head and framing included: for the thousand projects of Plane's fullest page, 16 KB each."""
 
 _CHUNK = 65536
 
@@ -135,6 +145,62 @@ def _copy(receive: Callable[[], bytes], send: Callable[[bytes], Any], channel: C
         far.close()
 
 
+class AnswerTooSlow(OSError):
+    """An answer that took longer than :data:`LONGEST_ANSWER`."""
+
+
+class AnswerTooLarge(OSError):
+    """An answer of more than :data:`LARGEST_ANSWER`."""
+
+
+class _Bounded(io.RawIOBase):
+    """What an answer is read from: only so much, and only for so long.
+
+    Below HTTP, so that it also bounds what the HTTP libraries read without counting: heads, ``100 Continue`` without
+    end, sizes and trailers of chunks.
+    """
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
+        self._raw = raw
+        self._sock = sock
+        self._left = LARGEST_ANSWER
+        self._end = time.monotonic() + LONGEST_ANSWER
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        seconds = self._end - time.monotonic()
+        if seconds <= 0:
+            raise AnswerTooSlow
+        if self._left <= 0:
+            raise AnswerTooLarge
+        patience = self._sock.gettimeout()
+        self._sock.settimeout(seconds if patience is None else min(patience, seconds))
+        try:
+            count = self._raw.readinto(memoryview(buffer)[: self._left])
+        except TimeoutError:
+            if time.monotonic() >= self._end:
+                raise AnswerTooSlow from None
+            raise
+        finally:
+            with contextlib.suppress(OSError):
+                self._sock.settimeout(patience)
+        self._left -= count or 0
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _BoundedResponse(HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        fp: Any = self.fp
+        self.fp = io.BufferedReader(_Bounded(fp.detach(), sock))
+
+
 class DialAdapter(HTTPAdapter):
     """A `requests` adapter that opens its connections with `dial` and keeps one alive."""
 
@@ -147,12 +213,19 @@ class DialAdapter(HTTPAdapter):
         self.poolmanager = PoolManager(num_pools=connections, maxsize=maxsize, block=block, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {
             "http": _pool(HTTPConnectionPool, HTTPConnection, self._dial),
-            "https": _pool(HTTPSConnectionPool, HTTPSConnection, self._dial),
+            "https": _pool(HTTPSConnectionPool, HTTPSConnection, self._dial, _validate_conn=_connect),
         }
 
 
-def _pool(pool: Any, connection: Any, dial: Dial) -> Any:
-    """Subclasses of urllib3's `pool` and `connection` that differ in how a socket is opened."""
+def _connect(self: Any, conn: Any) -> None:
+    # In place of urllib3's own, which warns on every request of a certificate that is not checked: whoever has it so
+    # is told by this deploy, in its own words and once.
+    if conn.is_closed:
+        conn.connect()
+
+
+def _pool(pool: Any, connection: Any, dial: Dial, **members: Any) -> Any:
+    """Subclasses of urllib3's `pool` and `connection` that differ in how a socket is opened, and read within bounds."""
 
     def new_conn(self: Any) -> socket.socket:
         try:
@@ -162,5 +235,6 @@ def _pool(pool: Any, connection: Any, dial: Dial) -> Any:
         opened.settimeout(READ_TIMEOUT)
         return opened
 
-    connection_class = type("Dialled" + connection.__name__, (connection,), {"_new_conn": new_conn})
-    return type("Dialled" + pool.__name__, (pool,), {"ConnectionCls": connection_class})
+    ours = {"_new_conn": new_conn, "response_class": _BoundedResponse}
+    connection_class = type("Dialled" + connection.__name__, (connection,), ours)
+    return type("Dialled" + pool.__name__, (pool,), {"ConnectionCls": connection_class, **members})

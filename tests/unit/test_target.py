@@ -12,7 +12,17 @@ from paramiko import SSHException
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from typing_extensions import override
 
-from target import Output, RemoteFile, TargetError, change_access, read_fact, read_file, run, write_file
+from target import (
+    LONGEST_COMMAND,
+    Output,
+    RemoteFile,
+    TargetError,
+    change_access,
+    read_fact,
+    read_file,
+    run,
+    write_file,
+)
 from tests.unit.given import PROPERTY, Shell
 
 TEXTS = [
@@ -63,7 +73,7 @@ def test_a_command_runs_with_the_rights_of_the_operation_and_nothing_else_of_it(
     host.current_op_global_arguments = {"_sudo": True, "_sudo_user": "plane", "name": "x", "_ignore_errors": True}
     run(host, "true", stdin="x")
     passed = {key: value for key, value in host.arguments[0].items() if key.startswith("_") or key == "name"}
-    assert passed == {"_sudo": True, "_sudo_user": "plane", "_stdin": "x"}
+    assert passed == {"_sudo": True, "_sudo_user": "plane", "_stdin": "x", "_timeout": LONGEST_COMMAND}
 
 
 def test_outside_an_operation_the_rights_are_those_of_the_host(host: Shell) -> None:
@@ -412,7 +422,7 @@ def test_what_is_read_is_never_shown(host: Shell, tmp_path: Path) -> None:
 def test_a_folder_cannot_be_read(host: Shell, tmp_path: Path) -> None:
     with pytest.raises(TargetError) as caught:
         read_file(host, str(tmp_path))
-    assert "Is a directory; give the SSH user the right to, or use --sudo" in one_line(caught)
+    assert one_line(caught) == f"cannot read {tmp_path}: it is a directory, not a file; move it away"
 
 
 def test_the_mode_of_what_is_not_there_cannot_be_set(host: Shell, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -24,10 +25,13 @@ from paramiko import ChannelException, SSHException, Transport
 from pyinfra.connectors.local import LocalConnector
 from pyinfra.connectors.ssh import SSHConnector
 
+from operations.converge import Note
+from operations.plane import instance
 from plane_api.errors import PlaneSettings
 from plane_api.plane import Plane
 from plane_api.seam import plane_from
 from plane_api.transport import Dial, SSHDial, dial_directly, relay_command
+from tests.unit.given import checked
 from tests.unit.web import Site, as_json, client_of, closed_port, serving
 
 GOOD = as_json({"status": "OK"})
@@ -613,3 +617,107 @@ def test_an_authority_is_taken_from_the_setting_or_the_environment(
         plane = plane_from(host, url, str(authority.file) if by_setting else None)
         assert connected(plane) == {"status": "OK"}
         plane.http.close()
+
+
+# Without a check
+
+
+def this_machine() -> Host:
+    return Host(LocalConnector.__new__(LocalConnector))
+
+
+def test_any_certificate_is_taken_where_a_person_says_so_and_the_libraries_are_silent(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/ca.pem")
+    with serving(authority.context("other.example.com", days=-1)) as site, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        site.says(GOOD)
+        plane = plane_from(this_machine(), f"https://127.0.0.1:{site.port}", insecure=True)
+        for _ in range(2):
+            assert connected(plane) == {"status": "OK"}
+        plane.http.close()
+        assert site.connections == 1
+
+
+@pytest.mark.parametrize("insecure", [1, "True", "yes", object()])
+def test_nothing_but_true_turns_the_check_off(authority: Authority, insecure: Any) -> None:
+    with serving(authority.context("127.0.0.1")) as site:
+        site.says(GOOD)
+        plane = plane_from(this_machine(), f"https://127.0.0.1:{site.port}", None, insecure)
+        with pytest.raises(PlaneSettings, match="not trusted"):
+            connected(plane)
+        assert site.asked == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CURL_CA_BUNDLE", ""),
+        ("REQUESTS_CA_BUNDLE", ""),
+        ("PYTHONHTTPSVERIFY", "0"),
+        ("SSL_CERT_FILE", "{own}"),
+        ("CURL_CA_BUNDLE", "{own}"),
+    ],
+)
+def test_nothing_in_the_environment_turns_the_check_off(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    for other in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv(name, value.format(own=authority.file))
+    with serving(authority.context("127.0.0.1")) as site:
+        site.says(GOOD)
+        plane = plane_from(this_machine(), f"https://127.0.0.1:{site.port}")
+        with pytest.raises(PlaneSettings, match="not trusted"):
+            connected(plane)
+        assert site.asked == []
+
+
+@pytest.mark.parametrize("by_setting", [True, False])
+@pytest.mark.parametrize(
+    "text", ["", "no certificate", "-----BEGIN CERTIFICATE-----\nQUJD\n-----END CERTIFICATE-----\n"]
+)
+def test_a_bundle_without_certificates_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_setting: bool, text: str
+) -> None:
+    bundle = tmp_path / "ca.pem"
+    bundle.write_text(text)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/ca.pem" if by_setting else str(bundle))
+    name = "plane_api_ca" if by_setting else "REQUESTS_CA_BUNDLE"
+    with pytest.raises(PlaneSettings, match=f"^{name}: .* cannot be read as CA certificates .*; wanted: PEM$"):
+        plane_from(this_machine(), "https://plane", str(bundle) if by_setting else None)
+
+
+@pytest.mark.parametrize("insecure", [True, False])
+def test_an_http_address_has_nothing_to_check(site: Site, monkeypatch: pytest.MonkeyPatch, insecure: bool) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/ca.pem")
+    site.says(GOOD)
+    plane = plane_from(this_machine(), site.url, insecure=insecure)
+    assert connected(plane) == {"status": "OK"}
+    plane.http.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "insecure", "said"),
+    [
+        ("https://plane.example.com", True, True),
+        ("HTTPS://plane.example.com", True, True),
+        ("https://plane.example.com", False, False),
+        ("http://172.18.0.5:8000", True, False),
+        (None, True, False),
+    ],
+)
+def test_a_check_that_is_not_made_is_said_on_every_run(
+    monkeypatch: pytest.MonkeyPatch, url: str | None, insecure: bool, said: bool
+) -> None:
+    class Scene:
+        settings = checked(plane_api_url=url, plane_api_tls_insecure=insecure)
+
+    monkeypatch.setattr(instance, "current_scene", Scene)
+    monkeypatch.setattr(instance, "_health", lambda scene: "not yet")
+    ready: Any = instance.ready
+    for _ in ("in a preview", "in a run"):
+        notes = [item.line for item in ready._inner.__wrapped__() if isinstance(item, Note)]
+        assert [line[:24] for line in notes] == (["! TLS is not checked (pl"] if said else [])
+        assert not said or "can read every password and token; set plane_api_ca" in notes[0]
