@@ -10,10 +10,21 @@ from pyinfra.api import deploy
 
 from operations import environment as env
 from operations import plane, postgres, redis
+from operations.report import plan
 from settings import settings_of
 
 
+@deploy("Edition")
+def edition() -> None:
+    """Stop before anything is written, where custom fields are a must and the edition has none."""
+    s = settings_of(host)
+    identifiers = [project.identifier for project in s.plane_projects if project.custom_fields]
+    if identifiers and s.plane_custom_fields_unsupported == "fail":
+        plane.custom_fields_available(name="Custom fields available", identifiers=identifiers)
+
+
 @deploy("Database")
+@plan()
 def database() -> None:
     """The role, the database, its owner and privileges, in the running container and in its init script."""
     s = settings_of(host)
@@ -39,6 +50,7 @@ def database() -> None:
 
 
 @deploy("Environment")
+@plan()
 def environment() -> None:
     """Plane's environment file, and the containers that read it."""
     s = settings_of(host)
@@ -66,13 +78,17 @@ def environment() -> None:
 
 
 @deploy("Provisioning")
+@plan()
 def provisioning() -> None:
     """The instance, the workspace, its members, their tokens, and the projects."""
     s = settings_of(host)
     s.require(*s.account_secrets)
     slug = s.plane_workspace_slug
     plane.ready(name="Plane answers", retries=s.plane_health_retries, delay=s.plane_health_delay)
+    edition()
     plane.instance_admin(name="Instance admin")
+    if s.instance_config_first:
+        plane.instance_config(name="Instance settings", values=s.instance_config_first)
     plane.workspace(
         name=f"Workspace {slug}", slug=slug, workspace_name=s.plane_workspace_name, size=s.plane_workspace_size
     )
@@ -80,30 +96,49 @@ def provisioning() -> None:
     plane.absent_members(name="Removed agents", slug=slug)
     plane.api_tokens(name="API tokens", slug=slug)
     for project in host.loop(s.plane_projects):
-        called = f"Project {project.identifier}"
+        called, at = f"Project {project.identifier}", {"slug": slug, "identifier": project.identifier}
         plane.project(
             name=called,
-            slug=slug,
+            **at,
             project_name=project.name,
-            identifier=project.identifier,
             description=project.description,
+            network=project.network,
+            timezone=project.timezone,
+            lead=project.lead,
+            default_assignee=project.default_assignee,
+            **project.switches,
         )
-        plane.project_members(name=f"{called}: members", slug=slug, identifier=project.identifier)
+        plane.project_members(name=f"{called}: members", **at)
+        if project.estimates is not None:
+            plane.project_estimates(name=f"{called}: estimates", **at, enabled=project.estimates)
+        if project.states:
+            plane.project_states(name=f"{called}: states", **at, states=project.states, prune=project.prune)
+        if project.labels:
+            plane.project_labels(
+                name=f"{called}: labels", **at, labels=project.labels, prune=project.prune, keep=s.label_groups(project)
+            )
         plane.work_item_properties(
             name=f"{called}: custom fields",
-            slug=slug,
-            identifier=project.identifier,
+            **at,
             fields=project.custom_fields,
             work_item_type=project.work_item_type,
             unsupported=s.plane_custom_fields_unsupported,
+            prune=project.prune,
         )
     plane.agents_answer(
         name="Agents answer", slug=slug, identifiers=[project.identifier for project in s.plane_projects]
     )
+    if s.instance_config_last:
+        plane.instance_config(name="Instance settings, last", values=s.instance_config_last)
 
 
 # Imported, as `pyinfra inventory.py deploy.database` does, this file runs nothing by itself.
 if __name__ != "deploy":
-    database()
-    environment()
-    provisioning()
+    # By their module: pyinfra looks at every frame's, and one that it cannot find takes it milliseconds each time.
+    import deploy as parts
+
+    with plan():
+        parts.edition()
+        parts.database()
+        parts.environment()
+        parts.provisioning()

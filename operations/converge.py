@@ -12,16 +12,16 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ParamSpec
-from weakref import WeakKeyDictionary
 
 from pyinfra import logger
 from pyinfra.api import FunctionCommand, operation
 from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.operation import PyinfraOperation
 from pyinfra.context import ctx_host
-from pyinfra.context import state as context_state
 
 import lock
+from operations.report import is_executing, report_of, say, say_once
+from plain import plain
 from plane_api.errors import PlaneError, PlaneSettings
 from target import TargetError
 
@@ -29,10 +29,6 @@ P = ParamSpec("P")
 
 EXPECTED = (PlaneError, TargetError)
 """What a person, the network or the server can cause."""
-
-_said: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
-
-_COLOURS = {"+": "green", "~": "yellow", "-": "red", "!": "yellow", "?": "cyan"}
 
 
 @dataclass(frozen=True)
@@ -53,29 +49,21 @@ class Change:
 
 @dataclass(frozen=True)
 class Kept:
-    """Something that is as it should be; shown with ``-v``."""
+    """Something that is as it should be; shown with ``-v``, and in a preview where it is worth a line."""
 
     what: str
+    is_shown: bool = False
 
 
 @dataclass(frozen=True)
 class Note:
-    """Something that a person should know, and that is no change."""
+    """Something that a person should know, and that is no change; `is_unavailable` where Plane has no such thing."""
 
     line: str
+    is_unavailable: bool = False
 
 
 Plan = Iterator[Change | Kept | Note]
-
-
-def is_executing() -> bool:
-    """Whether changes are being made, rather than looked for."""
-    return bool(context_state.is_executing)
-
-
-def say(host: Any, line: str) -> None:
-    """Print a line of the plan: its first character is the sign."""
-    host.log_styled(line, fg=_COLOURS.get(line[0], "white"), log_func=logger.info)
 
 
 def converging(function: Callable[P, Plan]) -> PyinfraOperation[P]:
@@ -92,17 +80,24 @@ def converging(function: Callable[P, Plan]) -> PyinfraOperation[P]:
         except EXPECTED as error:
             yield from _cannot_plan(host, error)
             return
-        changes = [item for item in plan if isinstance(item, Change)]
+        report = report_of(host)
         for item in plan:
             if isinstance(item, Note):
+                if item.is_unavailable and is_executing():
+                    report.unavailable += 1
                 say(host, item.line)
             elif isinstance(item, Kept):
-                host.noop(f"= {item.what}")
+                report.kept += is_executing()
+                if item.is_shown and not is_executing():
+                    say(host, f"= {item.what}")
+                else:
+                    host.noop(plain(f"= {item.what}"))
             elif not is_executing():
                 for line in item.lines:
                     say(host, line)
-        for change in changes:
-            yield FunctionCommand(_carry_out, (change,), {})
+        for item in plan:
+            if isinstance(item, Change):
+                yield FunctionCommand(_carry_out, (item,), {})
 
     return operation()(generator)
 
@@ -133,14 +128,13 @@ def _cannot_plan(host: Any, error: Exception) -> Generator[PyinfraCommand, None,
         return
     # An earlier step may bring what is missing, so a preview goes on. The same reason is said once.
     line = f"! would fail: {error}" if isinstance(error, PlaneSettings) else f"? cannot tell before the run: {error}"
-    if line not in _said.setdefault(host, set()):
-        _said[host].add(line)
-        say(host, line)
+    say_once(host, line)
     yield FunctionCommand(_fail, (error,), {})
 
 
 def _fail(state: Any, host: Any, error: Exception) -> bool:
-    host.log_styled(str(error), fg="red", log_func=logger.error)
+    reason = report_of(host).reason = plain(str(error))
+    host.log_styled(reason, fg="red", log_func=logger.error)
     return False
 
 
@@ -150,5 +144,6 @@ def _carry_out(state: Any, host: Any, change: Change) -> bool:
     except EXPECTED as error:
         return _fail(state, host, error)
     for line in change.lines if change.done is None else change.done:
+        report_of(host).done[line[0]] += 1
         say(host, line)
     return True

@@ -14,7 +14,8 @@ from jinja2 import Environment, StrictUndefined
 from pyinfra.api import HiddenValue, QuoteString
 
 from facts.docker import ComposeServices
-from operations.converge import Change, Kept, Note, Plan, converging, current_host, is_executing
+from operations.converge import Change, Kept, Note, Plan, converging, current_host
+from operations.report import is_executing
 from settings import Settings, SettingsError
 from target import TargetError, change_access, differing_access, read_fact, read_file, run, write_file
 
@@ -35,7 +36,10 @@ READ_BY_PLANE = re.compile(
 """The variables that Plane's API, worker and beat containers read; any other does nothing there."""
 
 # What `docker run --env-file` and Compose read differently from one another, or not at all.
-_NOT_CARRIED = re.compile(r"[\x00-\x1f\x7f\"'`$#\\]|^\s|\s$")
+_NOT_CARRIED = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff\"'`$#\\]|^\s|\s$")
+
+LONGEST_VALUE = 60_000
+"""Bytes of a variable. `docker run --env-file` reads lines of less than 64 KiB, its name among them."""
 
 # Files that this run changes, or would, by host: a preview of the containers has no newer file to look at.
 _pending: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
@@ -50,7 +54,11 @@ def render(settings: Settings, template: Path = TEMPLATE) -> HiddenValue:
         SettingsError: a value cannot be carried by an env file unchanged; it is named, not shown.
     """
     environment = Environment(
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - no HTML
     )
     # Jinja's own urlencode leaves "/" as it is, which ends a password in a URL.
     environment.filters["percent"] = lambda value: quote(value, safe="")
@@ -87,7 +95,8 @@ def render(settings: Settings, template: Path = TEMPLATE) -> HiddenValue:
     if refused:
         raise SettingsError(
             f"the environment file cannot carry the value of {', '.join(refused)} unchanged: a line break, quote, "
-            "backtick, $, #, backslash or a space at either end; choose another value (an encoded one in an address)"
+            f"backtick, $, #, backslash, a space at either end, or more than {LONGEST_VALUE} bytes; choose another value "
+            "(an encoded one in an address)"
         )
     return HiddenValue(text)
 
@@ -99,7 +108,7 @@ def _unmasked(value: object) -> object:
 
 
 def _is_refused(value: object) -> bool:
-    return isinstance(value, str) and bool(_NOT_CARRIED.search(value))
+    return isinstance(value, str) and bool(_NOT_CARRIED.search(value) or len(value.encode()) > LONGEST_VALUE)
 
 
 def parse(text: str) -> dict[str, str]:

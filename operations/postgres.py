@@ -19,7 +19,8 @@ from pyinfra.api import HiddenValue
 
 from facts.postgres import READ_PASSWORD, PostgresService, Scram, Service, psql
 from operations import scram
-from operations.converge import Change, Kept, Plan, converging, current_host, is_executing
+from operations.converge import Change, Kept, Plan, converging, current_host
+from operations.report import is_executing
 from target import Output, TargetError, read_fact, read_file, run, write_file
 
 DATABASE_PRIVILEGES = frozenset({"CREATE", "CONNECT", "TEMPORARY"})

@@ -103,13 +103,16 @@ class Forms:
             form={**fields, "csrfmiddlewaretoken": token},
         )
 
-    def session(self, path: str, email: str, password: str, what: str) -> Session:
+    def session(self, path: str, email: str, password: str, what: str, cookie: str = "session-id") -> Session:
         """Sign in (``/auth/sign-in/``) or up (``/auth/sign-up/``) and give the session.
+
+        Args:
+            cookie: the one that a good answer sets.
 
         Raises:
             PlaneFormRefused: ``AUTHENTICATION_FAILED_SIGN_IN``, ``USER_ALREADY_EXIST``, ``SIGNUP_DISABLED``, ….
         """
         reply = self.submit(path, {"email": email, "password": password}, what)
-        if not reply.cookies.get("session-id"):
+        if not reply.cookies.get(cookie):
             raise PlaneBadAnswer(f"{reply.asked}: taken, but without a session cookie")
         return Session(email, dict(reply.cookies))

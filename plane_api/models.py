@@ -5,8 +5,8 @@ Each is made from JSON by ``of``, which refuses an answer of another shape as :c
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from plane_api.errors import PlaneBadAnswer
@@ -14,6 +14,27 @@ from plane_api.errors import PlaneBadAnswer
 T = TypeVar("T")
 
 COMMUNITY = "PLANE_COMMUNITY"
+
+PUBLIC_CONFIG: Mapping[str, str] = {
+    "ENABLE_SIGNUP": "enable_signup",
+    "DISABLE_WORKSPACE_CREATION": "is_workspace_creation_disabled",
+    "ENABLE_MAGIC_LINK_LOGIN": "is_magic_login_enabled",
+    "ENABLE_EMAIL_PASSWORD": "is_email_password_enabled",
+    "IS_GITEA_ENABLED": "is_gitea_enabled",
+}
+"""The instance settings that ``GET /api/instances/`` shows to everybody as on or off (Plane 1.2.2 and 1.3.1)."""
+
+PROJECT_SWITCHES: Mapping[str, str] = {
+    "cycles": "cycle_view",
+    "modules": "module_view",
+    "views": "issue_views_view",
+    "pages": "page_view",
+    "intake": "intake_view",
+}
+"""What v1 calls the parts of a project that can be on or off (Plane 1.2.2 and 1.3.1)."""
+
+NETWORKS: Mapping[str, int] = {"secret": 0, "public": 2}
+"""Plane's numbers for who sees a project (1.2.2 and 1.3.1)."""
 
 
 def listed(answer: Any, of: Callable[[dict[str, Any]], T], what: str) -> list[T]:
@@ -43,6 +64,21 @@ def _role(item: dict[str, Any], key: str, what: str) -> int:
     return value
 
 
+def _maybe(item: dict[str, Any], key: str, what: str, kind: type[T]) -> T | None:
+    """What may be missing or null, and is of one kind where it is there."""
+    value = item.get(key)
+    if value is None or (isinstance(value, kind) and not isinstance(value, bool)):
+        return value
+    raise PlaneBadAnswer(f"{what}: {key} is no {kind.__name__} in Plane's answer")
+
+
+def _plain(value: Any, what: str) -> str:
+    """A text, a number or a switch, as text."""
+    if isinstance(value, (str, int, float)):
+        return str(value)
+    raise PlaneBadAnswer(f"{what}: a value in Plane's answer is {type(value).__name__}")
+
+
 @dataclass(frozen=True)
 class Instance:
     """``GET /api/instances/``. Before the instance is registered, only `is_setup_done` is there."""
@@ -52,6 +88,8 @@ class Instance:
     edition: str
     version: str
     workspaces_exist: bool
+    config: Mapping[str, bool] = field(default_factory=dict)
+    """Which of :data:`PUBLIC_CONFIG` are on."""
 
     @classmethod
     def of(cls, answer: Any) -> Instance:
@@ -69,12 +107,37 @@ class Instance:
             _text(instance, "current_version", "the instance"),
             # Missing means "cannot tell", and then a workspace may be there.
             bool(instance.get("workspaces_exist", True)),
+            _public_config(answer.get("config")),
         )
 
     @property
     def is_community(self) -> bool:
         """Whether this is the edition without custom fields."""
         return self.edition == COMMUNITY
+
+
+def _public_config(config: Any) -> dict[str, bool]:
+    found = {key: config.get(name) for key, name in PUBLIC_CONFIG.items()} if isinstance(config, dict) else {}
+    return {key: value for key, value in found.items() if isinstance(value, bool)}
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """An instance setting, as an instance admin sees it; `value` is in clear even when it is kept encrypted."""
+
+    key: str
+    value: str = field(repr=False)
+    is_encrypted: bool
+
+    @classmethod
+    def of(cls, item: dict[str, Any]) -> Configuration:
+        """From an item of ``GET /api/instances/configurations/``."""
+        value = item.get("value")
+        return cls(
+            _text(item, "key", "instance settings"),
+            "" if value is None else _plain(value, "instance settings"),
+            bool(item.get("is_encrypted")),
+        )
 
 
 @dataclass(frozen=True)
@@ -158,7 +221,10 @@ class Token:
 
 @dataclass(frozen=True)
 class Project:
-    """A project, as the caller sees it: `is_member` and `member_role` are the caller's own."""
+    """A project, as the caller sees it: `is_member` and `member_role` are the caller's own.
+
+    `lead` and `default_assignee` are user ids, `estimate` is the id of the estimates in use.
+    """
 
     id: str
     name: str
@@ -169,6 +235,13 @@ class Project:
     member_role: int | None
     is_issue_type_enabled: bool
     workspace_name: str | None
+    network: int | None = None
+    timezone: str | None = None
+    lead: str | None = None
+    default_assignee: str | None = None
+    estimate: str | None = None
+    switches: Mapping[str, bool] = field(default_factory=dict)
+    """Which of :data:`PROJECT_SWITCHES` are on."""
 
     @classmethod
     def of(cls, item: dict[str, Any]) -> Project:
@@ -179,13 +252,80 @@ class Project:
             _text(item, "id", what),
             _text(item, "name", what),
             _text(item, "identifier", what),
-            str(item.get("description") or ""),
+            _maybe(item, "description", what, str) or "",
             item.get("archived_at") is not None,
             bool(item.get("is_member")),
-            item.get("member_role"),
+            _maybe(item, "member_role", what, int),
             bool(item.get("is_issue_type_enabled")),
-            workspace.get("name") if isinstance(workspace, dict) else None,
+            _maybe(workspace, "name", what, str) if isinstance(workspace, dict) else None,
+            _maybe(item, "network", what, int),
+            _maybe(item, "timezone", what, str),
+            _maybe(item, "project_lead", what, str),
+            _maybe(item, "default_assignee", what, str),
+            _maybe(item, "estimate", what, str),
+            {name: bool(item.get(theirs)) for name, theirs in PROJECT_SWITCHES.items() if theirs in item},
         )
+
+
+@dataclass(frozen=True)
+class State:
+    """A state of a project."""
+
+    id: str
+    name: str
+    group: str
+    color: str
+    description: str
+    is_default: bool
+
+    @classmethod
+    def of(cls, item: dict[str, Any]) -> State:
+        """From JSON of v1."""
+        what = "states"
+        return cls(
+            _text(item, "id", what),
+            _text(item, "name", what),
+            _text(item, "group", what),
+            _maybe(item, "color", what, str) or "",
+            _maybe(item, "description", what, str) or "",
+            bool(item.get("default")),
+        )
+
+
+@dataclass(frozen=True)
+class Label:
+    """A label of a project; `parent` is the id of the label that groups it."""
+
+    id: str
+    name: str
+    color: str
+    description: str
+    parent: str | None
+
+    @classmethod
+    def of(cls, item: dict[str, Any]) -> Label:
+        """From JSON of v1."""
+        what = "labels"
+        return cls(
+            _text(item, "id", what),
+            _text(item, "name", what),
+            _maybe(item, "color", what, str) or "",
+            _maybe(item, "description", what, str) or "",
+            _maybe(item, "parent", what, str),
+        )
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Estimates that were made in a project; `last_used` marks those that were in use last."""
+
+    id: str
+    last_used: bool
+
+    @classmethod
+    def of(cls, item: dict[str, Any]) -> Estimate:
+        """From JSON of a session."""
+        return cls(_text(item, "id", "estimates"), bool(item.get("last_used")))
 
 
 @dataclass(frozen=True)
@@ -204,15 +344,45 @@ class WorkItemType:
 
 
 @dataclass(frozen=True)
+class PropertyOption:
+    """An option of a custom field (commercial editions)."""
+
+    id: str
+    name: str
+    is_default: bool
+
+    @classmethod
+    def of(cls, item: dict[str, Any]) -> PropertyOption:
+        """From JSON."""
+        what = "options"
+        return cls(_text(item, "id", what), _text(item, "name", what), bool(item.get("is_default")))
+
+
+@dataclass(frozen=True)
 class WorkItemProperty:
     """A custom field of a work item type (commercial editions); recognised by `display_name`."""
 
     id: str
     display_name: str
     property_type: str
+    relation_type: str | None = None
+    description: str = ""
+    is_required: bool = False
+    is_multi: bool = False
+    default_value: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, item: dict[str, Any]) -> WorkItemProperty:
         """From JSON."""
         what = "work item properties"
-        return cls(_text(item, "id", what), _text(item, "display_name", what), str(item.get("property_type")))
+        default = item.get("default_value")
+        return cls(
+            _text(item, "id", what),
+            _text(item, "display_name", what),
+            str(_maybe(item, "property_type", what, str)),
+            _maybe(item, "relation_type", what, str),
+            _maybe(item, "description", what, str) or "",
+            bool(item.get("is_required")),
+            bool(item.get("is_multi")),
+            tuple(_plain(value, what) for value in default) if isinstance(default, list) else (),
+        )

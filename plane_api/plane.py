@@ -5,73 +5,22 @@ Reads and writes follow ``/api/v1/`` where an API key may do it, and the app's o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date
-from typing import Any, TypeVar
-from urllib.parse import quote, urlencode
 
-from plane_api.auth import ApiKey, Forms, Session
-from plane_api.errors import (
-    PlaneBadAnswer,
-    PlaneError,
-    PlaneForbidden,
-    PlaneFormRefused,
-    PlaneKeyInvalid,
-    PlaneRefused,
-    PlaneSettings,
-)
-from plane_api.http import Http
-from plane_api.models import (
-    Instance,
-    Invitation,
-    Project,
-    Token,
-    WorkItemProperty,
-    WorkItemType,
-    Workspace,
-    WorkspaceMember,
-    listed,
-)
+from plane_api.auth import ApiKey, Session
+from plane_api.base import part
+from plane_api.errors import PlaneBadAnswer, PlaneError, PlaneFormRefused, PlaneRefused, PlaneSettings
+from plane_api.models import Configuration, Instance, Invitation, Token, Workspace, WorkspaceMember, listed
+from plane_api.projects import KEY_INVALID, NOT_A_MEMBER, Projects
+from plane_api.work_item_types import WorkItemTypesApi
 
-T = TypeVar("T")
-
-Projects = dict[str, Project]
-"""Projects by upper-case identifier."""
-
-LONGEST_LIST = 1000
-"""Pages. Plane gives up to 1,000 items on each (1.2.2 and 1.3.1)."""
-
-_PROJECT_FIELDS = "id,name,identifier,description,archived_at,is_member,member_role,is_issue_type_enabled"
-
-KEY_INVALID = "key invalid"
-NOT_A_MEMBER = "not a member"
+__all__ = ["KEY_INVALID", "NOT_A_MEMBER", "Plane", "Projects"]
 
 
-class Plane:
-    """Plane's API at one address.
-
-    Args:
-        http: carries the requests.
-    """
-
-    def __init__(self, http: Http) -> None:
-        self.http = http
-        self._forms = Forms(http)
-        self._sessions: dict[str, Session] = {}
-        self._kept: dict[tuple[str, ...], Any] = {}
-
-    # Reads are kept
-
-    def _keep(self, key: tuple[str, ...], read: Callable[[], T]) -> T:
-        if key not in self._kept:
-            self._kept[key] = read()
-        value: T = self._kept[key]
-        return value
-
-    def forget(self, *kinds: str) -> None:
-        """Drop what was read, of the given kinds or all of it. Signed-in sessions stay."""
-        self._kept = {key: value for key, value in self._kept.items() if kinds and key[0] not in kinds}
+class Plane(WorkItemTypesApi):
+    """Plane's API at one address."""
 
     # Instance
 
@@ -117,6 +66,40 @@ class Plane:
         )
         self._kept[("instance",)] = replace(self.instance(), is_setup_done=True)
 
+    def instance_admin_session(self, email: str, password: str) -> Session:
+        """A session of an instance admin; opens ``/api/instances/`` and nothing else.
+
+        Raises:
+            PlaneFormRefused: ``ADMIN_AUTHENTICATION_FAILED``, ``ADMIN_USER_DOES_NOT_EXIST``, ….
+        """
+        name = f"instance admin {email.lower()}"
+        if name not in self._sessions:
+            self._sessions[name] = self._forms.session(
+                "/api/instances/admins/sign-in/", email, password, f"sign in as {name}", cookie="admin-session-id"
+            )
+        return self._sessions[name]
+
+    def configurations(self, session: Session) -> dict[str, Configuration]:
+        """The instance's settings by name, to an instance admin."""
+        return self._keep(
+            ("configurations",),
+            lambda: {
+                row.key: row
+                for row in listed(
+                    self.http.call("GET", "/api/instances/configurations/", headers=session.headers()),
+                    Configuration.of,
+                    "instance settings",
+                )
+            },
+        )
+
+    def change_configurations(self, session: Session, values: Mapping[str, str]) -> None:
+        """Set settings of the instance. Plane passes over names that it does not know (1.2.2 and 1.3.1)."""
+        path = "/api/instances/configurations/"
+        # The answer shows the values, so it is not looked at.
+        self.http.call("PATCH", path, headers=session.headers(), json=dict(values))
+        self.forget("configurations", "instance")
+
     # Accounts
 
     def is_signed_in(self, email: str) -> bool:
@@ -137,7 +120,10 @@ class Plane:
             try:
                 self._sessions[email] = self._forms.session("/auth/sign-in/", email, password, f"sign in as {email}")
             except PlaneFormRefused as error:
-                raise PlaneSettings(f"{error}; check {setting}") from error
+                advice = f"check {setting}"
+                if error.code == "EMAIL_PASSWORD_AUTHENTICATION_DISABLED":
+                    advice = "this needs ENABLE_EMAIL_PASSWORD (plane_instance_config) to be 1 for as long as it runs"
+                raise PlaneSettings(f"{error}; {advice}") from error
         return self._sessions[email]
 
     def sign_up(self, email: str, password: str) -> Session:
@@ -182,9 +168,19 @@ class Plane:
         )
         self.forget("workspaces", "projects")
 
+    def create_workspace_as_instance_admin(self, session: Session, slug: str, name: str, size: str) -> None:
+        """Make a workspace that the instance admin owns, also where everybody else is refused to (1.2.2 and 1.3.1)."""
+        self.http.call(
+            "POST",
+            "/api/instances/workspaces/",
+            headers=session.headers(),
+            json={"name": name, "slug": slug, "organization_size": size},
+        )
+        self.forget("workspaces", "projects")
+
     def rename_workspace(self, session: Session, slug: str, name: str) -> None:
         """Give a workspace another name; the slug stays."""
-        self.http.call("PATCH", f"/api/workspaces/{_path(slug)}/", headers=session.headers(), json={"name": name})
+        self.http.call("PATCH", f"/api/workspaces/{part(slug)}/", headers=session.headers(), json={"name": name})
         self.forget("workspaces", "projects")
 
     # Members
@@ -195,7 +191,7 @@ class Plane:
             return self._keep(
                 ("members", slug, "session"),
                 lambda: listed(
-                    self.http.call("GET", f"/api/workspaces/{_path(slug)}/members/", headers=caller.headers()),
+                    self.http.call("GET", f"/api/workspaces/{part(slug)}/members/", headers=caller.headers()),
                     WorkspaceMember.of_session,
                     "workspace members",
                 ),
@@ -203,7 +199,7 @@ class Plane:
         return self._keep(
             ("members", slug, "key"),
             lambda: listed(
-                self.http.call("GET", f"/api/v1/workspaces/{_path(slug)}/members/", headers=caller.headers()),
+                self.http.call("GET", f"/api/v1/workspaces/{part(slug)}/members/", headers=caller.headers()),
                 WorkspaceMember.of_v1,
                 "workspace members",
             ),
@@ -215,7 +211,7 @@ class Plane:
         if isinstance(caller, Session):
             self.http.call(
                 "POST",
-                f"/api/workspaces/{_path(slug)}/invitations/",
+                f"/api/workspaces/{part(slug)}/invitations/",
                 headers=caller.headers(),
                 json={"emails": [{"email": email, "role": role} for email, role in invited]},
             )
@@ -228,7 +224,7 @@ class Plane:
         try:
             self.http.call(
                 "POST",
-                f"/api/v1/workspaces/{_path(slug)}/invitations/",
+                f"/api/v1/workspaces/{part(slug)}/invitations/",
                 headers=key.headers(),
                 json={"email": email, "role": role},
             )
@@ -243,7 +239,7 @@ class Plane:
         found = self._keep(
             ("invitations", slug),
             lambda: listed(
-                self.http.call("GET", f"/api/{version}workspaces/{_path(slug)}/invitations/", headers=caller.headers()),
+                self.http.call("GET", f"/api/{version}workspaces/{part(slug)}/invitations/", headers=caller.headers()),
                 Invitation.of,
                 "invitations",
             ),
@@ -264,7 +260,7 @@ class Plane:
         """Give a member another role in the workspace. Nobody can change their own."""
         self.http.call(
             "PATCH",
-            f"/api/workspaces/{_path(slug)}/members/{_path(membership_id)}/",
+            f"/api/workspaces/{part(slug)}/members/{part(membership_id)}/",
             headers=session.headers(),
             json={"role": role},
         )
@@ -273,7 +269,7 @@ class Plane:
     def remove_member(self, slug: str, session: Session, membership_id: str) -> None:
         """End a membership, and with it those in the workspace's projects. What the member made stays."""
         self.http.call(
-            "DELETE", f"/api/workspaces/{_path(slug)}/members/{_path(membership_id)}/", headers=session.headers()
+            "DELETE", f"/api/workspaces/{part(slug)}/members/{part(membership_id)}/", headers=session.headers()
         )
         self.forget("members", "projects")
 
@@ -317,171 +313,4 @@ class Plane:
 
     def revoke_token(self, session: Session, token: Token) -> None:
         """Revoke a token of the session's own."""
-        self.http.call("DELETE", f"/api/users/api-tokens/{_path(token.id)}/", headers=session.headers())
-
-    # Projects
-
-    def look(self, slug: str, key: ApiKey, with_workspace: bool = False) -> Projects | str:
-        """What an API key sees of a workspace: its projects, else :data:`KEY_INVALID` or :data:`NOT_A_MEMBER`.
-
-        One request tells whether the key answers, whether its owner is in the workspace, and in which projects with
-        which role.
-
-        Args:
-            with_workspace: bring the workspace's name along, which costs the server 2 to 4 ms a project (1.2.2).
-        """
-        fields = f"{_PROJECT_FIELDS},workspace" if with_workspace else _PROJECT_FIELDS
-        query = {"fields": fields, **({"expand": "workspace"} if with_workspace else {})}
-
-        def read() -> Projects | str:
-            if not key.is_well_formed:
-                return KEY_INVALID
-            try:
-                path = f"/api/v1/workspaces/{_path(slug)}/projects/"
-                projects = self._pages(path, query, key, Project.of)
-            except PlaneKeyInvalid:
-                return KEY_INVALID
-            except PlaneForbidden:
-                return NOT_A_MEMBER
-            except PlaneRefused as error:
-                if error.status == 401:
-                    return KEY_INVALID
-                raise
-            return {project.identifier.upper(): project for project in projects}
-
-        return self._keep(("projects", slug, key.value), read)
-
-    def _pages(self, path: str, query: Mapping[str, str], key: ApiKey, of: Callable[[dict[str, Any]], T]) -> list[T]:
-        found: list[T] = []
-        cursor: str | None = None
-        seen: set[str] = set()
-        while True:
-            asked = {**query, **({"cursor": cursor} if cursor else {})}
-            answer = self.http.call("GET", f"{path}?{urlencode(asked, safe=',')}", headers=key.headers())
-            if isinstance(answer, list):
-                return found + listed(answer, of, path)
-            if not isinstance(answer, dict):
-                raise PlaneBadAnswer(f"{path}: wanted a page of results, Plane answered {type(answer).__name__}")
-            found += listed(answer.get("results"), of, path)
-            cursor = answer.get("next_cursor")
-            if not answer.get("next_page_results") or not isinstance(cursor, str) or cursor in seen:
-                return found
-            if len(seen) == LONGEST_LIST:
-                raise PlaneBadAnswer(
-                    f"{path}: more than {LONGEST_LIST} pages; is plane_api_url the address of Plane's API?"
-                )
-            seen.add(cursor)
-
-    def create_project(self, slug: str, key: ApiKey, **fields: Any) -> None:
-        """Make a project; the key's owner becomes its first member, with role 20.
-
-        Raises:
-            PlaneRefused: 409 when the name or the identifier is taken.
-        """
-        seen = self._kept.get(("projects", slug, key.value))
-        answer = self.http.call(
-            "POST", f"/api/v1/workspaces/{_path(slug)}/projects/", headers=key.headers(), json=fields
-        )
-        self.forget("projects")
-        if isinstance(seen, dict):
-            # The answer is the project as this key sees it, so there is no need to ask again.
-            [made] = listed([answer], Project.of, "the new project")
-            self._kept[("projects", slug, key.value)] = {**seen, made.identifier.upper(): made}
-
-    def change_project(self, slug: str, key: ApiKey, project: Project, **fields: Any) -> None:
-        """Change fields of a project."""
-        self.http.call("PATCH", self._project(slug, project), headers=key.headers(), json=fields)
-        self.forget("projects")
-
-    def unarchive_project(self, slug: str, key: ApiKey, project: Project) -> None:
-        """Bring an archived project back."""
-        self.http.call("DELETE", self._project(slug, project) + "archive/", headers=key.headers())
-        self.forget("projects")
-
-    def project_members(self, slug: str, key: ApiKey, project: Project) -> frozenset[str]:
-        """The addresses of a project's members, and of those who were (Plane 1.2.2 and 1.3.1)."""
-        return self._keep(
-            ("projects", slug, project.id, "members"),
-            lambda: frozenset(
-                listed(
-                    self.http.call("GET", self._project(slug, project) + "members/", headers=key.headers()),
-                    lambda item: str(item.get("email")).lower(),
-                    "project members",
-                )
-            ),
-        )
-
-    def put_project_members(
-        self, slug: str, caller: ApiKey | Session, project: Project, members: Iterable[tuple[str, int]]
-    ) -> None:
-        """Put accounts into a project, or give them another role there.
-
-        All at once with a session. With a key one by one, and then neither a role can be changed nor somebody brought
-        back who was removed before (Plane 1.2.2 and 1.3.1).
-
-        Args:
-            members: user id and role number; a workspace admin must be given 20, a guest 5.
-        """
-        if isinstance(caller, Session):
-            self.http.call(
-                "POST",
-                f"/api/workspaces/{_path(slug)}/projects/{_path(project.id)}/members/",
-                headers=caller.headers(),
-                json={"members": [{"member_id": user, "role": role} for user, role in members]},
-            )
-        else:
-            for user, role in members:
-                path = self._project(slug, project) + "members/"
-                self.http.call("POST", path, headers=caller.headers(), json={"member": user, "role": role})
-        self.forget("projects")
-
-    def join_project(self, slug: str, session: Session, project: Project) -> None:
-        """Enter a public project as a workspace member."""
-        self.http.call(
-            "POST",
-            f"/api/users/me/workspaces/{_path(slug)}/projects/invitations/",
-            headers=session.headers(),
-            json={"project_ids": [project.id]},
-        )
-
-    @staticmethod
-    def _project(slug: str, project: Project) -> str:
-        return f"/api/v1/workspaces/{_path(slug)}/projects/{_path(project.id)}/"
-
-    # Custom fields (commercial editions)
-
-    def work_item_types(self, slug: str, key: ApiKey, project: Project) -> list[WorkItemType]:
-        """The work item types of a project that has them enabled."""
-        return self._keep(
-            ("types", slug, project.id),
-            lambda: self._pages(self._project(slug, project) + "work-item-types/", {}, key, WorkItemType.of),
-        )
-
-    def create_work_item_type(self, slug: str, key: ApiKey, project: Project, name: str) -> None:
-        """Make a work item type."""
-        path = self._project(slug, project) + "work-item-types/"
-        self.http.call("POST", path, headers=key.headers(), json={"name": name, "is_active": True})
-        self.forget("types")
-
-    def work_item_properties(
-        self, slug: str, key: ApiKey, project: Project, kind: WorkItemType
-    ) -> list[WorkItemProperty]:
-        """The custom fields of a work item type."""
-        return self._keep(
-            ("properties", slug, project.id, kind.id),
-            lambda: self._pages(self._properties(slug, project, kind), {}, key, WorkItemProperty.of),
-        )
-
-    def create_work_item_property(
-        self, slug: str, key: ApiKey, project: Project, kind: WorkItemType, definition: Mapping[str, Any]
-    ) -> None:
-        """Make a custom field; `definition` as :mod:`plane_api.properties` gives it."""
-        self.http.call("POST", self._properties(slug, project, kind), headers=key.headers(), json=dict(definition))
-        self.forget("properties")
-
-    def _properties(self, slug: str, project: Project, kind: WorkItemType) -> str:
-        return f"{self._project(slug, project)}work-item-types/{_path(kind.id)}/work-item-properties/"
-
-
-def _path(part: str) -> str:
-    return quote(part, safe="")
+        self.http.call("DELETE", f"/api/users/api-tokens/{part(token.id)}/", headers=session.headers())

@@ -5,10 +5,11 @@ never signs in; where it has no token to look with, it says so. Connection and a
 (``plane_api_url``, ``plane_admin_email``, ``plane_agents`` and so on; see ``group_data/all.py``).
 """
 
-from operations.plane.instance import instance_admin, ready
-from operations.plane.projects import project, project_members
-from operations.plane.properties import work_item_properties
+from operations.plane.instance import instance_admin, instance_config, ready
+from operations.plane.projects import project, project_estimates, project_members
+from operations.plane.properties import custom_fields_available, work_item_properties
 from operations.plane.removal import absent_members
+from operations.plane.states_labels import project_labels, project_states
 from operations.plane.tokens import agents_answer, api_tokens
 from operations.plane.workspace import workspace, workspace_members
 
@@ -16,9 +17,14 @@ __all__ = [
     "absent_members",
     "agents_answer",
     "api_tokens",
+    "custom_fields_available",
     "instance_admin",
+    "instance_config",
     "project",
+    "project_estimates",
+    "project_labels",
     "project_members",
+    "project_states",
     "ready",
     "work_item_properties",
     "workspace",

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import time
+from collections.abc import Mapping
 
-from operations.converge import Change, Kept, Plan, converging, expect_changes
+from pyinfra.api.hiddenvalue import HiddenValue
+
+from operations.converge import Change, Kept, Note, Plan, converging, expect_changes
 from operations.plane.scene import Scene, current_scene
+from operations.report import is_executing, waiting
 from plane_api.errors import PlaneError, PlaneFormRefused, PlaneSettings, PlaneUnreachable
 
 
@@ -26,6 +31,12 @@ def ready(retries: int = 12, delay: int = 10) -> Plan:
         plane.ready(name="Plane answers", retries=12, delay=10)
     """
     scene = current_scene()
+    settings = scene.settings
+    if settings.plane_api_tls_insecure and (settings.plane_api_url or "").lower().startswith("https:"):
+        yield Note(
+            f"! TLS is not checked (plane_api_tls_insecure): whoever is between here and {settings.plane_api_url} can "
+            "read every password and token; set plane_api_ca to the CA's file instead"
+        )
     reason = _health(scene)
     if reason is None:
         yield Kept(f"Plane answers at {scene.plane().http.base_url}")
@@ -33,12 +44,14 @@ def ready(retries: int = 12, delay: int = 10) -> Plan:
 
     def wait() -> None:
         last: str | None = reason
-        for attempt in range(2, retries + 1):
-            scene.host.log(f"waiting for Plane, try {attempt} of {retries} in {delay} s: {last}")
-            time.sleep(delay)
-            last = _health(scene)
-            if last is None:
-                return
+        with waiting(scene.host, f"Plane ({retries} tries, {delay} s apart; now: {reason})") as tell:
+            for attempt in range(2, retries + 1):
+                for _ in range(delay):
+                    tell(f"try {attempt} of {retries}, the last: {last}")
+                    time.sleep(1)
+                last = _health(scene)
+                if last is None:
+                    return
         raise PlaneUnreachable(
             f"Plane did not answer in {retries} tries, {delay} s apart; the last: {last}; "
             f"see: docker logs {scene.settings.plane_api_container}"
@@ -108,3 +121,57 @@ def instance_admin(
             raise PlaneSettings(f"{error}; {advice}") from error
 
     yield Change((f"+ instance admin {address}",), set_up)
+
+
+@converging
+def instance_config(values: Mapping[str, HiddenValue]) -> Plan:
+    """
+    Have these settings in Plane's own database, where the environment no longer changes them once Plane was started.
+
+    + values: by Plane's name for it, such as ``ENABLE_SIGNUP``; each wrapped, since some are secrets
+
+    Settings that Plane shows to everybody are compared without a sign-in; for the others the instance admin is signed
+    in, in a preview too. A name that this Plane does not know is refused.
+
+    **Example:**
+
+    .. code:: python
+
+        plane.instance_config(name="Sign-up closed", values={"ENABLE_SIGNUP": HiddenValue("0")})
+    """
+    scene = current_scene()
+    plane = scene.plane()
+    instance = plane.instance()
+    unlike = [name for name, value in values.items() if not _is_shown(instance.config, name, value.unmask())]
+    if not unlike:
+        yield Kept(f"instance settings: {', '.join(values)}")
+        return
+    if not instance.is_setup_done and not is_executing():
+        # Nobody can sign in yet.
+        yield Change((f"? instance settings: {', '.join(unlike)}",), lambda: None)
+        return
+    session = scene.instance_admin_session("plane_instance_config")
+    present = plane.configurations(session)
+    unknown = [name for name in values if name not in present]
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], present, n=1)
+        hint = f"; did you mean {near[0]}?" if near else f"; it knows: {', '.join(sorted(present))}"
+        raise PlaneSettings(
+            f"plane_instance_config: Plane {instance.version} has no setting {', '.join(unknown)}{hint}"
+        )
+    differing = {name: value for name in unlike if (value := values[name].unmask()) != present[name].value}
+    if not differing:
+        yield Kept(f"instance settings: {', '.join(values)}")
+        return
+    lines = []
+    for name, value in differing.items():
+        has = present[name]
+        # What is no switch may be an account or an address with a password in it.
+        shown = f": {has.value or 'empty'} → {value}" if {has.value, value} <= {"0", "1", ""} else ""
+        lines.append(f"~ instance setting {name}{shown}")
+    yield Change(tuple(lines), lambda: plane.change_configurations(session, differing))
+
+
+def _is_shown(config: Mapping[str, bool], name: str, value: str) -> bool:
+    """Whether everybody is shown that the setting is as wanted."""
+    return value in ("0", "1") and config.get(name) is (value == "1")

@@ -1,88 +1,278 @@
-"""Projects, and the agents in them."""
+"""Projects, their settings, and the agents in them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from operations.converge import Change, Kept, Plan, converging
 from operations.plane.scene import Scene, current_scene, needs_project
+from plane_api.auth import ApiKey, Session
 from plane_api.errors import PlaneError, PlaneRefused, PlaneSettings
+from plane_api.models import NETWORKS, PROJECT_SWITCHES
 from plane_api.models import Project as SeenProject
 from plane_api.plane import NOT_A_MEMBER
 from settings import ROLE_NAMES, Agent
 
+NAME_REFUSED = r"[&+,:;$^}{*=?@#|'<>.()%!-]"
+"""What Plane refuses in the name of a project (1.2.2 and 1.3.1)."""
+
 
 @converging
-def project(slug: str, project_name: str, identifier: str, description: str | None = None) -> Plan:
+def project(
+    slug: str,
+    project_name: str,
+    identifier: str,
+    description: str | None = None,
+    network: str | None = None,
+    timezone: str | None = None,
+    lead: str | None = None,
+    default_assignee: str | None = None,
+    cycles: bool | None = None,
+    modules: bool | None = None,
+    views: bool | None = None,
+    pages: bool | None = None,
+    intake: bool | None = None,
+) -> Plan:
     """
-    Have a project, known by its identifier, under this name and not archived.
+    Have a project, known by its identifier, under this name, not archived, and with these settings.
 
     + slug: the workspace
     + project_name: what people read (pyinfra keeps ``name`` for the operation's own)
     + identifier: what work items are numbered with, such as ``ONBOARD``
-    + description: what it is for; left alone when not given
+    + description: what it is for
+    + network: ``public`` (everybody in the workspace sees it) or ``secret`` (its members alone)
+    + timezone: a name such as ``Europe/Berlin``
+    + lead: the address of a member of the workspace
+    + default_assignee: the address of a member of the workspace
+    + cycles: whether it has cycles
+    + modules: whether it has modules
+    + views: whether it has views
+    + pages: whether it has pages
+    + intake: whether it has an intake
 
-    A project that holds the name under another identifier is refused: changing the identifier would change the
-    number of every work item in it.
+    What is not given is left alone. A project that holds the name under another identifier is refused: changing the
+    identifier would change the number of every work item in it.
+
+    **Example:**
+
+    .. code:: python
+
+        plane.project(
+            name="Project",
+            slug="javisi",
+            project_name="Onboarding",
+            identifier="ONBOARD",
+            network="secret",
+        )
     """
     scene = current_scene()
-    identifier = identifier.upper()
+    switches = {"cycles": cycles, "modules": modules, "views": views, "pages": pages, "intake": intake}
+    wanted = _Wanted(
+        project_name,
+        identifier.upper(),
+        description,
+        network,
+        timezone,
+        {"lead": lead, "default assignee": default_assignee},
+        {name: on for name, on in switches.items() if on is not None},
+    )
     projects = scene.projects(slug)
     if projects is None:
         sign = "+" if scene.is_fresh() else "?"
-        yield Change((f"{sign} project {identifier} ({project_name})",), lambda: scene.needed_manager(slug))
+        yield Change((f"{sign} {wanted}",), lambda: scene.needed_manager(slug))
         return
-    seen = projects.get(identifier)
+    seen = projects.get(wanted.identifier)
     if seen is None:
         for other in projects.values():
             if other.name == project_name:
                 raise PlaneSettings(
-                    f"the project {project_name} is there with the identifier {other.identifier}, not {identifier}; "
-                    f"set its identifier to {other.identifier} in plane_projects, or rename it in Plane"
+                    f"the project {project_name} is there with the identifier {other.identifier}, not "
+                    f"{wanted.identifier}; set its identifier to {other.identifier} in plane_projects, or rename it in "
+                    "Plane"
                 )
-        yield Change(
-            (f"+ project {identifier} ({project_name})",),
-            lambda: _create_project(scene, slug, project_name, identifier, description),
-        )
+        wanted.refuse_name()
+        yield Change((f"+ {wanted}",), lambda: _create_project(scene, slug, wanted))
         return
-    yield from _change_project(scene, slug, seen, project_name, description)
-
-
-def _create_project(scene: Scene, slug: str, name: str, identifier: str, description: str | None) -> None:
-    key = scene.needed_manager(slug)
-    fields = {"name": name, "identifier": identifier, "description": description or ""}
-    try:
-        scene.plane().create_project(slug, key, **fields)
-    except PlaneRefused as error:
-        if error.status == 409:
-            raise PlaneSettings(
-                f"the name {name} or the identifier {identifier} belongs to a project in {slug} that this deploy "
-                "did not see (a secret one, or Plane's demo project, which takes the workspace's name a moment after "
-                "it is made); choose others in plane_projects, or add an admin agent to that project"
-            ) from error
-        raise PlaneSettings(f"{error}; check {identifier} in plane_projects") from error
-    scene.made_projects[identifier] = key
-
-
-def _change_project(scene: Scene, slug: str, seen: SeenProject, name: str, description: str | None) -> Plan:
-    plane = scene.plane()
     if seen.is_archived:
         yield Change(
             (f"~ project {seen.identifier}: no longer archived",),
-            lambda: plane.unarchive_project(slug, scene.key_inside(slug, seen), seen),
+            lambda: scene.plane().unarchive_project(slug, scene.key_inside(slug, seen), seen),
         )
-    fields: dict[str, str] = {}
-    lines = []
-    if seen.name != name:
-        fields["name"] = name
-        lines.append(f"~ project {seen.identifier}: name {seen.name} → {name}")
-    if description is not None and seen.description != description:
-        fields["description"] = description
-        lines.append(f"~ project {seen.identifier}: description")
-    if fields:
-        yield Change(tuple(lines), lambda: plane.change_project(slug, scene.key_inside(slug, seen), seen, **fields))
+    differing = _differences(scene, slug, seen, wanted)
+    if differing:
+        if seen.name != wanted.name:
+            wanted.refuse_name()
+        lines = tuple(f"~ project {seen.identifier}: {one.words}" for one in differing)
+        yield Change(lines, lambda: _bring_in_line(scene, slug, seen, differing))
     elif not seen.is_archived:
         yield Kept(f"project {seen.identifier}")
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    name: str
+    identifier: str
+    description: str | None
+    network: str | None
+    timezone: str | None
+    people: Mapping[str, str | None]
+    switches: Mapping[str, bool]
+
+    def __str__(self) -> str:
+        further = [self.network, self.timezone]
+        further += [f"{role} {address}" for role, address in self.people.items() if address]
+        further += [f"{name} {_on(on)}" for name, on in self.switches.items()]
+        named = ", ".join(words for words in further if words)
+        return f"project {self.identifier} ({self.name})" + (f": {named}" if named else "")
+
+    def refuse_name(self) -> None:
+        refused = re.search(NAME_REFUSED, self.name)
+        if refused:
+            raise PlaneSettings(
+                f"the project name {self.name} holds {refused[0]}, which Plane refuses in a name; choose another in "
+                "plane_projects"
+            )
+
+
+@dataclass(frozen=True)
+class _Difference:
+    """One setting of a project that is not as wanted."""
+
+    field: str
+    words: str
+    value: Callable[[], Any]
+
+
+def _on(on: bool) -> str:
+    return "on" if on else "off"
+
+
+def _differences(scene: Scene, slug: str, seen: SeenProject, wanted: _Wanted) -> list[_Difference]:
+    found = []
+
+    def compare(name: str, has: object, wants: object, words: str) -> None:
+        if wants is not None and has != wants:
+            found.append(_Difference(name, words, lambda: wants))
+
+    compare("name", seen.name, wanted.name, f"name {seen.name} → {wanted.name}")
+    compare("description", seen.description, wanted.description, "description")
+    compare("timezone", seen.timezone, wanted.timezone, f"time zone {seen.timezone} → {wanted.timezone}")
+    if wanted.network is not None:
+        compare("network", seen.network, NETWORKS[wanted.network], wanted.network)
+    for switch, on in wanted.switches.items():
+        compare(PROJECT_SWITCHES[switch], seen.switches.get(switch), on, f"{switch} {_on(on)}")
+    holders = {"lead": ("project_lead", seen.lead), "default assignee": ("default_assignee", seen.default_assignee)}
+    for role, address in wanted.people.items():
+        name, has = holders[role]
+        if address is not None and (has is None or _addresses(scene, slug).get(has) != address):
+            found.append(_Difference(name, f"{role} {address}", _user_id(scene, slug, address)))
+    return found
+
+
+def _addresses(scene: Scene, slug: str) -> dict[str, str]:
+    """Everybody in the workspace: user id to address."""
+    key = scene.manager(slug) or scene.reader(slug)
+    return {member.user_id: member.email for member in scene.plane().members(slug, key)} if key is not None else {}
+
+
+def _user_id(scene: Scene, slug: str, address: str) -> Callable[[], str]:
+    def find() -> str:
+        ids = {email: user for user, email in _addresses(scene, slug).items()}
+        if address not in ids:
+            raise PlaneSettings(f"{address} is not in the workspace {slug}; put it into plane_agents, or invite it")
+        return ids[address]
+
+    return find
+
+
+def _bring_in_line(scene: Scene, slug: str, seen: SeenProject, differing: Sequence[_Difference]) -> None:
+    fields = {one.field: one.value() for one in differing}
+    network = fields.pop("network", None)
+    try:
+        if fields:
+            scene.plane().change_project(slug, scene.key_inside(slug, seen), seen, **fields)
+        if network is not None:
+            # v1 passes over it (Plane 1.2.2 and 1.3.1).
+            scene.plane().change_project(slug, scene.session_inside(slug, seen), seen, network=network)
+    except PlaneRefused as error:
+        if error.status != 400:
+            raise
+        raise PlaneSettings(f"{error}; check {seen.identifier} in plane_projects") from error
+
+
+def _create_project(scene: Scene, slug: str, wanted: _Wanted) -> None:
+    key = scene.needed_manager(slug)
+    # Never among these: the lead, with whom v1 leaves half a project, and the intake, which is made by a change alone.
+    fields: dict[str, Any] = {
+        "name": wanted.name,
+        "identifier": wanted.identifier,
+        "description": wanted.description or "",
+        **({"timezone": wanted.timezone} if wanted.timezone else {}),
+        **{PROJECT_SWITCHES[name]: on for name, on in wanted.switches.items() if name != "intake"},
+    }
+    owner = scene.owner_of(key)
+    caller: ApiKey | Session = key
+    if wanted.network == "secret":
+        # By a session, so that it is never public, not even for a moment.
+        caller = scene.agent_session(owner) if owner is not None and owner.password else scene.admin_session()
+        fields["network"] = NETWORKS["secret"]
+    try:
+        scene.plane().create_project(slug, caller, **fields)
+    except PlaneRefused as error:
+        if error.status == 409 or "ALREADY_EXIST" in error.detail:
+            raise PlaneSettings(
+                f"the name {wanted.name} or the identifier {wanted.identifier} belongs to a project in {slug} that "
+                "this deploy did not see (a secret one, or Plane's demo project, which takes the workspace's name a "
+                "moment after it is made); choose others in plane_projects, or add an admin agent to that project"
+            ) from error
+        raise PlaneSettings(f"{error}; check {wanted.identifier} in plane_projects") from error
+    if isinstance(caller, ApiKey) or (owner is not None and caller.email == owner.email):
+        scene.made_projects[wanted.identifier] = key
+    seen = (scene.projects(slug) or {}).get(wanted.identifier)
+    if seen is None:
+        raise PlaneError(f"the project {wanted.identifier} was made and is not shown to an admin of {slug}; run again")
+    differing = _differences(scene, slug, seen, wanted)
+    if differing:
+        _bring_in_line(scene, slug, seen, differing)
+
+
+@converging
+def project_estimates(slug: str, identifier: str, enabled: bool) -> Plan:
+    """
+    Have estimates on or off in a project.
+
+    + slug: the workspace
+    + identifier: the project's identifier
+    + enabled: on, with those that were in use last, or else with new ones in points (1, 2, 3, 5, 8, 13); or off, which
+      keeps them
+    """
+    scene = current_scene()
+    identifier = identifier.upper()
+    projects = scene.projects(slug)
+    seen = projects.get(identifier) if projects is not None else None
+    line = f"project {identifier}: estimates {_on(enabled)}"
+    if seen is None:
+        if enabled:
+            sign = "+" if projects is not None or scene.is_fresh() else "?"
+            yield Change((f"{sign} {line}",), lambda: needs_project(slug, identifier))
+        return
+    if (seen.estimate is not None) == enabled:
+        yield Kept(line)
+        return
+    yield Change((f"~ {line}",), lambda: _switch_estimates(scene, slug, seen, enabled))
+
+
+def _switch_estimates(scene: Scene, slug: str, project: SeenProject, enabled: bool) -> None:
+    plane = scene.plane()
+    chosen = None
+    if enabled:
+        session = scene.session_inside(slug, project)
+        found = sorted(plane.estimates(slug, session, project), key=lambda one: not one.last_used)
+        chosen = (found[0] if found else plane.create_estimate(slug, session, project)).id
+    plane.change_project(slug, scene.key_inside(slug, project), project, estimate=chosen)
 
 
 @converging

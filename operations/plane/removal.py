@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from operations.converge import Change, Kept, Note, Plan, converging, say
-from operations.plane.scene import Scene, TokenNote, current_scene
+from operations.converge import Change, Kept, Note, Plan, converging
+from operations.plane.scene import Scene, current_scene
+from operations.plane.token_file import TokenNote
+from operations.report import say
 from plane_api.auth import ApiKey
 from plane_api.errors import PlaneSettings
 from settings import Agent, derive_password, token_variable

@@ -6,25 +6,22 @@ have taken their time in between.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import lock
 from facts.docker import Container, DockerContainers
-from operations.converge import current_host, is_executing
+from operations.converge import current_host
+from operations.plane.token_file import TokenFile
+from operations.report import is_executing, report_of
 from plane_api.auth import ApiKey, Session
 from plane_api.errors import PlaneFormRefused, PlaneSettings, PlaneUnreachable
 from plane_api.models import Project
 from plane_api.plane import KEY_INVALID, Plane, Projects
 from plane_api.seam import plane_from
 from settings import CONCIERGE, ROLES, Agent, Settings, settings_of
-from target import RemoteFile, read_fact, read_file, write_file
-
-TOKEN_FILE_MODE = "600"
+from target import read_fact
 
 _scenes: WeakKeyDictionary[Any, Scene] = WeakKeyDictionary()
 
@@ -52,6 +49,7 @@ class Scene:
         self._token_file: TokenFile | None = None
         self._token_file_checked = False
         self._stage: object = None
+        report_of(host).facts.append(self._requests)
 
     def enter_stage(self, stage: object) -> None:
         """Drop what was read before the stage began: a run, or its having the host for itself."""
@@ -60,6 +58,13 @@ class Scene:
             self._token_file = None
             if self._plane is not None:
                 self._plane.forget()
+
+    def _requests(self) -> str | None:
+        if self._plane is None:
+            return None
+        file = self._token_file
+        tokens = f"; tokens in {file.path}" if file is not None and file.tokens else ""
+        return f"{self._plane.http.requests_sent} requests to Plane{tokens}"
 
     # The connection
 
@@ -75,7 +80,9 @@ class Scene:
         if self._plane is None or look_again:
             url = self.settings.plane_api_url or self._container_url()
             if self._plane is None or self._plane.http.base_url != url:
-                self._plane = plane_from(self.host, url, self.settings.plane_api_ca)
+                self._plane = plane_from(
+                    self.host, url, self.settings.plane_api_ca, self.settings.plane_api_tls_insecure
+                )
         return self._plane
 
     def _container_url(self) -> str:
@@ -173,6 +180,28 @@ class Scene:
             self.plane().join_project(slug, self.agent_session(owner), project)
         return key
 
+    def session_inside(self, slug: str, project: Project) -> Session:
+        """A session that may change the project: of the account of :meth:`key_inside`, else the workspace admin's.
+
+        Raises:
+            PlaneSettings: there is nobody to sign in as.
+        """
+        owner = self.owner_of(self.key_inside(slug, project))
+        if owner is not None and owner.password is not None:
+            return self.agent_session(owner)
+        session = self.admin_session()
+        self.plane().join_project(slug, session, project)
+        return session
+
+    def reader_inside(self, slug: str, project: Project) -> ApiKey | None:
+        """A key whose account is in the project, admins' first: states, labels and fields are shown to no other."""
+        for key in self._keys(self._admins_first()):
+            projects = self.plane().look(slug, key)
+            own = projects.get(project.identifier.upper()) if isinstance(projects, dict) else None
+            if own is not None and own.is_member:
+                return key
+        return None
+
     def owner_of(self, key: ApiKey) -> Agent | None:
         """The agent whose saved token `key` is."""
         return next((agent for agent in self.settings.plane_agents if self.saved_key(agent) == key), None)
@@ -227,6 +256,26 @@ class Scene:
             + (f" to another account than {not_as}" if not_as else "")
         )
 
+    def instance_admin_session(self, what: str) -> Session:
+        """A session that may change the instance.
+
+        Args:
+            what: what needs it, for the message.
+
+        Raises:
+            PlaneSettings: ``plane_admin_email`` is not an instance admin's, or its password is wrong or not given.
+        """
+        settings = self.settings
+        needs = f"{what} needs plane_admin_email and plane_admin_password of an instance admin"
+        if settings.plane_admin_password is None:
+            raise PlaneSettings(needs)
+        try:
+            return self.plane().instance_admin_session(
+                settings.plane_admin_email, settings.plane_admin_password.unmask()
+            )
+        except PlaneFormRefused as error:
+            raise PlaneSettings(f"{error}; {needs}") from error
+
     def agent_session(self, agent: Agent, may_be_new: bool = False) -> Session:
         """A session of the agent's account, which is made when it is not there and `may_be_new`.
 
@@ -264,70 +313,6 @@ def _sign_up_advice(code: str, agent: Agent) -> str:
     return f"check the address of {agent.name} in plane_agents, and that email and password sign-in is enabled"
 
 
-HEAD = "# API tokens of Plane's agents. Written by the deploy, which reads them back, with these comments."
-
-
-def _day(text: str | None) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        return None  # mended by hand into a day that there is not; the token is rotated if it is to have an end
-
-
-@dataclass
-class TokenNote:
-    """What is remembered of a token beside its value, since Plane shows neither again to whom only has the key."""
-
-    ends: date | None = None
-    rotating: bool = False
-    removed: bool = False
-
-    def __str__(self) -> str:
-        ends = [f"ends={self.ends.isoformat()}"] if self.ends else []
-        return " ".join([*ends, *(name for name in ("rotating", "removed") if getattr(self, name))])
-
-
-class TokenFile:
-    """The env file that holds the agents' tokens. Lines of other names stay as they are."""
-
-    def __init__(self, host: Any, path: str, user: str | None = None, group: str | None = None) -> None:
-        self._host = host
-        self.path = path
-        self._owner = (user, group)
-        self.file: RemoteFile | None = read_file(host, path)
-        self.tokens: dict[str, str] = {}
-        self._notes: dict[str, TokenNote] = {}
-        self._others: list[str] = []
-        for line in self.file.text.split("\n") if self.file else ():
-            noted = re.fullmatch(r"# ([A-Z0-9_]+): (?:ends=(\d{4}-\d\d-\d\d) ?)?(rotating)? ?(removed)?", line)
-            name, equals, value = line.partition("=")
-            if noted:
-                self._notes[noted[1]] = TokenNote(_day(noted[2]), bool(noted[3]), bool(noted[4]))
-            elif equals and not line.startswith("#"):
-                self.tokens[name] = value
-            elif line and line != HEAD:
-                self._others.append(line)
-
-    def set_note(self, variable: str, note: TokenNote) -> None:
-        """Remember something else of the token in this line."""
-        self._notes[variable] = note
-
-    def note(self, variable: str) -> TokenNote:
-        """What is remembered of the token in this line."""
-        return self._notes.setdefault(variable, TokenNote())
-
-    def save(self) -> None:
-        """Write the file whole and rename it into place."""
-        lines = [HEAD, *self._others]
-        for name, note in self._notes.items():
-            if str(note):
-                lines.append(f"# {name}: {note}")
-        lines += [f"{name}={value}" for name, value in self.tokens.items()]
-        text = "\n".join(lines) + "\n"
-        write_file(self._host, self.path, text, TOKEN_FILE_MODE, *self._owner)
-        self.file = RemoteFile(text, TOKEN_FILE_MODE, "", "")
-
-
 def needs_project(slug: str, identifier: str) -> None:
     """What a change of a project that was to be made first comes to when it was not.
 
@@ -335,3 +320,23 @@ def needs_project(slug: str, identifier: str) -> None:
         PlaneSettings: always.
     """
     raise PlaneSettings(f"there is no project {identifier} in {slug}; name it in plane_projects")
+
+
+def project_to_read(scene: Scene, slug: str, identifier: str) -> tuple[Project, ApiKey] | str:
+    """The project and a key that sees into it; in a preview without them, the sign of what it says of what is in it.
+
+    Raises:
+        PlaneSettings: a run finds nobody who sees into it.
+    """
+    projects = scene.projects(slug)
+    seen = projects.get(identifier) if projects is not None else None
+    if seen is None:
+        return "+" if projects is not None or scene.is_fresh() else "?"
+    key = scene.reader_inside(slug, seen)
+    # What is in an archived project is not shown.
+    if key is not None and not seen.is_archived:
+        return seen, key
+    if is_executing():
+        reason = "is archived" if seen.is_archived else "has no member whose token is saved on the host"
+        raise PlaneSettings(f"the project {identifier} {reason}; run the whole deploy, which mends that first")
+    return "?"

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta, timezone
 
-from operations.converge import Change, Kept, Plan, converging, is_executing
-from operations.plane.scene import TOKEN_FILE_MODE, Scene, TokenNote, current_scene
+from operations.converge import Change, Kept, Plan, converging
+from operations.plane.scene import Scene, current_scene
+from operations.plane.token_file import TOKEN_FILE_MODE, TokenNote
+from operations.report import is_executing
 from plane_api.errors import PlaneError
 from plane_api.models import Token
 from plane_api.plane import KEY_INVALID
@@ -49,7 +51,7 @@ def api_tokens(slug: str, agents: Sequence[Agent] | None = None) -> Plan:
         else:
             kept.append(agent.token_label)
     if kept:
-        yield Kept(f"tokens that answer: {', '.join(kept)}")
+        yield Kept(f"{len(kept)} tokens answer" if len(kept) > 1 else "1 token answers", is_shown=True)
     named = {agent.token_variable for agent in (*agents, *scene.settings.absent_agents)}
     for variable in file.tokens:
         if variable.startswith(token_variable("")) and variable not in named and not scene.settings.plane_prune:

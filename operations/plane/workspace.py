@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from operations.converge import Change, Kept, Plan, converging, is_executing
+from operations.converge import Change, Kept, Plan, converging
 from operations.plane.scene import Scene, current_scene
+from operations.report import is_executing
 from plane_api.errors import PlaneError, PlaneRefused, PlaneSettings
 from plane_api.models import Invitation, WorkspaceMember
 from plane_api.plane import KEY_INVALID, NOT_A_MEMBER
@@ -53,6 +54,14 @@ def workspace(slug: str, workspace_name: str, size: str = "2-10") -> Plan:
         try:
             plane.create_workspace(session, slug, workspace_name, size)
         except PlaneRefused as error:
+            if error.status == 403 and scene.settings.plane_admin_password is not None:
+                # Closed to everybody (DISABLE_WORKSPACE_CREATION) but the instance admin.
+                admin = scene.instance_admin_session(
+                    "making a workspace while that is closed (DISABLE_WORKSPACE_CREATION)"
+                )
+                plane.create_workspace_as_instance_admin(admin, slug, workspace_name, size)
+                scene.made_workspaces.add(slug)
+                return
             if error.status == 400 and "already exists" in error.detail:
                 raise PlaneSettings(
                     f"the workspace {slug} is there, and {session.email} is not in it; invite that account as admin, "
@@ -88,6 +97,15 @@ def workspace_members(slug: str, members: Sequence[Agent] | None = None) -> Plan
 
     An account that is missing is invited, made and joined, which works where sign-up is closed too. Members that are
     not named are left alone.
+
+    **Example:**
+
+    .. code:: python
+
+        from settings import Agent
+
+        thot = Agent("thot", "thot@example.com", "member", "Thot", HiddenValue("…"))
+        plane.workspace_members(name="Members", slug="javisi", members=[thot])
     """
     scene = current_scene()
     members = scene.settings.plane_agents if members is None else members
@@ -182,7 +200,7 @@ def _join(scene: Scene, slug: str, agent: Agent, member: WorkspaceMember | None,
         if invitation.role != agent.role_number:  # an older invitation keeps its role
             _set_role(scene, slug, agent)
 
-    again = "member" if member is None else "member again:"
+    again = "account" if member is None else "member again:"
     yield Change((f"+ {again} {agent.email} ({agent.role})",), join)
 
 

@@ -67,6 +67,17 @@ def session_project(request: web.Request, role: int = GUEST) -> tuple[User, Work
     return user, workspace, project
 
 
+def session_entity(request: web.Request, role: int = GUEST) -> tuple[User, Project]:
+    """As `session_project`, where it refuses in v1's words and makes no exception for the workspace's admins."""
+    user = session_user(request)
+    state = state_of(request)
+    workspace = state.workspace_by_slug(request.match_info["slug"])
+    project = find_project(state.projects, workspace, request) if workspace else None
+    if project is None or (state.project_role(project.id, user.id) or 0) < role:
+        raise not_permitted_v1()
+    return user, project
+
+
 # v1: an API key. Permissions come before the limit, so a 403 costs nothing of it and names none.
 
 

@@ -178,8 +178,36 @@ class Label(Row):
     color: str = ""
     description: str = ""
     sort_order: float = 65535.0
+    parent: str | None = None
     external_source: str | None = None
     external_id: str | None = None
+
+
+@dataclass(kw_only=True)
+class Intake(Row):
+    """Where a project takes in what others ask of it; it stays when the setting is switched off again."""
+
+    project: str
+    name: str
+
+
+@dataclass(kw_only=True)
+class Estimate(Row):
+    """A scale; the project's `estimate` names the one that is on."""
+
+    project: str
+    name: str
+    type: str = "categories"
+    last_used: bool = False
+
+
+@dataclass(kw_only=True)
+class EstimatePoint(Row):
+    project: str
+    estimate: str
+    key: int
+    value: str
+    description: str = ""
 
 
 @dataclass(kw_only=True)
@@ -204,6 +232,7 @@ class WorkItemType(Row):
     is_active: bool = True
     is_epic: bool = False
     level: int = 0
+    logo_props: dict[str, Any] = field(default_factory=dict)
     external_source: str | None = None
     external_id: str | None = None
 
@@ -214,7 +243,11 @@ class PropertyOption(Row):
     description: str = ""
     is_default: bool = False
     is_active: bool = True
-    sort_order: float = 65535.0
+    sort_order: float = 10000.0
+    logo_props: dict[str, Any] = field(default_factory=dict)
+    parent: str | None = None
+    external_source: str | None = None
+    external_id: str | None = None
 
 
 @dataclass(kw_only=True)
@@ -238,3 +271,15 @@ class WorkItemProperty(Row):
     external_source: str | None = None
     external_id: str | None = None
     options: list[PropertyOption] = field(default_factory=list)
+
+
+@dataclass(kw_only=True)
+class PropertyValue(Row):
+    """What a work item has in a custom field; one of several where the field is multiple."""
+
+    work_item: str
+    property: str
+    project: str
+    value: str | float | bool | None = None
+    external_source: str | None = None
+    external_id: str | None = None

@@ -6,17 +6,15 @@ import base64
 import json
 import re
 import secrets
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
-from zoneinfo import available_timezones
 
 from . import models
-from .http import ApiError, invalid_choice, required_field, too_long
+from .http import ApiError
 from .models import ADMIN, GUEST
 from .state import PlaneState
 
-LONGEST_IDENTIFIER = 12
-LONGEST_PROJECT_NAME = 255
 FIRST_STATES = (
     ("Backlog", "backlog", "#60646C"),
     ("Todo", "unstarted", "#60646C"),
@@ -24,6 +22,9 @@ FIRST_STATES = (
     ("Done", "completed", "#46A758"),
     ("Cancelled", "cancelled", "#9AA4BC"),
 )
+STATE_GROUPS = ("backlog", "unstarted", "started", "completed", "cancelled", "triage")
+#: How far behind the last one Plane puts a state that is added (seen on 1.2.2 and 1.3.1).
+STATE_STEP = 15000.0
 #: A new project's settings that nothing here acts on, with the values seen on Plane 1.2.2.
 PROJECT_DEFAULTS: dict[str, Any] = {
     "description_text": None,
@@ -48,7 +49,6 @@ PROJECT_DEFAULTS: dict[str, Any] = {
     "estimate": None,
     "default_state": None,
 }
-PROJECT_COLUMNS = ("name", "identifier", "description", "network", "project_lead", "default_assignee")
 
 
 def is_email(text: object) -> bool:
@@ -84,7 +84,8 @@ def seed_workspace(state: PlaneState, workspace: models.Workspace, name: str) ->
     )
     state.workspace_members[membership.id] = membership
     identifier = re.sub(r"[^A-Z0-9]", "", name.upper())[:5] or "DEMO"
-    fields = {"name": name, "identifier": identifier, "description": "A demo that is made by itself."}
+    fields: dict[str, Any] = {"name": name, "identifier": identifier, "description": "A demo that is made by itself."}
+    fields |= dict.fromkeys(("module_view", "cycle_view", "issue_views_view"), True)
     # Whoever was first has the name: Plane's worker gives up then.
     if taken_project_field(state, workspace.id, fields) is None:
         add_project(state, workspace, workspace.owner, fields)
@@ -146,32 +147,6 @@ def delete_workspace(state: PlaneState, workspace: models.Workspace) -> None:
         for key in [key for key, row in table.items() if row.workspace == workspace.id]:
             del table[key]
     del state.workspaces[workspace.id]
-
-
-def new_project_fields(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a project to be made, checked as far as they can be without the other projects."""
-    for name in ("name", "identifier"):
-        if not body.get(name):
-            raise required_field(name)
-    return project_fields(body)
-
-
-def project_fields(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a project that a caller may set, checked; anything else is ignored, as Plane does."""
-    known = (*PROJECT_COLUMNS, "is_issue_type_enabled", *PROJECT_DEFAULTS)
-    fields = {name: body[name] for name in known if name in body}
-    if len(str(fields.get("name", ""))) > LONGEST_PROJECT_NAME:
-        raise too_long("name", LONGEST_PROJECT_NAME)
-    if "timezone" in fields and fields["timezone"] not in available_timezones():
-        raise invalid_choice("timezone", fields["timezone"])
-    if "identifier" in fields:
-        identifier = str(fields["identifier"]).strip().upper()
-        if len(identifier) > LONGEST_IDENTIFIER:
-            raise too_long("identifier", LONGEST_IDENTIFIER)
-        if re.search(r"[^\w ]|_", identifier):
-            raise ApiError(400, {"non_field_errors": ["Project identifier cannot contain special characters."]})
-        fields["identifier"] = identifier
-    return fields
 
 
 def taken_project_field(state: PlaneState, workspace: str, fields: Mapping[str, Any], but: str = "") -> str | None:
@@ -243,9 +218,77 @@ def set_project_fields(state: PlaneState, project: models.Project, fields: Mappi
             project.extra[name] = value
         else:
             setattr(project, name, value)
-    if project.is_issue_type_enabled and not state.work_item_types_in(project.id):
+    if state.has_types and project.is_issue_type_enabled and not state.work_item_types_in(project.id):
         default = models.WorkItemType(project=project.id, name="Task", is_default=True, created_by=project.created_by)
         state.work_item_types[default.id] = default
+
+
+def refuse_triage(fields: Mapping[str, Any]) -> None:
+    """That group is kept for the state that intake has, which no list shows."""
+    if fields.get("group") == "triage":
+        raise ApiError(400, {"non_field_errors": ["Cannot create triage state"]})
+
+
+def add_state(state: PlaneState, project: models.Project, fields: Mapping[str, Any], by: str) -> models.State:
+    """At the end, wherever it was wanted."""
+    last = max((row.sequence for row in state.states_in(project.id)), default=0.0)
+    row = models.State(
+        project=project.id,
+        **{"group": STATE_GROUPS[0], **fields, "sequence": last + STATE_STEP},
+        slug=slug_of(fields["name"]),
+        created_by=by,
+    )
+    state.states[row.id] = row
+    return row
+
+
+def set_state_fields(row: models.State, fields: Mapping[str, Any], by: str) -> None:
+    for name, value in fields.items():
+        setattr(row, name, value)
+    row.slug = slug_of(row.name)
+    row.touch(by)
+
+
+def slug_of(name: str) -> str:
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", plain)).strip("-_")
+
+
+def clear_default_state(state: PlaneState, project: models.Project) -> None:
+    for row in state.states_in(project.id):
+        row.default = False
+
+
+def delete_state(state: PlaneState, row: models.State) -> None:
+    if row.default:
+        raise ApiError(400, {"error": "Default state cannot be deleted"})
+    if any(item.state == row.id for item in state.work_items_in(row.project)):
+        raise ApiError(400, {"error": "The state is not empty, only empty states can be deleted"})
+    del state.states[row.id]
+
+
+def make_intake(state: PlaneState, project: models.Project, by: str) -> None:
+    """What Plane adds when a change finds intake switched on; making a project with it adds none."""
+    if project.extra["intake_view"] and state.intake_of(project.id) is None:
+        intake = models.Intake(project=project.id, name=f"{project.name} Intake", created_by=by)
+        state.intakes[intake.id] = intake
+
+
+def delete_estimate(state: PlaneState, estimate: models.Estimate) -> None:
+    """Switches it off, wherever it is on."""
+    for project in state.projects.values():
+        if project.extra["estimate"] == estimate.id:
+            project.extra["estimate"] = None
+    for key in [key for key, row in state.estimate_points.items() if row.estimate == estimate.id]:
+        del state.estimate_points[key]
+    del state.estimates[estimate.id]
+
+
+def delete_label(state: PlaneState, label: models.Label) -> None:
+    """With the labels below it, which Plane's worker deletes a moment later (seen on 1.2.2 and 1.3.1)."""
+    state.labels.pop(label.id, None)
+    for child in [row for row in state.labels.values() if row.parent == label.id]:
+        delete_label(state, child)
 
 
 def join_project(state: PlaneState, project: models.Project, user: str, role: int, by: str) -> models.ProjectMember:
@@ -265,9 +308,13 @@ def delete_project(state: PlaneState, project: models.Project) -> None:
         state.project_members,
         state.states,
         state.labels,
+        state.intakes,
+        state.estimates,
+        state.estimate_points,
         state.work_items,
         state.work_item_types,
         state.work_item_properties,
+        state.property_values,
     ):
         for key in [key for key, row in table.items() if row.project == project.id]:
             del table[key]

@@ -36,6 +36,18 @@ def _short_workspace(state: PlaneState, workspace: str) -> Json:
     return {"name": row.name, "slug": row.slug, "id": row.id}
 
 
+def _short_project(row: models.Project) -> Json:
+    return {
+        "id": row.id,
+        "identifier": row.identifier,
+        "name": row.name,
+        "cover_image": None,
+        "cover_image_url": None,
+        "logo_props": row.extra["logo_props"],
+        "description": row.description,
+    }
+
+
 def expanded(state: PlaneState, shape: Json, expand: str) -> Json:
     """A v1 answer with its workspace in place of the workspace's id, when `?expand=` asks for it."""
     if "workspace" in expand.split(","):
@@ -91,15 +103,7 @@ def whole_project_member(state: PlaneState, row: models.ProjectMember, *, with_a
     user = state.users[row.member]
     shape = stamps(row) | {
         "workspace": _short_workspace(state, project.workspace) | {"logo_url": None},
-        "project": {
-            "id": project.id,
-            "identifier": project.identifier,
-            "name": project.name,
-            "cover_image": None,
-            "cover_image_url": None,
-            "logo_props": project.extra["logo_props"],
-            "description": project.description,
-        },
+        "project": _short_project(project),
         "member": member_summary(user),
         "comment": None,
         "role": row.role,
@@ -138,7 +142,66 @@ def label(state: PlaneState, row: models.Label) -> Json:
         "external_id": row.external_id,
         "workspace": state.projects[row.project].workspace,
         "project": row.project,
-        "parent": None,
+        "parent": row.parent,
+    }
+
+
+def app_state(row: models.State, workspace: str) -> Json:
+    """A state as the app reads it, without what it does not need."""
+    return {
+        "id": row.id,
+        "project_id": row.project,
+        "workspace_id": workspace,
+        "name": row.name,
+        "color": row.color,
+        "group": row.group,
+        "default": row.default,
+        "description": row.description,
+        "sequence": row.sequence,
+    }
+
+
+def intake(state: PlaneState, row: models.Intake | None) -> Json:
+    """Of no intake at all there is an empty form."""
+    empty = {"deleted_at": None, "description": "", "logo_props": None, "created_by": None, "updated_by": None}
+    if row is None:
+        return empty | {"name": "", "is_default": False}
+    project = state.projects[row.project]
+    return (
+        empty
+        | stamps(row)
+        | {
+            "name": row.name,
+            "is_default": True,
+            "logo_props": {},
+            "project_detail": _short_project(project),
+            "pending_issue_count": 0,
+            "project": row.project,
+            "workspace": project.workspace,
+        }
+    )
+
+
+def estimate_point(state: PlaneState, row: models.EstimatePoint) -> Json:
+    return stamps(row) | {
+        "key": row.key,
+        "description": row.description,
+        "value": row.value,
+        "project": row.project,
+        "workspace": state.projects[row.project].workspace,
+        "estimate": row.estimate,
+    }
+
+
+def estimate(state: PlaneState, row: models.Estimate) -> Json:
+    return stamps(row) | {
+        "points": [estimate_point(state, point) for point in state.points_of(row.id)],
+        "name": row.name,
+        "description": "",
+        "type": row.type,
+        "last_used": row.last_used,
+        "project": row.project,
+        "workspace": state.projects[row.project].workspace,
     }
 
 
@@ -171,11 +234,12 @@ def work_item(state: PlaneState, row: models.WorkItem) -> Json:
 
 
 def work_item_type(state: PlaneState, row: models.WorkItemType) -> Json:
-    shape = asdict(row)
-    del shape["project"]
-    return shape | {
+    """With `project` as in the reference's overview, and `project_ids` as in its answers.
+
+    A type without `project` is one of the whole workspace to plane-compose.
+    """
+    return asdict(row) | {
         "deleted_at": None,
-        "logo_props": {},
         "project_ids": [row.project],
         "workspace": state.projects[row.project].workspace,
     }
@@ -184,8 +248,25 @@ def work_item_type(state: PlaneState, row: models.WorkItemType) -> Json:
 def work_item_property(state: PlaneState, row: models.WorkItemProperty) -> Json:
     workspace = state.projects[row.project].workspace
     shape = asdict(row) | {"deleted_at": None, "logo_props": {}, "workspace": workspace}
-    shape["options"] = [
-        asdict(option) | {"deleted_at": None, "property": row.id, "project": row.project, "workspace": workspace}
-        for option in row.options
-    ]
+    shape["options"] = [property_option(state, row, option) for option in row.options]
     return shape
+
+
+def property_option(state: PlaneState, row: models.WorkItemProperty, option: models.PropertyOption) -> Json:
+    workspace = state.projects[row.project].workspace
+    return asdict(option) | {"deleted_at": None, "property": row.id, "project": row.project, "workspace": workspace}
+
+
+def property_value(row: models.WorkItemProperty, value: models.PropertyValue) -> Json:
+    """As the API reference shows it; what stands in `value_type` it does not say."""
+    return {
+        "id": value.id,
+        "property_id": row.id,
+        "issue_id": value.work_item,
+        "value": value.value,
+        "value_type": row.property_type,
+        "external_id": value.external_id,
+        "external_source": value.external_source,
+        "created_at": value.created_at,
+        "updated_at": value.updated_at,
+    }

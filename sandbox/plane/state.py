@@ -15,6 +15,8 @@ class PlaneState:
     """One table for each kind of row, by id, in the order in which the rows were made."""
 
     instance: models.Instance
+    #: Whether the edition knows work item types; the switch for them is in every edition.
+    has_types: bool = False
     #: False makes the instance answer as one whose first start has not finished.
     registered: bool = True
     #: Until when (time.monotonic) the unregistered answer is still given, because Plane cached it.
@@ -31,30 +33,38 @@ class PlaneState:
     project_members: dict[str, models.ProjectMember] = field(default_factory=dict)
     states: dict[str, models.State] = field(default_factory=dict)
     labels: dict[str, models.Label] = field(default_factory=dict)
+    intakes: dict[str, models.Intake] = field(default_factory=dict)
+    estimates: dict[str, models.Estimate] = field(default_factory=dict)
+    estimate_points: dict[str, models.EstimatePoint] = field(default_factory=dict)
     work_items: dict[str, models.WorkItem] = field(default_factory=dict)
     work_item_types: dict[str, models.WorkItemType] = field(default_factory=dict)
     work_item_properties: dict[str, models.WorkItemProperty] = field(default_factory=dict)
+    property_values: dict[str, models.PropertyValue] = field(default_factory=dict)
 
     @classmethod
     def fresh(cls, *, edition: str, intercom: bool, environment: Mapping[str, str]) -> PlaneState:
         """The state of an instance that was started once and never set up."""
         return cls(
             instance=models.Instance(instance_name=f"Plane {edition.capitalize()} Edition"),
+            has_types=edition == "commercial",
             configurations=configurations_by_key(environment, intercom),
         )
 
     def snapshot(self) -> dict[str, Any]:
         rows = asdict(self)
-        for bookkeeping in ("registered", "unregistered_answer_cached_until"):
+        for bookkeeping in ("has_types", "registered", "unregistered_answer_cached_until"):
             del rows[bookkeeping]
         for token in rows["api_tokens"].values():
             del token["last_used"]
         return rows
 
     def is_on(self, key: str) -> bool:
-        """Whether an instance setting is switched on."""
+        """Whether an instance setting is switched on; any word but "1" is off."""
+        return self.configured(key) == "1"
+
+    def configured(self, key: str) -> str:
         row = self.configurations.get(key)
-        return row is not None and row.value == "1"
+        return row.value or "" if row else ""
 
     def user_by_email(self, email: str) -> models.User | None:
         return next((user for user in self.users.values() if user.email == email), None)
@@ -120,6 +130,18 @@ class PlaneState:
         """Newest first, as v1 lists them."""
         return [row for row in reversed(self.labels.values()) if row.project == project]
 
+    def intake_of(self, project: str) -> models.Intake | None:
+        return next((row for row in self.intakes.values() if row.project == project), None)
+
+    def estimates_in(self, project: str) -> list[models.Estimate]:
+        rows = (row for row in self.estimates.values() if row.project == project)
+        return sorted(rows, key=lambda row: row.name)
+
+    def points_of(self, estimate: str) -> list[models.EstimatePoint]:
+        """By their values as texts, so that 10 stands before 2 (seen on Plane 1.2.2 and 1.3.1)."""
+        rows = (row for row in self.estimate_points.values() if row.estimate == estimate)
+        return sorted(rows, key=lambda row: row.value)
+
     def work_items_in(self, project: str) -> list[models.WorkItem]:
         return [row for row in self.work_items.values() if row.project == project]
 
@@ -128,3 +150,7 @@ class PlaneState:
 
     def properties_of(self, work_item_type: str) -> list[models.WorkItemProperty]:
         return [row for row in self.work_item_properties.values() if row.issue_type == work_item_type]
+
+    def values_of(self, work_item: str, work_item_property: str) -> list[models.PropertyValue]:
+        rows = (row for row in self.property_values.values() if row.work_item == work_item)
+        return [row for row in rows if row.property == work_item_property]

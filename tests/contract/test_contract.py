@@ -19,7 +19,7 @@ from tests.contract.running import running
 
 VERSIONS = ("1.2.2", "1.3.1")
 #: The scenarios played against each, by what their names have behind the version.
-SCENARIOS = ("", "-further")
+SCENARIOS = ("", "-further", "-settings")
 
 
 def step(recording: dict[str, Any], name: str) -> dict[str, Any]:
@@ -63,6 +63,20 @@ def test_a_changed_recording_is_named_step_by_step(version: str) -> None:
     [
         ("", {"instance-fresh", "instance-set-up", "reinvitations", "configurations"}),
         ("-further", {"member-role-admin", "configurations"}),
+        (
+            "-settings",
+            {
+                "configurations",
+                "instance-many",
+                "configurations-many",
+                "configuration-null",
+                "configuration-number",
+                "configuration-blanks",
+                "configurations-odd",
+                "instance-odd",
+                "instance-passwords-off",
+            },
+        ),
     ],
 )
 def test_the_versions_differ_only_where_they_were_recorded_to(scenario: str, steps: set[str]) -> None:
@@ -164,8 +178,9 @@ def test_the_command_says_in_one_line_that_nobody_answers(capsys: pytest.Capture
     assert capsys.readouterr().err.startswith(f"{url} cannot be reached")
 
 
-def test_what_is_recorded_is_answered_again(capsys: pytest.CaptureFixture[str]) -> None:
-    steps = RECORDINGS / "further-steps.json"
+@pytest.mark.parametrize("scenario", ["further", "settings"])
+def test_what_is_recorded_is_answered_again(scenario: str, capsys: pytest.CaptureFixture[str]) -> None:
+    steps = RECORDINGS / f"{scenario}-steps.json"
     with running(PlaneServer()) as url:
         assert command.main([url, "--record", str(steps), "--recorded-against", "1.2.2"]) == 0
     recording = json.loads(capsys.readouterr().out)
@@ -174,10 +189,11 @@ def test_what_is_recorded_is_answered_again(capsys: pytest.CaptureFixture[str]) 
         assert play(url, recording) == []
 
 
-def test_the_steps_are_those_of_the_recordings() -> None:
-    steps = json.loads((RECORDINGS / "further-steps.json").read_text())["steps"]
+@pytest.mark.parametrize("scenario", ["further", "settings"])
+def test_the_steps_are_those_of_the_recordings(scenario: str) -> None:
+    steps = json.loads((RECORDINGS / f"{scenario}-steps.json").read_text())["steps"]
     for version in VERSIONS:
-        recorded = load(f"{version}-further")["steps"]
+        recorded = load(f"{version}-{scenario}")["steps"]
         assert [(one["id"], one["request"]) for one in recorded] == [(one["id"], one["request"]) for one in steps]
 
 

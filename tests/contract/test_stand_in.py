@@ -473,8 +473,8 @@ def test_an_option_property_keeps_its_options(commercial: PlaneClient) -> None:
     assert [option.name for option in made.options or []] == ["S", "L"]
 
 
-def test_the_community_edition_ignores_the_switch(owner: Browser, key: str) -> None:
+def test_the_community_edition_has_the_switch_and_nothing_behind_it(owner: Browser, key: str) -> None:
     body = {"name": "Onboarding", "identifier": "ONBOARD", "is_issue_type_enabled": True}
     made = v1(owner.url, key, "POST", PROJECTS, json=body).json()
-    assert made["is_issue_type_enabled"] is False
+    assert made["is_issue_type_enabled"] is True
     assert v1(owner.url, key, "GET", f"{PROJECTS}{made['id']}/work-item-types/").json() == {"error": "Page not found."}

@@ -27,7 +27,7 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
 
         def unused(edition: str) -> tuple[Sandbox, int]:
             current, number = running.get(edition, (None, HOSTS))
-            if current is None or number == HOSTS:
+            if current is None or number == len(current.hosts):
                 directory = tmp_path_factory.mktemp("sandbox")
                 count = HOSTS if edition == "community" else 4
                 current = stack.enter_context(

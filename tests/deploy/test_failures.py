@@ -12,7 +12,9 @@ def explained(run: Run, *words: str) -> str:
     """The one line that explains a failed run, checked to be one and to hold the words."""
     assert run.code != 0, run.output
     assert "Traceback" not in run.output and "exception occurred" not in run.output, run.output
-    lines = [line for line in run.output.splitlines() if all(word in line for word in words)]
+    # The summary at the end says it again.
+    told = run.output.partition("--> Summary:")[0]
+    lines = [line for line in told.splitlines() if all(word in line for word in words)]
     assert len(lines) == 1, run.output
     return lines[0]
 
@@ -28,15 +30,16 @@ def test_a_wrong_admin_password_is_named_and_earlier_work_is_kept(target: Target
     right = target.deploy(data={"plane_agents": agents})
     assert right.code == 0, right.output
     assert right.plan == [
-        "+ member newcomer@javisi.local (member)",
+        "+ account newcomer@javisi.local (member)",
         "+ token agent-newcomer",
         "+ members of ONBOARD: newcomer",
     ]
 
 
-def test_a_weak_admin_password_is_refused_by_plane_with_what_to_do(target: Target) -> None:
+def test_a_weak_admin_password_is_refused_before_the_first_connection(target: Target) -> None:
     run = target.deploy(operation="deploy.provisioning", secrets={"PLANE_ADMIN_PASSWORD": "password1"})
-    explained(run, "PASSWORD_TOO_WEAK", "choose a stronger plane_admin_password")
+    explained(run, "plane_admin_password", "too weak for Plane")
+    assert "Connected" not in run.output
 
 
 def test_an_unknown_setting_type_stops_before_anything_is_written(target: Target) -> None:
@@ -45,6 +48,7 @@ def test_an_unknown_setting_type_stops_before_anything_is_written(target: Target
     explained(run, "plane_health_retries", "'often'", "a whole number from 1 to 1000")
     explained(run, "plane_agents[0].role", "'boss'", "admin, member, guest")
     assert target.snapshot() == before and run.requests == []
+    assert "Connected" not in run.output
 
 
 def test_an_invalid_identifier_stops_before_anything_is_written(target: Target) -> None:
@@ -66,6 +70,12 @@ def test_missing_secrets_are_all_named_at_once(target: Target) -> None:
         secrets={"PLANE_CONCIERGE_PASSWORD": None, "PLANE_AGENT_PASSWORD_SEED": None},
     )
     explained(run, "missing: plane_concierge_password, plane_agent_password_seed", "PLANE_AGENT_PASSWORD_SEED")
+    assert "Connected" not in run.output
+
+
+def test_nothing_is_asked_of_the_settings_by_what_is_no_deploy(target: Target) -> None:
+    run = target.deploy(operation=["exec", "--", "true"], data={"plane_prune": "maybe"}, secrets={"PLANE_": None})
+    assert run.code == 0, run.output
 
 
 def test_a_value_that_an_env_file_cannot_carry_is_refused_by_name(target: Target) -> None:
@@ -150,7 +160,7 @@ def test_a_workspace_that_somebody_else_owns(new_target: NewTarget) -> None:
 
 def test_custom_fields_can_be_made_a_failure(target: Target) -> None:
     run = target.deploy(data={"plane_custom_fields_unsupported": "fail"})
-    explained(run, "custom fields of ONBOARD", "not available in Plane Community Edition")
+    explained(run, "Plane Community Edition", "has no custom fields (ONBOARD)", "plane_custom_fields_unsupported")
 
 
 def test_one_host_that_fails_does_not_stop_the_other(new_target: NewTarget) -> None:

@@ -22,7 +22,7 @@ EVERYTHING = [
     "~ recreate beat-worker",
     "+ instance admin admin@javisi.local",
     "+ workspace javisi (Javisi)",
-    *(f"+ member {name}@javisi.local ({'admin' if name == 'concierge' else 'member'})" for name in AGENTS),
+    *(f"+ account {name}@javisi.local ({'admin' if name == 'concierge' else 'member'})" for name in AGENTS),
     *(f"+ token agent-{name}" for name in AGENTS),
     "+ project ONBOARD (Onboarding)",
     f"+ members of ONBOARD: {', '.join(AGENTS)}",
@@ -92,7 +92,7 @@ def test_a_preview_of_a_finished_host_names_nothing(finished: Target) -> None:
     assert run.plan == []
     assert run.notes == [
         "! custom fields of ONBOARD (agent_id, cost_estimate, confidence_score, session_id): not available in "
-        "Plane Community Edition 1.2.0"
+        "Plane Community Edition 1.2.0; see plane_custom_fields_unsupported"
     ]
     assert run.writes == []
     assert finished.snapshot() == before

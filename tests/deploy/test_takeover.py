@@ -39,7 +39,7 @@ def test_an_instance_that_a_person_set_up_with_an_api_token_alone(target: Target
     token = person.make_key()
     secrets = {"PLANE_ADMIN_PASSWORD": None, "PLANE_ADMIN_API_TOKEN": token}
     preview = target.deploy("--dry", secrets=secrets)
-    assert "+ member thot@javisi.local (member)" in preview.plan, preview.output
+    assert "+ account thot@javisi.local (member)" in preview.plan, preview.output
     assert "+ project ONBOARD (Onboarding)" in preview.plan
     run = target.deploy(secrets=secrets)
     assert run.code == 0, run.output
@@ -105,8 +105,8 @@ def test_a_run_that_ended_after_some_accounts_goes_on(target: Target) -> None:
     path = target.host.root / TOKEN_FILE
     path.write_text("".join(line for line in path.read_text().splitlines(True) if "THOT" not in line))
     preview = target.deploy("--dry", operation="deploy.provisioning")
-    assert "+ member thot@javisi.local (member)" not in preview.plan
-    assert "+ member cfo@javisi.local (member)" in preview.plan and "+ token agent-thot" in preview.plan
+    assert "+ account thot@javisi.local (member)" not in preview.plan
+    assert "+ account cfo@javisi.local (member)" in preview.plan and "+ token agent-thot" in preview.plan
     run = target.deploy(operation="deploy.provisioning")
     assert run.code == 0, run.output
     assert [row.label for row in target.plane.api_tokens.values()].count("agent-thot") == 1

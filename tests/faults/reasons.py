@@ -14,5 +14,7 @@ _ORDINARY = re.compile(
 
 def reasons(run: Run, target: Target) -> list[str]:
     """The lines that explain why this host failed."""
-    lines = re.findall(rf"^ *\[{re.escape(target.host.name)}\] (.*)$", run.output, re.M)
+    # The summary at the end says them again.
+    told = run.output.partition("--> Summary:")[0]
+    lines = re.findall(rf"^ *\[{re.escape(target.host.name)}\] (.*)$", told, re.M)
     return [line.strip() for line in lines if not _ORDINARY.match(line.strip())]

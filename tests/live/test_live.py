@@ -24,6 +24,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.clients import compose_judge, sdk_judge
+from tests.clients.expected import Expected
 from tests.contract.browser import PASSWORD, Browser
 from tests.contract.player import WAVERING, load, play
 
@@ -72,6 +74,12 @@ class Deploy:
         self.requests = int(counted[1]) if counted else 0
         return done
 
+    @property
+    def agent_tokens(self) -> dict[str, str]:
+        """The saved tokens by the agent's name."""
+        lines = [line for line in self.tokens.read_text().splitlines() if line and not line.startswith("#")]
+        return {name[len("PLANE_TOKEN_") :].lower(): token for name, token in (line.split("=", 1) for line in lines)}
+
     def says(self, case: str, result: str) -> None:
         instance = requests.get(f"{URL}/api/instances/").json().get("instance", {})
         version = instance.get("current_version", "?")
@@ -83,7 +91,7 @@ def plan(output: str) -> list[str]:
 
 
 def reset() -> None:
-    subprocess.run(RESET, shell=True, check=True, stdout=subprocess.DEVNULL)  # noqa: S602 - the user's own command
+    subprocess.run(RESET, shell=True, check=True, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while True:
         try:
@@ -108,7 +116,7 @@ def deploy(tmp_path: Path) -> Iterator[Deploy]:
 
 
 @resettable
-@pytest.mark.parametrize("scenario", ["", "-further"])
+@pytest.mark.parametrize("scenario", ["", "-further", "-settings"])
 def test_it_answers_as_recorded(scenario: str) -> None:
     reset()
     version = requests.get(f"{URL}/api/instances/").json()["instance"]["current_version"]
@@ -150,6 +158,28 @@ def test_first_run_second_run_preview_and_one_thing_missing(deploy: Deploy) -> N
     assert rotated.returncode == 0 and plan(rotated.stdout) == ["~ token agent-cfo: rotated, as asked"], rotated.stdout
     deploy.says("one token rotated", "rotated")
     assert plan(deploy.run().stdout) == []
+
+
+def test_plane_sdk_finds_what_was_asked_for(deploy: Deploy) -> None:
+    run = deploy.run()
+    assert run.returncode == 0, run.stdout
+    expected = Expected.of({"plane_workspace_slug": deploy.slug})
+    assert sdk_judge.differences(URL, expected, deploy.agent_tokens) == []
+    deploy.says("read and used with plane-sdk", "as asked for")
+    assert plan(deploy.run().stdout) == []
+
+
+@pytest.mark.skipif(not compose_judge.COMMAND.exists(), reason=compose_judge.MISSING)
+def test_plane_compose_finds_what_was_asked_for(deploy: Deploy, tmp_path: Path) -> None:
+    run = deploy.run()
+    assert run.returncode == 0, run.stdout
+    expected = Expected.of({"plane_workspace_slug": deploy.slug})
+    commercial = sdk_judge.is_commercial(URL)
+    told = compose_judge.differences(
+        URL, expected, deploy.agent_tokens["thot"], tmp_path / "clone", commercial=commercial
+    )
+    assert told == []
+    deploy.says("cloned with plane-compose", "as asked for")
 
 
 def test_a_wrong_password_is_one_line_and_a_rerun_goes_on(deploy: Deploy) -> None:

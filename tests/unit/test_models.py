@@ -9,9 +9,14 @@ import pytest
 
 from plane_api.errors import PlaneBadAnswer
 from plane_api.models import (
+    Configuration,
+    Estimate,
     Instance,
     Invitation,
+    Label,
     Project,
+    PropertyOption,
+    State,
     Token,
     WorkItemProperty,
     WorkItemType,
@@ -19,7 +24,7 @@ from plane_api.models import (
     WorkspaceMember,
     listed,
 )
-from plane_api.properties import definition, property_type
+from plane_api.properties import definition, field_type, property_type
 from settings import FIELD_TYPES
 
 INSTANCE: dict[str, Any] = {
@@ -118,9 +123,14 @@ Maker = Callable[[dict[str, Any]], object]
         (lambda item: WorkspaceMember.of_session({**MEMBER, "member": item}), MEMBER["member"],
          ("id", "email", "display_name")),
         (lambda item: Instance.of({"instance": item}), INSTANCE, ("edition", "current_version")),
+        (State.of, {"id": "s", "name": "Todo", "group": "unstarted"}, ("id", "name", "group")),
+        (Label.of, {"id": "l", "name": "bug"}, ("id", "name")),
+        (Estimate.of, {"id": "e"}, ("id",)),
+        (PropertyOption.of, {"id": "o", "name": "high"}, ("id", "name")),
+        (Configuration.of, {"key": "ENABLE_SIGNUP", "value": "1"}, ("key",)),
     ],
     ids=["workspace", "token", "invitation", "type", "property", "project", "v1 member", "member", "inner member",
-         "instance"],
+         "instance", "state", "label", "estimate", "option", "configuration"],
 )  # fmt: skip
 def test_what_is_needed_is_named_when_it_is_missing(of: Maker, good: dict[str, Any], needed: tuple[str, ...]) -> None:
     assert of(good)
@@ -159,20 +169,67 @@ def test_a_role_that_is_a_boolean_is_refused() -> None:
         Invitation.of({"id": "i", "email": "a@b.c", "role": True})
 
 
+# Settings of projects and of the instance
+
+
+def test_a_project_shows_its_settings() -> None:
+    found = Project.of(
+        {**PROJECT, "network": 0, "timezone": "UTC", "project_lead": "u1", "default_assignee": None, "estimate": "e1",
+         "cycle_view": True, "module_view": False, "issue_views_view": False, "page_view": True, "intake_view": False}
+    )  # fmt: skip
+    assert (found.network, found.timezone, found.lead, found.default_assignee) == (0, "UTC", "u1", None)
+    assert found.estimate == "e1"
+    assert found.switches == {"cycles": True, "modules": False, "views": False, "pages": True, "intake": False}
+
+
+def test_what_an_answer_does_not_show_is_neither_on_nor_off() -> None:
+    assert Project.of(PROJECT).switches == {}
+
+
+def test_the_instance_shows_what_is_on() -> None:
+    config = {"enable_signup": True, "is_email_password_enabled": False, "is_magic_login_enabled": None, "other": True}
+    assert Instance.of({"instance": INSTANCE, "config": config}).config == {
+        "ENABLE_SIGNUP": True,
+        "ENABLE_EMAIL_PASSWORD": False,
+    }
+
+
+@pytest.mark.parametrize("config", [None, [], "text"])
+def test_an_instance_that_shows_nothing_is_on_or_off_nowhere(config: object) -> None:
+    assert Instance.of({"instance": INSTANCE, "config": config}).config == {}
+
+
+@pytest.mark.parametrize(("value", "kept"), [(None, ""), ("", ""), ("1", "1")])
+def test_an_instance_setting_without_a_value_is_empty(value: object, kept: str) -> None:
+    found = Configuration.of({"key": "EMAIL_HOST", "value": value, "is_encrypted": True})
+    assert (found.value, found.is_encrypted) == (kept, True)
+
+
+def test_an_instance_setting_does_not_show_its_value() -> None:
+    assert "hunter2" not in repr(Configuration("EMAIL_HOST_PASSWORD", "hunter2", True))
+
+
 # Custom fields
 
 
 @pytest.mark.parametrize(
-    ("field_type", "kind"),
-    [("text", "TEXT"), ("number", "DECIMAL"), ("boolean", "BOOLEAN"), ("date", "DATETIME"), ("url", "URL"),
-     ("email", "EMAIL")],
+    ("name", "kind", "relation"),
+    [("text", "TEXT", None), ("number", "DECIMAL", None), ("boolean", "BOOLEAN", None), ("date", "DATETIME", None),
+     ("option", "OPTION", None), ("url", "URL", None), ("email", "EMAIL", None), ("member", "RELATION", "USER")],
 )  # fmt: skip
-def test_a_custom_field_has_planes_type(field_type: str, kind: str) -> None:
-    assert property_type(field_type) == kind
-    made = definition("cost estimate", field_type)
-    assert (made["display_name"], made["property_type"], made["is_required"]) == ("cost estimate", kind, False)
-    assert ("settings" in made) == (field_type in ("text", "date"))
+def test_a_custom_field_has_planes_type(name: str, kind: str, relation: str | None) -> None:
+    assert property_type(name) == (kind, relation)
+    assert field_type(kind, relation) == name
+    made = definition("cost estimate", name, is_required=True)
+    assert (made["display_name"], made["property_type"], made["is_required"]) == ("cost estimate", kind, True)
+    assert ("settings" in made) == (name in ("text", "date"))
+    assert made.get("relation_type") == relation
+
+
+def test_a_type_that_the_settings_do_not_know_has_planes_name() -> None:
+    assert field_type("FORMULA", None) == "FORMULA"
+    assert field_type("RELATION", "ISSUE") == "RELATION ISSUE"
 
 
 def test_every_type_of_the_settings_can_be_made() -> None:
-    assert all(property_type(field_type) for field_type in FIELD_TYPES)
+    assert all(property_type(name) for name in FIELD_TYPES)

@@ -157,7 +157,10 @@ def test_an_account_that_exists_is_not_made(site: Site, plane: Plane) -> None:
 # What a key sees
 
 
-FIELDS = "id,name,identifier,description,archived_at,is_member,member_role,is_issue_type_enabled"
+FIELDS = (
+    "id,name,identifier,description,archived_at,is_member,member_role,is_issue_type_enabled,network,timezone,"
+    "project_lead,default_assignee,estimate,cycle_view,module_view,issue_views_view,page_view,intake_view"
+)
 
 
 def test_a_key_sees_its_projects_by_identifier(site: Site, plane: Plane) -> None:

@@ -3,12 +3,16 @@
 from aiohttp import web
 
 from . import (
+    app_estimates,
     app_projects,
+    app_states,
     app_workspaces,
     auth,
     instances,
     users,
+    v1_cycles_modules,
     v1_projects,
+    v1_property_values,
     v1_states_labels,
     v1_work_item_types,
     v1_work_items,
@@ -25,11 +29,15 @@ def add_routes(app: web.Application, *, commercial: bool) -> None:
         users,
         app_workspaces,
         app_projects,
+        app_states,
+        app_estimates,
         v1_workspaces,
         v1_projects,
         v1_states_labels,
         v1_work_items,
+        v1_cycles_modules,
     ):
         module.routes.add_to(app)
     if commercial:
         v1_work_item_types.routes.add_to(app)
+        v1_property_values.routes.add_to(app)

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from .. import rules
+from .. import project_settings, rules
 from .. import shapes_projects as shapes
 from ..access import find_project, session_project, session_workspace
 from ..context import context_of, state_of
@@ -30,9 +30,9 @@ async def list_projects(request: web.Request) -> web.Response:
 async def make_project(request: web.Request) -> web.Response:
     user, workspace = session_workspace(request, MEMBER)
     state = state_of(request)
-    fields = rules.new_project_fields(await json_body(request))
+    fields = project_settings.app_new_project(state, await json_body(request))
     _refuse_taken(state, workspace, fields)
-    project = rules.add_project(state, workspace, user.id, _without_types(fields))
+    project = rules.add_project(state, workspace, user.id, _without_types(request, fields))
     return web.json_response(shapes.app_project(state, project, user), status=201)
 
 
@@ -56,11 +56,12 @@ async def change_project(request: web.Request) -> web.Response:
     project = find_project(state.projects, workspace, request)
     if project is None or state.workspace_role(workspace.id, user.id) != ADMIN:
         _, _, project = session_project(request, ADMIN)
-    fields = _without_types(rules.project_fields(await json_body(request)))
     if project.archived_at:
         raise ApiError(400, {"error": "Archived projects cannot be updated"})
+    fields = _without_types(request, project_settings.app_changed_project(state, await json_body(request)))
     _refuse_taken(state, workspace, fields, but=project.id)
     rules.set_project_fields(state, project, fields)
+    rules.make_intake(state, project, user.id)
     project.touch(user.id)
     return web.json_response(shapes.app_project(state, project, user))
 
@@ -162,8 +163,10 @@ async def remove_member(request: web.Request) -> web.Response:
     return no_content()
 
 
-def _without_types(fields: dict[str, Any]) -> dict[str, Any]:
-    """Only v1 switches work item types on."""
+def _without_types(request: web.Request, fields: dict[str, Any]) -> dict[str, Any]:
+    """In a commercial edition only v1 switches work item types on."""
+    if not context_of(request).commercial:
+        return fields
     return {name: value for name, value in fields.items() if name != "is_issue_type_enabled"}
 
 

@@ -39,6 +39,8 @@ async def sign_in_with_password(request: web.Request) -> web.Response:
     user = state.user_by_email(email)
     if user is None:
         return _refused(request, 5060, "USER_DOES_NOT_EXIST", email)
+    if not state.is_on("ENABLE_EMAIL_PASSWORD"):
+        return _passwords_off(request)
     # A deactivated account has no password left, so this is what its owner sees.
     if not await passwords.matches(form["password"], user.password_hash) or not user.is_active:
         return _refused(request, 5065, "AUTHENTICATION_FAILED_SIGN_IN", email)
@@ -61,6 +63,8 @@ async def sign_up(request: web.Request) -> web.Response:
         return _refused(request, 5045, "INVALID_EMAIL_SIGN_UP", email)
     if taken := state.user_by_email(email):
         return _taken(request, taken)
+    if not state.is_on("ENABLE_EMAIL_PASSWORD"):
+        return _passwords_off(request)
     if not _may_sign_up(state, email):
         return _refused(request, 5015, "SIGNUP_DISABLED", email)
     if await passwords.is_too_weak(form["password"]):
@@ -95,6 +99,11 @@ def _refused(request: web.Request, code: int, message: str, email: str = "") -> 
     if email:
         query["email"] = email
     return _redirect(request, f"/?{urlencode(query)}")
+
+
+def _passwords_off(request: web.Request) -> web.Response:
+    """Instance admins still sign in to their own pages then (seen on Plane 1.2.2 and 1.3.1)."""
+    return _refused(request, 5056, "EMAIL_PASSWORD_AUTHENTICATION_DISABLED")
 
 
 def _taken(request: web.Request, user: User) -> web.Response:

@@ -13,7 +13,7 @@ from .. import shapes_accounts as shapes
 from ..access import instance_admin, spend_anonymous
 from ..context import Context, context_of, state_of
 from ..http import Routes, form_body, json_body
-from ..models import User, timestamp
+from ..models import Configuration, User, timestamp
 from ..session import ADMIN_COOKIE, csrf_refusal, sign_in, sign_out, signed_in
 
 routes = Routes()
@@ -124,7 +124,7 @@ async def sign_in_admin(request: web.Request) -> web.Response:
 async def sign_out_admin(request: web.Request) -> web.Response:
     if refusal := await csrf_refusal(request):
         return refusal
-    response = _redirect(request, "")
+    response = _redirect(request)
     sign_out(request, response, ADMIN_COOKIE)
     return response
 
@@ -145,55 +145,72 @@ async def list_configurations(request: web.Request) -> web.Response:
 async def change_configurations(request: web.Request) -> web.Response:
     """Set what is known and ignore the rest; the answer lists what was set."""
     instance_admin(request)
+    stored = _stored_before_1_3 if context_of(request).older_than_1_3 else _stored
     body = await json_body(request)
     changed = [row for key, row in state_of(request).configurations.items() if key in body]
     for row in changed:
-        row.value = str(body[row.key])
+        row.value = stored(row, body[row.key])
         row.touch(None)
     return web.json_response([shapes.configuration(row) for row in changed])
+
+
+def _stored(row: Configuration, value: Any) -> str | None:
+    """A value as text; true becomes a word that is not on (seen on Plane 1.3.1)."""
+    return "" if value is None else str(value).strip()
+
+
+def _stored_before_1_3(row: Configuration, value: Any) -> str | None:
+    """As it was sent; what is kept encrypted is lost unless it is a text (seen on Plane 1.2.2)."""
+    if row.is_encrypted:
+        return value if isinstance(value, str) else ""
+    return None if value is None else str(value)
 
 
 def _telemetry(form: dict[str, str]) -> bool:
     return form.get("is_telemetry_enabled", "True") in ("True", "true", "on", "1")
 
 
-def _redirect(request: web.Request, rest: str) -> web.Response:
+def _redirect(request: web.Request, rest: str = "") -> web.Response:
     web_url = context_of(request).environment.web_url
-    return web.Response(status=302, headers={"Location": f"{web_url}/god-mode/{rest}"})
+    return web.Response(status=302, headers={"Location": f"{web_url}/god-mode{rest}"})
 
 
 def _refused(request: web.Request, code: int, message: str, entered: dict[str, str] | None = None) -> web.Response:
     query = {"error_code": str(code), "error_message": message} | (entered or {})
-    return _redirect(request, f"?{urlencode(query)}")
+    return _redirect(request, f"/?{urlencode(query)}")
 
 
 def _welcome(request: web.Request, user: User) -> web.Response:
     user.last_login_time = timestamp()
-    response = _redirect(request, "general/")
+    response = _redirect(request, "/general/")
     sign_in(request, response, user, ADMIN_COOKIE)
     return response
 
 
 def _config(context: Context) -> dict[str, Any]:
     state = context.state
-    intercom = {"is_intercom_enabled": True, "intercom_app_id": ""} if context.older_than_1_3 else {}
+    intercom: dict[str, Any] = {}
+    if context.older_than_1_3:
+        intercom["is_intercom_enabled"] = state.is_on("IS_INTERCOM_ENABLED")
+        intercom["intercom_app_id"] = state.configured("INTERCOM_APP_ID")
     return {
         "enable_signup": state.is_on("ENABLE_SIGNUP"),
         "is_workspace_creation_disabled": state.is_on("DISABLE_WORKSPACE_CREATION"),
+        # These three have no setting in the database to switch them on by.
         "is_google_enabled": False,
         "is_github_enabled": False,
         "is_gitlab_enabled": False,
-        "is_gitea_enabled": False,
+        "is_gitea_enabled": state.is_on("IS_GITEA_ENABLED"),
         "is_magic_login_enabled": state.is_on("ENABLE_MAGIC_LINK_LOGIN"),
         "is_email_password_enabled": state.is_on("ENABLE_EMAIL_PASSWORD"),
         "github_app_name": "",
         "slack_client_id": None,
         "posthog_api_key": None,
         "posthog_host": None,
-        "has_unsplash_configured": False,
-        "has_llm_configured": False,
+        "has_unsplash_configured": bool(state.configured("UNSPLASH_ACCESS_KEY")),
+        "has_llm_configured": bool(state.configured("LLM_API_KEY")),
         "file_size_limit": 5242880.0,
-        "is_smtp_configured": False,
+        "is_smtp_configured": bool(state.configured("EMAIL_HOST")),
         "admin_base_url": None,
         "space_base_url": None,
         "app_base_url": None,

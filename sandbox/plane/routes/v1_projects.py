@@ -6,10 +6,10 @@ from typing import Any
 
 from aiohttp import web
 
-from .. import rules
+from .. import project_settings, rules
 from .. import shapes_projects as shapes
 from ..access import Caller, ProjectCaller, not_permitted_v1, v1_project, v1_workspace
-from ..context import context_of, state_of
+from ..context import state_of
 from ..http import (
     ApiError,
     Routes,
@@ -51,7 +51,7 @@ async def list_projects(request: web.Request) -> web.Response:
 async def make_project(request: web.Request) -> web.Response:
     caller = v1_workspace(request, MEMBER)
     state = state_of(request)
-    fields = _settable(request, rules.new_project_fields(await json_body(request)))
+    fields = project_settings.v1_new_project(state, caller.workspace, await json_body(request))
     _refuse_taken(state, caller, fields)
     if fields.get("project_lead"):
         # Plane trips over a lead halfway, and leaves a project without states behind (seen on 1.2.2 and 1.3.1).
@@ -76,11 +76,12 @@ async def read_project(request: web.Request) -> web.Response:
 async def change_project(request: web.Request) -> web.Response:
     caller = v1_project(request, ADMIN)
     state, project = state_of(request), caller.project
-    fields = _settable(request, rules.project_fields(await json_body(request)))
     if project.archived_at:
         raise ApiError(400, {"error": "Archived project cannot be updated"})
+    fields = project_settings.v1_changed_project(state, project, await json_body(request))
     _refuse_taken(state, caller, fields, but=project.id)
     rules.set_project_fields(state, project, fields)
+    rules.make_intake(state, project, caller.user.id)
     project.touch(caller.user.id)
     return web.json_response(shapes.v1_project(state, project, caller.user))
 
@@ -160,12 +161,6 @@ async def remove_member(request: web.Request) -> web.Response:
     row.is_active = False
     row.touch(caller.user.id)
     return no_content()
-
-
-def _settable(request: web.Request, fields: dict[str, Any]) -> dict[str, Any]:
-    """v1 has no say in `network`; work item types are a commercial edition's, elsewhere the switch is ignored."""
-    ignored = {"network"} if context_of(request).commercial else {"network", "is_issue_type_enabled"}
-    return {name: value for name, value in fields.items() if name not in ignored}
 
 
 def _refuse_taken(state: PlaneState, caller: Caller, fields: dict[str, Any], but: str = "") -> None:

@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from aiohttp import web
 
+from .. import rules
 from .. import shapes_projects as shapes
-from ..access import ProjectCaller, v1_project
+from ..access import ProjectCaller, find_project, v1_project, v1_workspace
 from ..context import state_of
+from ..fields import Check, anything, checked, decimal, flag, id_in, one_of, text
 from ..http import (
     ApiError,
     Routes,
     chosen_fields,
-    invalid_choice,
     invalid_payload,
     json_body,
     no_content,
     object_not_found_v1,
-    required_field,
 )
 from ..models import MEMBER, Label, State
 from ..paging import paged
+from ..state import PlaneState
 
 routes = Routes()
-#: How far apart Plane puts a state that is added (seen on 1.2.2).
-STATE_STEP = 15000.0
-STATE_GROUPS = ("backlog", "unstarted", "started", "completed", "cancelled", "triage")
 LABEL_STEP = 10000.0
-STATE_FIELDS = (
-    "name",
-    "description",
-    "color",
-    "group",
-    "sequence",
-    "default",
-    "external_source",
-    "external_id",
-)
-LABEL_FIELDS = ("name", "description", "color", "sort_order", "external_source", "external_id")
+EXTERNAL: dict[str, Check] = dict.fromkeys(("external_source", "external_id"), anything)
+STATE_CHECKS: dict[str, Check] = {
+    "name": text(),
+    "description": text(None, blank=True),
+    "color": text(),
+    "sequence": decimal,
+    "group": one_of(rules.STATE_GROUPS),
+    "default": flag,
+} | EXTERNAL
 
 
 @routes.get("/api/v1/workspaces/{slug}/projects/{project}/states/")
@@ -55,26 +54,13 @@ async def make_state(request: web.Request) -> web.Response:
     """Answers 200 where others answer 201 (seen on Plane 1.2.2)."""
     caller = v1_project(request, MEMBER)
     state = state_of(request)
-    body = await json_body(request)
-    if absent := [name for name in ("name", "color") if not body.get(name)]:
-        raise required_field(*absent)
-    if body.get("group", STATE_GROUPS[0]) not in STATE_GROUPS:
-        raise invalid_choice("group", body["group"])
-    rows = state.states_in(caller.project.id)
-    _refuse_taken("State", {row.name: row.id for row in rows}, body["name"])
-    row = State(
-        project=caller.project.id,
-        name=body["name"],
-        color=body["color"],
-        group=body.get("group", STATE_GROUPS[0]),
-        slug=str(body["name"]).lower().replace(" ", "-"),
-        sequence=max((row.sequence for row in rows), default=0.0) + STATE_STEP,
-        description=body.get("description", ""),
-        external_source=body.get("external_source"),
-        external_id=body.get("external_id"),
-        created_by=caller.user.id,
-    )
-    state.states[row.id] = row
+    fields = checked(await json_body(request), STATE_CHECKS, ("name", "color"))
+    if fields.get("default"):
+        # Before anything may still be refused: a taken name leaves a project without one (seen on 1.2.2 and 1.3.1).
+        rules.clear_default_state(state, caller.project)
+    rules.refuse_triage(fields)
+    _refuse_taken("State", {row.name: row.id for row in state.states_in(caller.project.id)}, fields["name"])
+    row = rules.add_state(state, caller.project, fields, caller.user.id)
     return web.json_response(shapes.state_row(state, row))
 
 
@@ -86,16 +72,15 @@ async def read_state(request: web.Request) -> web.Response:
 
 @routes.patch("/api/v1/workspaces/{slug}/projects/{project}/states/{id}/")
 async def change_state(request: web.Request) -> web.Response:
+    """Making a state the default leaves the old one the default too (seen on 1.2.2 and 1.3.1)."""
     caller = v1_project(request, MEMBER)
     row = _state(request, caller)
-    body = await json_body(request)
+    fields = checked(await json_body(request), STATE_CHECKS)
+    rules.refuse_triage(fields)
     rows = state_of(request).states_in(caller.project.id)
-    if any(other.name == body.get("name") for other in rows if other is not row):
+    if any(other.name == fields.get("name") for other in rows if other is not row):
         raise invalid_payload()
-    for name in STATE_FIELDS:
-        if name in body:
-            setattr(row, name, body[name])
-    row.touch(caller.user.id)
+    rules.set_state_fields(row, fields, caller.user.id)
     return web.json_response(shapes.state_row(state_of(request), row))
 
 
@@ -104,67 +89,78 @@ async def delete_state(request: web.Request) -> web.Response:
     caller = v1_project(request, MEMBER)
     row = _state(request, caller)
     state = state_of(request)
-    if row.default:
-        raise ApiError(400, {"error": "Default state cannot be deleted"})
-    if any(item.state == row.id for item in state.work_items_in(caller.project.id)):
-        raise ApiError(400, {"error": "The state is not empty, only empty states can be deleted"})
-    del state.states[row.id]
+    rules.delete_state(state, row)
     return no_content()
 
 
 @routes.get("/api/v1/workspaces/{slug}/projects/{project}/labels/")
 async def list_labels(request: web.Request) -> web.Response:
-    caller = v1_project(request)
+    """For anybody who is in some project of the workspace; there is something to see for members of this one."""
+    caller = v1_workspace(request, may=lambda state, one: state.is_in_a_project(one.workspace.id, one.user.id))
     state = state_of(request)
-    rows = [] if caller.project.archived_at else state.labels_in(caller.project.id)
+    project = find_project(state.projects, caller.workspace, request)
+    sees = project is not None and not project.archived_at and state.project_role(project.id, caller.user.id)
+    rows = state.labels_in(project.id) if project and sees else []
     return paged(request, rows, lambda row: shapes.label(state, row))
 
 
 @routes.post("/api/v1/workspaces/{slug}/projects/{project}/labels/")
 async def make_label(request: web.Request) -> web.Response:
-    caller = v1_project(request, MEMBER)
+    """Any member of the workspace may, in the project or not (seen on 1.2.2 and 1.3.1)."""
+    caller = v1_workspace(request, MEMBER)
     state = state_of(request)
-    body = await json_body(request)
-    if not body.get("name"):
-        raise required_field("name")
-    rows = state.labels_in(caller.project.id)
-    _refuse_taken("Label", {row.name: row.id for row in rows}, body["name"])
-    row = Label(project=caller.project.id, name=body["name"], created_by=caller.user.id)
-    if rows:
-        row.sort_order = max(other.sort_order for other in rows) + LABEL_STEP
-    for name in LABEL_FIELDS:
-        if name in body:
-            setattr(row, name, body[name])
+    project = find_project(state.projects, caller.workspace, request)
+    if project is None:
+        raise object_not_found_v1()
+    fields = checked(await json_body(request), _label_checks(state), ("name",))
+    rows = state.labels_in(project.id)
+    _refuse_taken("Label", {row.name: row.id for row in rows}, fields["name"])
+    row = Label(project=project.id, name=fields["name"], created_by=caller.user.id)
+    _set_label_fields(row, fields)
+    row.sort_order = max((other.sort_order + LABEL_STEP for other in rows), default=Label.sort_order)
     state.labels[row.id] = row
     return web.json_response(shapes.label(state, row), status=201)
 
 
 @routes.get("/api/v1/workspaces/{slug}/projects/{project}/labels/{id}/")
 async def read_label(request: web.Request) -> web.Response:
-    row = _label(request, v1_project(request))
-    return web.json_response(chosen_fields(request, shapes.label(state_of(request), row)))
+    """Passes `fields` over, as the list does not (seen on 1.2.2 and 1.3.1)."""
+    return web.json_response(shapes.label(state_of(request), _label(request, v1_project(request))))
 
 
 @routes.patch("/api/v1/workspaces/{slug}/projects/{project}/labels/{id}/")
 async def change_label(request: web.Request) -> web.Response:
+    """What is given as parent need only be a label: its own, or one of another project (seen on 1.2.2 and 1.3.1)."""
     caller = v1_project(request, MEMBER)
+    state = state_of(request)
     row = _label(request, caller)
-    body = await json_body(request)
-    rows = state_of(request).labels_in(caller.project.id)
-    if any(other.name == body.get("name") for other in rows if other is not row):
+    fields = checked(await json_body(request), _label_checks(state))
+    if any(other.name == fields.get("name") for other in state.labels_in(caller.project.id) if other is not row):
         raise invalid_payload()
-    for name in LABEL_FIELDS:
-        if name in body:
-            setattr(row, name, body[name])
+    _set_label_fields(row, fields)
     row.touch(caller.user.id)
-    return web.json_response(shapes.label(state_of(request), row))
+    return web.json_response(shapes.label(state, row))
 
 
 @routes.delete("/api/v1/workspaces/{slug}/projects/{project}/labels/{id}/")
 async def delete_label(request: web.Request) -> web.Response:
-    row = _label(request, v1_project(request, MEMBER))
-    del state_of(request).labels[row.id]
+    rules.delete_label(state_of(request), _label(request, v1_project(request, MEMBER)))
     return no_content()
+
+
+def _label_checks(state: PlaneState) -> dict[str, Check]:
+    return {
+        "name": text(),
+        "color": text(blank=True),
+        "description": text(None, blank=True),
+        "parent": id_in(state.labels),
+        "sort_order": decimal,
+    } | EXTERNAL
+
+
+def _set_label_fields(row: Label, fields: Mapping[str, Any]) -> None:
+    for name, value in fields.items():
+        setattr(row, name, value)
 
 
 def _refuse_taken(kind: str, ids_by_name: dict[str, str], name: object) -> None:

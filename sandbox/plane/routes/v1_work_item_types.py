@@ -1,22 +1,41 @@
-"""v1 of the commercial editions: work item types and their properties.
+"""v1 of the commercial editions: work item types, their properties, the options of these, and what is switched on.
 
-From the public API reference and plane-sdk; no commercial edition was run, so the words of a refusal are not Plane's.
+From the public API reference and plane-sdk 0.3; no commercial edition was run, so the words of a refusal are not
+Plane's. Each path is there under its older name too (`issue-types`, `issue-properties`), which plane-sdk 0.1 asked.
+Left out: types and properties of a whole workspace, and properties that a project lends to several types.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
 
+from .. import rules
 from .. import shapes_projects as shapes
-from ..access import ProjectCaller, v1_project
+from ..access import ProjectCaller, v1_project, v1_workspace
 from ..context import state_of
-from ..http import ApiError, Routes, invalid_choice, json_body, no_content, object_not_found, required_field
+from ..http import (
+    ApiError,
+    Handler,
+    Routes,
+    invalid_choice,
+    invalid_payload,
+    json_body,
+    no_content,
+    object_not_found,
+    required_field,
+)
 from ..models import ADMIN, GUEST, PropertyOption, WorkItemProperty, WorkItemType
+from ..state import PlaneState
 
 routes = Routes()
+PROJECT = "/api/v1/workspaces/{slug}/projects/{project}/"
+TYPES = PROJECT + "work-item-types/"
+PROPERTIES = TYPES + "{type}/work-item-properties/"
+OPTIONS = PROJECT + "work-item-properties/{property}/options/"
 PROPERTY_TYPES = (
     "TEXT",
     "DATETIME",
@@ -35,7 +54,7 @@ DISPLAY_FORMATS = {
     "TEXT": ("single-line", "multi-line", "readonly"),
     "DATETIME": ("MMM dd, yyyy", "dd/MM/yyyy", "MM/dd/yyyy", "yyyy/MM/dd"),
 }
-TYPE_FIELDS = ("description", "is_epic", "is_active", "level", "external_source", "external_id")
+TYPE_FIELDS = ("name", "description", "logo_props", "is_epic", "is_active", "level", "external_source", "external_id")
 PROPERTY_FIELDS = (
     "display_name",
     "property_type",
@@ -50,47 +69,143 @@ PROPERTY_FIELDS = (
     "external_source",
     "external_id",
 )
+OPTION_FIELDS = (
+    "name",
+    "description",
+    "is_active",
+    "is_default",
+    "sort_order",
+    "logo_props",
+    "parent",
+    "external_source",
+    "external_id",
+)
+#: How far apart Plane puts properties and options (the reference's examples: 75535.0 and 10000.0).
+FIRST_PROPERTY, STEP = 65535.0, 10000.0
+#: What the reference calls a project's features, and the project's field behind each; `epics` has none here.
+FEATURES = {
+    "modules": "module_view",
+    "cycles": "cycle_view",
+    "views": "issue_views_view",
+    "pages": "page_view",
+    "intakes": "intake_view",
+    "work_item_types": "is_issue_type_enabled",
+}
+#: The reference has all but the last, which plane-sdk 0.3 reads too and plane-compose 0.5 cannot do without.
+WORKSPACE_FEATURES = ("project_grouping", "initiatives", "teams", "customers", "wiki", "pi", "work_item_types")
 
 
-@routes.get("/api/v1/workspaces/{slug}/projects/{project}/work-item-types/")
+def on(method: str, template: str) -> Callable[[Handler], Handler]:
+    """Register a handler under both names of its path."""
+
+    def register(handler: Handler) -> Handler:
+        routes.on(method, template)(handler)
+        return routes.on(method, template.replace("work-item-", "issue-"))(handler)
+
+    return register
+
+
+# What is switched on
+
+
+@routes.get("/api/v1/workspaces/{slug}/features/")
+async def read_workspace_features(request: web.Request) -> web.Response:
+    """All off, and nothing here switches one on."""
+    v1_workspace(request)
+    return web.json_response(dict.fromkeys(WORKSPACE_FEATURES, False))
+
+
+@routes.get(PROJECT + "features/")
+async def read_features(request: web.Request) -> web.Response:
+    return _features(v1_project(request, GUEST))
+
+
+@routes.patch(PROJECT + "features/")
+async def change_features(request: web.Request) -> web.Response:
+    caller = v1_project(request, ADMIN)
+    body = await json_body(request)
+    for name in (*FEATURES, "epics"):
+        if not isinstance(body.get(name, False), bool):
+            raise ApiError(400, {name: ["Must be a valid boolean."]})
+    fields = {FEATURES[name]: value for name, value in body.items() if name in FEATURES}
+    rules.set_project_fields(state_of(request), caller.project, fields)
+    caller.project.touch(caller.user.id)
+    return _features(caller)
+
+
+def _features(caller: ProjectCaller) -> web.Response:
+    project = caller.project
+    values = project.extra | {"is_issue_type_enabled": project.is_issue_type_enabled}
+    return web.json_response({"epics": False} | {name: bool(values[column]) for name, column in FEATURES.items()})
+
+
+# Types
+
+
+@on("GET", TYPES)
 async def list_types(request: web.Request) -> web.Response:
-    caller = _typed_project(request, GUEST)
+    caller = typed_project(request, GUEST)
     state = state_of(request)
     rows = state.work_item_types_in(caller.project.id)
     return web.json_response([shapes.work_item_type(state, row) for row in rows])
 
 
-@routes.post("/api/v1/workspaces/{slug}/projects/{project}/work-item-types/")
+@on("POST", TYPES)
 async def make_type(request: web.Request) -> web.Response:
-    caller = _typed_project(request, ADMIN)
+    caller = typed_project(request, ADMIN)
     state = state_of(request)
     body = await json_body(request)
     if not body.get("name"):
         raise required_field("name")
     row = WorkItemType(project=caller.project.id, name=body["name"], created_by=caller.user.id)
-    for name in TYPE_FIELDS:
-        if name in body:
-            setattr(row, name, body[name])
+    _set(row, TYPE_FIELDS, body)
     state.work_item_types[row.id] = row
     return web.json_response(shapes.work_item_type(state, row), status=201)
 
 
-@routes.get("/api/v1/workspaces/{slug}/projects/{project}/work-item-types/{type}/")
+@on("GET", TYPES + "{type}/")
 async def read_type(request: web.Request) -> web.Response:
-    row = _type(request, _typed_project(request, GUEST))
+    row = _type(request, typed_project(request, GUEST))
     return web.json_response(shapes.work_item_type(state_of(request), row))
 
 
-@routes.get("/api/v1/workspaces/{slug}/projects/{project}/work-item-types/{type}/work-item-properties/")
+@on("PATCH", TYPES + "{type}/")
+async def change_type(request: web.Request) -> web.Response:
+    caller = typed_project(request, ADMIN)
+    row = _type(request, caller)
+    _set(row, TYPE_FIELDS, await json_body(request))
+    row.touch(caller.user.id)
+    return web.json_response(shapes.work_item_type(state_of(request), row))
+
+
+@on("DELETE", TYPES + "{type}/")
+async def delete_type(request: web.Request) -> web.Response:
+    """The default type stays, and one that work items have; the reference says nothing of either."""
+    row = _type(request, typed_project(request, ADMIN))
+    state = state_of(request)
+    if row.is_default:
+        raise ApiError(400, {"error": "Default work item type cannot be deleted"})
+    if any(item.type == row.id for item in state.work_items.values()):
+        raise ApiError(400, {"error": "Work item type has work items"})
+    for property_row in state.properties_of(row.id):
+        _remove_property(state, property_row)
+    del state.work_item_types[row.id]
+    return no_content()
+
+
+# Properties
+
+
+@on("GET", PROPERTIES)
 async def list_properties(request: web.Request) -> web.Response:
     state = state_of(request)
-    rows = state.properties_of(_type(request, _typed_project(request, GUEST)).id)
+    rows = state.properties_of(_type(request, typed_project(request, GUEST)).id)
     return web.json_response([shapes.work_item_property(state, row) for row in rows])
 
 
-@routes.post("/api/v1/workspaces/{slug}/projects/{project}/work-item-types/{type}/work-item-properties/")
+@on("POST", PROPERTIES)
 async def make_property(request: web.Request) -> web.Response:
-    caller = _typed_project(request, ADMIN)
+    caller = typed_project(request, ADMIN)
     work_item_type = _type(request, caller)
     state = state_of(request)
     body = await json_body(request)
@@ -98,49 +213,118 @@ async def make_property(request: web.Request) -> web.Response:
         if not body.get(name):
             raise required_field(name)
     _refuse_incomplete(body)
+    _refuse_taken(state, work_item_type.id, body["display_name"])
+    rows = state.properties_of(work_item_type.id)
     row = WorkItemProperty(
         project=caller.project.id,
         issue_type=work_item_type.id,
         name="",
         display_name=body["display_name"],
         property_type=body["property_type"],
-        options=[_option(option) for option in body.get("options") or []],
+        sort_order=max((other.sort_order for other in rows), default=FIRST_PROPERTY) + STEP,
         created_by=caller.user.id,
     )
-    _set(row, body)
+    if body["property_type"] == "OPTION":
+        for option in body.get("options") or []:
+            row.options.append(_new_option(row, option, caller.user.id))
+    _set_property(row, body)
     state.work_item_properties[row.id] = row
     return web.json_response(shapes.work_item_property(state, row), status=201)
 
 
-@routes.get("/api/v1/workspaces/{slug}/projects/{project}/work-item-types/{type}/work-item-properties/{id}/")
+@on("GET", PROPERTIES + "{id}/")
 async def read_property(request: web.Request) -> web.Response:
-    _, row = _property(request, GUEST)
+    _, row = _property_of_type(request, GUEST)
     return web.json_response(shapes.work_item_property(state_of(request), row))
 
 
-@routes.patch("/api/v1/workspaces/{slug}/projects/{project}/work-item-types/{type}/work-item-properties/{id}/")
+@on("PATCH", PROPERTIES + "{id}/")
 async def change_property(request: web.Request) -> web.Response:
-    caller, row = _property(request, ADMIN)
-    body = await json_body(request)
-    merged = {name: getattr(row, name) for name in PROPERTY_FIELDS} | body
-    _refuse_incomplete(merged)
-    _set(row, body)
+    """All but the property's type, which the product does not change either; the reference names it in the body."""
+    caller, row = _property_of_type(request, ADMIN)
+    body = {name: value for name, value in (await json_body(request)).items() if value is not None}
+    _refuse_incomplete({name: getattr(row, name) for name in PROPERTY_FIELDS} | body)
+    if body.get("property_type", row.property_type) != row.property_type:
+        raise ApiError(400, {"property_type": ["The type of a property cannot be changed."]})
+    if body.get("display_name", row.display_name) != row.display_name:
+        _refuse_taken(state_of(request), row.issue_type, body["display_name"])
+    _set_property(row, body)
     row.touch(caller.user.id)
     return web.json_response(shapes.work_item_property(state_of(request), row))
 
 
-@routes.delete("/api/v1/workspaces/{slug}/projects/{project}/work-item-types/{type}/work-item-properties/{id}/")
+@on("DELETE", PROPERTIES + "{id}/")
 async def delete_property(request: web.Request) -> web.Response:
-    _, row = _property(request, ADMIN)
-    del state_of(request).work_item_properties[row.id]
+    _, row = _property_of_type(request, ADMIN)
+    _remove_property(state_of(request), row)
     return no_content()
 
 
-def _typed_project(request: web.Request, role: int) -> ProjectCaller:
+# Options
+
+
+@on("GET", OPTIONS)
+async def list_options(request: web.Request) -> web.Response:
+    state = state_of(request)
+    row = property_in(state, typed_project(request, GUEST), request.match_info["property"])
+    return web.json_response([shapes.property_option(state, row, option) for option in row.options])
+
+
+@on("POST", OPTIONS)
+async def make_option(request: web.Request) -> web.Response:
+    caller = typed_project(request, ADMIN)
+    state = state_of(request)
+    row = property_in(state, caller, request.match_info["property"])
+    if row.property_type != "OPTION":
+        raise ApiError(400, {"error": f"A property of type {row.property_type} has no options"})
+    option = _new_option(row, await json_body(request), caller.user.id)
+    row.options.append(option)
+    return web.json_response(shapes.property_option(state, row, option), status=201)
+
+
+@on("GET", OPTIONS + "{id}/")
+async def read_option(request: web.Request) -> web.Response:
+    _, row, option = _option(request, GUEST)
+    return web.json_response(shapes.property_option(state_of(request), row, option))
+
+
+@on("PATCH", OPTIONS + "{id}/")
+async def change_option(request: web.Request) -> web.Response:
+    caller, row, option = _option(request, ADMIN)
+    body = await json_body(request)
+    if any(other.name == body.get("name") for other in row.options if other is not option):
+        raise invalid_payload()
+    _set(option, OPTION_FIELDS, body)
+    option.touch(caller.user.id)
+    return web.json_response(shapes.property_option(state_of(request), row, option))
+
+
+@on("DELETE", OPTIONS + "{id}/")
+async def delete_option(request: web.Request) -> web.Response:
+    _, row, option = _option(request, ADMIN)
+    row.options.remove(option)
+    values = state_of(request).property_values
+    for key in [key for key, value in values.items() if value.property == row.id and value.value == option.id]:
+        del values[key]
+    return no_content()
+
+
+# What the path names
+
+
+def typed_project(request: web.Request, role: int) -> ProjectCaller:
+    """The project of the path, where it has work item types."""
     caller = v1_project(request, role)
     if not caller.project.is_issue_type_enabled:
         raise ApiError(400, {"error": "Work item types are not enabled for this project"})
     return caller
+
+
+def property_in(state: PlaneState, caller: ProjectCaller, key: str) -> WorkItemProperty:
+    row = state.work_item_properties.get(key)
+    if row is None or row.project != caller.project.id:
+        raise object_not_found()
+    return row
 
 
 def _type(request: web.Request, caller: ProjectCaller) -> WorkItemType:
@@ -150,13 +334,25 @@ def _type(request: web.Request, caller: ProjectCaller) -> WorkItemType:
     return row
 
 
-def _property(request: web.Request, role: int) -> tuple[ProjectCaller, WorkItemProperty]:
-    caller = _typed_project(request, role)
+def _property_of_type(request: web.Request, role: int) -> tuple[ProjectCaller, WorkItemProperty]:
+    caller = typed_project(request, role)
     work_item_type = _type(request, caller)
-    row = state_of(request).work_item_properties.get(request.match_info["id"])
-    if row is None or row.issue_type != work_item_type.id:
+    row = property_in(state_of(request), caller, request.match_info["id"])
+    if row.issue_type != work_item_type.id:
         raise object_not_found()
     return caller, row
+
+
+def _option(request: web.Request, role: int) -> tuple[ProjectCaller, WorkItemProperty, PropertyOption]:
+    caller = typed_project(request, role)
+    row = property_in(state_of(request), caller, request.match_info["property"])
+    option = next((one for one in row.options if one.id == request.match_info["id"]), None)
+    if option is None:
+        raise object_not_found()
+    return caller, row, option
+
+
+# What is refused, and what is set
 
 
 def _refuse_incomplete(fields: dict[str, Any]) -> None:
@@ -173,19 +369,43 @@ def _refuse_incomplete(fields: dict[str, Any]) -> None:
         raise invalid_choice("relation_type", fields.get("relation_type"))
 
 
-def _set(row: WorkItemProperty, body: dict[str, Any]) -> None:
-    for name in PROPERTY_FIELDS:
+def _refuse_taken(state: PlaneState, work_item_type: str, display_name: str) -> None:
+    """Answered as Plane answers whatever its database refuses: the reference is silent here."""
+    if any(row.display_name == display_name for row in state.properties_of(work_item_type)):
+        raise invalid_payload()
+
+
+def _derived(display_name: str) -> str:
+    """Plane derives the name, so that a property is recognised by what it displays (facts)."""
+    return re.sub(r"[^a-z0-9]+", "-", display_name.lower()).strip("-")
+
+
+def _set(row: object, names: tuple[str, ...], body: dict[str, Any]) -> None:
+    for name in names:
         if body.get(name) is not None:
             setattr(row, name, body[name])
-    # Plane derives the name, so that a property is recognised by what it displays (facts).
-    row.name = re.sub(r"[^a-z0-9]+", "-", row.display_name.lower()).strip("-")
 
 
-def _option(body: dict[str, Any]) -> PropertyOption:
+def _set_property(row: WorkItemProperty, body: dict[str, Any]) -> None:
+    """A mandatory property cannot carry a default: making it mandatory clears it (product documentation)."""
+    _set(row, PROPERTY_FIELDS, body)
+    row.name = _derived(row.display_name)
+    if row.is_required:
+        row.default_value = []
+
+
+def _new_option(row: WorkItemProperty, body: dict[str, Any], by: str) -> PropertyOption:
     if not body.get("name"):
         raise required_field("name")
-    return PropertyOption(
-        name=body["name"],
-        description=body.get("description") or "",
-        is_default=bool(body.get("is_default", False)),
-    )
+    if any(option.name == body["name"] for option in row.options):
+        raise invalid_payload()
+    largest = max((option.sort_order for option in row.options), default=0.0)
+    option = PropertyOption(name=body["name"], sort_order=largest + STEP, created_by=by)
+    _set(option, OPTION_FIELDS, body)
+    return option
+
+
+def _remove_property(state: PlaneState, row: WorkItemProperty) -> None:
+    for key in [key for key, value in state.property_values.items() if value.property == row.id]:
+        del state.property_values[key]
+    del state.work_item_properties[row.id]

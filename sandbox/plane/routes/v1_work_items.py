@@ -6,13 +6,23 @@ from aiohttp import web
 
 from .. import shapes_projects as shapes
 from ..access import ProjectCaller, v1_project
-from ..context import state_of
-from ..http import Routes, json_body, no_content, object_not_found_v1, required_field
+from ..context import context_of, state_of
+from ..http import Routes, json_body, no_content, object_not_found_v1, page_not_found, required_field
 from ..models import MEMBER, WorkItem
 from ..paging import paged
 
 routes = Routes()
 FIELDS = ("name", "description_html", "priority", "state")
+RELATIONS = (
+    "blocking",
+    "blocked_by",
+    "duplicate",
+    "relates_to",
+    "start_after",
+    "start_before",
+    "finish_after",
+    "finish_before",
+)
 
 
 @routes.get("/api/v1/workspaces/{slug}/projects/{project}/work-items/")
@@ -68,8 +78,21 @@ async def change_work_item(request: web.Request) -> web.Response:
 @routes.delete("/api/v1/workspaces/{slug}/projects/{project}/work-items/{id}/")
 async def delete_work_item(request: web.Request) -> web.Response:
     row = _work_item(request, v1_project(request, MEMBER))
-    del state_of(request).work_items[row.id]
+    state = state_of(request)
+    for value in [value for value in state.property_values.values() if value.work_item == row.id]:
+        del state.property_values[value.id]
+    del state.work_items[row.id]
     return no_content()
+
+
+@routes.get("/api/v1/workspaces/{slug}/projects/{project}/work-items/{id}/relations/")
+async def list_relations(request: web.Request) -> web.Response:
+    """Nothing here relates work items to each other; Community Edition 1.2.2 has no such path."""
+    context = context_of(request)
+    if context.older_than_1_3 and not context.commercial:
+        raise page_not_found()
+    _work_item(request, v1_project(request))
+    return web.json_response({name: [] for name in RELATIONS})
 
 
 def _work_item(request: web.Request, caller: ProjectCaller) -> WorkItem:

@@ -1,0 +1,229 @@
+"""States and labels of a project."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from operations.converge import Change, Kept, Plan, converging
+from operations.plane.scene import Scene, current_scene, needs_project, project_to_read
+from plane_api.auth import ApiKey
+from plane_api.errors import PlaneRefused, PlaneSettings
+from plane_api.models import Label as SeenLabel
+from plane_api.models import Project as SeenProject
+from plane_api.models import State as SeenState
+from settings import Label, State
+
+GROUP_COLORS = {
+    "backlog": "#60646c",
+    "unstarted": "#60646c",
+    "started": "#f59e0b",
+    "completed": "#46a758",
+    "cancelled": "#9aa4bc",
+}
+"""Of a new state that names no colour: what Plane gives its own first states (1.2.2 and 1.3.1)."""
+
+
+@converging
+def project_states(slug: str, identifier: str, states: Sequence[State], prune: bool = False) -> Plan:
+    """
+    Have these states in a project, each known by its name.
+
+    + slug: the workspace
+    + identifier: the project's identifier
+    + states: name, group and where wanted colour, description and which is the default one
+    + prune: delete states that are not named; Plane refuses it for one with work items in it
+
+    **Example:**
+
+    .. code:: python
+
+        from settings import State
+
+        plane.project_states(
+            name="States",
+            slug="javisi",
+            identifier="ONBOARD",
+            states=[State("Waiting", "unstarted", default=True), State("Checked", "completed", color="#46a758")],
+        )
+    """
+    scene = current_scene()
+    identifier = identifier.upper()
+    found = project_to_read(scene, slug, identifier)
+    if isinstance(found, str):
+        names = ", ".join(state.name for state in states)
+        if names:
+            yield Change((f"{found} states of {identifier}: {names}",), lambda: needs_project(slug, identifier))
+        return
+    seen, key = found
+    plane = scene.plane()
+    present = plane.states(slug, key, seen)
+    default = next((state.name for state in states if state.default), None)
+    for state in states:
+        has = present.get(state.name)
+        if has is None:
+            yield _make_state(scene, slug, seen, state)
+            continue
+        fields, words = _state_differences(has, state)
+        if fields:
+            yield _change_state(scene, slug, seen, has, fields, words)
+        else:
+            yield Kept(f"state {state.name} of {identifier}")
+    for name, has in present.items():
+        # Making another state the default one by a change leaves the old one marked (Plane 1.2.2 and 1.3.1).
+        if default is not None and has.is_default and name != default:
+            yield _change_state(scene, slug, seen, has, {"default": False}, ["no longer the default"])
+    if prune and states:
+        named = {state.name for state in states}
+        for name, has in present.items():
+            if name not in named:
+                yield _delete_state(scene, slug, seen, has)
+
+
+def _state_differences(has: SeenState, state: State) -> tuple[dict[str, Any], list[str]]:
+    fields: dict[str, Any] = {}
+    words = []
+    if has.group != state.group:
+        fields["group"] = state.group
+        words.append(f"group {has.group} → {state.group}")
+    if state.color is not None and has.color.lower() != state.color.lower():
+        fields["color"] = state.color
+        words.append(f"colour {has.color} → {state.color}")
+    if state.description is not None and has.description != state.description:
+        fields["description"] = state.description
+        words.append("description")
+    if state.default and not has.is_default:
+        fields["default"] = True
+        words.append("the default")
+    return fields, words
+
+
+def _make_state(scene: Scene, slug: str, seen: SeenProject, state: State) -> Change:
+    fields = {"name": state.name, "group": state.group, "color": state.color or GROUP_COLORS[state.group]}
+    fields |= {"description": state.description} if state.description else {}
+    # Made as the default one, it takes the mark from the other by itself.
+    marked: dict[str, Any] = {"default": True} if state.default else {}
+    line = f"+ state {state.name} ({state.group}) of {seen.identifier}" + (", the default" if state.default else "")
+    return Change(
+        (line,),
+        lambda: scene.plane().create_state(slug, scene.key_inside(slug, seen), seen, **fields, **marked),
+    )
+
+
+def _change_state(
+    scene: Scene, slug: str, seen: SeenProject, has: SeenState, fields: dict[str, Any], words: list[str]
+) -> Change:
+    return Change(
+        (f"~ state {has.name} of {seen.identifier}: {', '.join(words)}",),
+        lambda: scene.plane().change_state(slug, scene.key_inside(slug, seen), seen, has, **fields),
+    )
+
+
+def _delete_state(scene: Scene, slug: str, seen: SeenProject, has: SeenState) -> Change:
+    def delete() -> None:
+        try:
+            scene.plane().delete_state(slug, scene.key_inside(slug, seen), seen, has)
+        except PlaneRefused as error:
+            if error.status != 400:
+                raise
+            raise PlaneSettings(
+                f"{error}; move its work items to another state, or make another the default, then run again; or name "
+                f"{has.name} in the states of {seen.identifier}"
+            ) from error
+
+    return Change((f"- state {has.name} of {seen.identifier}",), delete)
+
+
+@converging
+def project_labels(
+    slug: str, identifier: str, labels: Sequence[Label], prune: bool = False, keep: Sequence[str] = ()
+) -> Plan:
+    """
+    Have these labels in a project, each known by its name.
+
+    + slug: the workspace
+    + identifier: the project's identifier
+    + labels: name and where wanted colour, description and the label that groups it, which stands before it
+    + prune: delete labels that are not named
+    + keep: groups that are not pruned, and what is in them
+
+    **Example:**
+
+    .. code:: python
+
+        from settings import Label
+
+        plane.project_labels(
+            name="Labels",
+            slug="javisi",
+            identifier="ONBOARD",
+            labels=[Label("source"), Label("mail", parent="source")],
+        )
+    """
+    scene = current_scene()
+    identifier = identifier.upper()
+    found = project_to_read(scene, slug, identifier)
+    if isinstance(found, str):
+        names = ", ".join(label.name for label in labels)
+        if names:
+            yield Change((f"{found} labels of {identifier}: {names}",), lambda: needs_project(slug, identifier))
+        return
+    seen, key = found
+    yield from labels_plan(scene, slug, seen, key, labels)
+    if prune and labels:
+        present = scene.plane().labels(slug, key, seen)
+        kept = {present[name].id for name in keep if name in present}
+        named = {label.name for label in labels} | set(keep)
+        for label in present.values():
+            if label.name not in named and label.parent not in kept:
+                yield _delete_label(scene, slug, seen, label)
+
+
+def labels_plan(scene: Scene, slug: str, seen: SeenProject, key: ApiKey, labels: Sequence[Label]) -> Plan:
+    """What is to be done so that the labels are there; the one that groups another stands before it."""
+    present = scene.plane().labels(slug, key, seen)
+    for label in labels:
+        has = present.get(label.name)
+        called = f"label {label.name} of {seen.identifier}" + (f" (in {label.parent})" if label.parent else "")
+        if has is None:
+            yield _put_label(scene, slug, seen, label, f"+ {called}")
+            continue
+        parent = present.get(label.parent) if label.parent else None
+        words = []
+        if label.color is not None and has.color.lower() != label.color.lower():
+            words.append(f"colour {has.color or 'none'} → {label.color}")
+        if label.description is not None and has.description != label.description:
+            words.append("description")
+        if label.parent is not None and (parent is None or has.parent != parent.id):
+            words.append(f"into {label.parent}")
+        if words:
+            yield _put_label(scene, slug, seen, label, f"~ label {label.name} of {seen.identifier}: {', '.join(words)}")
+        else:
+            yield Kept(called)
+
+
+def _put_label(scene: Scene, slug: str, seen: SeenProject, label: Label, line: str) -> Change:
+    def put() -> None:
+        plane, key = scene.plane(), scene.key_inside(slug, seen)
+        present = plane.labels(slug, key, seen)
+        fields: dict[str, Any] = {}
+        if label.color is not None:
+            fields["color"] = label.color
+        if label.description is not None:
+            fields["description"] = label.description
+        if label.parent is not None:
+            fields["parent"] = present[label.parent].id
+        has = present.get(label.name)
+        if has is None:
+            plane.create_label(slug, key, seen, name=label.name, **fields)
+        else:
+            plane.change_label(slug, key, seen, has, **fields)
+
+    return Change((line,), put)
+
+
+def _delete_label(scene: Scene, slug: str, seen: SeenProject, label: SeenLabel) -> Change:
+    return Change(
+        (f"- label {label.name} of {seen.identifier}",),
+        lambda: scene.plane().delete_label(slug, scene.key_inside(slug, seen), seen, label),
+    )

@@ -1,0 +1,75 @@
+"""The file on the host that holds the agents' tokens."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from target import RemoteFile, read_file, write_file
+
+TOKEN_FILE_MODE = "600"  # noqa: S105 - a mode
+
+HEAD = "# API tokens of Plane's agents. Written by the deploy, which reads them back, with these comments."
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        return None  # mended by hand into a day that there is not; the token is rotated if it is to have an end
+
+
+@dataclass
+class TokenNote:
+    """What is remembered of a token beside its value, since Plane shows neither again to whom only has the key."""
+
+    ends: date | None = None
+    rotating: bool = False
+    removed: bool = False
+
+    def __str__(self) -> str:
+        ends = [f"ends={self.ends.isoformat()}"] if self.ends else []
+        return " ".join([*ends, *(name for name in ("rotating", "removed") if getattr(self, name))])
+
+
+class TokenFile:
+    """The env file that holds the agents' tokens. Lines of other names stay as they are."""
+
+    def __init__(self, host: Any, path: str, user: str | None = None, group: str | None = None) -> None:
+        self._host = host
+        self.path = path
+        self._owner = (user, group)
+        self.file: RemoteFile | None = read_file(host, path)
+        self.tokens: dict[str, str] = {}
+        self._notes: dict[str, TokenNote] = {}
+        self._others: list[str] = []
+        for line in self.file.text.split("\n") if self.file else ():
+            noted = re.fullmatch(r"# ([A-Z0-9_]+): (?:ends=(\d{4}-\d\d-\d\d) ?)?(rotating)? ?(removed)?", line)
+            name, equals, value = line.partition("=")
+            if noted:
+                self._notes[noted[1]] = TokenNote(_day(noted[2]), bool(noted[3]), bool(noted[4]))
+            elif equals and not line.startswith("#"):
+                self.tokens[name] = value
+            elif line and line != HEAD:
+                self._others.append(line)
+
+    def set_note(self, variable: str, note: TokenNote) -> None:
+        """Remember something else of the token in this line."""
+        self._notes[variable] = note
+
+    def note(self, variable: str) -> TokenNote:
+        """What is remembered of the token in this line."""
+        return self._notes.setdefault(variable, TokenNote())
+
+    def save(self) -> None:
+        """Write the file whole and rename it into place."""
+        lines = [HEAD, *self._others]
+        for name, note in self._notes.items():
+            if str(note):
+                lines.append(f"# {name}: {note}")
+        lines += [f"{name}={value}" for name, value in self.tokens.items()]
+        text = "\n".join(lines) + "\n"
+        write_file(self._host, self.path, text, TOKEN_FILE_MODE, *self._owner)
+        self.file = RemoteFile(text, TOKEN_FILE_MODE, "", "")

@@ -1,0 +1,249 @@
+"""What a person is shown of a run: the plan of each host, what was done, and how it ended.
+
+Lines go where pyinfra's own go (standard error), with the host in front. With ``--json`` the lines of a plan are in
+pyinfra's JSON as well: as the ``args`` of the operation that they belong to.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import click
+from pyinfra import logger
+from pyinfra.api.state import BaseStateCallback
+from pyinfra.context import ctx_host
+from pyinfra.context import state as context_state
+
+from plain import plain
+
+_COLOURS = {"+": "green", "~": "yellow", "-": "red", "!": "yellow", "?": "cyan"}
+
+_WORDS = {"+": "made", "~": "changed", "-": "removed"}
+
+
+class Line(dict[str, str]):
+    """A line of a plan, as it stands in pyinfra's JSON."""
+
+    def __str__(self) -> str:
+        return f"{self['host']}: {self['line']}"
+
+
+@dataclass
+class Report:
+    """What happened on one host."""
+
+    begun: float = field(default_factory=time.monotonic)
+    done: Counter[str] = field(default_factory=Counter)
+    kept: int = 0
+    unavailable: int = 0
+    failed_at: str | None = None
+    reason: str = ""
+    facts: list[Callable[[], str | None]] = field(default_factory=list)
+    """What is said at the end beside the counts; each is asked then."""
+    collecting: int = 0
+    is_planned: bool = False
+    planned: list[str] = field(default_factory=list)
+    said: set[str] = field(default_factory=set)
+
+
+_json = False
+
+_reports: WeakKeyDictionary[Any, Report] = WeakKeyDictionary()
+
+
+def report_of(host: Any) -> Report:
+    """The report of a host, begun when it is first asked for."""
+    return _reports.setdefault(host, Report())
+
+
+def is_executing() -> bool:
+    """Whether changes are being made, rather than looked for."""
+    return bool(context_state.is_executing)
+
+
+# Lines
+
+
+def say(host: Any, line: str) -> None:
+    """Show a line of the plan, or of what was done: its first character is the sign.
+
+    While a plan is collected it is shown with the others of its host, when all hosts are through.
+    """
+    report, line = report_of(host), plain(line)
+    if not is_executing():
+        _into_json(host, line)
+        if report.collecting:
+            report.planned.append(line)
+            return
+    _show(host, line)
+
+
+def say_once(host: Any, line: str) -> None:
+    """As :func:`say`, but not again in the same stage of the run."""
+    stage = f"{is_executing()} {line}"
+    if stage not in report_of(host).said:
+        report_of(host).said.add(stage)
+        say(host, line)
+
+
+def _show(host: Any, line: str) -> None:
+    host.log_styled(line, fg=_COLOURS.get(line[0], "white"), log_func=logger.info)
+
+
+def _into_json(host: Any, line: str) -> None:
+    operation = getattr(host, "current_op_hash", None)
+    if operation is not None and _json:
+        # pyinfra joins them to text, or writes them as JSON.
+        lines: list[Any] = context_state.get_op_meta(operation).args
+        lines.append(Line(host=host.name, sign=line[0], line=line))
+        lines.sort(key=lambda one: str(one["host"]))
+
+
+# The plan
+
+
+@contextmanager
+def plan() -> Iterator[None]:
+    """Collect the plan of the current host, and show the plans of all hosts in the inventory's order once they are
+    whole. Within another, or while changes are being made, it does nothing."""
+    host = ctx_host.get()
+    report = report_of(host)
+    if not any(isinstance(handler, _Ending) for handler in context_state.callback_handlers):
+        context_state.add_callback_handler(_Ending())
+    report.collecting += 1
+    try:
+        yield
+    finally:
+        report.collecting -= 1
+        if not report.collecting:
+            report.is_planned = True
+            _show_plans()
+
+
+def _show_plans() -> None:
+    hosts = list(context_state.inventory.get_active_hosts())
+    ordered = [host for host in context_state.inventory if host in hosts]
+    if not all(report_of(host).is_planned for host in ordered):
+        return
+    for host in ordered:
+        report = report_of(host)
+        for line in report.planned:
+            _show(host, line)
+        # With -y nothing was compared yet, so there is nothing to tell.
+        if context_state.should_check_for_changes() and not report.planned:
+            host.log("nothing to change")
+        report.planned.clear()
+        report.is_planned = False
+
+
+# Waiting
+
+
+@contextmanager
+def waiting(host: Any, what: str) -> Iterator[Callable[[str], None]]:
+    """Say that something is awaited, and for how long yet.
+
+    Gives a function to be told how it stands: on a terminal its line is rewritten, in a log only the first is kept.
+    """
+    rewrites = sys.stderr.isatty() and len(list(context_state.inventory.get_active_hosts())) == 1
+    begun = time.monotonic()
+    host.log(f"waiting for {what}")
+
+    def tell(how: str) -> None:
+        if rewrites:
+            seconds = time.monotonic() - begun
+            # pyinfra's spinner has the last line of the terminal; ours is the one above it.
+            sys.stderr.write(f"\r\033[1A\033[K{host.print_prefix}waiting for {what}: {how}, {seconds:.0f} s so far\n")
+            sys.stderr.flush()
+
+    yield tell
+
+
+# The end
+
+
+class _Ending(BaseStateCallback):
+    """Shows how each host ended, after pyinfra's own table."""
+
+    shown = False
+
+    # pyinfra calls these with the state first, and on the instance.
+    def operation_host_error(  # type: ignore[override]
+        self, state: Any, host: Any, op_hash: str, retry_count: int = 0, max_retries: int = 0
+    ) -> None:
+        report = report_of(host)
+        report.failed_at = report.failed_at or sorted(state.get_op_meta(op_hash).names)[0]
+
+    def host_disconnect(self, state: Any, host: Any) -> None:  # type: ignore[override]
+        if self.shown or not is_executing():
+            return
+        self.shown = True
+        logger.info("--> Summary:")
+        for one in state.inventory:
+            if one in state.activated_hosts:
+                _show_end(one)
+
+
+def _show_end(host: Any) -> None:
+    report = report_of(host)
+    counts = [f"{report.done[sign]} {word}" for sign, word in _WORDS.items() if report.done[sign]]
+    counts.append(f"{report.kept} kept")
+    if report.unavailable:
+        counts.append(f"{report.unavailable} not available")
+    facts = [", ".join(counts), *(told for fact in report.facts if (told := fact()))]
+    facts.append(f"{time.monotonic() - report.begun:.1f} s")
+    if report.failed_at is None:
+        host.log("; ".join(facts))
+        return
+    host.log_styled(f"failed at {report.failed_at}", fg="red", log_func=logger.error)
+    if report.reason:
+        host.log(f"    why: {report.reason}")
+    host.log(f"    until then: {'; '.join(facts)}")
+    host.log(f"    once it is mended: {_command(host)}")
+
+
+def _command(host: Any) -> str:
+    """The command that was given, for this host."""
+    words = ["pyinfra", *sys.argv[1:]]
+    if len(context_state.inventory) > 1 and "--limit" not in words:
+        words += ["--limit", host.name]
+    return shlex.join(words)
+
+
+def prepare_output() -> None:
+    """Take over from pyinfra's command line what concerns the output; ``config.py`` asks for it.
+
+    With ``--json`` the plan goes into pyinfra's JSON. Where the environment says NO_COLOR (https://no-color.org) there
+    are no colours, pyinfra's own included.
+    """
+    global _json
+    # The command line is known here, and not in the greenlets that hosts are worked on in.
+    context = click.get_current_context(silent=True)
+    if context is None:
+        return
+    _json = bool(context.params.get("json_output"))
+    if os.environ.get("NO_COLOR"):
+        context.color = False
+        for handler in logger.handlers:
+            handler.setFormatter(_Uncoloured(handler.formatter))
+
+
+class _Uncoloured(logging.Formatter):
+    """What another formatter gives, without its colours."""
+
+    def __init__(self, other: logging.Formatter | None) -> None:
+        super().__init__()
+        self._other = other or logging.Formatter()
+
+    def format(self, record: logging.LogRecord) -> str:
+        return click.unstyle(str(self._other.format(record)))

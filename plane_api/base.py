@@ -1,0 +1,80 @@
+"""What every part of Plane's API here shares: the requests, the forms, the sessions, and what was read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
+
+from plane_api.auth import ApiKey, Forms, Session
+from plane_api.errors import PlaneBadAnswer
+from plane_api.http import Http
+from plane_api.models import listed
+
+T = TypeVar("T")
+
+LONGEST_LIST = 1000
+"""Pages. Plane gives up to 1,000 items on each (1.2.2 and 1.3.1)."""
+
+MOST_ITEMS = 50_000
+LARGEST_LIST = 64 * 2**20
+LONGEST_READING = 900.0
+"""Items, bytes and seconds that all pages of a list may come to. The seconds leave room for a request limit."""
+
+
+class Asking:
+    """Plane's API at one address: every read is kept until something is written.
+
+    Args:
+        http: carries the requests.
+    """
+
+    def __init__(self, http: Http) -> None:
+        self.http = http
+        self._forms = Forms(http)
+        self._sessions: dict[str, Session] = {}
+        self._kept: dict[tuple[str, ...], Any] = {}
+
+    def _keep(self, key: tuple[str, ...], read: Callable[[], T]) -> T:
+        if key not in self._kept:
+            self._kept[key] = read()
+        value: T = self._kept[key]
+        return value
+
+    def forget(self, *kinds: str) -> None:
+        """Drop what was read, of the given kinds or all of it. Signed-in sessions stay."""
+        self._kept = {key: value for key, value in self._kept.items() if kinds and key[0] not in kinds}
+
+    def _pages(self, path: str, query: Mapping[str, str], key: ApiKey, of: Callable[[dict[str, Any]], T]) -> list[T]:
+        found: list[T] = []
+        cursor: str | None = None
+        seen: set[str] = set()
+        received, began = self.http.bytes_received, time.monotonic()
+        while True:
+            asked = {**query, **({"cursor": cursor} if cursor else {})}
+            answer = self.http.call("GET", f"{path}?{urlencode(asked, safe=',')}", headers=key.headers())
+            if isinstance(answer, list):
+                return found + listed(answer, of, path)
+            if not isinstance(answer, dict):
+                raise PlaneBadAnswer(f"{path}: wanted a page of results, Plane answered {type(answer).__name__}")
+            found += listed(answer.get("results"), of, path)
+            cursor = answer.get("next_cursor")
+            if not answer.get("next_page_results") or not isinstance(cursor, str) or cursor in seen:
+                return found
+            for what, much, most in (
+                ("pages", len(seen) + 1, LONGEST_LIST),
+                ("items", len(found), MOST_ITEMS),
+                ("bytes", self.http.bytes_received - received, LARGEST_LIST),
+                ("seconds", time.monotonic() - began, LONGEST_READING),
+            ):
+                if much > most:
+                    raise PlaneBadAnswer(
+                        f"{path}: a list of more than {most:.0f} {what}; is plane_api_url the address of Plane's API?"
+                    )
+            seen.add(cursor)
+
+
+def part(text: str) -> str:
+    """A part of a path."""
+    return quote(text, safe="")

@@ -1,0 +1,1 @@
+"""Plane's own clients, plane-sdk and plane-compose, as judges of what the deploy made."""
