@@ -1,0 +1,1 @@
+"""What the deploy costs, measured: `make bench`."""

@@ -1,0 +1,74 @@
+"""`make bench`: take every figure, print the table, and write it to `benchmarks/results.md`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from benchmarks.bed import ANSIBLE, HERE, BenchmarkError
+from benchmarks.figures import FIGURES, FULL, QUICK, Size
+from benchmarks.table import Row, render
+
+RESULTS = HERE / "results.md"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Take the figures; 1 when a command that was to be measured failed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="How long it takes, against what.")
+    parser.add_argument("--quick", action="store_true", help="once, and little of it; writes no file")
+    parser.add_argument("--repeats", type=int, metavar="N", help=f"how often (default: {FULL.repeats})")
+    parser.add_argument("figures", nargs="*", metavar="FIGURE", help=f"of {', '.join(FIGURES)} (default: all)")
+    options = parser.parse_args(arguments)
+    unknown = [name for name in options.figures if name not in FIGURES]
+    if unknown:
+        parser.error(f"there is no figure {', '.join(unknown)}; there are: {', '.join(FIGURES)}")
+    size = QUICK if options.quick else FULL
+    if options.repeats:
+        size = Size(options.repeats, size.requests, size.hosts, size.agents, size.projects)
+    if not ANSIBLE.exists():
+        say("Without .venv-ansible (`make bench` makes it) nothing is held against Ansible.")
+    rows: list[Row] = []
+    begun = time.monotonic()
+    for name in options.figures or FIGURES:
+        say(f"{name}: {(FIGURES[name].__doc__ or '').strip()}")
+        try:
+            rows += FIGURES[name](size, say)
+        except BenchmarkError as error:
+            say(str(error))
+            return 1
+    table = render(rows)
+    minutes = (time.monotonic() - begun) / 60
+    text = f"{_heading(size)}\n{table}\nTaken in {minutes:.0f} minutes.\n"
+    print(text)
+    if not options.quick and not options.figures:
+        RESULTS.write_text(text)
+        say(f"Written to {RESULTS.relative_to(HERE.parent)}.")
+    return 0
+
+
+def say(line: str) -> None:
+    """Tell how far it is."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def _heading(size: Size) -> str:
+    versions = [f"Python {platform.python_version()}", f"pyinfra {version('pyinfra')}"]
+    if ANSIBLE.exists():
+        words = [str(ANSIBLE.with_name("python")), "-c", "import ansible; print(ansible.__version__)"]
+        found = subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
+        versions.append(f"ansible-core {found}")
+    return (
+        "# What it costs\n\n"
+        f"Written by `make bench`. Medians of {size.repeats}, pairs taken in turn in one run, against the sandbox on "
+        f"the same machine: {os.cpu_count()} cores, {platform.system()} {platform.machine()}, {', '.join(versions)}.\n"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

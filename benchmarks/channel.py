@@ -1,0 +1,28 @@
+"""A deploy file that sends the same request through the SSH connection and past it, in turn, and writes the medians."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from statistics import median
+
+from pyinfra import host
+
+from plane_api.http import Http
+from plane_api.seam import plane_from
+from plane_api.transport import DialAdapter, dial_directly
+
+
+def _timed(http: Http) -> float:
+    begun = time.perf_counter()
+    http.call("GET", "/")
+    return time.perf_counter() - begun
+
+
+through = plane_from(host, f"http://172.20.1.3:{host.data.plane_api_port}").http
+past = Http(host.data.bench_url, DialAdapter(dial_directly))
+_timed(through), _timed(past)  # the connections are made
+pairs = [(_timed(through), _timed(past)) for _ in range(host.data.bench_requests)]
+medians = {"through": median(pair[0] for pair in pairs), "past": median(pair[1] for pair in pairs)}
+Path(host.data.bench_report).write_text(json.dumps(medians))

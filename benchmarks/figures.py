@@ -1,0 +1,225 @@
+"""The figures: each function takes its measurements on hosts of its own and gives rows of the table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from benchmarks.bed import AGENTS, ANSIBLE, HERE, REAL_HASHING, Bed, Spent, bed
+from benchmarks.table import Row, at_most, counted, flat, middle, times_faster
+from sandbox.host import Host
+
+
+@dataclass(frozen=True)
+class Size:
+    """How often is measured, and how much of it."""
+
+    repeats: int
+    requests: int
+    hosts: Sequence[int]
+    agents: Sequence[int]
+    projects: Sequence[int]
+
+
+FULL = Size(repeats=5, requests=300, hosts=(1, 10, 50, 100), agents=(10, 100, 500), projects=(1, 20, 100))
+QUICK = Size(repeats=1, requests=20, hosts=(1, 2, 4, 6), agents=(3, 6, 12), projects=(1, 2, 4))
+
+Figure = Callable[[Size, Callable[[str], None]], Iterator[Row]]
+Say = Callable[[str], None]
+
+
+def in_turn(repeats: int, measures: Mapping[str, Callable[[], Spent]], say: Say) -> dict[str, list[Spent]]:
+    """Take each measurement once, in turn, so many times over: what else the machine does falls on all of them."""
+    taken: dict[str, list[Spent]] = {name: [] for name in measures}
+    for _ in range(repeats):
+        for name, measure in measures.items():
+            spent = measure()
+            say(f"  {name}: {spent.seconds:.2f} s, CPU {spent.cpu:.2f} s, {spent.memory:.0f} MiB, {spent.requests}")
+            taken[name].append(spent)
+    return taken
+
+
+def seconds(taken: Sequence[Spent]) -> float:
+    """The median of the seconds."""
+    return middle(spent.seconds for spent in taken)
+
+
+def no_change(size: Size, say: Say) -> Iterator[Row]:
+    """A run that changes nothing, ten agents."""
+    with bed(2) as made:
+        first, second = made.hosts
+        made.warm(made.hosts)
+        made.deploy([first])
+        measures = {"deploy": lambda: made.deploy([first]), "empty": lambda: made.empty([first])}
+        if ANSIBLE.exists():
+            made.ansible(second)
+            measures["ansible"] = lambda: made.ansible(second)
+        taken = in_turn(size.repeats, measures, say)
+        what, deploy = "no change, ten agents", seconds(taken["deploy"])
+        yield at_most(what, "an empty deploy", deploy, seconds(taken["empty"]), 1.6)
+        if "ansible" in taken:
+            yield times_faster(what, "the Ansible playbook", deploy, seconds(taken["ansible"]), 25)
+
+
+def first_run(size: Size, say: Say) -> Iterator[Row]:
+    """A first run, ten agents, passwords hashed as Plane does."""
+    with bed(3 * size.repeats, REAL_HASHING) as made:
+        made.warm(made.hosts)
+        fresh = iter(made.hosts)
+        measures = {
+            "deploy": lambda: made.deploy([next(fresh)]),
+            "empty": lambda: made.empty([made.hosts[0]]),
+            "bare": lambda: made.bare(next(fresh)),
+        }
+        if ANSIBLE.exists():
+            measures["ansible"] = lambda: made.ansible(next(fresh))
+        taken = in_turn(size.repeats, measures, say)
+        what, deploy = "first run, ten agents", seconds(taken["deploy"])
+        least = seconds(taken["empty"]) + seconds(taken["bare"])
+        requests = taken["bare"][0].requests
+        yield at_most(what, f"an empty deploy and a bare script of {requests} requests", deploy, least, 1.25)
+        if "ansible" in taken:
+            yield times_faster(what, "the Ansible playbook", deploy, seconds(taken["ansible"]), 10)
+
+
+def requests(size: Size, say: Say) -> Iterator[Row]:
+    """How many requests reach Plane."""
+    numbers = (len(AGENTS) // 2, len(AGENTS), 2 * len(AGENTS))
+    firsts, others = [], []
+    with bed(len(numbers)) as made:
+        for host, number in zip(made.hosts, numbers, strict=True):
+            firsts.append(made.deploy([host], data={"plane_agents": agents(number)}).requests)
+            others.append(made.deploy([host], data={"plane_agents": agents(number)}).requests)
+            say(f"  {number} agents: {firsts[-1]} and {others[-1]} requests")
+    what = ", ".join(map(str, numbers)) + " agents"
+    yield counted(f"requests of a first run, {what}", "14 + 4 an agent", firsts, [14 + 4 * n for n in numbers])
+    yield counted(f"requests without a change, {what}", "at most 5 + 1 an agent", others, [5 + n for n in numbers])
+
+
+def channel(size: Size, say: Say) -> Iterator[Row]:
+    """What a request costs more through the SSH connection."""
+    with bed(1) as made:
+        [host] = made.hosts
+        report = made.directory / "channel.json"
+        differences, medians = [], []
+        for _ in range(size.repeats):
+            made.deploy(
+                made.hosts,
+                str(HERE / "channel.py"),
+                {
+                    "bench_url": f"http://127.0.0.1:{host.plane_port}",
+                    "bench_report": str(report),
+                    "bench_requests": size.requests,
+                },
+            )
+            found = json.loads(report.read_text())
+            medians.append((found["through"] * 1000, found["past"] * 1000))
+            differences.append(medians[-1][0] - medians[-1][1])
+            say(f"  {medians[-1][0]:.2f} ms through the channel, {medians[-1][1]:.2f} ms past it")
+    more = middle(differences)
+    through, past = (f"{middle(values):.2f} ms" for values in zip(*medians, strict=True))
+    yield Row(
+        "a request over the SSH channel", "without it", through, past, f"{more:+.2f} ms", "at most 2 ms more", more <= 2
+    )
+
+
+def hosts(size: Size, say: Say) -> Iterator[Row]:
+    """What each further host costs the controller, nothing to change."""
+    _, few, some, many = size.hosts
+    with bed(many) as made:
+        made.warm(made.hosts)
+        made.deploy(made.hosts)
+        deploys = in_turn(size.repeats, {str(n): _over(made, made.deploy, n) for n in size.hosts}, say)
+        empties = in_turn(size.repeats, {str(n): _over(made, made.empty, n) for n in size.hosts}, say)
+    for what, taken in (("no change", deploys), ("an empty deploy", empties)):
+        cpu = {n: middle(spent.cpu for spent in taken[str(n)]) * 1000 for n in size.hosts}
+        memory = {n: middle(spent.memory for spent in taken[str(n)]) for n in size.hosts}
+        say(f"  {what}: " + ", ".join(f"{n} hosts: CPU {cpu[n]:.0f} ms, {memory[n]:.0f} MiB" for n in size.hosts))
+        for name, unit, values in (("CPU", "ms", cpu), ("memory", "MiB", memory)):
+            near, far = _slopes([few, some, many], values)
+            yield flat(f"{what}, {name} for each further host, {some} to {many}", f"{few} to {some}", far, near, unit)
+        each = (memory[many] - memory[few]) / (many - few) * 1.048576
+        words = f"{what}, memory for each further host, {few} to {many}"
+        yield Row(words, "", f"{each:.2f} MB", "", "", "at most 4 MB", each <= 4)
+
+
+def _slopes(numbers: Sequence[int], values: Mapping[int, float]) -> tuple[float, float]:
+    """What each further one costs, from the first number to the second, and from there to the third."""
+    low, middling, high = numbers
+    near = (values[middling] - values[low]) / (middling - low)
+    return near, (values[high] - values[middling]) / (high - middling)
+
+
+def _over(made: Bed, command: Callable[[Sequence[Host]], Spent], number: int) -> Callable[[], Spent]:
+    return lambda: command(made.hosts[:number])
+
+
+def many_agents(size: Size, say: Say) -> Iterator[Row]:
+    """What each further agent costs."""
+    data = {n: {"plane_agents": agents(n)} for n in size.agents}
+    yield from _growth("agent", data, "community", size, say)
+
+
+def many_projects(size: Size, say: Say) -> Iterator[Row]:
+    """What each further project with four custom fields costs."""
+    data = {n: {"plane_projects": projects(n)} for n in size.projects}
+    yield from _growth("project with four fields", data, "commercial", size, say)
+
+
+def _growth(thing: str, data: Mapping[int, Mapping[str, object]], edition: str, size: Size, say: Say) -> Iterator[Row]:
+    low, middling, high = data
+    firsts: dict[int, list[Spent]] = {number: [] for number in data}
+    seconds_: dict[int, list[Spent]] = {number: [] for number in data}
+    with bed(len(data) * size.repeats, edition=edition) as made:
+        fresh = iter(made.hosts)
+        for _ in range(size.repeats):
+            for number in data:
+                host = next(fresh)
+                made.warm([host])
+                for taken in (firsts, seconds_):
+                    spent = made.deploy([host], data=data[number])
+                    say(f"  {number}: {spent.seconds:.2f} s, CPU {spent.cpu:.2f} s, {spent.requests} requests")
+                    taken[number].append(spent)
+    for what, found in (("first run", firsts), ("no change", seconds_)):
+        times = {number: seconds(found[number]) * 1000 for number in data}
+        asked = {number: middle(spent.requests for spent in found[number]) for number in data}
+        for name, unit, at in (("time", "ms", times), ("requests", "requests", asked)):
+            near, far = _slopes(list(data), at)
+            yield flat(
+                f"{what}, {name} for each further {thing}, {middling} to {high}",
+                f"{low} to {middling}",
+                far,
+                near,
+                unit,
+            )
+
+
+def agents(number: int) -> list[dict[str, str]]:
+    """So many agents, the concierge first."""
+    names = [*AGENTS, *(f"agent{each}" for each in range(len(AGENTS), number))][:number]
+    return [{"name": name, "role": "admin" if name == "concierge" else "member"} for name in names]
+
+
+def projects(number: int) -> list[dict[str, object]]:
+    """So many projects, each with four custom fields."""
+    fields = [
+        {"name": "agent_id", "type": "text"},
+        {"name": "cost_estimate", "type": "number"},
+        {"name": "confidence_score", "type": "number"},
+        {"name": "session_id", "type": "text"},
+    ]
+    return [
+        {"name": f"Project {each}", "identifier": f"P{each}", "custom_fields": fields} for each in range(1, number + 1)
+    ]
+
+
+FIGURES: Mapping[str, Figure] = {
+    "no-change": no_change,
+    "first-run": first_run,
+    "requests": requests,
+    "channel": channel,
+    "hosts": hosts,
+    "agents": many_agents,
+    "projects": many_projects,
+}
