@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 REQUIRED ?=
 
-.PHONY: audit demo sandbox secrets lab test test-live bench lint lock clean drift recording
+.PHONY: reference audit demo sandbox secrets lab test test-live bench lint lock clean drift recording
 
 $(VENV)/.made: requirements.txt
 	$(PYTHON) -m venv $(VENV)
@@ -63,6 +63,10 @@ $(ANSIBLE)/.made: benchmarks/ansible/requirements.txt
 
 bench: $(VENV)/.made $(ANSIBLE)/.made
 	@$(BIN)/python -m benchmarks $(BENCH)
+
+# docs/reference.md, from the operations' signatures and docstrings; a test says when it is out of date.
+reference: $(VENV)/.made
+	@$(BIN)/python -m docs.reference
 
 # Nothing here needs the network. The tests are full of made-up secrets, so they are not searched for real ones; and
 # KeywordDetector takes whatever is named after a secret for one.

@@ -67,6 +67,11 @@ def hold(host: Any, directory: str) -> None:
     holder, said = _start(host, command)
     if said[:1] == ["taken"]:
         other = said[1] if len(said) > 1 else "somebody"
+        if other.startswith(f"{who.partition(' since ')[0]} ") and other.endswith(f"(process {os.getpid()})"):
+            raise TargetError(
+                "this run holds the host already, for another entry of the inventory; name one of them with --limit, "
+                "and run the other after it"
+            )
         raise TargetError(f"another run is at work on this host: {other}; wait for it, or end it, and run again")
     if not said:
         raise TargetError("the connection to the host broke while it ran a command; run again")

@@ -101,12 +101,6 @@ class PostgresService(FactBase[Service]):
     + superuser: the role to look as
     + nonce: mixed into the digest of the password verifier
     + with_password: whether the superuser's password is on standard input
-
-    **Example:**
-
-    .. code:: shell
-
-        pyinfra inventory.py fact facts.postgres.PostgresService container=db database=plane role=plane
     """
 
     @override

@@ -33,9 +33,9 @@ plane_files_group = None
 plane_web_url = "https://work.example.com"
 # Secret. None: the one in the file that is there, else a new one.
 plane_secret_key = None
-# Databases of their own in the shared Redis: Plane has no key prefix.
-# The Redis container on the host: a warning tells when keys of others live in those databases. None: do not look.
+# The Redis container on the host: a warning tells when keys of others live in Plane's databases. None: do not look.
 redis_container = "javisi_redis"
+# Databases of their own in the shared Redis: Plane has no key prefix.
 plane_redis_url = "redis://redis:6379/4"
 plane_amqp_url = "redis://redis:6379/5"
 # S3 storage. Without an endpoint no storage variable is written.
@@ -145,5 +145,5 @@ plane_projects = [
 plane_custom_fields_unsupported = "warn"
 
 # --- This machine ---
-# Where secrets are read from, relative to where pyinfra is started; see `secrets` in the README.
+# Where secrets are read from, relative to where pyinfra is started; see docs/first-deployment.md.
 plane_secrets_dir = "secrets"

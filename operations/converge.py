@@ -22,7 +22,7 @@ from pyinfra.context import ctx_host
 import lock
 from operations.report import is_executing, report_of, say, say_once
 from plain import plain
-from plane_api.errors import PlaneError, PlaneSettings
+from plane_api.errors import PlaneError, PlaneSettings, PlaneUnreachable
 from target import TargetError
 
 P = ParamSpec("P")
@@ -49,10 +49,11 @@ class Change:
 
 @dataclass(frozen=True)
 class Kept:
-    """Something that is as it should be; shown with ``-v``, and in a preview where it is worth a line."""
+    """Something that is as it should be; shown with ``-v``, or always where it is worth a line."""
 
     what: str
-    is_shown: bool = False
+    shown_in_preview: bool = False
+    shown_in_run: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def converging(function: Callable[P, Plan]) -> PyinfraOperation[P]:
                 say(host, item.line)
             elif isinstance(item, Kept):
                 report.kept += is_executing()
-                if item.is_shown and not is_executing():
+                if item.shown_in_run if is_executing() else item.shown_in_preview:
                     say(host, f"= {item.what}")
                 else:
                     host.noop(plain(f"= {item.what}"))
@@ -128,7 +129,9 @@ def _cannot_plan(host: Any, error: Exception) -> Generator[PyinfraCommand, None,
         return
     # An earlier step may bring what is missing, so a preview goes on. The same reason is said once.
     line = f"! would fail: {error}" if isinstance(error, PlaneSettings) else f"? cannot tell before the run: {error}"
-    say_once(host, line)
+    # The reason without the request that met it, which another operation's differs in.
+    reason = str(error).partition(": ")[2] if isinstance(error, PlaneUnreachable) else ""
+    say_once(host, line, reason)
     yield FunctionCommand(_fail, (error,), {})
 
 

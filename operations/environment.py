@@ -95,8 +95,8 @@ def render(settings: Settings, template: Path = TEMPLATE) -> HiddenValue:
     if refused:
         raise SettingsError(
             f"the environment file cannot carry the value of {', '.join(refused)} unchanged: a line break, quote, "
-            f"backtick, $, #, backslash, a space at either end, or more than {LONGEST_VALUE} bytes; choose another value "
-            "(an encoded one in an address)"
+            f"backtick, $, #, backslash, a space at either end, or more than {LONGEST_VALUE} bytes; choose another "
+            "value (an encoded one in an address)"
         )
     return HiddenValue(text)
 

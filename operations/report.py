@@ -88,9 +88,9 @@ def say(host: Any, line: str) -> None:
     _show(host, line)
 
 
-def say_once(host: Any, line: str) -> None:
-    """As :func:`say`, but not again in the same stage of the run."""
-    stage = f"{is_executing()} {line}"
+def say_once(host: Any, line: str, reason: str = "") -> None:
+    """As :func:`say`, but not again in the same stage of the run; nor is another line with the same `reason`."""
+    stage = f"{is_executing()} {reason or line}"
     if stage not in report_of(host).said:
         report_of(host).said.add(stage)
         say(host, line)
@@ -106,7 +106,8 @@ def _into_json(host: Any, line: str) -> None:
         # pyinfra joins them to text, or writes them as JSON.
         lines: list[Any] = context_state.get_op_meta(operation).args
         lines.append(Line(host=host.name, sign=line[0], line=line))
-        lines.sort(key=lambda one: str(one["host"]))
+        # Those of an operation without a name hold its arguments as well, which stay in front.
+        lines.sort(key=lambda one: one["host"] if isinstance(one, Line) else "")
 
 
 # The plan
@@ -140,7 +141,7 @@ def _show_plans() -> None:
         for line in report.planned:
             _show(host, line)
         # With -y nothing was compared yet, so there is nothing to tell.
-        if context_state.should_check_for_changes() and not report.planned:
+        if context_state.should_check_for_changes() and not any(line[0] in "+~-?" for line in report.planned):
             host.log("nothing to change")
         report.planned.clear()
         report.is_planned = False

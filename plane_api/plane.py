@@ -121,6 +121,8 @@ class Plane(WorkItemTypesApi):
                 self._sessions[email] = self._forms.session("/auth/sign-in/", email, password, f"sign in as {email}")
             except PlaneFormRefused as error:
                 advice = f"check {setting}"
+                if error.code == "INSTANCE_NOT_CONFIGURED":
+                    advice = "this Plane was never set up; run plane.instance_admin first (the whole deploy does)"
                 if error.code == "EMAIL_PASSWORD_AUTHENTICATION_DISABLED":
                     advice = "this needs ENABLE_EMAIL_PASSWORD (plane_instance_config) to be 1 for as long as it runs"
                 raise PlaneSettings(f"{error}; {advice}") from error

@@ -43,10 +43,14 @@ def _is_free(port: int) -> bool:
 def _deploy_twice() -> int:
     state = json.loads((DIRECTORY / "inventory.json").read_text())
     host = state["hosts"][0]
-    command = ["pyinfra", "inventory.py", "deploy.py", "-y"]
-    if host["port"] != PORT:
-        command += ["--data", f"ssh_port={host['port']}"]
-    for heading in ("A new host: everything is made.", "The same again: nothing changes."):
+    further = [] if host["port"] == PORT else ["--data", f"ssh_port={host['port']}"]
+    steps = {
+        "A new host, and what would be made on it:": "--dry",
+        "Everything is made.": "-y",
+        "The same again: nothing changes.": "-y",
+    }
+    for heading, mode in steps.items():
+        command = ["pyinfra", "inventory.py", "deploy.py", mode, *further]
         print(f"\n### {heading}\n$ {shlex.join(command)}", flush=True)
         code = subprocess.run([sys.executable, "-m", *command], stderr=subprocess.STDOUT).returncode
         if code:

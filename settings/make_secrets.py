@@ -17,6 +17,8 @@ GENERATED = (
 )
 """What a first deploy needs. Plane's SECRET_KEY is made on the host, and storage keys come from the storage."""
 
+ADMIN, TOKEN = "PLANE_ADMIN_PASSWORD", "PLANE_ADMIN_API_TOKEN"
+
 RANDOM_BYTES = 24
 
 
@@ -30,7 +32,9 @@ def main(directory: str = "secrets") -> int:
     if problems:
         print("\n".join(problems), file=sys.stderr)
         return 1
-    missing = [name for name in GENERATED if not os.environ.get(name) and not values.get(name)]
+    given = {name for name in (*GENERATED, TOKEN) if os.environ.get(name) or values.get(name)}
+    # With a token of an admin there is an admin, whose password cannot be made up.
+    missing = [name for name in GENERATED if name not in given and not (name == ADMIN and TOKEN in given)]
     path = Path(directory) / "all.env"
     if not missing:
         print(f"{path}: nothing is missing")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -17,6 +18,8 @@ from settings.models import Settings, SettingsError, missing
 from settings.reader import settings_of
 
 PARTS = ("database", "environment", "provisioning")
+
+DEPLOY = Path(__file__).resolve().parent.parent / "deploy.py"
 
 
 def check_before_connecting(state: State) -> None:
@@ -35,7 +38,14 @@ def check_before_connecting(state: State) -> None:
             context = click.get_current_context(silent=True)
             operations = context.params.get("operations", ()) if context is not None else ()
             hosts = [host for host in state.inventory if state.is_host_in_limit(host)]
-            check(hosts, parts_of(operations))
+            try:
+                check(hosts, parts_of(operations, Path(state.cwd or ".")))
+            except SettingsError as error:
+                # Not at the top: the import patches the process, which is for pyinfra's command line to do.
+                from pyinfra_cli.exceptions import CliError
+
+                # As the command line says what is wrong with it; another error would name a line of this file.
+                raise CliError(str(error)) from error
             state.add_callback_handler(_AtOnce())
         go_on(stage)
 
@@ -59,12 +69,19 @@ class _AtOnce(BaseStateCallback):
             transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-def parts_of(operations: Iterable[str]) -> tuple[str, ...]:
-    """Which parts of the deploy a command line asks for: ``deploy.py`` for all, ``deploy.database`` for one."""
+def parts_of(operations: Iterable[str], folder: Path) -> tuple[str, ...]:
+    """Which parts of this deploy a command line asks for: ``deploy.py`` for all, ``deploy.database`` for one.
+
+    Args:
+        operations: as they were given.
+        folder: where pyinfra runs; another one's ``deploy.py`` is none of ours.
+    """
     wanted: list[str] = []
     for operation in operations:
-        name = operation.rpartition("/")[2]
-        wanted += PARTS if name == "deploy.py" else [part for part in PARTS if name == f"deploy.{part}"]
+        if operation.endswith(".py"):
+            wanted += PARTS if (folder / operation).resolve() == DEPLOY else ()
+        elif (folder / "deploy.py").resolve() == DEPLOY:
+            wanted += [part for part in PARTS if operation == f"deploy.{part}"]
     return tuple(dict.fromkeys(wanted))
 
 
@@ -89,8 +106,9 @@ def check(hosts: Sequence[Any], parts: Sequence[str]) -> None:
             lacking.setdefault(settings.plane_secrets_dir, {})[name] = None
     problems = []
     for problem, names in found.items():
-        where = "" if len(names) == len(hosts) else f"{', '.join(names)}: "
-        problems.append(f"{where}{problem}")
+        problems.append(problem if len(names) == len(hosts) else f"{problem} (of {', '.join(names)})")
+    if any(folder.startswith(".sandbox") and not Path(folder).exists() for folder in lacking):
+        raise SettingsError("the host in inventory.py is the sandbox's, and no sandbox is running; run: make sandbox")
     asked = [missing(tuple(secrets), folder) for folder, secrets in lacking.items()]
     if asked and not problems:
         raise SettingsError(asked[0] if len(asked) == 1 else asked)

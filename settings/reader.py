@@ -80,7 +80,7 @@ def _read_all(values: Values) -> Settings:
     workspace_name = values.text(
         "plane_workspace_name", name_of(80), "one line, at most 80 characters, without blanks at its ends"
     )
-    if "://" in workspace_name:
+    if re.search(r"://|www\.", workspace_name):
         values.refuse("plane_workspace_name", workspace_name, "wanted: a name without an address in it")
     seed, concierge = values.secret("plane_agent_password_seed"), _password(values, "plane_concierge_password")
     agents = read_agents(values, slug, seed, concierge)
@@ -124,18 +124,14 @@ def _read_all(values: Values) -> Settings:
         plane_health_delay=values.number("plane_health_delay", 0, 3600),
         plane_admin_email=values.text("plane_admin_email", EMAIL, "an address").lower(),
         plane_admin_password=_password(values, "plane_admin_password"),
-        plane_admin_first_name=values.text(
-            "plane_admin_first_name", name_of(255), f"{TEXT}, without blanks at its ends"
-        ),
+        plane_admin_first_name=values.text("plane_admin_first_name", name_of(255), f"{TEXT}, no blanks at its ends"),
         plane_admin_last_name=values.text("plane_admin_last_name", rf"{CHARACTER}{{0,255}}", TEXT),
         plane_company_name=values.text("plane_company_name", rf"{CHARACTER}{{0,255}}", TEXT),
         plane_admin_api_token=values.secret("plane_admin_api_token"),
         plane_instance_config=_instance_config(values),
         plane_workspace_slug=slug,
         plane_workspace_name=workspace_name,
-        plane_workspace_size=values.text(
-            "plane_workspace_size", name_of(20), "one line of text, at most 20 characters"
-        ),
+        plane_workspace_size=values.text("plane_workspace_size", name_of(20), "one line of text, at most 20 letters"),
         plane_agents=tuple(agent for agent in agents if agent.present),
         absent_agents=tuple(agent for agent in agents if not agent.present),
         plane_prune=values.flag("plane_prune"),
@@ -256,10 +252,10 @@ def _instance_config(values: Values) -> dict[str, HiddenValue]:
         return {}
     result = {}
     for key, item in value.items():
-        path = f"plane_instance_config.{key}"
         if not isinstance(key, str) or not re.fullmatch(r"[A-Z][A-Z0-9_]*", key):
             values.refuse("plane_instance_config", key, "wanted: names of capital letters, digits and underscores")
             continue
+        path = f"plane_instance_config.{key}"
         if item is None:
             item = values.secret_elsewhere(key)
             if item is None:
@@ -290,4 +286,4 @@ def _services(values: Values) -> tuple[str, ...]:
     for item in value:
         if not isinstance(item, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", item):
             values.refuse("plane_compose_services", item, wanted)
-    return tuple(str(item) for item in value)
+    return tuple(item for item in value if isinstance(item, str))

@@ -34,9 +34,12 @@ def read_secret_files(directory: str, host_name: str) -> tuple[dict[str, str], l
     for ending, read in readers.items():
         for name in names:
             path = Path(directory) / f"{name}.{ending}"
-            # An inventory may name a host "x.sops".
-            if not path.is_file() or (ending == "env" and path.name.endswith(".sops.env")):
-                continue
+            try:
+                # An inventory may name a host "x.sops".
+                if not path.is_file() or (ending == "env" and path.name.endswith(".sops.env")):
+                    continue
+            except OSError as error:
+                return values, [*problems, f"plane_secrets_dir: {error.strerror}: {path}"]
             try:
                 values = variables(read(path)) | values
             except Unreadable as error:

@@ -31,20 +31,28 @@ NAME_WANTED = "one line, at most 255 characters, without blanks at its ends"
 
 COLOR = r"#[0-9A-Fa-f]{6}"
 
+LARGE = 10**100
+"""Whole numbers from here on are refused; Python spells none out of more than 4,300 digits."""
+
+LONGEST_PATH = 4000
+LONGEST_PART = 250
+"""Bytes of a path, and of a name in it: Linux takes 4,095 and 255, and a file that is written has a longer name."""
+
 LONGEST_SHOWN = 300
 """Characters of a value that is not allowed."""
 
 
 def as_text(value: object) -> str | None:
-    """A text, or a whole number as one; ``None`` for anything else, and for numbers that Python would not spell out."""
+    """A text, or a whole number as one; ``None`` for anything else."""
     if isinstance(value, str):
         return value
-    is_number = isinstance(value, int) and not isinstance(value, bool)
-    return str(value) if is_number and abs(value) < 10**100 else None  # type: ignore[operator]
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < LARGE:
+        return str(value)
+    return None
 
 
 def _shown(value: object) -> str:
-    if isinstance(value, int) and abs(value) >= 10**100:
+    if isinstance(value, int) and abs(value) >= LARGE:
         return "so large a number"
     if value is not None and not isinstance(value, (str, int, float)):
         return f"a {type(value).__name__}"
@@ -125,6 +133,10 @@ class Values:
             value = value.replace("{" + key + "}", text)
         if value.startswith("-"):
             self.refuse(name, value, "wanted: a path that does not start with a dash")
+            return ""  # what is put together with it is not told as another problem
+        if len(value.encode()) > LONGEST_PATH or any(len(part.encode()) > LONGEST_PART for part in value.split("/")):
+            self.refuse(name, value, f"wanted: at most {LONGEST_PATH} bytes, and {LONGEST_PART} from one / to the next")
+            return ""
         return value
 
     def secret(self, name: str) -> HiddenValue | None:

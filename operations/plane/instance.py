@@ -57,7 +57,7 @@ def ready(retries: int = 12, delay: int = 10) -> Plan:
             f"see: docker logs {scene.settings.plane_api_container}"
         )
 
-    line = f"~ Plane answers (asked up to {retries} times, {delay} s apart; now: {reason})"
+    line = f"? Plane answers (asked up to {retries} times, {delay} s apart; now: {reason})"
     yield Change((line,), wait, done=("~ Plane answers",))
 
 

@@ -287,7 +287,7 @@ def project_members(slug: str, identifier: str, members: Sequence[Agent] | None 
     Members that are not named are left alone.
     """
     scene = current_scene()
-    members = scene.settings.plane_agents if members is None else members
+    members = scene.known(members)
     identifier = identifier.upper()
     projects = scene.projects(slug)
     seen = projects.get(identifier) if projects is not None else None

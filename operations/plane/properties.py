@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from operations.converge import Change, Kept, Note, Plan, converging
-from operations.plane.scene import Scene, current_scene, needs_project, project_to_read
+from operations.plane.scene import Scene, current_scene, needs_project, project_to_read, typed
 from operations.plane.states_labels import labels_plan
 from plane_api.auth import ApiKey
 from plane_api.errors import PlaneError, PlaneRefused, PlaneSettings, PlaneUnreachable
@@ -78,7 +78,7 @@ def work_item_properties(
             fields=[CustomField("session_id", "text"), CustomField("risk", "option", options=("low", "high"))],
         )
     """
-    scene = current_scene()
+    scene, fields = current_scene(), typed(CustomField, fields)
     plane = scene.plane()
     identifier = identifier.upper()
     names = ", ".join(field.name for field in fields)
@@ -305,7 +305,7 @@ def _labels_for(scene: Scene, fields: Sequence[CustomField]) -> list[Label]:
     for field in fields:
         values: Sequence[str] = field.options
         if field.name == AGENT_FIELD and field.type == "text":
-            values = [agent.name for agent in scene.settings.plane_agents]
+            values = [agent.name for agent in scene.agents]
         if values:
             labels.append(Label(field.name))
             labels += [Label(value, parent=field.name) for value in values]

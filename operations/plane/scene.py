@@ -6,8 +6,8 @@ have taken their time in between.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import lock
@@ -22,6 +22,8 @@ from plane_api.plane import KEY_INVALID, Plane, Projects
 from plane_api.seam import plane_from
 from settings import CONCIERGE, ROLES, Agent, Settings, settings_of
 from target import read_fact
+
+T = TypeVar("T")
 
 _scenes: WeakKeyDictionary[Any, Scene] = WeakKeyDictionary()
 
@@ -42,6 +44,8 @@ class Scene:
     def __init__(self, host: Any, settings: Settings) -> None:
         self.host = host
         self.settings = settings
+        self.agents: tuple[Agent, ...] = settings.plane_agents
+        """Whose saved tokens and passwords this run may use: those of the settings, and who an operation was given."""
         self.made_workspaces: set[str] = set()
         self.made_projects: dict[str, ApiKey] = {}
         self.made_accounts: set[str] = set()
@@ -50,6 +54,14 @@ class Scene:
         self._token_file_checked = False
         self._stage: object = None
         report_of(host).facts.append(self._requests)
+
+    def known(self, agents: Sequence[Agent] | None) -> Sequence[Agent]:
+        """The agents that an operation is for: those of the settings when it was given none."""
+        if agents is None:
+            return self.settings.plane_agents
+        there = {agent.email for agent in self.agents}
+        self.agents += tuple(agent for agent in agents if agent.email not in there)
+        return agents
 
     def enter_stage(self, stage: object) -> None:
         """Drop what was read before the stage began: a run, or its having the host for itself."""
@@ -140,7 +152,7 @@ class Scene:
 
     def manager(self, slug: str) -> ApiKey | None:
         """A key that can make projects in the workspace: the admin's, else that of an agent who is admin."""
-        admins = [agent for agent in self.settings.plane_agents if agent.role == "admin"]
+        admins = [agent for agent in self.agents if agent.role == "admin"]
         return next((key for key in self._keys(admins) if self._sees(slug, key)), None)
 
     def projects(self, slug: str) -> Projects | None:
@@ -163,7 +175,8 @@ class Scene:
         key = self.manager(slug)
         if key is None:
             raise PlaneSettings(
-                f"no token of an admin of {slug} answers; give an agent the role admin, or set plane_admin_api_token"
+                f"no token of an admin of {slug} answers; run plane.api_tokens for an agent with the role admin (the "
+                "whole deploy does), or set plane_admin_api_token"
             )
         return key
 
@@ -204,7 +217,7 @@ class Scene:
 
     def owner_of(self, key: ApiKey) -> Agent | None:
         """The agent whose saved token `key` is."""
-        return next((agent for agent in self.settings.plane_agents if self.saved_key(agent) == key), None)
+        return next((agent for agent in self.agents if self.saved_key(agent) == key), None)
 
     def _sees(self, slug: str, key: ApiKey, with_workspace: bool = False) -> bool:
         return isinstance(self.plane().look(slug, key, with_workspace), dict)
@@ -228,7 +241,7 @@ class Scene:
         return key
 
     def _admins_first(self) -> list[Agent]:
-        return sorted(self.settings.plane_agents, key=lambda agent: -ROLES[agent.role])
+        return sorted(self.agents, key=lambda agent: -ROLES[agent.role])
 
     def inviter(self) -> ApiKey | Session:
         """Who invites: the admin's key where there is one, since it needs no sign-in, else a session."""
@@ -248,7 +261,7 @@ class Scene:
             return self.plane().sign_in(
                 settings.plane_admin_email, settings.plane_admin_password.unmask(), "plane_admin_password"
             )
-        for agent in settings.plane_agents:
+        for agent in self.agents:
             if agent.role == "admin" and agent.password is not None and agent.email != not_as:
                 return self.agent_session(agent)
         raise PlaneSettings(
@@ -311,6 +324,26 @@ def _sign_up_advice(code: str, agent: Agent) -> str:
     if code == "SIGNUP_DISABLED":
         return "sign-up is closed on this instance and the address holds no open invitation"
     return f"check the address of {agent.name} in plane_agents, and that email and password sign-in is enabled"
+
+
+def typed(kind: type[T], items: Iterable[T | Mapping[str, Any]]) -> list[T]:
+    """The items as what an operation works with; a command line, or a deploy of one's own, may give them as dicts.
+
+    Raises:
+        PlaneSettings: an item is neither, or has a key that there is not.
+    """
+    made: list[T] = []
+    for item in items:
+        if isinstance(item, kind):
+            made.append(item)
+            continue
+        if not isinstance(item, Mapping):
+            raise PlaneSettings(f"{item!r} is no {kind.__name__}; give a dict, or settings.{kind.__name__}")
+        try:
+            made.append(kind(**item))
+        except TypeError as error:
+            raise PlaneSettings(f"{kind.__name__} {dict(item)!r}: {str(error).partition(' ')[2]}") from error
+    return made
 
 
 def needs_project(slug: str, identifier: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from operations.converge import Change, Kept, Plan, converging
-from operations.plane.scene import Scene, current_scene, needs_project, project_to_read
+from operations.plane.scene import Scene, current_scene, needs_project, project_to_read, typed
 from plane_api.auth import ApiKey
 from plane_api.errors import PlaneRefused, PlaneSettings
 from plane_api.models import Label as SeenLabel
@@ -47,7 +47,7 @@ def project_states(slug: str, identifier: str, states: Sequence[State], prune: b
             states=[State("Waiting", "unstarted", default=True), State("Checked", "completed", color="#46a758")],
         )
     """
-    scene = current_scene()
+    scene, states = current_scene(), typed(State, states)
     identifier = identifier.upper()
     found = project_to_read(scene, slug, identifier)
     if isinstance(found, str):
@@ -160,7 +160,7 @@ def project_labels(
             labels=[Label("source"), Label("mail", parent="source")],
         )
     """
-    scene = current_scene()
+    scene, labels = current_scene(), typed(Label, labels)
     identifier = identifier.upper()
     found = project_to_read(scene, slug, identifier)
     if isinstance(found, str):

@@ -31,7 +31,7 @@ def api_tokens(slug: str, agents: Sequence[Agent] | None = None) -> Plan:
     host's disk before anything else happens, and a token of ours that was made and not saved is revoked.
     """
     scene = current_scene()
-    agents = scene.settings.plane_agents if agents is None else agents
+    agents = scene.known(agents)
     file = scene.token_file()
     owner = (scene.settings.plane_files_user, scene.settings.plane_files_group)
     access = differing_access(file.file, TOKEN_FILE_MODE, *owner) if file.file else None
@@ -51,7 +51,7 @@ def api_tokens(slug: str, agents: Sequence[Agent] | None = None) -> Plan:
         else:
             kept.append(agent.token_label)
     if kept:
-        yield Kept(f"{len(kept)} tokens answer" if len(kept) > 1 else "1 token answers", is_shown=True)
+        yield Kept(f"{len(kept)} tokens answer" if len(kept) > 1 else "1 token answers", shown_in_preview=True)
     named = {agent.token_variable for agent in (*agents, *scene.settings.absent_agents)}
     for variable in file.tokens:
         if variable.startswith(token_variable("")) and variable not in named and not scene.settings.plane_prune:
@@ -139,7 +139,7 @@ def agents_answer(slug: str, identifiers: Sequence[str], agents: Sequence[Agent]
     Changes nothing; fails, naming who cannot see what.
     """
     scene = current_scene()
-    agents = scene.settings.plane_agents if agents is None else agents
+    agents = scene.known(agents)
     if not is_executing():
         yield Kept("agents are asked for themselves after the changes")
         return
@@ -154,6 +154,5 @@ def agents_answer(slug: str, identifiers: Sequence[str], agents: Sequence[Agent]
             problems.append(f"{agent.name} (not in {', '.join(absent)})")
     if problems:
         raise PlaneError(f"agents that cannot work in {slug}: {'; '.join(problems)}; run the deploy again")
-    sent = scene.plane().http.requests_sent
     seen_by_all = ", ".join(identifiers) or "no project"
-    yield Kept(f"{len(agents)} tokens answer in {slug} and see {seen_by_all}; {sent} requests went to Plane")
+    yield Kept(f"{len(agents)} tokens answer in {slug} and see {seen_by_all}", shown_in_run=True)

@@ -108,8 +108,10 @@ def workspace_members(slug: str, members: Sequence[Agent] | None = None) -> Plan
         plane.workspace_members(name="Members", slug="javisi", members=[thot])
     """
     scene = current_scene()
-    members = scene.settings.plane_agents if members is None else members
+    members = scene.known(members)
     found = _members(scene, slug)
+    if found is None and not members:
+        return
     if found is None:
         yield Change(
             tuple(f"? member {agent.email} ({agent.role}): no saved token to look with" for agent in members), _nothing
@@ -145,10 +147,10 @@ def _members(scene: Scene, slug: str) -> dict[str, WorkspaceMember] | None:
         members = {member.email: member for member in plane.members(slug, key)}
         unsure = [
             agent
-            for agent in scene.settings.plane_agents
+            for agent in scene.agents
             if agent.email in members and not isinstance(scene.look(slug, agent), (dict, str))
         ]
-        unsure += [agent for agent in scene.settings.plane_agents if scene.look(slug, agent) == KEY_INVALID]
+        unsure += [agent for agent in scene.agents if scene.look(slug, agent) == KEY_INVALID]
         # A key is not told who was removed. Where the agent's own token cannot tell either, only a session can.
         if not (unsure and is_executing()):
             return members

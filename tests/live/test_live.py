@@ -12,6 +12,7 @@ Each case prints a line: Plane's version, the case, how it went, requests, secon
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
@@ -28,6 +29,7 @@ from tests.clients import compose_judge, sdk_judge
 from tests.clients.expected import Expected
 from tests.contract.browser import PASSWORD, Browser
 from tests.contract.player import WAVERING, load, play
+from tests.deploy.test_project_settings import SETTINGS
 
 CHECKOUT = Path(__file__).parent.parent.parent
 URL = os.environ.get("PLANE_URL", "").rstrip("/")
@@ -70,7 +72,7 @@ class Deploy:
             text=True,
         )
         self.seconds = time.monotonic() - begun
-        counted = re.search(r"(\d+) requests went to Plane", done.stdout)
+        counted = re.search(r"(\d+) requests to Plane", done.stdout)
         self.requests = int(counted[1]) if counted else 0
         return done
 
@@ -182,13 +184,45 @@ def test_plane_compose_finds_what_was_asked_for(deploy: Deploy, tmp_path: Path) 
     deploy.says("cloned with plane-compose", "as asked for")
 
 
+@resettable
+def test_every_setting_of_a_project_and_of_the_instance(deploy: Deploy) -> None:
+    project = {**SETTINGS, "custom_fields": [{"name": "agent_id", "type": "text"}, {"name": "cost", "type": "number"}]}
+    config = {"ENABLE_SIGNUP": "0", "EMAIL_HOST": "smtp.example.com", "DISABLE_WORKSPACE_CREATION": "1"}
+    data = {
+        "plane_projects": json.dumps([project]),
+        "plane_instance_config": json.dumps(config),
+        "plane_custom_fields_unsupported": "labels",
+    }
+    first = deploy.run(**data)
+    assert first.returncode == 0, first.stdout
+    deploy.says("all settings, labels for fields", "made")
+    second = deploy.run(**data)
+    assert second.returncode == 0 and plan(second.stdout) == [], second.stdout
+    deploy.says("the same again", "no change")
+    other = {**project, "network": "public", "cycles": False, "estimates": False, "lead": "thot", "labels": []}
+    other["states"] = [{"name": "Backlog", "group": "backlog", "default": True}]
+    changed = deploy.run(**{**data, "plane_projects": json.dumps([other])})
+    assert changed.returncode == 0, changed.stdout
+    assert plan(changed.stdout) == [
+        "~ project ONBOARD: public",
+        "~ project ONBOARD: cycles off",
+        "~ project ONBOARD: lead thot@javisi.local",
+        "~ project ONBOARD: estimates off",
+        "~ state Backlog of ONBOARD: the default",
+        "~ state Todo of ONBOARD: no longer the default",
+    ]
+    deploy.says("other settings", "changed")
+    assert plan(deploy.run(**{**data, "plane_projects": json.dumps([other])}).stdout) == []
+
+
 def test_a_wrong_password_is_one_line_and_a_rerun_goes_on(deploy: Deploy) -> None:
     assert deploy.run().returncode == 0
     deploy.tokens.unlink()
     wrong = deploy.run(password="not-the-Passw0rd-at-all")
     deploy.says("wrong admin password", "refused")
     assert wrong.returncode != 0 and "Traceback" not in wrong.stdout
-    assert len([line for line in wrong.stdout.splitlines() if "AUTHENTICATION_FAILED_SIGN_IN" in line]) == 1
+    told = wrong.stdout.partition("--> Summary:")[0]
+    assert len([line for line in told.splitlines() if "AUTHENTICATION_FAILED_SIGN_IN" in line]) == 1
     right = deploy.run()
     assert right.returncode == 0, right.stdout
     deploy.says("all tokens lost", "made again")

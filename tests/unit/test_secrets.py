@@ -14,7 +14,7 @@ from settings.make_secrets import GENERATED, main
 from settings.passwords import is_weak
 from settings.preflight import check, missing_secrets, parts_of
 from settings.secrets import variables
-from tests.unit.given import checked, data
+from tests.unit.given import ROOT, checked, data
 
 PASSWORD = "hunter2-Tr0ub4dor"
 
@@ -97,8 +97,11 @@ def test_what_sops_cannot_decrypt_is_one_line(tmp_path: Path, sops: Path) -> Non
         ([], ()),
     ],
 )
-def test_a_command_line_asks_for_parts_of_the_deploy(operations: list[str], parts: tuple[str, ...]) -> None:
-    assert parts_of(operations) == parts
+def test_a_command_line_asks_for_parts_of_this_deploy(
+    operations: list[str], parts: tuple[str, ...], tmp_path: Path
+) -> None:
+    assert parts_of(operations, ROOT) == parts
+    assert parts_of(operations, tmp_path) == ()
 
 
 @pytest.mark.parametrize(
@@ -136,9 +139,9 @@ def test_the_problems_of_all_hosts_are_told_once_with_the_hosts_that_have_them()
         check(hosts, ("database",))
     assert str(caught.value).splitlines() == [
         "settings:",
-        "    one: plane_db_port: 0 is not allowed; wanted: a whole number from 1 to 65535",
+        "    plane_db_port: 0 is not allowed; wanted: a whole number from 1 to 65535 (of one)",
         "    plane_prune: 1 is not allowed; wanted: True or False",
-        "    two: plane_agents: 5 is not allowed; wanted: a list",
+        "    plane_agents: 5 is not allowed; wanted: a list (of two)",
     ]
 
 
@@ -182,6 +185,14 @@ def test_what_is_there_stays_and_only_what_is_missing_is_made(
     assert main(str(tmp_path)) == 0
     assert path.read_text() == text
     assert "nothing is missing" in capsys.readouterr().out
+
+
+def test_a_password_is_not_made_up_for_an_admin_whose_token_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLANE_ADMIN_API_TOKEN", "plane_api_x")
+    assert main(str(tmp_path)) == 0
+    assert "PLANE_ADMIN_PASSWORD" not in variables((tmp_path / "all.env").read_text())
 
 
 def test_a_file_that_others_can_read_is_not_added_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,99 @@
+"""`make reference`: docs/reference.md, from the signatures and docstrings of the operations."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+CHECKOUT = Path(__file__).parent.parent
+
+PAGE = CHECKOUT / "docs" / "reference.md"
+
+MODULES = {
+    "operations.postgres": ["operations/postgres.py"],
+    "operations.redis": ["operations/redis.py"],
+    "operations.environment": ["operations/environment.py"],
+    "operations.plane": [
+        f"operations/plane/{name}.py"
+        for name in ("instance", "workspace", "removal", "tokens", "projects", "states_labels", "properties")
+    ],
+}
+"""What to import each operation from, and where it is."""
+
+HEAD = """# Operations
+
+Written by `make reference` out of the docstrings: change those. [own-deploy.md](own-deploy.md) shows how to use them.
+
+Each operation also takes pyinfra's own arguments, such as `name` and `_sudo`. `HiddenValue` is pyinfra's
+(`from pyinfra.api import HiddenValue`); `Agent`, `State`, `Label` and `CustomField` are imported from `settings`, and
+`settings_of(host)` gives those of the settings: `.plane_agents`, `.plane_projects[0].states` and so on.
+"""
+
+
+def render(checkout: Path = CHECKOUT) -> str:
+    """The whole page."""
+    parts = [HEAD]
+    for module, paths in MODULES.items():
+        parts.append(f"## `{module}`\n")
+        for path in paths:
+            for function in operations((checkout / path).read_text(encoding="utf-8")):
+                parts.append(entry(function))
+    return "\n".join(parts)
+
+
+def entry(function: ast.FunctionDef) -> str:
+    """What the page says of one operation."""
+    text = _markdown(ast.get_docstring(function) or "")
+    return f"### `{function.name}`\n\n```python\n{_signature(function)}\n```\n\n{text}\n"
+
+
+def operations(source: str) -> Iterator[ast.FunctionDef]:
+    """The operations of a module's text: the functions with the decorator ``converging``."""
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef) and any(
+            isinstance(decorator, ast.Name) and decorator.id == "converging" for decorator in node.decorator_list
+        ):
+            yield node
+
+
+def _signature(function: ast.FunctionDef) -> str:
+    arguments, defaults = function.args.args, function.args.defaults
+    given: list[ast.expr | None] = [None] * (len(arguments) - len(defaults))
+    lines = []
+    for argument, default in zip(arguments, [*given, *defaults], strict=True):
+        annotation = f": {ast.unparse(argument.annotation)}" if argument.annotation else ""
+        lines.append(
+            f"{argument.arg}{annotation}" + (f" = {ast.unparse(default)}".replace("'", '"') if default else "")
+        )
+    line = f"{function.name}({', '.join(lines)})"
+    # As ruff would lay it out.
+    return line if len(line) <= 100 else f"{function.name}(\n" + "".join(f"    {one},\n" for one in lines) + ")"
+
+
+def _markdown(text: str) -> str:
+    """A docstring as pyinfra's are written, in Markdown."""
+    # Before the examples get their fences.
+    text = re.sub(r"(?m)^\+ (\w+): ", r"- `\1`: ", text).replace("``", "`")
+    return re.sub(
+        r"\*\*Example:\*\*\n\n\.\. code:: (\w+)\n\n((?:    .*\n?|\n)+)",
+        lambda match: f"Example:\n\n```{match[1]}\n{textwrap.dedent(match[2]).strip()}\n```",
+        text,
+    )
+
+
+def main() -> int:
+    """Write the page; with ``--check`` only say whether it is up to date."""
+    text = render()
+    if "--check" in sys.argv[1:]:
+        return int(not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text)
+    PAGE.write_text(text, encoding="utf-8")
+    print(f"wrote {PAGE.relative_to(CHECKOUT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

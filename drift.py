@@ -1,0 +1,107 @@
+"""Whether a deploy would change something, as an exit code: for a timer, a monitor, a CI job.
+
+python -m drift inventory.py                            # looks with deploy.py
+python -m drift inventory.py deploy.environment         # one part of it
+python -m drift inventory.py --limit sese --sudo        # further words go to pyinfra as they are
+
+Prints the plan's lines, each with its host, on standard output; nothing is changed. The exit code is
+
+    0    nothing would change
+    2    something would; there may be more that cannot be told before the run
+    1    it cannot be told: a host could not be reached, a setting is wrong, or all that the plan has are lines that
+         begin with ``?`` or say ``! would fail``. Why is on standard error
+
+so 1 wins over 2 where a host could not be looked at. GNU make ends with 2 whatever a command of its ended with: where
+the code counts, call this and not ``make drift``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+SAME, UNKNOWN, DIFFERENT = 0, 1, 2
+
+_CERTAIN = ("+", "~", "-")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Preview the deploy, print its plan, and give one of the three codes."""
+    inventory, *rest = (sys.argv[1:] if arguments is None else list(arguments)) or ["inventory.py"]
+    if inventory in ("-h", "--help"):
+        print(__doc__)
+        return SAME
+    if inventory.startswith("-") or {"-y", "--yes"} & {*rest}:
+        # With -y pyinfra compares nothing, and nothing would seem to be the same.
+        return _cannot_tell("usage: python -m drift INVENTORY [DEPLOY] [OPTIONS OF PYINFRA, but not -y]")
+    if not rest or rest[0].startswith("-"):
+        rest.insert(0, "deploy.py")
+    environment = {name: value for name, value in os.environ.items() if name != "PYINFRA_YES"}
+    done = subprocess.run(
+        [sys.executable, "-m", "pyinfra", inventory, *rest, "--dry", "--json"],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    try:
+        plan = json.loads(done.stdout)["plan"]
+    except (ValueError, KeyError, TypeError):
+        return _cannot_tell(done.stderr or "pyinfra said nothing")
+    shown = [f"[{host}] {line}" for host, line in _lines(plan)]
+    print("\n".join(shown), end="\n" if shown else "", flush=True)
+    if done.returncode:
+        # What went wrong stands between the plan's own lines.
+        said = (line for line in done.stderr.splitlines() if line.strip() not in shown)
+        return _cannot_tell("\n".join(said))
+    if not plan:
+        return _cannot_tell("no operation was looked at: is there a host, and is it within --limit?")
+    code = _code(plan)
+    if code == SAME:
+        print("nothing to change")
+    return code
+
+
+def _cannot_tell(reason: str) -> int:
+    print(reason.rstrip("\n"), file=sys.stderr)
+    return UNKNOWN
+
+
+def _lines(plan: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """What would change and what a person should know, by host; an operation that has no words is named."""
+    for operation in plan:
+        spoken = set()
+        for line in _ours(operation):
+            spoken.add(line["host"])
+            yield line["host"], line["line"]
+        for host in {*operation["hosts_with_change"]} - spoken:
+            yield host, f"~ {operation['names'][0]}"
+        for host in operation["hosts_with_conditional_change"]:
+            yield host, f"? {operation['names'][0]}"
+
+
+def _code(plan: Sequence[dict[str, Any]]) -> int:
+    code = SAME
+    for operation in plan:
+        signs: dict[str, list[str]] = {}
+        for line in _ours(operation):
+            signs.setdefault(line["host"], []).append(line["sign"])
+        for host in operation["hosts_with_change"]:
+            if any(sign in _CERTAIN for sign in signs.get(host, _CERTAIN)):
+                return DIFFERENT
+            code = UNKNOWN
+        if operation["hosts_with_conditional_change"]:
+            code = UNKNOWN
+    return code
+
+
+def _ours(operation: dict[str, Any]) -> Iterator[dict[str, str]]:
+    """The lines of an operation of this deploy; pyinfra's own operations have their arguments there."""
+    yield from (line for line in operation["args"] if isinstance(line, dict) and {"host", "sign", "line"} <= {*line})
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""`python -m drift` says whether something would change by its exit code, and never 0 when it could not look."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+import drift
+from tests.deploy.conftest import NewTarget
+from tests.deploy.target import CHECKOUT, TOKEN_FILE, Target
+
+
+def look(target: Target, *arguments: str, others: tuple[Target, ...] = ()) -> tuple[int, list[str], str]:
+    """The exit code, the lines that were printed, and what went to standard error."""
+    inventory = target.directory / "inventory.py"
+    target.directory.mkdir(exist_ok=True)
+    inventory.write_text(f"sandbox = {[one.inventory() for one in (target, *others)]!r}\n")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PLANE_", "POSTGRES"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "drift", str(inventory), *arguments],
+        cwd=CHECKOUT,
+        env={**environment, **target.secrets, "PYINFRA_YES": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    return done.returncode, done.stdout.splitlines(), done.stderr
+
+
+def test_everything_is_missing_on_a_new_host_and_nothing_is_made(target: Target) -> None:
+    before = target.snapshot()
+    code, lines, errors = look(target)
+    assert (code, errors) == (2, "")
+    assert f"[{target.host.name}] + account thot@javisi.local (member)" in lines
+    assert target.snapshot() == before
+
+
+def test_a_finished_host_is_the_same_until_something_differs(new_target: NewTarget) -> None:
+    target = new_target()
+    assert target.deploy().code == 0
+    code, lines, errors = look(target)
+    assert (code, errors, lines.pop()) == (0, "", "nothing to change")
+    assert lines and all(line.startswith((f"[{target.host.name}] = ", f"[{target.host.name}] ! ")) for line in lines)
+
+    target.workspace().name = "Other"
+    code, lines, _ = look(target)
+    assert code == 2
+    assert f"[{target.host.name}] ~ workspace javisi: name Other → Javisi" in lines
+    assert look(target, "deploy.environment")[:2] == (0, ["nothing to change"])
+
+
+def test_what_cannot_be_told_is_not_taken_for_the_same(new_target: NewTarget) -> None:
+    target = new_target()
+    assert target.deploy().code == 0
+    (target.host.root / TOKEN_FILE).unlink()
+    own = target.directory / "own.py"
+    words = "name='Workspace', slug='javisi', workspace_name='Javisi'"
+    own.write_text(f"from operations import plane\n\nplane.workspace({words})\n")
+    code, [line], _ = look(target, str(own))
+    assert code == 1
+    assert line.startswith(f"[{target.host.name}] ? workspace javisi: ")
+    # The whole deploy would make the tokens as well, which is certain.
+    assert look(target)[0] == 2
+
+
+def test_a_host_that_cannot_be_reached_is_not_taken_for_the_same(finished: Target, new_target: NewTarget) -> None:
+    gone = new_target(ssh_port=1)
+    code, lines, errors = look(gone)
+    assert (code, lines) == (1, [])
+    assert "Could not connect" in errors
+    code, lines, errors = look(finished, others=(gone,))
+    assert code == 1
+    assert f"[{gone.host.name}] Could not connect" in errors
+    assert f"[{finished.host.name}] = 10 tokens answer" in lines
+    assert "tokens answer" not in errors
+    assert look(finished, "--limit", finished.host.name, others=(gone,))[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--limit", "nobody"], "is it within --limit?"),
+        (["--data", "plane_web_url=x"], "plane_web_url"),
+        (["--no-such-option"], "no-such-option"),
+        (["no_such_deploy.py"], "no_such_deploy.py"),
+        (["-y"], "usage: python -m drift"),
+    ],
+)
+def test_a_command_that_cannot_be_run_is_not_taken_for_the_same(finished: Target, words: list[str], said: str) -> None:
+    code, _, errors = look(finished, *words)
+    assert code == 1
+    assert said in errors
+
+
+def operation(*lines: Any, change: tuple[str, ...] = ("a",), conditional: tuple[str, ...] = ()) -> dict[str, Any]:
+    """An operation as it stands in pyinfra's JSON."""
+    said = [{"host": "a", "sign": line[0], "line": line} if isinstance(line, str) else line for line in lines]
+    names = ["Files | Put"]
+    return {"names": names, "args": said, "hosts_with_change": change, "hosts_with_conditional_change": conditional}
+
+
+@pytest.mark.parametrize(
+    ("plan", "code", "lines"),
+    [
+        ([operation("= 1 token answers", change=())], drift.SAME, ["= 1 token answers"]),
+        ([operation("? workspace")], drift.UNKNOWN, ["? workspace"]),
+        ([operation("! would fail: x")], drift.UNKNOWN, ["! would fail: x"]),
+        ([operation("? workspace"), operation("+ token")], drift.DIFFERENT, ["? workspace", "+ token"]),
+        # pyinfra's own operations say nothing of themselves.
+        ([operation(["src=a"])], drift.DIFFERENT, ["~ Files | Put"]),
+        ([operation(change=(), conditional=("a",))], drift.UNKNOWN, ["? Files | Put"]),
+    ],
+)
+def test_each_kind_of_line_counts(plan: list[dict[str, Any]], code: int, lines: list[str]) -> None:
+    assert drift._code(plan) == code
+    assert list(drift._lines(plan)) == [("a", line) for line in lines]

@@ -1,0 +1,171 @@
+"""Every message that the product code can print about a failure, read off its source without running it.
+
+A message is a template: what is put in at run time stands as ``…``.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from itertools import product
+from pathlib import Path
+
+CHECKOUT = Path(__file__).parent.parent.parent
+
+FOLDERS = ("operations", "plane_api", "settings", "facts")
+"""And what lies beside them."""
+
+INNER = ("ValueError", "AnswerTooSlow", "AnswerTooLarge", "ForwardingForbidden")
+"""Raised and caught within a module; never shown."""
+
+SAYING = ("noop", "_say", "Note", "say", "say_once", "_cannot_tell")
+"""Functions that are given a line to show."""
+
+REASONS = ("Service", "Composed", "SharedRedis")
+"""What a fact gives; its texts say why nothing could be read, and are quoted by the message."""
+
+GAP = "…"
+
+
+def messages(paths: Iterable[Path]) -> set[str]:
+    """The templates of all messages in Python files."""
+    return {found for path in paths for found in of_source(path.read_text(encoding="utf-8"))}
+
+
+def product_files(checkout: Path = CHECKOUT) -> list[Path]:
+    """The files whose messages reach a person."""
+    return [*(path for folder in FOLDERS for path in sorted((checkout / folder).rglob("*.py"))), *checkout.glob("*.py")]
+
+
+def of_source(source: str) -> set[str]:
+    """The templates of the messages in a module's text."""
+    module = _Module(ast.parse(source))
+    found = {_tidy(template) for template in module.found()}
+    # A line of the plan says what is made, and a `=` what is kept: neither tells of a failure.
+    return {template for template in found if re.search(r"\w{2}", template) and template[:2] not in ("= ", "+ ", "~ ")}
+
+
+def _tidy(template: str) -> str:
+    template = re.sub(rf"{GAP}+", GAP, " ".join(template.split()))
+    # What a setting may be is said by the message itself.
+    return re.sub(r"^\S+: … is not allowed; wanted: .*", "…: … is not allowed; wanted: …", template)
+
+
+class _Module:
+    def __init__(self, tree: ast.Module) -> None:
+        self.tree = tree
+        self.functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+        self.constants = _assigned(tree.body)
+
+    def found(self) -> Iterator[str]:
+        yield from self._in(self.tree, {})
+
+    def _in(self, node: ast.AST, local: dict[str, list[ast.expr]]) -> Iterator[str]:
+        if isinstance(node, ast.FunctionDef):
+            local = {**local, **_assigned(ast.walk(node))}
+        yield from self._here(node, local)
+        if isinstance(node, ast.FunctionDef) and node.name == "refuse":
+            return  # what it is called with counts
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            return  # a docstring
+        for child in ast.iter_child_nodes(node):
+            # The words of an f-string are no line by themselves.
+            if not (isinstance(node, ast.JoinedStr) and isinstance(child, ast.Constant)):
+                yield from self._in(child, local)
+
+    def _here(self, node: ast.AST, local: dict[str, list[ast.expr]]) -> Iterator[str]:
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
+            if _name(node.exc.func) not in INNER:
+                yield from self._either(node.exc.args[0], local)
+        elif isinstance(node, ast.Call):
+            name, arguments = _name(node.func), [*node.args, *(keyword.value for keyword in node.keywords)]
+            if name == "refuse" and len(node.args) == 3:
+                names, wanted = (self.texts(node.args[i], local) for i in (0, 2))
+                yield from (f"{a.strip() or GAP}: {GAP} is not allowed; {b}" for a in names for b in wanted)
+            elif name == "append" and _name(getattr(node.func, "value", None)) == "problems":
+                yield from self.texts(node.args[0], local)
+            elif name in SAYING or name in REASONS:
+                yield from (text for one in arguments for text in self._either(one, local))
+            elif name == "Change" and isinstance(node.args[0], ast.Tuple):
+                # `found` and `sign` stand for `?` where a preview cannot tell.
+                lines = [text for one in node.args[0].elts for text in self.texts(one, local)]
+                yield from (re.sub(f"^{GAP} ", "? ", line) for line in lines if line.startswith(("? ", f"{GAP} ")))
+        elif isinstance(node, (ast.JoinedStr, ast.Constant)):
+            yield from (text for text in self.texts(node, local) if re.match(r"[!?] \S", text))
+
+    def _either(self, node: ast.expr, local: dict[str, list[ast.expr]]) -> list[str]:
+        """As :meth:`texts`, of a whole message: where one of two says nothing, the other still does."""
+        if isinstance(node, ast.IfExp):
+            return self._either(node.body, local) + self._either(node.orelse, local)
+        if isinstance(node, ast.BoolOp):
+            return [text for one in node.values for text in self._either(one, local)]
+        return self.texts(node, local)
+
+    def texts(self, node: ast.expr, local: dict[str, list[ast.expr]], depth: int = 0) -> list[str]:
+        """The templates that an expression can come to."""
+        if depth > 6:
+            return [GAP]
+
+        def inner(one: ast.expr) -> list[str]:
+            return self.texts(one, local, depth + 1)
+
+        if isinstance(node, ast.Constant):
+            return [node.value] if isinstance(node.value, str) else [GAP]
+        if isinstance(node, ast.JoinedStr):
+            parts = [self._put_in(one, inner) for one in node.values]
+            return ["".join(words) for words in product(*parts)]
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+            return [left + right for left in inner(node.left) for right in inner(node.right)]
+        if isinstance(node, ast.IfExp):
+            return _or_gap(inner(node.body) + inner(node.orelse))
+        if isinstance(node, ast.Dict):
+            return [text for one in node.values for text in inner(one)]
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Dict):
+            return inner(node.value)
+        if isinstance(node, ast.Name):
+            values = local.get(node.id) or self.constants.get(node.id) or []
+            return _or_gap([text for one in values for text in inner(one)])
+        if isinstance(node, ast.Call):
+            if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Dict) and len(node.args) == 2:
+                return inner(node.func.value) + inner(node.args[1])  # {…}.get(key, default)
+            function = self.functions.get(_name(node.func))
+            if function is not None:
+                own = {**local, **_assigned(ast.walk(function))}
+                returned = [one.value for one in ast.walk(function) if isinstance(one, ast.Return) and one.value]
+                return [text for one in returned for text in self.texts(one, own, depth + 1)] or [GAP]
+        return [GAP]
+
+    @staticmethod
+    def _put_in(one: ast.expr, inner: object) -> list[str]:
+        assert callable(inner)
+        if isinstance(one, ast.FormattedValue):
+            expands = isinstance(one.value, (ast.Name, ast.Call))
+            return _or_gap(inner(one.value)) if expands else [GAP]
+        return list(inner(one))
+
+
+def _or_gap(texts: list[str]) -> list[str]:
+    """The texts, or a gap where one of them says nothing or cannot be told."""
+    return list(dict.fromkeys(texts)) if texts and all(text not in ("", GAP) for text in texts) else [GAP]
+
+
+def _assigned(nodes: Iterable[ast.AST]) -> dict[str, list[ast.expr]]:
+    found: dict[str, list[ast.expr]] = {}
+    for node in nodes:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            found.setdefault(node.targets[0].id, []).append(node.value)
+    return found
+
+
+def _name(node: ast.AST | None) -> str:
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+if __name__ == "__main__":
+    for path in product_files():
+        print(f"## {path.relative_to(CHECKOUT)}")
+        for one in sorted(messages([path])):
+            print(f"- `{one}`")

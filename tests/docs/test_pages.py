@@ -1,0 +1,92 @@
+"""Given docs/: the pages lead where they say, and what is made from the code is up to date."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from docs.reference import PAGE, entry, operations, render
+from settings import Settings
+from tests.docs.pages import CHECKOUT, DOCS
+
+PAGES = sorted(DOCS.glob("*.md"))
+
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+
+SETTING = re.compile(r"`((?:plane|postgres|postgresql|redis)_[a-z_]+|rotate_tokens)\b[^`]*`")
+
+MAY_BE_LONG = re.compile(r"\||    |(- )?`|another run is at work")
+"""Tables, output, and what must not be broken."""
+
+
+def test_the_reference_is_up_to_date() -> None:
+    assert PAGE.read_text() == render(), "run: make reference"
+
+
+def test_the_reference_has_every_operation() -> None:
+    named = set(re.findall(r"^### `(\w+)`$", PAGE.read_text(), re.M))
+    sources = [path.read_text() for path in (CHECKOUT / "operations").rglob("*.py")]
+    there = {function.name for source in sources for function in operations(source)}
+    assert named == there
+
+
+def test_the_examples_in_the_reference_use_what_is_there() -> None:
+    sources = [path.read_text() for path in (CHECKOUT / "operations").rglob("*.py")]
+    arguments = {one.name: {a.arg for a in one.args.args} | {"name"} for text in sources for one in operations(text)}
+    examples = re.findall(r"Example:\n\n```python\n(.*?)```", PAGE.read_text(), re.S)
+    called = 0
+    for node in ast.walk(ast.parse("".join(examples))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in arguments:
+            called += 1
+            assert {keyword.arg for keyword in node.keywords} <= arguments[node.func.attr], node.func.attr
+    assert called == len(examples)
+
+
+def test_an_operation_in_the_reference() -> None:
+    source = """
+@converging
+def one(a: int, b: str = 'x') -> Plan:
+    '''
+    Do it.
+
+    + a: how ``often``
+
+    **Example:**
+
+    .. code:: python
+
+        one(a=1)
+    '''
+
+
+def helper() -> None: ...
+"""
+    [function] = operations(source)
+    assert entry(function) == (
+        '### `one`\n\n```python\none(a: int, b: str = "x")\n```\n\nDo it.\n\n- `a`: how `often`\n\n'
+        "Example:\n\n```python\none(a=1)\n```\n"
+    )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    links = [link for link in LINK.findall(page.read_text()) if "://" not in link]
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_settings_that_are_named_are_there(page: Path) -> None:
+    known = {*Settings.__dataclass_fields__, "plane_api"}
+    # What the other side calls something, in the left column of a table.
+    text = re.sub(r"(?m)^\|[^|]*\|", "", page.read_text()) if page.name == "from-ansible.md" else page.read_text()
+    named = {name for name in SETTING.findall(text) if not name.endswith("_")}
+    assert named <= known
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_lines_are_not_long(page: Path) -> None:
+    long = [line for line in page.read_text().splitlines() if len(line) > 120 and not MAY_BE_LONG.match(line)]
+    assert long == []

@@ -1,0 +1,1 @@
+"""The deploy in examples/, and the operations without any deploy."""
