@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 REQUIRED ?=
 
-.PHONY: reference audit demo sandbox secrets lab test test-live bench lint lock clean drift recording
+.PHONY: reference audit demo sandbox secrets lab test test-deep test-live bench lint lock clean drift recording
 
 $(VENV)/.made: requirements.txt
 	$(PYTHON) -m venv $(VENV)
@@ -47,6 +47,10 @@ test: $(VENV)/.made
 	$(BIN)/python -m coverage run -m pytest -q -n 2 --dist worksteal --required "$(REQUIRED)" || status=$$?; \
 	$(BIN)/python -m coverage combine -q && $(BIN)/python -m coverage report || status=1; \
 	exit $$status
+
+# Hostile values for every setting, new ones on each run, and how many there were; some minutes. See tests/values.
+test-deep: $(VENV)/.made
+	@DEEP=1 LEAST_EXAMPLES=10000 $(BIN)/python -m pytest -q -n 2 --dist worksteal --required values tests/values
 
 # A real Plane that may be written to: make test-live PLANE_URL=http://127.0.0.1:8000; see tests/live/test_live.py.
 test-live: $(VENV)/.made

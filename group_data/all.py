@@ -60,6 +60,8 @@ plane_api_ca = None
 # True: take any certificate; whoever is between here and Plane can read every password and token. A warning is printed
 # on each run.
 plane_api_tls_insecure = False
+# How many requests that do not depend on each other may be under way at once. Plane's default is two workers.
+plane_requests_together = 2
 # How often to ask whether Plane is up, and how long to wait in between, in seconds.
 plane_health_retries = 12
 plane_health_delay = 10

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from plane_api.auth import ApiKey, Forms, Session
-from plane_api.errors import PlaneBadAnswer
+from plane_api.errors import PlaneBadAnswer, PlaneError
 from plane_api.http import Http
 from plane_api.models import listed
 
@@ -23,18 +23,30 @@ LONGEST_READING = 900.0
 """Items, bytes and seconds that all pages of a list may come to. The seconds leave room for a request limit."""
 
 
+AtOnce = Callable[[Callable[[Any], Any], list[Any]], list[Any]]
+
+
+def in_turn(function: Callable[[Any], Any], arguments: list[Any]) -> list[Any]:
+    """Call `function` with each of the arguments, one after the other."""
+    return [function(argument) for argument in arguments]
+
+
 class Asking:
     """Plane's API at one address: every read is kept until something is written.
 
     Args:
         http: carries the requests.
+        at_once: calls a function with each of some arguments, several at the same time where it can, and gives what
+            came of it in their order.
     """
 
-    def __init__(self, http: Http) -> None:
+    def __init__(self, http: Http, at_once: AtOnce = in_turn) -> None:
         self.http = http
+        self._at_once = at_once
         self._forms = Forms(http)
         self._sessions: dict[str, Session] = {}
         self._kept: dict[tuple[str, ...], Any] = {}
+        self._failed: dict[tuple[str, str], PlaneError] = {}
 
     def _keep(self, key: tuple[str, ...], read: Callable[[], T]) -> T:
         if key not in self._kept:

@@ -7,7 +7,7 @@ from typing import Any
 
 from plane_api.auth import ApiKey, Session
 from plane_api.base import Asking, part
-from plane_api.errors import PlaneBadAnswer, PlaneForbidden, PlaneKeyInvalid, PlaneRefused
+from plane_api.errors import PlaneBadAnswer, PlaneError, PlaneForbidden, PlaneKeyInvalid, PlaneRefused
 from plane_api.models import PROJECT_SWITCHES, Estimate, Label, Project, State, listed
 
 Projects = dict[str, Project]
@@ -40,6 +40,10 @@ class ProjectsApi(Asking):
         fields = f"{_FIELDS},workspace" if with_workspace else _FIELDS
         query = {"fields": fields, **({"expand": "workspace"} if with_workspace else {})}
 
+        failed = self._failed.pop((slug, key.value), None)
+        if failed is not None:
+            raise failed
+
         def read() -> Projects | str:
             if not key.is_well_formed:
                 return KEY_INVALID
@@ -57,6 +61,21 @@ class ProjectsApi(Asking):
             return {project.identifier.upper(): project for project in projects}
 
         return self._keep(("projects", slug, key.value), read)
+
+    def look_ahead(self, slug: str, keys: Iterable[ApiKey]) -> None:
+        """Ask for what several keys see, some at the same time: each :meth:`look` then has its answer, or its error."""
+        wanted = [key for key in dict.fromkeys(keys) if ("projects", slug, key.value) not in self._kept]
+
+        def ask(key: ApiKey) -> PlaneError | None:
+            try:
+                self.look(slug, key)
+            except PlaneError as error:
+                return error
+            return None
+
+        for key, error in zip(wanted, self._at_once(ask, wanted), strict=True):
+            if error is not None:
+                self._failed[slug, key.value] = error
 
     def create_project(self, slug: str, caller: ApiKey | Session, **fields: Any) -> None:
         """Make a project; the caller becomes its first member, with role 20.

@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from gevent.monkey import is_module_patched
+from gevent.pool import Pool
 from pyinfra.connectors.local import LocalConnector
 from pyinfra.connectors.ssh import SSHConnector
 
+from plane_api.base import in_turn
 from plane_api.errors import PlaneSettings
 from plane_api.http import Http
 from plane_api.plane import Plane
@@ -20,7 +24,7 @@ from plane_api.transport import Dial, DialAdapter, SSHDial, dial_directly
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
-def plane_from(host: Any, base_url: str, ca: str | None = None, insecure: bool = False) -> Plane:
+def plane_from(host: Any, base_url: str, ca: str | None = None, insecure: bool = False, together: int = 1) -> Plane:
     """Plane at `base_url`, as `host` reaches it.
 
     Args:
@@ -28,12 +32,20 @@ def plane_from(host: Any, base_url: str, ca: str | None = None, insecure: bool =
         base_url: for example ``http://172.18.0.5:8000``; the name is looked up on the host.
         ca: a file of CA certificates on this machine; else ``REQUESTS_CA_BUNDLE``, else the public ones.
         insecure: take any certificate. Nothing but ``True`` does that, and nothing in the environment.
+        together: how many independent requests may be under way at the same time.
 
     Raises:
         PlaneSettings: the connector cannot carry a connection, or there is no such file.
     """
     verify = insecure is not True and (_bundle(ca) if base_url.lower().startswith("https:") else True)
-    return Plane(Http(base_url, DialAdapter(_dial(host)), verify=verify, say=host.log))
+
+    def at_once(function: Callable[[Any], Any], arguments: list[Any]) -> list[Any]:
+        # pyinfra's command line makes sockets take turns by greenlets; elsewhere nothing would be gained.
+        if together < 2 or len(arguments) < 2 or not is_module_patched("socket"):
+            return in_turn(function, arguments)
+        return list(Pool(together).map(function, arguments))
+
+    return Plane(Http(base_url, DialAdapter(_dial(host)), verify=verify, say=host.log), at_once)
 
 
 def _bundle(ca: str | None) -> str | bool:

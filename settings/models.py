@@ -196,6 +196,7 @@ class Settings:
     plane_api_port: int
     plane_api_ca: str | None
     plane_api_tls_insecure: bool
+    plane_requests_together: int
     plane_health_retries: int
     plane_health_delay: int
     plane_admin_email: str

@@ -120,6 +120,7 @@ def _read_all(values: Values) -> Settings:
         plane_api_port=values.number("plane_api_port", 1, 65535),
         plane_api_ca=values.optional("plane_api_ca", wanted="the path of a certificate file on this machine"),
         plane_api_tls_insecure=values.flag("plane_api_tls_insecure"),
+        plane_requests_together=values.number("plane_requests_together", 1, 16),
         plane_health_retries=values.number("plane_health_retries", 1, 1000),
         plane_health_delay=values.number("plane_health_delay", 0, 3600),
         plane_admin_email=values.text("plane_admin_email", EMAIL, "an address").lower(),

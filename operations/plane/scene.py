@@ -90,10 +90,11 @@ class Scene:
             PlaneUnreachable: there is no address to go to.
         """
         if self._plane is None or look_again:
-            url = self.settings.plane_api_url or self._container_url()
+            s = self.settings
+            url = s.plane_api_url or self._container_url()
             if self._plane is None or self._plane.http.base_url != url:
                 self._plane = plane_from(
-                    self.host, url, self.settings.plane_api_ca, self.settings.plane_api_tls_insecure
+                    self.host, url, s.plane_api_ca, s.plane_api_tls_insecure, s.plane_requests_together
                 )
         return self._plane
 
@@ -142,6 +143,10 @@ class Scene:
         """What the agent's saved token sees of the workspace; ``None`` without a saved token."""
         key = self.saved_key(agent)
         return self.plane().look(slug, key) if key else None
+
+    def look_ahead(self, slug: str, agents: Iterable[Agent]) -> None:
+        """Have what the agents' saved tokens see asked for, several at the same time."""
+        self.plane().look_ahead(slug, [key for agent in agents if (key := self.saved_key(agent)) is not None])
 
     # Who may do what
 

@@ -40,6 +40,7 @@ def api_tokens(slug: str, agents: Sequence[Agent] | None = None) -> Plan:
             (f"~ {file.path}: {access}",), lambda: change_access(scene.host, file.path, TOKEN_FILE_MODE, *owner)
         )
     kept = []
+    scene.look_ahead(slug, agents)
     for agent in agents:
         seen = scene.look(slug, agent)
         if seen is None:
@@ -144,6 +145,7 @@ def agents_answer(slug: str, identifiers: Sequence[str], agents: Sequence[Agent]
         yield Kept("agents are asked for themselves after the changes")
         return
     problems = []
+    scene.look_ahead(slug, agents)
     for agent in agents:
         seen = scene.look(slug, agent)
         if not isinstance(seen, dict):

@@ -145,6 +145,7 @@ def _members(scene: Scene, slug: str) -> dict[str, WorkspaceMember] | None:
     key = scene.reader(slug)
     if key is not None:
         members = {member.email: member for member in plane.members(slug, key)}
+        scene.look_ahead(slug, scene.agents)
         unsure = [
             agent
             for agent in scene.agents

@@ -228,6 +228,7 @@ NUMBERS = {
     "plane_api_port": (1, 65535),
     "postgres_wait_seconds": (0, 3600),
     "plane_gunicorn_workers": (1, 256),
+    "plane_requests_together": (1, 16),
     "plane_health_retries": (1, 1000),
     "plane_health_delay": (0, 3600),
     "plane_token_renew_days": (0, 3649),

@@ -1,0 +1,73 @@
+"""Independent requests go out together, and what is said of them is in the order that it always has."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+from aiohttp import web
+
+from sandbox.plane.faults import Handler, answered
+from tests.deploy.target import Target
+
+ROUTE = "/api/v1/workspaces/{slug}/projects/"
+
+PATIENCE = 2.0
+"""Seconds that a request waits for another to come."""
+
+
+class Crowd:
+    """Holds each request until `wanted` of them are there, or none has come for a while; and counts."""
+
+    def __init__(self, wanted: int) -> None:
+        self.wanted = wanted
+        self.there = self.most = 0
+        self._enough = asyncio.Event()
+
+    async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self.there += 1
+        self.most = max(self.most, self.there)
+        if self.there >= self.wanted:
+            self._enough.set()
+        with suppress(TimeoutError, asyncio.TimeoutError):
+            await asyncio.wait_for(self._enough.wait(), PATIENCE)
+        response = await handler(request)
+        self.there -= 1
+        return response
+
+
+@pytest.mark.parametrize("together", [1, 2, 5])
+def test_as_many_requests_are_under_way_as_the_setting_says(target: Target, together: int) -> None:
+    assert target.deploy().code == 0
+    crowd = Crowd(together + 1)  # which never come, so the most that do are seen
+    # The first is the admin's, by itself: it tells whether there is a workspace.
+    for nth in range(2, 2 + 2 * together):
+        target.host.plane.faults.add(crowd, route=ROUTE, nth=nth)
+    run = target.deploy(data={"plane_requests_together": together})
+    assert run.code == 0 and run.changed == [], run.output
+    assert crowd.most == together
+    assert len(run.requests) == 13
+
+
+def test_a_token_that_does_not_answer_is_named_in_its_place(target: Target) -> None:
+    assert target.deploy().code == 0
+    refused = answered(403, '{"detail": "Given API token is not valid"}', "application/json")
+    by_token = {token: name for name, token in target.tokens.items()}
+
+    async def refuse_some(request: web.Request, handler: Handler) -> web.StreamResponse:
+        name = by_token.get(request.headers.get("X-API-Key", ""), "")
+        return await (refused(request, handler) if name in ("shuri", "cfo", "thot") else handler(request))
+
+    target.host.plane.faults.add(refuse_some, route=ROUTE)
+    lines = [line for line in target.deploy("--dry").plan if "token" in line]
+    assert lines == [f"~ token agent-{name}: the saved one does not answer" for name in ("thot", "shuri", "cfo")]
+
+
+def test_a_server_that_fails_is_told_once_and_not_asked_again_for_it(target: Target) -> None:
+    assert target.deploy().code == 0
+    target.host.plane.faults.add(answered(500, "{}"), route=ROUTE, nth=4)
+    run = target.deploy()
+    assert run.code == 1
+    told = run.output.partition("--> Summary:")[0]
+    assert told.count("the server failed (500)") == 1
