@@ -8,7 +8,8 @@ from contextlib import suppress
 import pytest
 from aiohttp import web
 
-from sandbox.plane.faults import Handler, answered
+from sandbox.plane.faults import answered
+from sandbox.plane.http import Handler
 from tests.deploy.target import Target
 
 ROUTE = "/api/v1/workspaces/{slug}/projects/"

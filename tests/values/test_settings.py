@@ -1,0 +1,314 @@
+"""What is checked before the first connection: a value is kept as it was given, or refused in one line without it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import requests
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from operations import environment, postgres, scram
+from operations.environment import parse
+from plane_api.auth import ApiKey
+from plane_api.base import part
+from plane_api.http import Http
+from plane_api.plane import KEY_INVALID, Plane
+from plane_api.transport import DialAdapter
+from settings import Settings, SettingsError, read_settings
+from settings.passwords import is_weak
+from settings.secrets import read_secret_files
+from tests.unit.given import data
+from tests.values.hostile import HOSTILE, TALLY, hostile, mild, times
+from tests.values.ledger import NO_TEXT, PART_OF_ANOTHER, PLACES, STRONG, Place
+
+DATA = data()
+
+
+def read(changes: Mapping[str, Any]) -> Settings | SettingsError:
+    TALLY.add()
+    try:
+        return read_settings({**DATA, **changes})
+    except SettingsError as error:
+        return error
+
+
+def check_kept_or_refused(place: Place, value: str) -> None:
+    """The whole of it: kept, or refused by name, in lines that are fit to be shown, without what is secret."""
+    found = read(place.put(value))
+    if isinstance(found, Settings):
+        assert place.kept(found) == place.as_kept(value)
+        return
+    assert found.problems
+    for problem in found.problems:
+        assert problem.startswith(place.name), problem
+        assert problem.isprintable(), problem
+        assert len(problem) <= 2000
+    assert not place.secret or STRONG not in str(found)
+
+
+def test_every_setting_is_in_the_ledger() -> None:
+    named = {re.split(r"[\[.]", place.name)[0] for place in PLACES}
+    assert named | NO_TEXT | PART_OF_ANOTHER == set(Settings.__dataclass_fields__)
+    assert not named & NO_TEXT
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
+def test_a_value_of_the_table_is_kept_or_refused(place: Place) -> None:
+    for value in HOSTILE.values():
+        check_kept_or_refused(place, value)
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.name)
+def test_any_value_is_kept_or_refused(place: Place) -> None:
+    @times(3, 120)
+    @given(hostile)
+    def check(value: str) -> None:
+        check_kept_or_refused(place, value)
+
+    check()
+
+
+NO_TEXTS = [None, True, -1, 10**5000, 1.5, float("nan"), b"x", ["x"], {"x": "y"}, object()]
+
+
+@pytest.mark.parametrize("value", NO_TEXTS, ids=lambda value: type(value).__name__)
+def test_what_is_no_text_at_all_ends_in_no_traceback(value: Any) -> None:
+    for place in PLACES:
+        try:
+            # Some put text in front, which is not to be had here.
+            in_list = {"plane_agents": [{"name": "thot", "password": value}]}
+            changes = place.put(value) if not place.secret else in_list if "[" in place.name else {place.name: value}
+        except (TypeError, ValueError):
+            continue  # it cannot stand there in Python either
+        found = read(changes)
+        for problem in found.problems if isinstance(found, SettingsError) else ():
+            assert problem.isprintable()
+
+
+@pytest.mark.parametrize("key", ["plane_hostile_{}", "postgres{}", "redis_{}"])
+def test_an_unknown_setting_is_told_in_one_line(key: str) -> None:
+    for value in HOSTILE.values():
+        found = read({key.format(value) + "_": STRONG})
+        assert isinstance(found, SettingsError)
+        assert all(problem.isprintable() and STRONG not in problem for problem in found.problems)
+
+
+@pytest.mark.parametrize("where", ["agent", "project", "state", "field"])
+def test_an_unknown_key_is_told_in_one_line(where: str) -> None:
+    for value in HOSTILE.values():
+        project = {"name": "One", "identifier": "ONE"}
+        everywhere: dict[str, dict[str, Any]] = {
+            "agent": {"plane_agents": [{"name": "concierge", "role": "admin", value + "_": STRONG}]},
+            "project": {"plane_projects": [{**project, value + "_": STRONG}]},
+            "state": {
+                "plane_projects": [{**project, "states": [{"name": "a", "group": "started", value + "_": STRONG}]}]
+            },
+            "field": {
+                "plane_projects": [{**project, "custom_fields": [{"name": "a", "type": "text", value + "_": STRONG}]}]
+            },
+        }
+        found = read(everywhere[where])
+        assert isinstance(found, SettingsError)
+        assert all(problem.isprintable() and STRONG not in problem for problem in found.problems)
+
+
+# The environment file
+
+
+GOES_IN = {
+    "plane_secret_key": "SECRET_KEY",
+    "plane_redis_url": "REDIS_URL",
+    "plane_amqp_url": "AMQP_URL",
+    "plane_web_url": "WEB_URL",
+    "plane_minio_endpoint": "AWS_S3_ENDPOINT_URL",
+    "plane_minio_access_key": "AWS_ACCESS_KEY_ID",
+    "plane_minio_secret_key": "AWS_SECRET_ACCESS_KEY",
+}
+COMPLETE = {
+    "postgresql_password": "x",
+    "plane_secret_key": "x",
+    "plane_minio_endpoint": "http://minio:9000",
+    "plane_minio_access_key": "x",
+    "plane_minio_secret_key": "x",
+}
+_NAMES = frozenset(parse(environment.render(read_settings({**DATA, **COMPLETE})).unmask()))
+_LINES = environment.render(read_settings({**DATA, **COMPLETE})).unmask().count("\n")
+
+
+def rendered(changes: Mapping[str, Any]) -> tuple[Settings, dict[str, str], str] | None:
+    """The settings and the variables of the file; ``None`` where one of the two refused."""
+    settings = read({**COMPLETE, **changes})
+    if isinstance(settings, SettingsError):
+        return None
+    try:
+        text = environment.render(settings).unmask()
+    except SettingsError as error:
+        assert str(error).isprintable()
+        assert STRONG not in str(error)
+        return None
+    return settings, parse(text), text
+
+
+@times(40, 700)
+@given(st.sampled_from([place for place in PLACES if place.name in GOES_IN]), st.one_of(hostile, mild))
+def test_a_variable_arrives_exactly_and_alone(place: Place, value: str) -> None:
+    found = rendered(place.put(value))
+    if found is not None:
+        settings, variables, text = found
+        assert variables[GOES_IN[place.name]] == place.kept(settings)
+        assert variables.keys() == _NAMES
+        assert text.count("\n") == _LINES
+        # As docker reads it: nothing before the name, nothing cut off.
+        assert f"\n{GOES_IN[place.name]}={place.kept(settings)}\n" in text
+
+
+@times(30, 500)
+@given(st.dictionaries(st.sampled_from(("A", "_B", "SECRET_KEY", "DEBUG", "EMAIL_X")), st.one_of(hostile, mild)))
+@example({"SECRET_KEY": "\\1 \\g<0> {{ x }} %s"})
+@example({"DEBUG": "{% raw %}"})
+def test_further_variables_arrive_exactly(extra: dict[str, str]) -> None:
+    found = rendered({"plane_env_extra": extra})
+    if found is not None:
+        _, variables, _ = found
+        assert {name: variables[name] for name in extra} == extra
+        assert variables.keys() == _NAMES | extra.keys()
+
+
+@times(40, 700)
+@given(mild, mild, mild)
+def test_an_address_of_the_database_is_read_back_as_its_parts(password: str, role: str, database: str) -> None:
+    found = rendered({"postgresql_password": password, "plane_db_user": role[:15], "plane_db_name": database[:15]})
+    if found is None:
+        return
+    settings, variables, _ = found
+    url = urlsplit(variables["DATABASE_URL"])
+    read_back = (unquote(url.username or ""), unquote(url.password or ""), unquote(url.path[1:]))
+    assert read_back == (
+        settings.plane_db_user,
+        settings.secret("postgresql_password").unmask(),
+        settings.plane_db_name,
+    )
+    assert (url.hostname, url.port, url.query, url.fragment) == ("javisi_postgresql", 5432, "", "")
+
+
+@times(30, 400)
+@given(st.one_of(hostile, st.text("0123456789abcdef:.%[]/", max_size=30)))
+@example("::::")
+@example("a:5432")
+@example("fd00::5")
+def test_a_host_stays_a_host(host: str) -> None:
+    found = rendered({"plane_db_host": host})
+    if found is not None:
+        url = urlsplit(found[1]["DATABASE_URL"])
+        assert (url.hostname, url.port, url.path) == (host.lower(), 5432, "/plane_production")
+
+
+# The init script
+
+
+_STATEMENTS = (
+    r'CREATE ROLE (?P<role>"(?:[^"]|"")*") LOGIN PASSWORD \'SCRAM-SHA-256\$[0-9A-Za-z:$+/=-]*\';',
+    r'CREATE DATABASE (?P<database>"(?:[^"]|"")*") OWNER (?P=role);',
+    r"\\connect (?P=database)",
+    r"GRANT ALL ON SCHEMA public TO (?P=role);",
+)
+_SCRIPT = re.compile("-- [^\n]*\n" + "\n".join(_STATEMENTS) + "\n")
+
+
+@times(40, 700)
+@given(mild, mild)
+def test_the_init_script_holds_its_four_statements_and_no_other(role: str, database: str) -> None:
+    settings = read({"plane_db_user": role[:30], "plane_db_name": database[:30]})
+    if isinstance(settings, Settings):
+        script = postgres._script(settings.plane_db_name, settings.plane_db_user, scram.verifier("x", b"salt", 1))
+        found = _SCRIPT.fullmatch(script)
+        assert found, script
+        assert found["role"][1:-1].replace('""', '"') == role[:30]
+        assert found["database"][1:-1].replace('""', '"') == database[:30]
+
+
+# Addresses and headers
+
+
+@times(40, 700)
+@given(mild)
+def test_a_part_of_a_path_stays_one_part(value: str) -> None:
+    TALLY.add()
+    if value in ("", ".", ".."):
+        return  # no slug, and no id of Plane's, is one
+    url = requests.Request("GET", f"http://host/api/{part(value)}/x/").prepare().url
+    assert url is not None
+    assert [unquote(one) for one in urlsplit(url).path.split("/")] == ["", "api", value, "x", ""]
+    assert not urlsplit(url).query and not urlsplit(url).fragment
+
+
+class NeverDialled(DialAdapter):
+    """Keeps the header of a request, instead of sending it."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
+        self.sent.append(request.headers["X-API-Key"])
+        raise requests.exceptions.InvalidURL("not sent")
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+@times(40, 700)
+@given(hostile)
+def test_a_token_is_carried_by_the_header_or_not_sent(value: str) -> None:
+    settings = read({"plane_admin_api_token": value})
+    if isinstance(settings, SettingsError):
+        return
+    key = ApiKey(settings.secret("plane_admin_api_token").unmask())
+    adapter = NeverDialled()
+    plane = Plane(Http("http://host", adapter, sleep=lambda seconds: None))
+    try:
+        assert plane.look("javisi", key) == KEY_INVALID
+        assert not adapter.sent
+    except Exception as error:  # noqa: BLE001 - whatever it is, it must not tell the token
+        assert set(adapter.sent) == {value}
+        assert len(value) < 4 or value not in str(error)
+
+
+# Secrets
+
+
+@times(30, 500)
+@given(hostile)
+def test_a_password_of_any_kind_is_weighed(password: str) -> None:
+    TALLY.add()
+    assert not password or isinstance(is_weak(password), bool)
+
+
+@times(30, 500)
+@given(value=mild)
+def test_a_secret_between_quotes_in_a_secrets_file_arrives_exactly(value: str, tmp_path: Path) -> None:
+    TALLY.add()
+    if re.search(r"[\r\n]", value):
+        return
+    for quote in "'\"":
+        path = tmp_path / "all.env"
+        path.touch(mode=0o600)
+        path.write_text(f"BEFORE=1\nX={quote}{value}{quote}\nAFTER=2\n", encoding="utf-8")
+        values, problems = read_secret_files(str(tmp_path), "host")
+        assert not problems
+        assert values == {"BEFORE": "1", "X": value, "AFTER": "2"}
+
+
+@times(30, 400)
+@given(hostile)
+def test_a_hosts_name_reads_no_file_outside_the_secrets_folder(name: str) -> None:
+    TALLY.add()
+    values, problems = read_secret_files("there-is-no-such-folder", name)
+    assert not values
+    # No inventory of pyinfra's has such a name, but no traceback comes of it either.
+    assert not problems or (len(name.encode(errors="replace")) > 200 and "too long" in problems[0])
