@@ -11,6 +11,7 @@ from pyinfra.api import deploy
 from operations import environment as env
 from operations import plane, postgres, redis
 from operations.report import plan
+from plain import plain
 from settings import settings_of
 
 
@@ -30,7 +31,7 @@ def database() -> None:
     s = settings_of(host)
     password = s.secret("postgresql_password")
     postgres.service_database(
-        name=f"Role {s.plane_db_user} and database {s.plane_db_name}",
+        name=plain(f"Role {s.plane_db_user} and database {s.plane_db_name}"),
         database=s.plane_db_name,
         role=s.plane_db_user,
         password=password,

@@ -1,7 +1,8 @@
 """Every setting with its default. Override any of them in group_data/<group>.py, in host data or with --data.
 
 Secrets are None here: each is read from host data, else from the environment under its upper-case name
-(POSTGRESQL_PASSWORD), else from <plane_secrets_dir>/<host>.env, else from <plane_secrets_dir>/all.env.
+(POSTGRESQL_PASSWORD), else from <plane_secrets_dir>/<host>.env, else from <plane_secrets_dir>/all.env, else from the
+same two with .sops.env, which the command `sops` reads. `make secrets` writes what is missing to all.env.
 """
 
 # --- The shared PostgreSQL container, reached on its host with `docker exec` ---

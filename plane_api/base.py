@@ -88,5 +88,11 @@ class Asking:
 
 
 def part(text: str) -> str:
-    """A part of a path."""
+    """A part of a path.
+
+    Raises:
+        PlaneBadAnswer: it would lead to another path; only an answer that is none of Plane's holds such an id.
+    """
+    if text in (".", ".."):
+        raise PlaneBadAnswer(f"{text!r} stands where an id should be; is plane_api_url the address of Plane's API?")
     return quote(text, safe="")

@@ -160,6 +160,10 @@ def _check_together(values: Values, settings: Settings) -> None:
         values.problems.append(
             "plane_api_tls_insecure: True is not allowed with plane_api_ca, which is for checking; wanted: one of them"
         )
+    if settings.plane_db_user == settings.postgres_superuser:
+        values.refuse("plane_db_user", settings.plane_db_user, "wanted: a role of its own, not postgres_superuser")
+    if settings.plane_db_name == "postgres":
+        values.refuse("plane_db_name", "postgres", "wanted: a database of its own, not the one that tools connect to")
     has_admin = any(agent.role == "admin" for agent in settings.plane_agents)
     if settings.plane_agents and not has_admin and settings.plane_admin_api_token is None:
         values.problems.append("plane_agents: nobody is admin; wanted: at least one, who makes the projects")
