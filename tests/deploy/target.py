@@ -51,8 +51,9 @@ class Run:
 
     @property
     def lines(self) -> list[str]:
-        """The lines about a host, without its name."""
-        return [match[1].strip() for match in re.finditer(r"^ +\[[^]]+\] (.*)$", self.output, re.M)]
+        """The lines about a host, without its name; not those of the summary, which says some of them again."""
+        told = self.output.partition("--> Summary:")[0]
+        return [match[1].strip() for match in re.finditer(r"^ +\[[^]]+\] (.*)$", told, re.M)]
 
     @property
     def plan(self) -> list[str]:

@@ -87,7 +87,7 @@ def column(
 
 def table() -> dict[str, dict[str, str]]:
     """The README's cells by feature and column."""
-    text = (CHECKOUT / "docs" / "promises.md").read_text()
+    text = (CHECKOUT / "README.md").read_text()
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")]
         for line in re.findall(r"^\|.*\|$", text[text.index("| feature |") :].split("\n\n")[0], re.M)

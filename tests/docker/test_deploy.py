@@ -58,9 +58,10 @@ def complaint(done: Done) -> str:
     assert done.returncode != 0, done.stdout
     assert "Traceback" not in done.stdout, done.stdout
     executed = done.stdout.partition("--> Beginning operation run...")[2]
-    lines = re.findall(r"^ +\[target\] (.*)$", executed.partition("--> Results:")[0], re.M)
+    told = re.split("--> (?:Results|Summary):", executed)[0]
+    lines = re.findall(r"^ +\[target\] (.*)$", told, re.M)
     noise = ("Error: executed", "Success", "No changes", "waiting for Plane")
-    said = [line for line in lines if not line.startswith((*noise, "+ ", "~ ", "! "))]
+    said = [line for line in lines if not line.startswith((*noise, "+ ", "~ ", "! ", "= "))]
     assert len(said) == 1, done.stdout
     return str(said[0])
 
