@@ -34,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not ANSIBLE.exists():
         say("Without .venv-ansible (`make bench` makes it) nothing is held against Ansible.")
     rows: list[Row] = []
+    taken: list[str] = []
+    text = ""
     begun = time.monotonic()
     for name in options.figures or FIGURES:
         say(f"{name}: {(FIGURES[name].__doc__ or '').strip()}")
@@ -42,12 +44,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except BenchmarkError as error:
             say(str(error))
             return 1
-    table = render(rows)
-    minutes = (time.monotonic() - begun) / 60
-    text = f"{_heading(size)}\n{table}\nTaken in {minutes:.0f} minutes.\n"
+        taken.append(name)
+        minutes = (time.monotonic() - begun) / 60
+        text = f"{_heading(size)}\n{render(rows)}\nFigures taken: {', '.join(taken)}; {minutes:.0f} minutes.\n"
+        if not options.quick:
+            # After each, since the whole takes long and may be broken off.
+            RESULTS.write_text(text)
     print(text)
-    if not options.quick and not options.figures:
-        RESULTS.write_text(text)
+    if not options.quick:
         say(f"Written to {RESULTS.relative_to(HERE.parent)}.")
     return 0
 
