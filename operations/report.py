@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shlex
 import sys
 import time
@@ -15,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -55,6 +57,11 @@ class Report:
     planned: list[str] = field(default_factory=list)
     said: set[str] = field(default_factory=set)
 
+
+_SECRET_OPTIONS = ("--ssh-password", "--ssh-key-password")
+
+_SECRET_NAME = re.compile("passw|secret|token|seed|_key$|_config$|_agents$|_extra$|_url$", re.I)
+"""Of settings that are secret, or may hold one; ``--data ssh_key=…`` is a path, and is hidden with them."""
 
 _json = False
 
@@ -132,11 +139,11 @@ def plan() -> Iterator[None]:
 
 
 def _show_plans() -> None:
-    hosts = list(context_state.inventory.get_active_hosts())
-    ordered = [host for host in context_state.inventory if host in hosts]
-    if not all(report_of(host).is_planned for host in ordered):
+    # Each host asks, so this must end at the first that is not through.
+    if not all(report_of(host).is_planned for host in context_state.inventory.get_active_hosts()):
         return
-    for host in ordered:
+    active = set(context_state.inventory.get_active_hosts())
+    for host in (host for host in context_state.inventory if host in active):
         report = report_of(host)
         for line in report.planned:
             _show(host, line)
@@ -214,11 +221,19 @@ def _show_end(host: Any) -> None:
 
 
 def _command(host: Any) -> str:
-    """The command that was given, for this host."""
-    words = ["pyinfra", *sys.argv[1:]]
+    """The command that was given, for this host; without the values of secrets, which had better not been in it."""
+    words = ["pyinfra"]
+    for before, word in pairwise(["", *sys.argv[1:]]):
+        name, equals, _ = word.removeprefix("--data=").partition("=")
+        if before in _SECRET_OPTIONS:
+            words.append("…")
+        elif equals and (_SECRET_NAME.search(name) or name in _SECRET_OPTIONS):
+            words.append(f"{word.partition(name)[0]}{name}=…")
+        else:
+            words.append(word)
     if len(context_state.inventory) > 1 and "--limit" not in words:
         words += ["--limit", host.name]
-    return shlex.join(words)
+    return " ".join(word if "…" in word else shlex.quote(word) for word in words)
 
 
 def prepare_output() -> None:

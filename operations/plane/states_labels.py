@@ -70,8 +70,9 @@ def project_states(slug: str, identifier: str, states: Sequence[State], prune: b
         else:
             yield Kept(f"state {state.name} of {identifier}")
     for name, has in present.items():
-        # Making another state the default one by a change leaves the old one marked (Plane 1.2.2 and 1.3.1).
-        if default is not None and has.is_default and name != default:
+        # Making another state the default one by a change leaves the old one marked; making a new one the default does
+        # not (Plane 1.2.2 and 1.3.1).
+        if default in present and has.is_default and name != default:
             yield _change_state(scene, slug, seen, has, {"default": False}, ["no longer the default"])
     if prune and states:
         named = {state.name for state in states}

@@ -66,7 +66,7 @@ def test_an_agents_work_item_is_cloned_with_its_fields(finished: Finished, tmp_p
         values = f"{url}/work-items/{item['id']}/work-item-properties/{row.id}/values/"
         assert requests.post(values, json={"value": value}, headers=headers, timeout=10).status_code == 200
     assert judged(target, tmp_path / "clone", commercial=True) == []
-    text = (tmp_path / "clone/ONBOARD/work/workitems.yaml").read_text()
+    text = tmp_path.joinpath("clone", "ONBOARD", "work", "workitems.yaml").read_text()
     found = [line.strip() for line in text.splitlines() if not line.startswith("#")]
     assert "title: Report" in " ".join(found) and "agent_id: thot" in found and "cost_estimate: 1.5" in found, text
 

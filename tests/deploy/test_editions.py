@@ -1,8 +1,7 @@
-"""Custom fields, in the editions that have them; and Plane's own client reads what the deploy made."""
+"""Custom fields, in the editions that have them."""
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import pytest
@@ -203,15 +202,3 @@ def test_labels_stand_in_for_the_agents_and_for_options(target: Target) -> None:
     assert target.deploy(data=data).changed == []
     pruned = with_fields(*fields, labels=[{"name": "bug"}], prune=True) | {"plane_custom_fields_unsupported": "labels"}
     assert target.deploy(data=pruned).plan == ["+ label bug of ONBOARD"]
-
-
-def test_planes_own_client_reads_what_the_deploy_made(target: Target) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from plane import PlaneClient  # type: ignore[attr-defined, unused-ignore]
-
-    assert target.deploy().code == 0
-    client = PlaneClient(base_url=f"http://127.0.0.1:{target.host.plane_port}", api_key=target.tokens["thot"])
-    assert client.users.get_me().email == "thot@javisi.local"
-    listed = client.projects.list("javisi").results
-    assert "ONBOARD" in [project.identifier for project in listed]

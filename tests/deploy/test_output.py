@@ -66,6 +66,24 @@ def test_a_failed_run_ends_with_what_failed_why_and_how_to_go_on(new_target: New
     assert "once it is mended: pyinfra " in last[3] and last[3].endswith(f"--limit {bad.host.name}")
 
 
+def test_the_command_to_go_on_with_is_told_without_the_secrets_that_were_in_it(target: Target) -> None:
+    given = (
+        "--ssh-password",
+        "hidden-1",
+        "--data",
+        "plane_secret_key=hidden-2",
+        "--data=plane_minio_secret_key=hidden-3",
+    )
+    run = target.deploy(*given, "--data", "postgres_superuser=nobody")
+    assert run.code == 1
+    assert "hidden" not in run.output
+    told = run.output.partition("once it is mended: ")[2].splitlines()[0]
+    assert told.endswith(
+        "deploy.py -y --ssh-password … --data plane_secret_key=… --data=plane_minio_secret_key=… "
+        "--data postgres_superuser=nobody"
+    )
+
+
 def command(target: Target, *arguments: str) -> tuple[list[str], dict[str, str]]:
     """The command line and the environment of a run whose streams are looked at apart."""
     inventory = target.directory / "inventory.py"

@@ -158,6 +158,14 @@ def test_a_state_with_work_items_is_not_deleted_and_the_line_says_what_to_do(set
     assert "move its work items to another state" in run.output
 
 
+def test_a_state_that_is_made_as_the_default_takes_the_mark_by_itself(settled: Target) -> None:
+    more = [{"name": "Inbox", "group": "backlog", "default": True}]
+    run = settled.deploy(data=with_project(states=more))
+    assert run.code == 0 and run.plan == ["+ state Inbox (backlog) of ONBOARD, the default"], run.output
+    assert default_states(settled) == ["Inbox"]
+    assert settled.deploy(data=with_project(states=more)).changed == []
+
+
 def test_estimates_are_switched_off_and_kept(settled: Target) -> None:
     run = settled.deploy(data=with_project(estimates=False))
     assert run.plan == ["~ project ONBOARD: estimates off"]

@@ -18,7 +18,7 @@ from tests.leaks.search import Search
 USER = "lab-docker"
 
 _HISTORIES = """
-for file in /root/.*_history /var/lib/postgresql/.*_history /.*_history /tmp/* /var/tmp/*; do
+for file in ~root/.*_history /var/lib/postgresql/.*_history /.*_history /tmp/* /var/tmp/*; do
     [ ! -f "$file" ] || cat "$file"
 done
 """
