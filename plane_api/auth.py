@@ -56,6 +56,10 @@ class Forms:
         self._http = http
         self._pair: tuple[str, str] | None = None
 
+    def prepare(self) -> None:
+        """Fetch the pair, so that forms that are sent at the same time do not each fetch one."""
+        self._csrf()
+
     def _csrf(self) -> tuple[str, str]:
         if self._pair is None:
             reply = self._http.send("GET", CSRF_PATH)

@@ -5,9 +5,10 @@ Reads and writes follow ``/api/v1/`` where an API key may do it, and the app's o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 from plane_api.auth import ApiKey, Session
 from plane_api.base import part
@@ -102,6 +103,15 @@ class Plane(WorkItemTypesApi):
 
     # Accounts
 
+    def for_each_account(self, function: Callable[[Any], object], arguments: list[Any]) -> None:
+        """Call a function that signs an account in or up with each argument, several at the same time.
+
+        Plane hashes a password for each, in one of several processes.
+        """
+        if len(arguments) > 1:
+            self._forms.prepare()
+        self._at_once(function, arguments)
+
     def is_signed_in(self, email: str) -> bool:
         """Whether this run has a session of the account."""
         return email.lower() in self._sessions
@@ -168,7 +178,8 @@ class Plane(WorkItemTypesApi):
             headers=session.headers(),
             json={"name": name, "slug": slug, "organization_size": size},
         )
-        self.forget("workspaces", "projects")
+        self.forget("workspaces")
+        self.forget_looks()
 
     def create_workspace_as_instance_admin(self, session: Session, slug: str, name: str, size: str) -> None:
         """Make a workspace that the instance admin owns, also where everybody else is refused to (1.2.2 and 1.3.1)."""
@@ -178,7 +189,8 @@ class Plane(WorkItemTypesApi):
             headers=session.headers(),
             json={"name": name, "slug": slug, "organization_size": size},
         )
-        self.forget("workspaces", "projects")
+        self.forget("workspaces")
+        self.forget_looks()
 
     def rename_workspace(self, session: Session, slug: str, name: str) -> None:
         """Give a workspace another name; the slug stays."""
@@ -248,32 +260,45 @@ class Plane(WorkItemTypesApi):
         )
         return {invitation.email: invitation for invitation in found}
 
-    def join(self, session: Session, invitation: Invitation) -> None:
-        """Accept an invitation as the invited account."""
+    def join(self, session: Session, invitation: Invitation, keys: Iterable[ApiKey] | None = None) -> None:
+        """Accept an invitation as the invited account.
+
+        Args:
+            keys: those of the session's account, as for :meth:`put_project_members`.
+        """
         self.http.call(
             "POST",
             "/api/users/me/workspaces/invitations/",
             headers=session.headers(),
             json={"invitations": [invitation.id]},
         )
-        self.forget("members", "projects")
+        self.forget("members")
+        self.forget_looks(keys)
 
-    def change_role(self, slug: str, session: Session, membership_id: str, role: int) -> None:
-        """Give a member another role in the workspace. Nobody can change their own."""
+    def change_role(
+        self, slug: str, session: Session, membership_id: str, role: int, keys: Iterable[ApiKey] | None = None
+    ) -> None:
+        """Give a member another role in the workspace. Nobody can change their own.
+
+        Args:
+            keys: the member's, as for :meth:`put_project_members`.
+        """
         self.http.call(
             "PATCH",
             f"/api/workspaces/{part(slug)}/members/{part(membership_id)}/",
             headers=session.headers(),
             json={"role": role},
         )
-        self.forget("members", "projects")
+        self.forget("members")
+        self.forget_looks(keys)
 
     def remove_member(self, slug: str, session: Session, membership_id: str) -> None:
         """End a membership, and with it those in the workspace's projects. What the member made stays."""
         self.http.call(
             "DELETE", f"/api/workspaces/{part(slug)}/members/{part(membership_id)}/", headers=session.headers()
         )
-        self.forget("members", "projects")
+        self.forget("members", "project members")
+        self.forget_looks()
 
     # API tokens
 

@@ -60,11 +60,21 @@ class ProjectsApi(Asking):
                 raise
             return {project.identifier.upper(): project for project in projects}
 
-        return self._keep(("projects", slug, key.value), read)
+        seen = self._keep(("projects", slug, key.value), read)
+        self._kept[("memberships", slug, key.value)] = seen
+        return seen
+
+    def memberships(self, slug: str, key: ApiKey) -> Projects | str:
+        """As :meth:`look`, for the projects that the key's owner is in and its roles there alone.
+
+        Kept when only something else of a project was changed, so that not everybody is asked again for that.
+        """
+        kept: Projects | str | None = self._kept.get(("memberships", slug, key.value))
+        return self.look(slug, key) if kept is None else kept
 
     def look_ahead(self, slug: str, keys: Iterable[ApiKey]) -> None:
-        """Ask for what several keys see, some at the same time: each :meth:`look` then has its answer, or its error."""
-        wanted = [key for key in dict.fromkeys(keys) if ("projects", slug, key.value) not in self._kept]
+        """Ask for what several keys see, some at the same time: :meth:`memberships` then has its answer or error."""
+        wanted = [key for key in dict.fromkeys(keys) if ("memberships", slug, key.value) not in self._kept]
 
         def ask(key: ApiKey) -> PlaneError | None:
             try:
@@ -77,6 +87,15 @@ class ProjectsApi(Asking):
             if error is not None:
                 self._failed[slug, key.value] = error
 
+    def forget_looks(self, keys: Iterable[ApiKey] | None = None) -> None:
+        """Drop what keys see of projects, and which they are in; of all keys when not given."""
+        values = None if keys is None else {key.value for key in keys}
+        self._kept = {
+            kept: value
+            for kept, value in self._kept.items()
+            if kept[0] not in ("projects", "memberships") or (values is not None and kept[2] not in values)
+        }
+
     def create_project(self, slug: str, caller: ApiKey | Session, **fields: Any) -> None:
         """Make a project; the caller becomes its first member, with role 20.
 
@@ -88,7 +107,7 @@ class ProjectsApi(Asking):
         """
         if isinstance(caller, Session):
             self.http.call("POST", f"/api/workspaces/{part(slug)}/projects/", headers=caller.headers(), json=fields)
-            self.forget("projects")
+            self.forget_looks()
             return
         seen = self._kept.get(("projects", slug, caller.value))
         answer = self.http.call(
@@ -98,7 +117,8 @@ class ProjectsApi(Asking):
         if isinstance(seen, dict):
             # The answer is the project as this key sees it, so there is no need to ask again.
             [made] = listed([answer], Project.of, "the new project")
-            self._kept[("projects", slug, caller.value)] = {**seen, made.identifier.upper(): made}
+            seen = {**seen, made.identifier.upper(): made}
+            self._kept[("projects", slug, caller.value)] = self._kept[("memberships", slug, caller.value)] = seen
 
     def change_project(self, slug: str, caller: ApiKey | Session, project: Project, **fields: Any) -> None:
         """Change fields of a project; `network` with a session alone."""
@@ -116,7 +136,7 @@ class ProjectsApi(Asking):
     def project_members(self, slug: str, key: ApiKey, project: Project) -> frozenset[str]:
         """The addresses of a project's members, and of those who were (Plane 1.2.2 and 1.3.1)."""
         return self._keep(
-            ("projects", slug, project.id, "members"),
+            ("project members", slug, project.id),
             lambda: frozenset(
                 listed(
                     self.http.call("GET", self._project(slug, project) + "members/", headers=key.headers()),
@@ -127,7 +147,12 @@ class ProjectsApi(Asking):
         )
 
     def put_project_members(
-        self, slug: str, caller: ApiKey | Session, project: Project, members: Iterable[tuple[str, int]]
+        self,
+        slug: str,
+        caller: ApiKey | Session,
+        project: Project,
+        members: Iterable[tuple[str, int]],
+        keys: Iterable[ApiKey] | None = None,
     ) -> None:
         """Put accounts into a project, or give them another role there.
 
@@ -136,6 +161,7 @@ class ProjectsApi(Asking):
 
         Args:
             members: user id and role number; a workspace admin must be given 20, a guest 5.
+            keys: their keys, when it is known whose keys are whose: what others see is then not asked for again.
         """
         if isinstance(caller, Session):
             self.http.call(
@@ -148,16 +174,23 @@ class ProjectsApi(Asking):
             for user, role in members:
                 path = self._project(slug, project) + "members/"
                 self.http.call("POST", path, headers=caller.headers(), json={"member": user, "role": role})
-        self.forget("projects")
+        self.forget("project members")
+        self.forget_looks(keys)
 
-    def join_project(self, slug: str, session: Session, project: Project) -> None:
-        """Enter a project as a workspace admin, or a public one as any member of the workspace."""
+    def join_project(self, slug: str, session: Session, project: Project, keys: Iterable[ApiKey] | None = None) -> None:
+        """Enter a project as a workspace admin, or a public one as any member of the workspace.
+
+        Args:
+            keys: those of the session's account, as for :meth:`put_project_members`.
+        """
         self.http.call(
             "POST",
             f"/api/users/me/workspaces/{part(slug)}/projects/invitations/",
             headers=session.headers(),
             json={"project_ids": [project.id]},
         )
+        self.forget("project members")
+        self.forget_looks(keys)
 
     # States and labels
 

@@ -231,6 +231,8 @@ def _create_project(scene: Scene, slug: str, wanted: _Wanted) -> None:
         raise PlaneSettings(f"{error}; check {wanted.identifier} in plane_projects") from error
     if isinstance(caller, ApiKey) or (owner is not None and caller.email == owner.email):
         scene.made_projects[wanted.identifier] = key
+    if owner is not None:
+        scene.made_accounts.pop(owner.email, None)
     seen = (scene.projects(slug) or {}).get(wanted.identifier)
     if seen is None:
         raise PlaneError(f"the project {wanted.identifier} was made and is not shown to an admin of {slug}; run again")
@@ -297,6 +299,7 @@ def project_members(slug: str, identifier: str, members: Sequence[Agent] | None 
         yield Change((f"{sign} members of {identifier}: {names}",), lambda: needs_project(slug, identifier))
         return
     missing, other_role, lines = [], [], []
+    maker = scene.made_projects.get(identifier)
     for agent in members:
         role = _project_role(scene, slug, seen, agent)
         if role is None:
@@ -304,8 +307,10 @@ def project_members(slug: str, identifier: str, members: Sequence[Agent] | None 
         elif role != agent.role_number:
             other_role.append(agent)
             lines.append(f"~ role of {agent.name} in {identifier}: {ROLE_NAMES.get(role, role)} → {agent.role}")
-    if missing:
-        lines.insert(0, f"+ members of {identifier}: {', '.join(agent.name for agent in missing)}")
+    # Whoever made the project in this run is in it from the start, and new in it all the same.
+    new = [agent for agent in members if agent in missing or (maker is not None and scene.saved_key(agent) == maker)]
+    if new:
+        lines.insert(0, f"+ members of {identifier}: {', '.join(agent.name for agent in new)}")
     if lines:
         yield Change(tuple(lines), lambda: _put_members(scene, slug, seen, missing + other_role))
     else:
@@ -318,7 +323,10 @@ def _project_role(scene: Scene, slug: str, project: SeenProject, agent: Agent) -
     if maker is not None:
         # Made in this run, so nobody else is in it, and nobody has to be asked.
         return project.member_role if scene.saved_key(agent) == maker else None
-    projects = scene.look(slug, agent)
+    made = scene.made_accounts.get(agent.email)
+    if made is not None:
+        return made.get(project.identifier)
+    projects = scene.memberships(slug, agent)
     if isinstance(projects, dict):
         # A secret project is not listed to those who are not in it.
         own = projects.get(project.identifier)
@@ -338,8 +346,14 @@ def _put_members(scene: Scene, slug: str, project: SeenProject, agents: list[Age
     unknown = [agent.email for agent in agents if agent.email not in ids]
     if unknown:
         raise PlaneError(f"not in the workspace {slug}: {', '.join(unknown)}; run the deploy again")
+    scene.made_projects.pop(project.identifier, None)
+    if not agents:
+        return
     owner = scene.owner_of(key)
     # A session puts them in all at once, changes roles, and brings back who was removed; a key can do none of that.
     caller = scene.agent_session(owner) if owner is not None and owner.password is not None else key
-    plane.put_project_members(slug, caller, project, [(ids[agent.email], agent.role_number) for agent in agents])
-    scene.made_projects.pop(project.identifier, None)
+    put = [(ids[agent.email], agent.role_number) for agent in agents]
+    plane.put_project_members(slug, caller, project, put, scene.keys_of(agents))
+    for agent in agents:
+        if agent.email in scene.made_accounts:
+            scene.made_accounts[agent.email][project.identifier] = agent.role_number

@@ -16,7 +16,7 @@ from operations.converge import current_host
 from operations.plane.token_file import TokenFile
 from operations.report import is_executing, report_of
 from plane_api.auth import ApiKey, Session
-from plane_api.errors import PlaneFormRefused, PlaneSettings, PlaneUnreachable
+from plane_api.errors import PlaneError, PlaneFormRefused, PlaneSettings, PlaneUnreachable
 from plane_api.models import Project
 from plane_api.plane import KEY_INVALID, Plane, Projects
 from plane_api.seam import plane_from
@@ -48,7 +48,9 @@ class Scene:
         """Whose saved tokens and passwords this run may use: those of the settings, and who an operation was given."""
         self.made_workspaces: set[str] = set()
         self.made_projects: dict[str, ApiKey] = {}
-        self.made_accounts: set[str] = set()
+        self.made_accounts: dict[str, dict[str, int]] = {}
+        """By address, those made in this run: the projects they were put into since, each with the role."""
+        self._not_opened: dict[str, PlaneError] = {}
         self._plane: Plane | None = None
         self._token_file: TokenFile | None = None
         self._token_file_checked = False
@@ -139,10 +141,16 @@ class Scene:
         value = self.token_file().tokens.get(agent.token_variable)
         return ApiKey(value) if value else None
 
-    def look(self, slug: str, agent: Agent) -> Projects | str | None:
-        """What the agent's saved token sees of the workspace; ``None`` without a saved token."""
+    def memberships(self, slug: str, agent: Agent) -> Projects | str | None:
+        """What the agent's saved token sees that it is in; ``None`` without a saved token."""
         key = self.saved_key(agent)
-        return self.plane().look(slug, key) if key else None
+        return self.plane().memberships(slug, key) if key else None
+
+    def keys_of(self, agents: Iterable[Agent]) -> list[ApiKey]:
+        """The keys that may be of these agents: their saved ones, and the admin's, which may be anybody's."""
+        keys = [key for agent in agents if (key := self.saved_key(agent)) is not None]
+        token = self.settings.plane_admin_api_token
+        return keys if token is None else [*keys, ApiKey(token.unmask())]
 
     def look_ahead(self, slug: str, agents: Iterable[Agent]) -> None:
         """Have what the agents' saved tokens see asked for, several at the same time."""
@@ -195,7 +203,8 @@ class Scene:
         own = projects.get(project.identifier) if isinstance(projects, dict) else None
         owner = self.owner_of(key)
         if (own is None or not own.is_member) and owner is not None:
-            self.plane().join_project(slug, self.agent_session(owner), project)
+            self.plane().join_project(slug, self.agent_session(owner), project, self.keys_of([owner]))
+            self.made_accounts.pop(owner.email, None)
         return key
 
     def session_inside(self, slug: str, project: Project) -> Session:
@@ -294,6 +303,24 @@ class Scene:
         except PlaneFormRefused as error:
             raise PlaneSettings(f"{error}; {needs}") from error
 
+    def open_sessions(self, agents: Iterable[tuple[Agent, bool]]) -> None:
+        """Open sessions of agents' accounts, several at the same time; :meth:`agent_session` has each, or its error.
+
+        Args:
+            agents: each with whether its account may be new.
+        """
+        plane = self.plane()
+
+        def open_one(one: tuple[Agent, bool]) -> None:
+            if self._not_opened:
+                return  # the run ends at the first that fails
+            try:
+                self.agent_session(*one)
+            except PlaneError as error:
+                self._not_opened[one[0].email] = error
+
+        plane.for_each_account(open_one, [one for one in agents if not plane.is_signed_in(one[0].email)])
+
     def agent_session(self, agent: Agent, may_be_new: bool = False) -> Session:
         """A session of the agent's account, which is made when it is not there and `may_be_new`.
 
@@ -301,6 +328,9 @@ class Scene:
             PlaneSettings: its password is unknown, wrong or too weak.
         """
         plane = self.plane()
+        failed = self._not_opened.pop(agent.email, None)
+        if failed is not None:
+            raise failed
         if agent.password is None:
             raise PlaneSettings(f"no password for {agent.email}; set {_password_setting(agent)}")
         password = agent.password.unmask()
@@ -312,7 +342,7 @@ class Scene:
                 if error.code != "USER_ALREADY_EXIST":
                     raise PlaneSettings(f"{error}; {_sign_up_advice(error.code, agent)}") from error
             else:
-                self.made_accounts.add(agent.email)
+                self.made_accounts[agent.email] = {}
                 return session
         return plane.sign_in(agent.email, password, _password_setting(agent))
 

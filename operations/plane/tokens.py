@@ -9,6 +9,7 @@ from operations.converge import Change, Kept, Plan, converging
 from operations.plane.scene import Scene, current_scene
 from operations.plane.token_file import TOKEN_FILE_MODE, TokenNote
 from operations.report import is_executing
+from plane_api.auth import Session
 from plane_api.errors import PlaneError
 from plane_api.models import Token
 from plane_api.plane import KEY_INVALID
@@ -40,17 +41,20 @@ def api_tokens(slug: str, agents: Sequence[Agent] | None = None) -> Plan:
             (f"~ {file.path}: {access}",), lambda: change_access(scene.host, file.path, TOKEN_FILE_MODE, *owner)
         )
     kept = []
+    signing_in: list[Agent] = []
     scene.look_ahead(slug, agents)
     for agent in agents:
-        seen = scene.look(slug, agent)
+        seen = scene.memberships(slug, agent)
         if seen is None:
-            yield _made(scene, slug, agent, f"+ token {agent.token_label}")
+            yield _made(scene, slug, agent, f"+ token {agent.token_label}", signing_in)
         elif seen == KEY_INVALID:
-            yield _made(scene, slug, agent, f"~ token {agent.token_label}: the saved one does not answer")
+            yield _made(scene, slug, agent, f"~ token {agent.token_label}: the saved one does not answer", signing_in)
         elif (reason := _why_rotate(scene, agent, file.note(agent.token_variable))) is not None:
-            yield _rotated(scene, slug, agent, f"~ token {agent.token_label}: {reason}")
+            yield _rotated(scene, slug, agent, f"~ token {agent.token_label}: {reason}", signing_in)
         else:
             kept.append(agent.token_label)
+            continue
+        signing_in.append(agent)
     if kept:
         yield Kept(f"{len(kept)} tokens answer" if len(kept) > 1 else "1 token answers", shown_in_preview=True)
     named = {agent.token_variable for agent in (*agents, *scene.settings.absent_agents)}
@@ -81,11 +85,17 @@ def _end(scene: Scene) -> date | None:
     return None if days is None else _today() + timedelta(days=days)
 
 
-def _made(scene: Scene, slug: str, agent: Agent, line: str) -> Change:
+def _session(scene: Scene, agent: Agent, signing_in: Sequence[Agent]) -> Session:
+    """The agent's session, opened with those of all others who need one."""
+    scene.open_sessions([(each, False) for each in signing_in])
+    return scene.agent_session(agent)
+
+
+def _made(scene: Scene, slug: str, agent: Agent, line: str, signing_in: Sequence[Agent]) -> Change:
     def make() -> None:
         plane, file, ends = scene.plane(), scene.token_file(), _end(scene)
         scene.check_token_file()
-        session = scene.agent_session(agent)
+        session = _session(scene, agent, signing_in)
         if agent.email not in scene.made_accounts:
             # None of these is saved, or it would have answered.
             for token in _own(scene, agent):
@@ -98,10 +108,10 @@ def _made(scene: Scene, slug: str, agent: Agent, line: str) -> Change:
     return Change((line,), make)
 
 
-def _rotated(scene: Scene, slug: str, agent: Agent, line: str) -> Change:
+def _rotated(scene: Scene, slug: str, agent: Agent, line: str, signing_in: Sequence[Agent]) -> Change:
     def rotate() -> None:
         plane, file, ends = scene.plane(), scene.token_file(), _end(scene)
-        session = scene.agent_session(agent)
+        session = _session(scene, agent, signing_in)
         # Said first, so that a run that is cut off from here on is finished by the next one.
         file.note(agent.token_variable).rotating = True
         file.save()
@@ -147,7 +157,7 @@ def agents_answer(slug: str, identifiers: Sequence[str], agents: Sequence[Agent]
     problems = []
     scene.look_ahead(slug, agents)
     for agent in agents:
-        seen = scene.look(slug, agent)
+        seen = scene.memberships(slug, agent)
         if not isinstance(seen, dict):
             problems.append(f"{agent.name} ({seen or 'no saved token'})")
             continue

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from operations.converge import Change, Kept, Plan, converging
 from operations.plane.scene import Scene, current_scene
 from operations.report import is_executing
+from plane_api.auth import Session
 from plane_api.errors import PlaneError, PlaneRefused, PlaneSettings
 from plane_api.models import Invitation, WorkspaceMember
 from plane_api.plane import KEY_INVALID, NOT_A_MEMBER
@@ -118,11 +119,11 @@ def workspace_members(slug: str, members: Sequence[Agent] | None = None) -> Plan
         )
         return
     joining = [agent for agent in members if _is_outside(scene, slug, agent, found.get(agent.email))]
-    invitations = _Invitations(scene, slug, joining)
+    newcomers = _Newcomers(scene, slug, [(agent, found.get(agent.email)) for agent in joining])
     for agent in members:
         member = found.get(agent.email)
         if agent in joining:
-            yield from _join(scene, slug, agent, member, invitations)
+            yield from _join(scene, slug, agent, member, newcomers)
             continue
         assert member is not None
         if member.role != agent.role_number:
@@ -149,9 +150,9 @@ def _members(scene: Scene, slug: str) -> dict[str, WorkspaceMember] | None:
         unsure = [
             agent
             for agent in scene.agents
-            if agent.email in members and not isinstance(scene.look(slug, agent), (dict, str))
+            if agent.email in members and not isinstance(scene.memberships(slug, agent), (dict, str))
         ]
-        unsure += [agent for agent in scene.agents if scene.look(slug, agent) == KEY_INVALID]
+        unsure += [agent for agent in scene.agents if scene.memberships(slug, agent) == KEY_INVALID]
         # A key is not told who was removed. Where the agent's own token cannot tell either, only a session can.
         if not (unsure and is_executing()):
             return members
@@ -165,36 +166,40 @@ def _members(scene: Scene, slug: str) -> dict[str, WorkspaceMember] | None:
 def _is_outside(scene: Scene, slug: str, agent: Agent, member: WorkspaceMember | None) -> bool:
     if member is None or member.is_active is False:
         return True
-    return member.is_active is None and scene.look(slug, agent) == NOT_A_MEMBER
+    return member.is_active is None and scene.memberships(slug, agent) == NOT_A_MEMBER
 
 
-class _Invitations:
-    """The invitations of those who join, sent together the first time that one is needed."""
+class _Newcomers:
+    """Those who join: invited together, and their accounts made several at a time, when the first one is needed."""
 
-    def __init__(self, scene: Scene, slug: str, agents: list[Agent]) -> None:
+    def __init__(self, scene: Scene, slug: str, agents: list[tuple[Agent, WorkspaceMember | None]]) -> None:
         self._scene = scene
         self._slug = slug
         self._agents = agents
-        self._open: dict[str, Invitation] | None = None
+        self._invitations: dict[str, Invitation] | None = None
 
-    def of(self, agent: Agent) -> Invitation:
-        if self._open is None:
-            plane, caller = self._scene.plane(), self._scene.inviter()
-            plane.invite(self._slug, caller, [(agent.email, agent.role_number) for agent in self._agents])
-            self._open = plane.invitations(self._slug, caller)
-        if agent.email not in self._open:
+    def enter(self, agent: Agent, member: WorkspaceMember | None) -> tuple[Invitation, Session]:
+        """The agent's invitation, and a session of its account."""
+        scene = self._scene
+        if self._invitations is None:
+            plane, caller = scene.plane(), scene.inviter()
+            plane.invite(self._slug, caller, [(agent.email, agent.role_number) for agent, _ in self._agents])
+            self._invitations = plane.invitations(self._slug, caller)
+            # Not before they are invited: where sign-up is closed, that is what lets them in.
+            invited = [(agent, member is None) for agent, member in self._agents if agent.email in self._invitations]
+            scene.open_sessions(invited)
+        if agent.email not in self._invitations:
             raise PlaneError(f"Plane took the invitation of {agent.email} into {self._slug} and does not list it")
-        return self._open[agent.email]
+        return self._invitations[agent.email], scene.agent_session(agent, may_be_new=member is None)
 
 
-def _join(scene: Scene, slug: str, agent: Agent, member: WorkspaceMember | None, invitations: _Invitations) -> Plan:
+def _join(scene: Scene, slug: str, agent: Agent, member: WorkspaceMember | None, newcomers: _Newcomers) -> Plan:
     def join() -> None:
         plane = scene.plane()
-        invitation = invitations.of(agent)
-        session = scene.agent_session(agent, may_be_new=member is None)
+        invitation, session = newcomers.enter(agent, member)
         if agent.name == CONCIERGE:
             plane.finish_onboarding(session)  # before it joins: a run that is cut off in between comes by again
-        plane.join(session, invitation)
+        plane.join(session, invitation, scene.keys_of([agent]))
         is_new = agent.email in scene.made_accounts
         # Plane names a new account after the address.
         shown = agent.email.partition("@")[0] if is_new else member.display_name if member else None
@@ -211,7 +216,8 @@ def _set_role(scene: Scene, slug: str, agent: Agent) -> None:
     session = scene.admin_session(not_as=agent.email)
     for member in scene.plane().members(slug, session):
         if member.email == agent.email and member.membership_id and member.role != agent.role_number:
-            scene.plane().change_role(slug, session, member.membership_id, agent.role_number)
+            keys = scene.keys_of([agent])
+            scene.plane().change_role(slug, session, member.membership_id, agent.role_number, keys)
 
 
 def _change_role(scene: Scene, slug: str, agent: Agent, member: WorkspaceMember) -> Plan:

@@ -41,8 +41,7 @@ def test_a_preview_of_an_empty_host_names_everything_and_changes_nothing(target:
 def test_the_first_run_makes_everything_with_few_requests(target: Target) -> None:
     run = target.deploy()
     assert run.code == 0, run.output
-    # The concierge makes the project, so it is in it from the start.
-    assert run.plan == [*EVERYTHING[:-1], f"+ members of ONBOARD: {', '.join(AGENTS[1:])}"]
+    assert run.plan == EVERYTHING
     assert len(run.requests) <= 14 + 4 * len(AGENTS), run.requests
 
     assert target.workspace().name == "Javisi"

@@ -10,9 +10,11 @@ from aiohttp import web
 
 from sandbox.plane.faults import answered
 from sandbox.plane.http import Handler
-from tests.deploy.target import Target
+from tests.deploy.target import AGENTS, TOKEN_FILE, Target
 
 ROUTE = "/api/v1/workspaces/{slug}/projects/"
+SIGN_UP = "/auth/sign-up/"
+SIGN_IN = "/auth/sign-in/"
 
 PATIENCE = 2.0
 """Seconds that a request waits for another to come."""
@@ -72,3 +74,46 @@ def test_a_server_that_fails_is_told_once_and_not_asked_again_for_it(target: Tar
     assert run.code == 1
     told = run.output.partition("--> Summary:")[0]
     assert told.count("the server failed (500)") == 1
+
+
+@pytest.mark.parametrize("together", [1, 2, 5])
+def test_accounts_are_made_as_many_at_a_time_as_the_setting_says(target: Target, together: int) -> None:
+    crowd = Crowd(together + 1)
+    for nth in range(1, 1 + 2 * together):
+        target.host.plane.faults.add(crowd, route=SIGN_UP, nth=nth)
+    run = target.deploy(data={"plane_requests_together": together})
+    assert run.code == 0, run.output
+    assert crowd.most == together
+    assert [line.split()[2] for line in run.plan if line.startswith("+ account")] == [
+        f"{name}@javisi.local" for name in AGENTS
+    ]
+    assert len(run.requests) <= 14 + 4 * len(AGENTS)
+
+
+def test_lost_tokens_are_made_anew_with_two_sign_ins_at_a_time(target: Target) -> None:
+    assert target.deploy().code == 0
+    (target.host.root / TOKEN_FILE).unlink()
+    crowd = Crowd(3)
+    # The first is the admin's, who looks whether there is a workspace.
+    for nth in range(2, 6):
+        target.host.plane.faults.add(crowd, route=SIGN_IN, nth=nth)
+    run = target.deploy()
+    assert run.code == 0, run.output
+    assert crowd.most == 2
+    assert run.plan == [f"+ token agent-{name}" for name in AGENTS]
+    assert [request for request in run.requests if request[1] == "/auth/get-csrf-token/"] == [
+        ("GET", "/auth/get-csrf-token/")
+    ]
+
+
+def test_an_account_that_cannot_be_made_ends_the_run_in_its_turn(target: Target) -> None:
+    """The one beside it may be made already, as after any run that was cut off: the next one goes on from there."""
+    target.host.plane.faults.add(answered(500, "{}"), route=SIGN_UP, nth=5)
+    run = target.deploy()
+    assert run.code == 1
+    assert run.output.partition("--> Summary:")[0].count("the server failed (500)") == 1, run.output
+    made = [line.split()[2].partition("@")[0] for line in run.plan if line.startswith("+ account")]
+    assert made == list(AGENTS[:4])
+    again = target.deploy()
+    assert again.code == 0, again.output
+    assert list(target.tokens) == list(AGENTS)
