@@ -12,10 +12,15 @@ from __future__ import annotations
 import base64
 import posixpath
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
-from paramiko import SSHException
+import gevent
+from gevent.lock import BoundedSemaphore
+from gevent.monkey import is_module_patched
+from paramiko import ChannelException, SSHException
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, pop_global_arguments
 from pyinfra.api.output import echo
@@ -35,6 +40,10 @@ class TargetError(Exception):
 
     def __init__(self, message: str = "") -> None:
         super().__init__(plain(message))
+
+
+class _TooManyAtOnce(TargetError):
+    """The SSH server would not run one command more."""
 
 
 class TargetTooMuch(TargetError):
@@ -57,7 +66,11 @@ class Output:
 
 
 def run(
-    host: Any, *bits: object, stdin: str | None = None, show_output: bool = False, longest: int = LONGEST_COMMAND
+    host: Any,
+    *bits: object,
+    stdin: str | None = None,
+    show_output: bool = False,
+    longest: int = LONGEST_COMMAND,
 ) -> Output:
     """Run a shell command on the target with the rights (sudo and so on) of the operation that is running.
 
@@ -71,16 +84,25 @@ def run(
     Raises:
         TargetError: the connection to the host broke, or the command did not end.
     """
-    arguments = host.current_op_global_arguments
-    if arguments is None:
-        arguments, _ = pop_global_arguments(host.state, host, {})
-    arguments = {key: value for key, value in arguments.items() if key in CONNECTOR_ARGUMENT_KEYS}
+    command, rights = StringCommand(*bits), _rights(host)
+    try:
+        return _run(host, command, rights, stdin, show_output, longest)
+    except _TooManyAtOnce:
+        if not wait_for_readings(host):
+            raise
+        return _run(host, command, rights, stdin, show_output, longest)
+
+
+def _run(
+    host: Any, command: StringCommand, rights: dict[str, Any], stdin: str | None, show_output: bool, longest: int
+) -> Output:
+    arguments = dict(rights)
     if stdin is not None:
         arguments["_stdin"] = stdin
     arguments["_timeout"] = arguments.get("_timeout") or longest
     try:
         ok, output = host.run_shell_command(
-            StringCommand(*bits),
+            command,
             print_input=host.state.print_input,
             print_output=show_output and host.state.print_output,
             **arguments,
@@ -94,6 +116,10 @@ def run(
         raise TargetError(
             f"a command on the host did not end within {arguments['_timeout']} s; -vv shows it, see what it waits for"
         ) from error
+    except ChannelException as error:
+        raise _TooManyAtOnce(
+            f"the SSH server refused to run a command ({error.text or error.code}); see MaxSessions in its sshd_config"
+        ) from error
     except (OSError, SSHException) as error:
         raise TargetError(
             f"the connection to the host broke ({str(error) or type(error).__name__}); run again"
@@ -104,26 +130,92 @@ def run(
     return Output(ok, *([line.rstrip("\r") for line in lines] for lines in (output.stdout_lines, output.stderr_lines)))
 
 
-def _read(host: Any, command: StringCommand, through: str = "cat", **arguments: Any) -> Output:
-    """As :func:`run`, with no more than :data:`LARGEST_OUTPUT` of what the command prints.
+def _rights(host: Any) -> dict[str, Any]:
+    """How the operation that is running has its commands run: sudo and so on."""
+    arguments = host.current_op_global_arguments
+    if arguments is None:
+        arguments, _ = pop_global_arguments(host.state, host, {})
+    return {key: value for key, value in arguments.items() if key in CONNECTOR_ARGUMENT_KEYS}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A command that reads something.
 
     Args:
-        through: what it goes through on its way.
+        command: the shell command, as it is run.
+        through: what its output goes through on its way.
+        stdin: what it reads; never shown.
+    """
+
+    command: str
+    through: str = "cat"
+    stdin: str | None = None
+
+
+AT_ONCE = 3
+"""Commands that are under way ahead of their time. OpenSSH allows ten in a connection (``MaxSessions``)."""
+
+_begun: WeakKeyDictionary[Any, dict[tuple[Reading, str], gevent.Greenlet]] = WeakKeyDictionary()
+
+
+def begin_readings(host: Any, readings: Iterable[Reading]) -> None:
+    """Start what will be read next, some at the same time; it is waited for when it is asked for.
+
+    For what nothing changes until then; see :func:`forget_readings`. Not before a command was run with the same
+    rights: sudo may have to ask a person for a password, once.
+    """
+    if not is_module_patched("socket"):
+        return  # nothing would take turns
+    rights, turns = _rights(host), BoundedSemaphore(AT_ONCE)
+
+    def read(reading: Reading) -> Output | None:
+        with turns:
+            try:
+                return _run(host, _bounded(reading), rights, reading.stdin, False, LONGEST_READING)
+            except TargetError:
+                return None  # it is tried again when it is asked for, and then this is told
+
+    begun = _begun.setdefault(host, {})
+    for reading in readings:
+        begun[reading, repr(rights)] = gevent.spawn(read, reading)
+
+
+def forget_readings(host: Any) -> None:
+    """Have everything read anew that is asked for from now on."""
+    _begun.pop(host, None)
+
+
+def wait_for_readings(host: Any) -> bool:
+    """Wait for what was begun and not asked for yet; whether there was any."""
+    under_way = [greenlet for greenlet in _begun.get(host, {}).values() if not greenlet.ready()]
+    gevent.joinall(under_way)
+    return bool(under_way)
+
+
+def _read(host: Any, reading: Reading) -> Output:
+    """What a command prints, as begun before or else as it is now.
 
     Raises:
         TargetError: as :func:`run`.
-        TargetTooMuch: it printed half of that or more.
+        TargetTooMuch: it printed half of :data:`LARGEST_OUTPUT` or more.
     """
-    # POSIX sh keeps the status of a pipe's last command alone, so the first one's goes around it, on 3.
-    bounded = StringCommand(
-        "exec 4>&1; { { (\n", command, f"\n); echo $? >&3; }} | head -c {LARGEST_OUTPUT} | {through} >&4; }} 3>&1",
-        '| { read -r status; exit "${status:-1}"; }',
-    )  # fmt: skip
-    output = run(host, bounded, longest=LONGEST_READING, **arguments)
+    begun = _begun.get(host, {}).pop((reading, repr(_rights(host))), None)
+    output: Output | None = begun.get() if begun is not None else None
+    if output is None:
+        output = run(host, _bounded(reading), stdin=reading.stdin, longest=LONGEST_READING)
     # Line breaks are not counted, and what had been printed when the rest was cut off may count as a good end.
     if sum(map(len, output.stdout)) >= LARGEST_OUTPUT // 2:
         raise TargetTooMuch(f"more than {LARGEST_OUTPUT / 2**21:.3g} MiB came from the host, where a few KB should")
     return output
+
+
+def _bounded(reading: Reading) -> StringCommand:
+    # POSIX sh keeps the status of a pipe's last command alone, so the first one's goes around it, on 3.
+    return StringCommand(
+        f"exec 4>&1; {{ {{ (\n{reading.command}\n); echo $? >&3; }} | head -c {LARGEST_OUTPUT} | "
+        f'{reading.through} >&4; }} 3>&1 | {{ read -r status; exit "${{status:-1}}"; }}'
+    )
 
 
 def _is_connected(host: Any) -> bool:
@@ -134,6 +226,14 @@ def _is_connected(host: Any) -> bool:
 
 
 T = TypeVar("T")
+
+
+def fact_reading(fact: type[FactBase[Any]], stdin: str | None = None, **arguments: Any) -> Reading:
+    """What :func:`read_fact` runs."""
+    # FactBase leaves command to its subclasses, each with arguments of its own.
+    command: Any = fact().command
+    # In base64, because a byte that is no UTF-8 would end the reading, with a traceback of pyinfra's.
+    return Reading(StringCommand(command(**arguments)).get_raw_value(), "base64", stdin)
 
 
 def read_fact(host: Any, fact: type[FactBase[T]], stdin: str | None = None, **arguments: Any) -> T:
@@ -149,10 +249,7 @@ def read_fact(host: Any, fact: type[FactBase[T]], stdin: str | None = None, **ar
     Raises:
         TargetError: the host did not run the command, or answered what the fact does not understand.
     """
-    # FactBase leaves command to its subclasses, each with arguments of its own.
-    command: Any = fact().command
-    # In base64, because a byte that is no UTF-8 would end the reading, with a traceback of pyinfra's.
-    output = _read(host, command(**arguments), "base64", stdin=stdin)
+    output = _read(host, fact_reading(fact, stdin, **arguments))
     try:
         text = base64.b64decode("".join(output.stdout), validate=True).decode(errors="replace")
     except ValueError as error:
@@ -186,20 +283,25 @@ _ABSENT = "absent"
 _ODD = "odd"
 
 
-def read_file(host: Any, path: str) -> RemoteFile | None:
-    """A text file on the target, ``None`` when there is none. What it holds is never printed.
-
-    Raises:
-        TargetError: it is there and cannot be read, or is no file: a pipe would be waited for, a device has no end.
-    """
+def file_reading(path: str) -> Reading:
+    """What :func:`read_file` runs."""
     quoted = QuoteString(path)
     command = StringCommand(
         "if [ -f", quoted, "]; then LC_ALL=C stat -L -c '%a %U %G' --", quoted, "&& base64 --", quoted,
         "; elif [ -e", quoted, "] || [ -L", quoted, "]; then echo", _ODD, "&& LC_ALL=C stat -c %F --", quoted,
         "; else echo", _ABSENT, "; fi",
     )  # fmt: skip
+    return Reading(command.get_raw_value())
+
+
+def read_file(host: Any, path: str) -> RemoteFile | None:
+    """A text file on the target, ``None`` when there is none. What it holds is never printed.
+
+    Raises:
+        TargetError: it is there and cannot be read, or is no file: a pipe would be waited for, a device has no end.
+    """
     try:
-        output = _read(host, command)
+        output = _read(host, file_reading(path))
     except TargetTooMuch as error:
         raise TargetError(f"cannot read {path}: {error}; mend it or move it away") from error
     if not output.ok or not output.stdout:

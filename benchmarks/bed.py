@@ -155,7 +155,9 @@ class Bed:
         for host in hosts:
             self.sandbox.call(host.plane.forget_throttles)
         report = self.directory / "report.json"
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PLANE_", "POSTGRES"))}
+        # PYTHONDONTWRITEBYTECODE, for one, would have every run compile this project anew.
+        others = ("PLANE_", "POSTGRES", "PYTHON")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
         done = subprocess.run(
             [sys.executable, "-IS", str(HERE / "launch.py"), str(report), *words],
             cwd=CHECKOUT,

@@ -139,7 +139,9 @@ class ComposeServices(FactBase[Composed]):
             "ids=$(docker ps -aq --filter label=com.docker.compose.project.working_dir) || exit 1; "
             f"[ -z \"$ids\" ] || docker inspect -f '{_SERVICE}' $ids | head -c {_MOST_LOOKED_AT} | "
             "while IFS='\t' read -r folder rest; do case $folder in /*) "
-            '[ "$(readlink -f -- "$folder")" != "$real" ] || printf "%s\\n" "$rest" ;; esac; done'
+            # Those of a project come after one another.
+            '[ "$folder" = "$last" ] || { last=$folder; is=$(readlink -f -- "$folder"); }; '
+            '[ "$is" != "$real" ] || printf "%s\\n" "$rest" ;; esac; done'
         )
         return StringCommand(
             "{ sh -c", QuoteString(script), "sh", QuoteString(directory), QuoteString(env_path),

@@ -8,22 +8,25 @@ cause ends in one line and fails that host alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
-from functools import wraps
-from typing import Any, ParamSpec
+from functools import partial, wraps
+from inspect import Signature, signature
+from typing import Any, ParamSpec, cast
+from weakref import WeakKeyDictionary
 
 from pyinfra import logger
 from pyinfra.api import FunctionCommand, operation
 from pyinfra.api.command import PyinfraCommand
-from pyinfra.api.operation import PyinfraOperation
+from pyinfra.api.operation import OperationMeta, PyinfraOperation
 from pyinfra.context import ctx_host
 
 import lock
+import target
 from operations.report import is_executing, report_of, say, say_once
 from plain import plain
 from plane_api.errors import PlaneError, PlaneSettings, PlaneUnreachable
-from target import TargetError
+from target import Reading, TargetError
 
 P = ParamSpec("P")
 
@@ -69,10 +72,29 @@ Plan = Iterator[Change | Kept | Note]
 
 def converging(function: Callable[P, Plan]) -> PyinfraOperation[P]:
     """Make an operation of a function that yields what differs (:class:`Change`) and what does not (:class:`Kept`)."""
+    return _converging(function, None)
+
+
+def converging_with(
+    reads: Callable[..., Iterable[Reading]],
+) -> Callable[[Callable[P, Plan]], PyinfraOperation[P]]:
+    """As :func:`converging`, for an operation that can tell what it will read.
+
+    While a run looks at one operation, the commands of those that follow are under way.
+
+    Args:
+        reads: takes the operation's arguments, by name.
+    """
+    return partial(_converging, reads=reads)
+
+
+def _converging(function: Callable[P, Plan], reads: Callable[..., Iterable[Reading]] | None) -> PyinfraOperation[P]:
 
     @wraps(function)
     def generator(*args: P.args, **kwargs: P.kwargs) -> Generator[PyinfraCommand, None, None]:
         host = current_host()
+        if is_executing():
+            _enter_run(host)
         try:
             plan = list(function(*args, **kwargs))
             if is_executing() and any(isinstance(item, Change) for item in plan) and _take_lock(host):
@@ -81,6 +103,11 @@ def converging(function: Callable[P, Plan]) -> PyinfraOperation[P]:
         except EXPECTED as error:
             yield from _cannot_plan(host, error)
             return
+        if is_executing():
+            if any(isinstance(item, Change) for item in plan):
+                target.forget_readings(host)
+            else:
+                _read_ahead(host)
         report = report_of(host)
         for item in plan:
             if isinstance(item, Note):
@@ -100,7 +127,50 @@ def converging(function: Callable[P, Plan]) -> PyinfraOperation[P]:
             if isinstance(item, Change):
                 yield FunctionCommand(_carry_out, (item,), {})
 
-    return operation()(generator)
+    return _noting(operation()(generator), signature(function), reads)
+
+
+class _Run(dict[str, Callable[[], Iterable[Reading]]]):
+    """Operations of ours that follow on one another, by pyinfra's hash, each with what it reads."""
+
+
+_runs: WeakKeyDictionary[Any, dict[str, _Run]] = WeakKeyDictionary()
+_at: WeakKeyDictionary[Any, _Run] = WeakKeyDictionary()
+"""By host: each operation's run, and the one that the host is in. Where another's operation comes between, a new one
+begins, since what that one changes is not known here."""
+
+
+def _noting(
+    noted: PyinfraOperation[P], takes: Signature, reads: Callable[..., Iterable[Reading]] | None
+) -> PyinfraOperation[P]:
+    @wraps(noted)
+    def note(*args: P.args, **kwargs: P.kwargs) -> OperationMeta:
+        host = current_host()
+        operations, runs = host.state.ops[host], _runs.setdefault(host, {})
+        run = runs.get(next(reversed(operations), ""), _Run())
+        own = {name: value for name, value in kwargs.items() if name != "name" and not name.startswith("_")}
+        meta: OperationMeta = cast(Any, noted)(*args, **kwargs)
+        this = next(reversed(operations), "")
+        runs[this] = run
+        run[this] = partial(reads, **takes.bind(*args, **own).arguments) if reads is not None else tuple
+        return meta
+
+    return cast(PyinfraOperation[P], note)
+
+
+def _read_ahead(host: Any) -> None:
+    """Begin what the operations that follow on this one read."""
+    run = _at.get(host, _Run())
+    following = list(run.values())[list(run).index(host.current_op_hash) + 1 :] if host.current_op_hash in run else []
+    run.clear()
+    target.begin_readings(host, [reading for reads in following for reading in reads()])
+
+
+def _enter_run(host: Any) -> None:
+    run = _runs.get(host, {}).get(host.current_op_hash)
+    if run is None or run is not _at.get(host):
+        target.forget_readings(host)
+        _at[host] = _Run() if run is None else run
 
 
 def current_host() -> Any:
@@ -119,7 +189,9 @@ def _take_lock(host: Any) -> bool:
     directory = host.data.get("plane_config_dir")
     if not directory or lock.is_held(host):
         return False
+    target.wait_for_readings(host)
     lock.hold(host, str(directory))
+    target.forget_readings(host)
     return True
 
 

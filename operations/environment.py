@@ -14,10 +14,20 @@ from jinja2 import Environment, StrictUndefined
 from pyinfra.api import HiddenValue, QuoteString
 
 from facts.docker import ComposeServices
-from operations.converge import Change, Kept, Note, Plan, converging, current_host
+from operations.converge import Change, Kept, Note, Plan, converging, converging_with, current_host
 from operations.report import is_executing
 from settings import Settings, SettingsError
-from target import TargetError, change_access, differing_access, read_fact, read_file, run, write_file
+from target import (
+    TargetError,
+    change_access,
+    differing_access,
+    fact_reading,
+    file_reading,
+    read_fact,
+    read_file,
+    run,
+    write_file,
+)
 
 TEMPLATE = Path(__file__).parent.parent / "templates" / "plane.env.j2"
 
@@ -121,7 +131,7 @@ def parse(text: str) -> dict[str, str]:
     return found
 
 
-@converging
+@converging_with(lambda path, **_: [file_reading(path)])
 def env_file(
     path: str,
     text: HiddenValue,
@@ -198,7 +208,9 @@ def _with(text: str, name: str, value: str) -> str:
     return re.sub(rf"(?m)^{re.escape(name)}=.*$", lambda match: f"{name}={value}", text)
 
 
-@converging
+@converging_with(
+    lambda directory, env_path, **_: [fact_reading(ComposeServices, directory=directory, env_path=env_path)]
+)
 def compose_services(directory: str, services: list[str], env_path: str) -> Plan:
     """
     Recreate those services of a Compose project whose containers are older than the env file that they read.

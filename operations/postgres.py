@@ -19,9 +19,9 @@ from pyinfra.api import HiddenValue
 
 from facts.postgres import READ_PASSWORD, PostgresService, Scram, Service, psql
 from operations import scram
-from operations.converge import Change, Kept, Plan, converging, current_host
+from operations.converge import Change, Kept, Plan, converging, converging_with, current_host
 from operations.report import is_executing
-from target import Output, TargetError, read_fact, read_file, run, write_file
+from target import Output, TargetError, file_reading, read_fact, read_file, run, write_file
 
 DATABASE_PRIVILEGES = frozenset({"CREATE", "CONNECT", "TEMPORARY"})
 SCHEMA_PRIVILEGES = frozenset({"CREATE", "USAGE"})
@@ -194,7 +194,11 @@ def _without_secret(reason: str) -> str:
     return re.sub(r"SCRAM-SHA-256\$\S*", "SCRAM-SHA-256$…", reason)
 
 
-@converging
+def _init_script_path(directory: str, role: str) -> str:
+    return posixpath.join(directory, INIT_SCRIPT.format(role=re.sub(r"[^A-Za-z0-9_-]", "_", role)))
+
+
+@converging_with(lambda directory, role, **_: [file_reading(_init_script_path(directory, role))])
 def init_script(directory: str, database: str, role: str, password: HiddenValue | str) -> Plan:
     """
     Keep a script that makes the same role, database and privileges when the container starts on an empty directory.
@@ -208,7 +212,7 @@ def init_script(directory: str, database: str, role: str, password: HiddenValue 
     """
     host = current_host()
     secret = password.unmask() if isinstance(password, HiddenValue) else password
-    path = posixpath.join(directory, INIT_SCRIPT.format(role=re.sub(r"[^A-Za-z0-9_-]", "_", role)))
+    path = _init_script_path(directory, role)
     file = read_file(host, path)
     stored = re.search(r"PASSWORD '(SCRAM-SHA-256\$[^']+)'", file.text) if file else None
     if file and stored and scram.matches(secret, stored[1]) and file.text == _script(database, role, stored[1]):

@@ -43,6 +43,8 @@ class Host:
     on_recreate: OnRecreate
     port: int = 0
     allow_tcp_forwarding: bool = True
+    # Called with each command line before it is run.
+    before_command: Callable[[str], Awaitable[None]] | None = None
     # Command lines in the order they came, as the client sent them.
     commands: list[str] = field(default_factory=list)
     connections: int = 0

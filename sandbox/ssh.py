@@ -127,6 +127,8 @@ async def run_command(host: Host, process: Process) -> None:
     words = ["/bin/sh"]
     if process.command is not None:
         host.commands.append(process.command)
+        if host.before_command is not None:
+            await host.before_command(process.command)
         words += ["-c", process.command]
     user = process.channel.get_connection().get_extra_info("username")
     shell = await asyncio.create_subprocess_exec(

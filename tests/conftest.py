@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
 
 _skipped: dict[str, str] = {}
+
+# What the tests were started with is passed on to what they start: in the background, or by nohup, these are ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+# Each of the hundreds of runs would compile this project anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

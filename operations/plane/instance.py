@@ -8,13 +8,13 @@ from collections.abc import Mapping
 
 from pyinfra.api.hiddenvalue import HiddenValue
 
-from operations.converge import Change, Kept, Note, Plan, converging, expect_changes
+from operations.converge import Change, Kept, Note, Plan, converging, converging_with, expect_changes
 from operations.plane.scene import Scene, current_scene
 from operations.report import is_executing, waiting
 from plane_api.errors import PlaneError, PlaneFormRefused, PlaneSettings, PlaneUnreachable
 
 
-@converging
+@converging_with(lambda **_: current_scene().readings())
 def ready(retries: int = 12, delay: int = 10) -> Plan:
     """
     Wait until Plane answers.

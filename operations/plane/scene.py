@@ -21,7 +21,7 @@ from plane_api.models import Project
 from plane_api.plane import KEY_INVALID, Plane, Projects
 from plane_api.seam import plane_from
 from settings import CONCIERGE, ROLES, Agent, Settings, settings_of
-from target import read_fact
+from target import Reading, fact_reading, file_reading, read_fact, wait_for_readings
 
 T = TypeVar("T")
 
@@ -95,6 +95,8 @@ class Scene:
             s = self.settings
             url = s.plane_api_url or self._container_url()
             if self._plane is None or self._plane.http.base_url != url:
+                # Requests may take such a session each, and a server may allow only some.
+                wait_for_readings(self.host)
                 self._plane = plane_from(
                     self.host, url, s.plane_api_ca, s.plane_api_tls_insecure, s.plane_requests_together
                 )
@@ -117,6 +119,12 @@ class Scene:
         # Any of its networks leads there from the host; the first by name is the same on every run.
         address = container.addresses[min(container.addresses)]
         return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+
+    def readings(self) -> list[Reading]:
+        """What is read on the host before the first request."""
+        s = self.settings
+        address = [] if s.plane_api_url else [fact_reading(DockerContainers, names=s.plane_api_container)]
+        return [*address, file_reading(s.plane_tokens_path)]
 
     # Saved tokens
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 
@@ -26,9 +27,9 @@ def test_the_plan_stands_before_the_table_host_by_host_in_the_inventorys_order(n
         run = hosts[0].deploy("--dry", others=tuple(hosts[1:]))
         assert run.code == 0, run.output
         plan, _, _ = run.output.partition("--> Detected changes:")
-        lines = [line.strip() for line in plan.splitlines() if line.strip().startswith("[")]
-        planned = [line for line in lines if "] + " in line or "] ~ " in line or "] ! " in line]
-        owners = [line.split("]")[0].strip("[") for line in planned]
+        # pyinfra pads shorter names.
+        planned = re.findall(r"^ +\[([^]]+)\] +([+~!] .*)$", plan, re.M)
+        owners = [owner for owner, _ in planned]
         assert list(dict.fromkeys(owners)) == [host.host.name for host in hosts]
         assert owners == sorted(owners, key=[host.host.name for host in hosts].index)
         outputs.append(planned)

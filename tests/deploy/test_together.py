@@ -1,4 +1,4 @@
-"""Independent requests go out together, and what is said of them is in the order that it always has."""
+"""Independent requests and commands go out together; what is said of them is in the order that it always has."""
 
 from __future__ import annotations
 
@@ -108,12 +108,70 @@ def test_lost_tokens_are_made_anew_with_two_sign_ins_at_a_time(target: Target) -
 
 def test_an_account_that_cannot_be_made_ends_the_run_in_its_turn(target: Target) -> None:
     """The one beside it may be made already, as after any run that was cut off: the next one goes on from there."""
-    target.host.plane.faults.add(answered(500, "{}"), route=SIGN_UP, nth=5)
+    failing = answered(500, "{}")
+
+    async def refuse_one(request: web.Request, handler: Handler) -> web.StreamResponse:
+        email = (await request.post())["email"]
+        return await (failing(request, handler) if email == f"{AGENTS[4]}@javisi.local" else handler(request))
+
+    target.host.plane.faults.add(refuse_one, route=SIGN_UP)
     run = target.deploy()
     assert run.code == 1
     assert run.output.partition("--> Summary:")[0].count("the server failed (500)") == 1, run.output
     made = [line.split()[2].partition("@")[0] for line in run.plan if line.startswith("+ account")]
     assert made == list(AGENTS[:4])
+    target.host.plane.faults.clear()
     again = target.deploy()
     assert again.code == 0, again.output
     assert list(target.tokens) == list(AGENTS)
+
+
+def test_what_the_next_operations_read_is_read_at_the_same_time(target: Target) -> None:
+    assert target.deploy().code == 0
+    there: list[str] = []
+    most = 0
+    enough = asyncio.Event()
+
+    async def hold(command: str) -> None:
+        nonlocal most
+        there.append(command)
+        most = max(most, len(there))
+        if len(there) == 4:
+            enough.set()
+        # The first is alone, and a fourth never comes.
+        with suppress(TimeoutError, asyncio.TimeoutError):
+            await asyncio.wait_for(enough.wait(), PATIENCE)
+        there.remove(command)
+
+    before = len(target.host.commands)
+    target.host.before_command = hold
+    run = target.deploy()
+    target.host.before_command = None
+    assert run.code == 0 and run.changed == [], run.output
+    assert most == 3
+    commands = target.host.commands[before:]
+    assert len(commands) == len(set(commands)) == 6, commands
+
+
+def test_what_another_operation_may_have_changed_in_between_is_not_read_before_it(target: Target) -> None:
+    deploy = target.directory / "own.py"
+    target.directory.mkdir(exist_ok=True)
+    deploy.write_text(
+        """
+from pyinfra.api import HiddenValue
+from pyinfra.operations import server
+from operations import environment
+
+kept = dict(text=HiddenValue("WEB_URL=https://a.example\\n"))
+environment.env_file(name="One", path="one.env", **kept)
+environment.env_file(name="Two", path="two.env", **kept)
+server.shell(name="Somebody else", commands=["echo WEB_URL=spoilt > three.env; chmod 600 three.env"])
+environment.env_file(name="Three", path="three.env", **kept)
+environment.env_file(name="Four", path="three.env", **kept)
+"""
+    )
+    for _ in range(2):
+        run = target.deploy(operation=str(deploy))
+        assert run.code == 0, run.output
+        assert target.file("three.env") == "WEB_URL=https://a.example\n"
+    assert run.plan == ["~ three.env: WEB_URL"]

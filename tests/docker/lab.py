@@ -86,7 +86,7 @@ class Lab:
         ssh.mkdir()
         target.prepare(ssh, {TLS_NAME: self.address(tls), WRONG_NAME: self.address(tls)})
         self._sshd = target.start(ssh, "sshd")
-        self._strict_sshd = target.start(ssh, "sshd-without-forwarding", target.NO_FORWARDING)
+        self._strict_sshd = target.start(ssh, "sshd-without-forwarding", target.NO_FORWARDING, target.FEW_SESSIONS)
 
     def stop(self) -> None:
         """Remove everything that the lab made."""

@@ -41,12 +41,15 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 MaxStartups 100
-MaxSessions 100
+MaxSessions {sessions}
 Subsystem sftp internal-sftp
 LogLevel VERBOSE
 """
 
 NO_FORWARDING = "AllowTcpForwarding no\nPermitOpen none\n"
+
+FEW_SESSIONS = 4
+"""The lock, two relays, and one command."""
 
 
 @dataclass(frozen=True)
@@ -109,17 +112,18 @@ def _add_to_docker_group(file: Path, user: str) -> None:
     file.write_text("".join(":".join(line) + "\n" for line in lines))
 
 
-def start(directory: Path, name: str, extra: str = "") -> SSHServer:
+def start(directory: Path, name: str, extra: str = "", sessions: int = 100) -> SSHServer:
     """Start an sshd on a free loopback port, and wait until it answers.
 
     Args:
         directory: what :func:`prepare` filled.
         name: of its configuration and its log.
         extra: further lines of its configuration.
+        sessions: commands that it runs at the same time for one connection.
     """
     port = _free_port()
     config, log = directory / f"{name}.conf", directory / f"{name}.log"
-    config.write_text(_SSHD_CONFIG.format(port=port, directory=directory) + extra)
+    config.write_text(_SSHD_CONFIG.format(port=port, directory=directory, sessions=sessions) + extra)
     Path("/run/sshd").mkdir(exist_ok=True)
     # The namespace, and all that runs in it, ends when this process does, however it ends.
     own = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
