@@ -44,7 +44,7 @@ lab:
 test: $(VENV)/.made
 	@$(BIN)/python -m coverage erase
 	@status=0; \
-	$(BIN)/python -m coverage run -m pytest -q -n 2 --dist worksteal --required "$(REQUIRED)" || status=$$?; \
+	$(BIN)/python -m coverage run -m pytest -q -n 3 --dist worksteal --required "$(REQUIRED)" || status=$$?; \
 	$(BIN)/python -m coverage combine -q && $(BIN)/python -m coverage report || status=1; \
 	exit $$status
 
