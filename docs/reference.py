@@ -52,12 +52,15 @@ def entry(function: ast.FunctionDef) -> str:
 
 
 def operations(source: str) -> Iterator[ast.FunctionDef]:
-    """The operations of a module's text: the functions with the decorator ``converging``."""
+    """The operations of a module's text: the functions with the decorator ``converging``, or ``converging_with(…)``."""
     for node in ast.parse(source).body:
-        if isinstance(node, ast.FunctionDef) and any(
-            isinstance(decorator, ast.Name) and decorator.id == "converging" for decorator in node.decorator_list
-        ):
+        if isinstance(node, ast.FunctionDef) and {"converging", "converging_with"} & {*map(_name, node.decorator_list)}:
             yield node
+
+
+def _name(decorator: ast.expr) -> str:
+    decorator = decorator.func if isinstance(decorator, ast.Call) else decorator
+    return decorator.id if isinstance(decorator, ast.Name) else ""
 
 
 def _signature(function: ast.FunctionDef) -> str:

@@ -89,12 +89,11 @@ def converging_with(
 
 
 def _converging(function: Callable[P, Plan], reads: Callable[..., Iterable[Reading]] | None) -> PyinfraOperation[P]:
-
     @wraps(function)
     def generator(*args: P.args, **kwargs: P.kwargs) -> Generator[PyinfraCommand, None, None]:
         host = current_host()
         if is_executing():
-            _enter_run(host)
+            _enter_streak(host)
         try:
             plan = list(function(*args, **kwargs))
             if is_executing() and any(isinstance(item, Change) for item in plan) and _take_lock(host):
@@ -130,14 +129,14 @@ def _converging(function: Callable[P, Plan], reads: Callable[..., Iterable[Readi
     return _noting(operation()(generator), signature(function), reads)
 
 
-class _Run(dict[str, Callable[[], Iterable[Reading]]]):
+class _Streak(dict[str, Callable[[], Iterable[Reading]]]):
     """Operations of ours that follow on one another, by pyinfra's hash, each with what it reads."""
 
 
-_runs: WeakKeyDictionary[Any, dict[str, _Run]] = WeakKeyDictionary()
-_at: WeakKeyDictionary[Any, _Run] = WeakKeyDictionary()
-"""By host: each operation's run, and the one that the host is in. Where another's operation comes between, a new one
-begins, since what that one changes is not known here."""
+_streaks: WeakKeyDictionary[Any, dict[str, _Streak]] = WeakKeyDictionary()
+_current: WeakKeyDictionary[Any, _Streak] = WeakKeyDictionary()
+"""By host: each operation's streak, and the one that the host is in. An operation of another kind ends it, since what
+that one changes is not known here."""
 
 
 def _noting(
@@ -146,13 +145,13 @@ def _noting(
     @wraps(noted)
     def note(*args: P.args, **kwargs: P.kwargs) -> OperationMeta:
         host = current_host()
-        operations, runs = host.state.ops[host], _runs.setdefault(host, {})
-        run = runs.get(next(reversed(operations), ""), _Run())
+        operations, streaks = host.state.ops[host], _streaks.setdefault(host, {})
+        streak = streaks.get(next(reversed(operations), ""), _Streak())
         own = {name: value for name, value in kwargs.items() if name != "name" and not name.startswith("_")}
         meta: OperationMeta = cast(Any, noted)(*args, **kwargs)
         this = next(reversed(operations), "")
-        runs[this] = run
-        run[this] = partial(reads, **takes.bind(*args, **own).arguments) if reads is not None else tuple
+        streaks[this] = streak
+        streak[this] = partial(reads, **takes.bind(*args, **own).arguments) if reads is not None else tuple
         return meta
 
     return cast(PyinfraOperation[P], note)
@@ -160,17 +159,18 @@ def _noting(
 
 def _read_ahead(host: Any) -> None:
     """Begin what the operations that follow on this one read."""
-    run = _at.get(host, _Run())
-    following = list(run.values())[list(run).index(host.current_op_hash) + 1 :] if host.current_op_hash in run else []
-    run.clear()
-    target.begin_readings(host, [reading for reads in following for reading in reads()])
+    streak = _current.get(host, _Streak())
+    if host.current_op_hash in streak:
+        following = list(streak.values())[list(streak).index(host.current_op_hash) + 1 :]
+        streak.clear()
+        target.begin_readings(host, [reading for reads in following for reading in reads()])
 
 
-def _enter_run(host: Any) -> None:
-    run = _runs.get(host, {}).get(host.current_op_hash)
-    if run is None or run is not _at.get(host):
+def _enter_streak(host: Any) -> None:
+    streak = _streaks.get(host, {}).get(host.current_op_hash)
+    if streak is None or streak is not _current.get(host):
         target.forget_readings(host)
-        _at[host] = _Run() if run is None else run
+        _current[host] = _Streak() if streak is None else streak
 
 
 def current_host() -> Any:
