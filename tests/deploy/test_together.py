@@ -101,9 +101,15 @@ def test_lost_tokens_are_made_anew_with_two_sign_ins_at_a_time(target: Target) -
     assert run.code == 0, run.output
     assert crowd.most == 2
     assert run.plan == [f"+ token agent-{name}" for name in AGENTS]
-    assert [request for request in run.requests if request[1] == "/auth/get-csrf-token/"] == [
-        ("GET", "/auth/get-csrf-token/")
-    ]
+
+
+def test_sign_ins_at_the_same_time_share_what_a_form_needs(target: Target) -> None:
+    assert target.deploy().code == 0
+    run = target.deploy(data={"rotate_tokens": "thot,shuri,cfo,hermes"})
+    assert run.code == 0, run.output
+    assert len(run.plan) == 4
+    assert run.requests.count(("GET", "/auth/get-csrf-token/")) == 1
+    assert run.requests.count(("POST", SIGN_IN)) == 4
 
 
 def test_an_account_that_cannot_be_made_ends_the_run_in_its_turn(target: Target) -> None:
@@ -167,7 +173,7 @@ environment.env_file(name="One", path="one.env", **kept)
 environment.env_file(name="Two", path="two.env", **kept)
 server.shell(name="Somebody else", commands=["echo WEB_URL=spoilt > three.env; chmod 600 three.env"])
 environment.env_file(name="Three", path="three.env", **kept)
-environment.env_file(name="Four", path="three.env", **kept)
+environment.env_file(name="Four", path="four.env", **kept)
 """
     )
     for _ in range(2):
