@@ -64,6 +64,7 @@ class Shell:
         self.data: dict[str, Any] = {}
         self.connector: object = LocalConnector.__new__(LocalConnector)
         self.current_op_global_arguments: dict[str, Any] | None = {}
+        self.current_op_hash: str | None = None
         self.current_deploy_kwargs: dict[str, Any] | None = None
         self.commands: list[str] = []
         self.arguments: list[dict[str, Any]] = []
