@@ -171,10 +171,12 @@ def begin_readings(host: Any, readings: Iterable[Reading]) -> None:
 
     def read(reading: Reading) -> Output | None:
         with turns:
+            # What fails is tried again when it is asked for, and then told.
             try:
-                return _run(host, _bounded(reading), rights, reading.stdin, False, LONGEST_READING)
+                output = _run(host, _bounded(reading), rights, reading.stdin, False, LONGEST_READING)
             except TargetError:
-                return None  # it is tried again when it is asked for, and then this is told
+                return None
+            return output if output.ok else None
 
     begun = _begun.setdefault(host, {})
     for reading in readings:
