@@ -117,7 +117,13 @@ def changed_files(since: float, *directories: Path, but: tuple[Path, ...] = ()) 
     for directory in directories:
         for folder, inner, names in os.walk(directory):
             inner[:] = [
-                name for name in inner if not name.startswith("pytest-of-") and f"{folder}/{name}" not in passed_over
+                name
+                for name in inner
+                if not (
+                    name.startswith("pytest-of-")
+                    or f"{folder}/{name}" in passed_over
+                    or os.path.ismount(f"{folder}/{name}")
+                )
             ]
             for path in (f"{folder}/{name}" for name in names):
                 try:
