@@ -123,6 +123,8 @@ def problems(request: str, fault: str, undisturbed: Undisturbed, target: Target,
             allowed = 6 if fault in THROTTLED else allowed if fault in NO_ANSWERS_OF_PLANE else 1
             if request in FORMS and fault == "login page":
                 allowed = 2  # as Plane says that it refused the form's token
+            if request == "sign-up form" and (fault == "login page" or fault not in NO_ANSWERS_OF_PLANE):
+                allowed *= len(TWO_AGENTS)  # which are under way at the same time, each with its own
         if request not in WITHOUT_A_SAVED_TOKEN and count > allowed:
             wrong.append(f"{' '.join(wrote)} was sent {count} times")
     return wrong
