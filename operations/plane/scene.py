@@ -51,6 +51,7 @@ class Scene:
         self.made_accounts: dict[str, dict[str, int]] = {}
         """By address, those made in this run: the projects they were put into since, each with the role."""
         self._not_opened: dict[str, PlaneError] = {}
+        """By address, sessions that could not be opened ahead of their turn: said in it."""
         self._plane: Plane | None = None
         self._token_file: TokenFile | None = None
         self._token_file_checked = False
@@ -95,7 +96,7 @@ class Scene:
             s = self.settings
             url = s.plane_api_url or self._container_url()
             if self._plane is None or self._plane.http.base_url != url:
-                # Requests may take such a session each, and a server may allow only some.
+                # A relay for requests is a command too, and a server may allow only some at the same time.
                 wait_for_readings(self.host)
                 self._plane = plane_from(
                     self.host, url, s.plane_api_ca, s.plane_api_tls_insecure, s.plane_requests_together
