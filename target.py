@@ -27,6 +27,10 @@ from pyinfra.api.output import echo
 
 from plain import plain, quote
 
+WHEN_REFUSED = (0.0, 0.1, 0.5, 2.0)
+"""Seconds after which to ask an SSH server again that refused a command: one that ended here counts for a moment more
+there."""
+
 LARGEST_OUTPUT = 4 * 2**20
 """Bytes that a file or a fact's command may come to; a file in base64. What is read here are a few KB."""
 
@@ -85,12 +89,13 @@ def run(
         TargetError: the connection to the host broke, or the command did not end.
     """
     command, rights = StringCommand(*bits), _rights(host)
-    try:
-        return _run(host, command, rights, stdin, show_output, longest)
-    except _TooManyAtOnce:
-        if not wait_for_readings(host):
-            raise
-        return _run(host, command, rights, stdin, show_output, longest)
+    for pause in WHEN_REFUSED:
+        try:
+            return _run(host, command, rights, stdin, show_output, longest)
+        except _TooManyAtOnce:
+            wait_for_readings(host)
+            gevent.sleep(pause)
+    return _run(host, command, rights, stdin, show_output, longest)
 
 
 def _run(
@@ -157,6 +162,8 @@ AT_ONCE = 3
 """Commands that are under way ahead of their time. OpenSSH allows ten in a connection (``MaxSessions``)."""
 
 _begun: WeakKeyDictionary[Any, dict[tuple[Reading, str], gevent.Greenlet]] = WeakKeyDictionary()
+_under_way: WeakKeyDictionary[Any, list[gevent.Greenlet]] = WeakKeyDictionary()
+"""By host: all that may not have ended yet, what is forgotten as well."""
 
 
 def begin_readings(host: Any, readings: Iterable[Reading]) -> None:
@@ -178,21 +185,20 @@ def begin_readings(host: Any, readings: Iterable[Reading]) -> None:
                 return None
             return output if output.ok else None
 
-    begun = _begun.setdefault(host, {})
-    for reading in readings:
-        begun[reading, repr(rights)] = gevent.spawn(read, reading)
+    wait_for_readings(host)
+    begun = {(reading, repr(rights)): gevent.spawn(read, reading) for reading in readings}
+    _begun.setdefault(host, {}).update(begun)
+    _under_way[host] = list(begun.values())
 
 
 def forget_readings(host: Any) -> None:
-    """Have everything read anew that is asked for from now on."""
+    """Have everything read anew that is asked for from now on. What is under way ends by itself."""
     _begun.pop(host, None)
 
 
-def wait_for_readings(host: Any) -> bool:
-    """Wait for what was begun and not asked for yet; whether there was any."""
-    under_way = [greenlet for greenlet in _begun.get(host, {}).values() if not greenlet.ready()]
-    gevent.joinall(under_way)
-    return bool(under_way)
+def wait_for_readings(host: Any) -> None:
+    """Wait until nothing is under way any more, asked for or not."""
+    gevent.joinall(_under_way.pop(host, []))
 
 
 def _read(host: Any, reading: Reading) -> Output:

@@ -37,6 +37,10 @@ LONGEST_ANSWER = 120.0
 LARGEST_ANSWER = 16 * 2**20
 """Bytes of an answer, head and framing included: for the thousand projects of Plane's fullest page, 16 KB each."""
 
+WHEN_REFUSED = (0.1, 0.5, 2.0)
+"""Seconds after which to ask an SSH server again that refused a session: what ended here counts for a moment more
+there."""
+
 _CHUNK = 65536
 
 # The codes of RFC 4254, section 5.1.
@@ -98,7 +102,7 @@ class SSHDial:
 
     def _relayed(self, host: str, port: int) -> Channel:
         try:
-            channel = self._open().open_session(timeout=CONNECT_TIMEOUT)
+            channel = self._session()
             channel.settimeout(CONNECT_TIMEOUT)
             channel.exec_command(relay_command(host, port))
             # The relay says one byte once it is connected; without it, nothing tells a refusal from a slow server.
@@ -109,6 +113,13 @@ class SSHDial:
         except (SSHException, EOFError, TimeoutError) as error:
             raise ConnectionError(f"the relay on the target failed: {error}") from error
         return channel
+
+    def _session(self) -> Channel:
+        for pause in WHEN_REFUSED:
+            with contextlib.suppress(ChannelException):
+                return self._open().open_session(timeout=CONNECT_TIMEOUT)
+            time.sleep(pause)
+        return self._open().open_session(timeout=CONNECT_TIMEOUT)
 
 
 def relay_command(host: str, port: int) -> str:

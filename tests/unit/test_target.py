@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import gevent
 import pytest
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
-from paramiko import SSHException
+from paramiko import ChannelException, SSHException
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from typing_extensions import override
 
+import target
 from target import (
     LONGEST_COMMAND,
     Output,
     RemoteFile,
     TargetError,
+    begin_readings,
     change_access,
+    forget_readings,
     read_fact,
     read_file,
     run,
     write_file,
 )
-from tests.unit.given import PROPERTY, Shell
+from tests.unit.given import PROPERTY, Lines, Shell
 
 TEXTS = [
     "A=1\n",
@@ -74,6 +79,61 @@ def test_a_command_runs_with_the_rights_of_the_operation_and_nothing_else_of_it(
     run(host, "true", stdin="x")
     passed = {key: value for key, value in host.arguments[0].items() if key.startswith("_") or key == "name"}
     assert passed == {"_sudo": True, "_sudo_user": "plane", "_stdin": "x", "_timeout": LONGEST_COMMAND}
+
+
+class FewSessions(Shell):
+    """A host whose SSH server runs some commands at the same time and refuses one more, as ``MaxSessions`` says."""
+
+    def __init__(self, folder: Path, sessions: int) -> None:
+        super().__init__(folder)
+        self.sessions = sessions
+        self.under_way = 0
+        self.refused = 0
+        self.release = gevent.event.Event()
+
+    def run_shell_command(self, command: StringCommand, **arguments: Any) -> tuple[bool, Lines]:
+        if self.under_way == self.sessions:
+            self.refused += 1
+            raise ChannelException(2, "Connect failed")
+        self.under_way += 1
+        try:
+            if "slow" in command.get_raw_value():
+                self.release.wait()
+            return super().run_shell_command(command, **arguments)
+        finally:
+            self.under_way -= 1
+
+
+def test_a_command_that_the_ssh_server_has_no_room_for_is_run_once_it_has(tmp_path: Path) -> None:
+    host = FewSessions(tmp_path, sessions=1)
+    host.under_way = 1
+    gevent.spawn_later(0.05, setattr, host, "under_way", 0)
+    assert run(host, "echo done").stdout == ["done"]
+    assert host.refused
+
+
+def test_where_an_ssh_server_never_has_room_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(target, "WHEN_REFUSED", (0.0, 0.0))
+    with pytest.raises(TargetError) as failure:
+        run(FewSessions(tmp_path, sessions=0), "true")
+    assert one_line(failure) == (
+        "the SSH server refused to run a command (Connect failed); see MaxSessions in its sshd_config"
+    )
+
+
+def test_a_reading_that_is_forgotten_has_its_place_until_it_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(target, "WHEN_REFUSED", (0.0,))
+    monkeypatch.setattr(target, "is_module_patched", lambda module: True)
+    host = FewSessions(tmp_path, sessions=target.AT_ONCE)
+    begin_readings(host, [target.Reading(f"echo slow {number}") for number in range(target.AT_ONCE + 2)])
+    gevent.idle()
+    assert host.under_way == target.AT_ONCE
+    forget_readings(host)
+    gevent.spawn_later(0.05, host.release.set)
+    assert run(host, "echo done").stdout == ["done"]
+    assert host.refused == 1 and host.under_way == 0
 
 
 def test_outside_an_operation_the_rights_are_those_of_the_host(host: Shell) -> None:

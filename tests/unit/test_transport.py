@@ -423,6 +423,8 @@ class FakeTransport:
         self.asked: list[str] = []
         self.channels: list[FakeChannel] = []
         self.active = True
+        self.full = 0
+        """How often a session is still refused."""
 
     def is_active(self) -> bool:
         return self.active
@@ -441,6 +443,9 @@ class FakeTransport:
         self.asked.append("session")
         if self.session is not None:
             raise self.session
+        if self.full:
+            self.full -= 1
+            raise ChannelException(2, "Connect failed")
         self.channels.append(FakeChannel())
         return self.channels[-1]
 
@@ -482,6 +487,16 @@ def test_where_forwarding_is_forbidden_the_relay_is_used_from_then_on(echo: Echo
     assert all(channel.closed.wait(10) for channel in transport.channels)
 
 
+def test_a_relay_that_the_ssh_server_has_no_room_for_is_started_once_it_has(echo: Echo) -> None:
+    transport = FakeTransport(ChannelException(1, "Administratively prohibited"))
+    transport.full = 2
+    with ssh_dial(transport)("127.0.0.1", echo.port) as near:
+        near.settimeout(10)
+        near.sendall(b"through bash")
+        assert near.recv(100) == b"through bash"
+    assert transport.asked.count("session") == 3
+
+
 def test_requests_go_through_the_relay_over_one_connection(site: Site) -> None:
     transport = FakeTransport(ChannelException(1, "Administratively prohibited"))
     site.says(GOOD)
@@ -520,8 +535,9 @@ def test_a_refusal_at_the_far_end_of_the_relay_is_an_oserror_that_says_why() -> 
     ],
 )
 def test_an_ssh_connection_that_fails_is_an_oserror(
-    forwarding: Exception, session: Exception | None, said: str
+    forwarding: Exception, session: Exception | None, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("plane_api.transport.WHEN_REFUSED", (0.0,))
     with pytest.raises(OSError, match=said):
         ssh_dial(FakeTransport(forwarding, session))("127.0.0.1", 1)
 
