@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import posixpath
 import re
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -161,7 +162,11 @@ class Reading:
 AT_ONCE = 3
 """Commands that are under way ahead of their time. OpenSSH allows ten in a connection (``MaxSessions``)."""
 
-_begun: WeakKeyDictionary[Any, dict[tuple[Reading, str], gevent.Greenlet]] = WeakKeyDictionary()
+LONGEST_AHEAD = 30.0
+"""Seconds after which what was read ahead of its time is read again: the other hosts may have taken long."""
+
+_begun: WeakKeyDictionary[Any, dict[tuple[Reading, str], tuple[float, gevent.Greenlet]]] = WeakKeyDictionary()
+_turns: WeakKeyDictionary[Any, BoundedSemaphore] = WeakKeyDictionary()
 _under_way: WeakKeyDictionary[Any, list[gevent.Greenlet]] = WeakKeyDictionary()
 """By host: all that may not have ended yet, what is forgotten as well."""
 
@@ -169,12 +174,12 @@ _under_way: WeakKeyDictionary[Any, list[gevent.Greenlet]] = WeakKeyDictionary()
 def begin_readings(host: Any, readings: Iterable[Reading]) -> None:
     """Start what will be read next, some at the same time; it is waited for when it is asked for.
 
-    For what nothing changes until then; see :func:`forget_readings`. Not before a command was run with the same
-    rights: sudo may have to ask a person for a password, once.
+    For what nothing changes until then; see :func:`forget_readings`. Where sudo is used, not before a command was run
+    with it: it may have to ask a person for a password, once.
     """
     if not is_module_patched("socket"):
         return  # nothing would take turns
-    rights, turns = _rights(host), BoundedSemaphore(AT_ONCE)
+    rights, turns = _rights(host), _turns.setdefault(host, BoundedSemaphore(AT_ONCE))
 
     def read(reading: Reading) -> Output | None:
         with turns:
@@ -185,10 +190,23 @@ def begin_readings(host: Any, readings: Iterable[Reading]) -> None:
                 return None
             return output if output.ok else None
 
-    wait_for_readings(host)
-    begun = {(reading, repr(rights)): gevent.spawn(read, reading) for reading in readings}
-    _begun.setdefault(host, {}).update(begun)
-    _under_way[host] = list(begun.values())
+    begun, under_way = _begun.setdefault(host, {}), _under_way.setdefault(host, [])
+    for reading in readings:
+        if (reading, repr(rights)) not in begun:
+            greenlet = gevent.spawn(read, reading)
+            begun[reading, repr(rights)] = time.monotonic(), greenlet
+            under_way.append(greenlet)
+
+
+def is_ssh_user(host: Any) -> bool:
+    """Whether commands outside an operation run as the SSH user, so that nobody is asked for another password."""
+    return not any(_rights(host).get(key) for key in ("_sudo", "_su_user", "_doas"))
+
+
+def take_turns(host: Any) -> None:
+    """Let what is under way go on, while this process has other things to do."""
+    if _under_way.get(host):
+        gevent.idle()
 
 
 def forget_readings(host: Any) -> None:
@@ -208,8 +226,10 @@ def _read(host: Any, reading: Reading) -> Output:
         TargetError: as :func:`run`.
         TargetTooMuch: it printed half of :data:`LARGEST_OUTPUT` or more.
     """
-    begun = _begun.get(host, {}).pop((reading, repr(_rights(host))), None)
-    output: Output | None = begun.get() if begun is not None else None
+    begun, greenlet = _begun.get(host, {}).pop((reading, repr(_rights(host))), (0.0, None))
+    output: Output | None = None
+    if greenlet is not None and time.monotonic() - begun < LONGEST_AHEAD:
+        output = greenlet.get()
     if output is None:
         output = run(host, _bounded(reading), stdin=reading.stdin, longest=LONGEST_READING)
     # Line breaks are not counted, and what had been printed when the rest was cut off may count as a good end.

@@ -130,7 +130,15 @@ def _converging(function: Callable[P, Plan], reads: Callable[..., Iterable[Readi
 
 
 class _Streak(dict[str, Callable[[], Iterable[Reading]]]):
-    """Operations of ours that follow on one another, by pyinfra's hash, each with what it reads."""
+    """Operations of ours that follow on one another, by pyinfra's hash, each with what it reads.
+
+    Args:
+        is_begun: whether that is being read already, while pyinfra goes through the deploy.
+    """
+
+    def __init__(self, is_begun: bool = False) -> None:
+        super().__init__()
+        self.is_begun = is_begun
 
 
 _streaks: WeakKeyDictionary[Any, dict[str, _Streak]] = WeakKeyDictionary()
@@ -146,21 +154,33 @@ def _noting(
     def note(*args: P.args, **kwargs: P.kwargs) -> OperationMeta:
         host = current_host()
         operations, streaks = host.state.ops[host], _streaks.setdefault(host, {})
-        streak = streaks.get(next(reversed(operations), ""), _Streak())
+        streak = streaks.get(next(reversed(operations), ""))
+        if streak is None:
+            streak = _Streak(is_begun=not operations and _is_sure_to_run(host))
+            if streak.is_begun:
+                _current[host] = streak
         own = {name: value for name, value in kwargs.items() if name != "name" and not name.startswith("_")}
         meta: OperationMeta = cast(Any, noted)(*args, **kwargs)
         this = next(reversed(operations), "")
         streaks[this] = streak
         streak[this] = partial(reads, **takes.bind(*args, **own).arguments) if reads is not None else tuple
+        if streak.is_begun:
+            target.begin_readings(host, streak[this]())
+            target.take_turns(host)
         return meta
 
     return cast(PyinfraOperation[P], note)
 
 
+def _is_sure_to_run(host: Any) -> bool:
+    """Whether what pyinfra goes through now it does next, without looking first (``-y``) and as who it is."""
+    return not is_executing() and not host.state.should_check_for_changes() and target.is_ssh_user(host)
+
+
 def _read_ahead(host: Any) -> None:
     """Begin what the operations that follow on this one read."""
     streak = _current.get(host, _Streak())
-    if host.current_op_hash in streak:
+    if host.current_op_hash in streak and not streak.is_begun:
         following = list(streak.values())[list(streak).index(host.current_op_hash) + 1 :]
         streak.clear()
         target.begin_readings(host, [reading for reads in following for reading in reads()])

@@ -14,14 +14,15 @@ import secrets
 import time
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from pyinfra.api import HiddenValue
 
 from facts.postgres import READ_PASSWORD, PostgresService, Scram, Service, psql
 from operations import scram
-from operations.converge import Change, Kept, Plan, converging, converging_with, current_host
+from operations.converge import Change, Kept, Plan, converging_with, current_host
 from operations.report import is_executing
-from target import Output, TargetError, file_reading, read_fact, read_file, run, write_file
+from target import Output, Reading, TargetError, fact_reading, file_reading, read_fact, read_file, run, write_file
 
 DATABASE_PRIVILEGES = frozenset({"CREATE", "CONNECT", "TEMPORARY"})
 SCHEMA_PRIVILEGES = frozenset({"CREATE", "USAGE"})
@@ -32,7 +33,7 @@ INIT_SCRIPT = "50-{role}.sql"
 _QUIETLY = "SET log_statement = 'none'; SET log_min_duration_statement = -1; SET log_min_error_statement = 'panic';\n"
 
 
-@converging
+@converging_with(lambda **asked: [_reading(current_host(), **asked)])
 def service_database(
     database: str,
     role: str,
@@ -72,8 +73,8 @@ def service_database(
     """
     host = current_host()
     secret = password.unmask() if isinstance(password, HiddenValue) else password
-    nonce = secrets.token_hex(16)
     server = _Server(container, superuser, superuser_password.unmask() if superuser_password else None)
+    nonce = _nonce(host)
     found = _look(host, server, database, role, nonce, wait if is_executing() else 0)
     statements: list[str] = []
     lines: list[str] = []
@@ -130,18 +131,38 @@ class _Server:
             return run(host, command, stdin=sql)
         return run(host, READ_PASSWORD, command, stdin=f"{self.password}\n{sql}")
 
-    def look(self, host: Any, database: str, role: str, nonce: str) -> Service:
-        return read_fact(
-            host,
-            PostgresService,
-            stdin=None if self.password is None else f"{self.password}\n",
-            container=self.container,
-            database=database,
-            role=role,
-            superuser=self.superuser,
-            nonce=nonce,
-            with_password=self.password is not None,
-        )
+    def asked(self, database: str, role: str, nonce: str) -> dict[str, Any]:
+        """What a service's role and database are read with."""
+        return {
+            "stdin": None if self.password is None else f"{self.password}\n",
+            "container": self.container,
+            "database": database,
+            "role": role,
+            "superuser": self.superuser,
+            "nonce": nonce,
+            "with_password": self.password is not None,
+        }
+
+
+_nonces: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+
+
+def _nonce(host: Any) -> str:
+    """What the digest of a host's verifier is made with: one for this run, so that the digest can be read ahead."""
+    return _nonces.setdefault(host, secrets.token_hex(16))
+
+
+def _reading(
+    host: Any,
+    database: str,
+    role: str,
+    container: str = "postgres",
+    superuser: str = "postgres",
+    superuser_password: HiddenValue | None = None,
+    **_: object,
+) -> Reading:
+    server = _Server(container, superuser, superuser_password.unmask() if superuser_password else None)
+    return fact_reading(PostgresService, **server.asked(database, role, _nonce(host)))
 
 
 # What does not heal while one waits.
@@ -151,7 +172,7 @@ _FINAL = ("password", "docker.sock", "docker: not found", "does not exist", "the
 def _look(host: Any, server: _Server, database: str, role: str, nonce: str, wait: int) -> Service:
     deadline = time.monotonic() + wait
     while True:
-        found = server.look(host, database, role, nonce)
+        found = read_fact(host, PostgresService, **server.asked(database, role, nonce))
         if found.unavailable is None:
             return found
         if any(sign in found.unavailable for sign in _FINAL):

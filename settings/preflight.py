@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
+import gevent
 from pyinfra.api.state import BaseStateCallback, State, StateStage
 from pyinfra.connectors.ssh import SSHConnector
 
@@ -38,8 +40,9 @@ def check_before_connecting(state: State) -> None:
             context = click.get_current_context(silent=True)
             operations = context.params.get("operations", ()) if context is not None else ()
             hosts = [host for host in state.inventory if state.is_host_in_limit(host)]
+            parts = parts_of(operations, Path(state.cwd or "."))
             try:
-                check(hosts, parts_of(operations, Path(state.cwd or ".")))
+                check(hosts, parts)
             except SettingsError as error:
                 # Not at the top: the import patches the process, which is for pyinfra's command line to do.
                 from pyinfra_cli.exceptions import CliError
@@ -47,9 +50,32 @@ def check_before_connecting(state: State) -> None:
                 # As the command line says what is wrong with it; another error would name a line of this file.
                 raise CliError(str(error)) from error
             state.add_callback_handler(_AtOnce())
+            if parts:
+                gevent.spawn(_import_beside)
         go_on(stage)
 
     state.set_stage = set_stage  # type: ignore[method-assign]
+
+
+# What deploy.py needs beside what a run has already, the parts of what takes long by themselves.
+_NEEDED = (
+    "urllib3",
+    "charset_normalizer",
+    "requests",
+    "plane_api.models",
+    "plane_api.plane",
+    "operations.postgres",
+    "operations.redis",
+    "operations.environment",
+    "operations.plane",
+)
+
+
+def _import_beside() -> None:
+    """Import what is needed next, while the hosts are being connected to: most of that is waiting for their answers."""
+    for module in _NEEDED:
+        import_module(module)
+        gevent.idle()
 
 
 class _AtOnce(BaseStateCallback):

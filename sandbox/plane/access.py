@@ -159,7 +159,7 @@ def _key_owner(request: web.Request) -> User:
     if key is None:
         raise not_authenticated()
     state = state_of(request)
-    token = next((row for row in state.api_tokens.values() if row.token == key), None)
+    token = state.api_tokens.one(token=key)
     user = state.users.get(token.user) if token else None
     # A deactivated account's key is still valid; only the memberships are gone.
     if token is None or user is None or not token.is_active:

@@ -144,8 +144,8 @@ def delete_workspace(state: PlaneState, workspace: models.Workspace) -> None:
     for project in state.projects_in(workspace.id):
         delete_project(state, project)
     for table in (state.workspace_members, state.invitations):
-        for key in [key for key, row in table.items() if row.workspace == workspace.id]:
-            del table[key]
+        for row in table.where(workspace=workspace.id):
+            del table[row.id]
     del state.workspaces[workspace.id]
 
 
@@ -204,10 +204,10 @@ def deactivate(state: PlaneState, user: models.User) -> None:
     """Close an account: its memberships and sessions end, its password is gone, its keys and rows stay."""
     user.is_active = False
     user.password_hash = "!"
-    for membership in state.workspace_members.values():
-        membership.is_active = membership.is_active and membership.member != user.id
-    for row in state.project_members.values():
-        row.is_active = row.is_active and row.member != user.id
+    for membership in state.workspace_members.where(member=user.id):
+        membership.is_active = False
+    for row in state.project_members.where(member=user.id):
+        row.is_active = False
     for key in [key for key, session in state.sessions.items() if session.user == user.id]:
         del state.sessions[key]
 
@@ -279,15 +279,15 @@ def delete_estimate(state: PlaneState, estimate: models.Estimate) -> None:
     for project in state.projects.values():
         if project.extra["estimate"] == estimate.id:
             project.extra["estimate"] = None
-    for key in [key for key, row in state.estimate_points.items() if row.estimate == estimate.id]:
-        del state.estimate_points[key]
+    for point in state.points_of(estimate.id):
+        del state.estimate_points[point.id]
     del state.estimates[estimate.id]
 
 
 def delete_label(state: PlaneState, label: models.Label) -> None:
     """With the labels below it, which Plane's worker deletes a moment later (seen on 1.2.2 and 1.3.1)."""
-    state.labels.pop(label.id, None)
-    for child in [row for row in state.labels.values() if row.parent == label.id]:
+    del state.labels[label.id]
+    for child in [row for row in state.labels_in(label.project) if row.parent == label.id]:
         delete_label(state, child)
 
 
@@ -316,8 +316,8 @@ def delete_project(state: PlaneState, project: models.Project) -> None:
         state.work_item_properties,
         state.property_values,
     ):
-        for key in [key for key, row in table.items() if row.project == project.id]:
-            del table[key]
+        for row in table.where(project=project.id):
+            del table[row.id]
     del state.projects[project.id]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from . import models
 from .configuration import configurations_by_key
+from .table import Table
 
 
 @dataclass
@@ -23,23 +24,23 @@ class PlaneState:
     unregistered_answer_cached_until: float = 0.0
     configurations: dict[str, models.Configuration] = field(default_factory=dict)
     instance_admins: list[str] = field(default_factory=list)
-    users: dict[str, models.User] = field(default_factory=dict)
+    users: Table[models.User] = field(default_factory=Table)
     sessions: dict[str, models.Session] = field(default_factory=dict)
-    workspaces: dict[str, models.Workspace] = field(default_factory=dict)
-    workspace_members: dict[str, models.WorkspaceMember] = field(default_factory=dict)
-    invitations: dict[str, models.Invitation] = field(default_factory=dict)
-    api_tokens: dict[str, models.ApiToken] = field(default_factory=dict)
-    projects: dict[str, models.Project] = field(default_factory=dict)
-    project_members: dict[str, models.ProjectMember] = field(default_factory=dict)
-    states: dict[str, models.State] = field(default_factory=dict)
-    labels: dict[str, models.Label] = field(default_factory=dict)
-    intakes: dict[str, models.Intake] = field(default_factory=dict)
-    estimates: dict[str, models.Estimate] = field(default_factory=dict)
-    estimate_points: dict[str, models.EstimatePoint] = field(default_factory=dict)
-    work_items: dict[str, models.WorkItem] = field(default_factory=dict)
-    work_item_types: dict[str, models.WorkItemType] = field(default_factory=dict)
-    work_item_properties: dict[str, models.WorkItemProperty] = field(default_factory=dict)
-    property_values: dict[str, models.PropertyValue] = field(default_factory=dict)
+    workspaces: Table[models.Workspace] = field(default_factory=Table)
+    workspace_members: Table[models.WorkspaceMember] = field(default_factory=Table)
+    invitations: Table[models.Invitation] = field(default_factory=Table)
+    api_tokens: Table[models.ApiToken] = field(default_factory=Table)
+    projects: Table[models.Project] = field(default_factory=Table)
+    project_members: Table[models.ProjectMember] = field(default_factory=Table)
+    states: Table[models.State] = field(default_factory=Table)
+    labels: Table[models.Label] = field(default_factory=Table)
+    intakes: Table[models.Intake] = field(default_factory=Table)
+    estimates: Table[models.Estimate] = field(default_factory=Table)
+    estimate_points: Table[models.EstimatePoint] = field(default_factory=Table)
+    work_items: Table[models.WorkItem] = field(default_factory=Table)
+    work_item_types: Table[models.WorkItemType] = field(default_factory=Table)
+    work_item_properties: Table[models.WorkItemProperty] = field(default_factory=Table)
+    property_values: Table[models.PropertyValue] = field(default_factory=Table)
 
     @classmethod
     def fresh(cls, *, edition: str, intercom: bool, environment: Mapping[str, str]) -> PlaneState:
@@ -74,10 +75,10 @@ class PlaneState:
 
     def workspace_member(self, workspace: str, user: str) -> models.WorkspaceMember | None:
         """The membership, whether or not it was removed since."""
-        return next((row for row in self.members_of_workspace(workspace) if row.member == user), None)
+        return self.workspace_members.one(workspace=workspace, member=user)
 
     def members_of_workspace(self, workspace: str) -> list[models.WorkspaceMember]:
-        return [row for row in self.workspace_members.values() if row.workspace == workspace]
+        return self.workspace_members.where(workspace=workspace)
 
     def workspace_role(self, workspace: str, user: str) -> int | None:
         row = self.workspace_member(workspace, user)
@@ -85,10 +86,10 @@ class PlaneState:
 
     def invitations_to(self, workspace: str) -> list[models.Invitation]:
         """Newest first, as both APIs list them."""
-        return [row for row in reversed(self.invitations.values()) if row.workspace == workspace]
+        return self.invitations.newest_where(workspace=workspace)
 
     def projects_in(self, workspace: str) -> list[models.Project]:
-        return [row for row in self.projects.values() if row.workspace == workspace]
+        return self.projects.where(workspace=workspace)
 
     def is_visible(self, project: models.Project, user: str) -> bool:
         """Whether a workspace member sees the project through v1: secret ones need membership."""
@@ -107,13 +108,11 @@ class PlaneState:
 
     def project_member(self, project: str, user: str) -> models.ProjectMember | None:
         """The membership, whether or not it was removed since."""
-        rows = (row for row in self.project_members.values() if row.project == project)
-        return next((row for row in rows if row.member == user), None)
+        return self.project_members.one(project=project, member=user)
 
     def members_of_project(self, project: str) -> list[models.ProjectMember]:
         """Those who still are members, newest first."""
-        rows = reversed(self.project_members.values())
-        return [row for row in rows if row.project == project and row.is_active]
+        return [row for row in self.project_members.newest_where(project=project) if row.is_active]
 
     def is_in_a_project(self, workspace: str, user: str) -> bool:
         return any(self.project_role(project.id, user) is not None for project in self.projects_in(workspace))
@@ -123,34 +122,30 @@ class PlaneState:
         return row.role if row and row.is_active else None
 
     def states_in(self, project: str) -> list[models.State]:
-        rows = (row for row in self.states.values() if row.project == project)
-        return sorted(rows, key=lambda row: row.sequence)
+        return sorted(self.states.where(project=project), key=lambda row: row.sequence)
 
     def labels_in(self, project: str) -> list[models.Label]:
         """Newest first, as v1 lists them."""
-        return [row for row in reversed(self.labels.values()) if row.project == project]
+        return self.labels.newest_where(project=project)
 
     def intake_of(self, project: str) -> models.Intake | None:
-        return next((row for row in self.intakes.values() if row.project == project), None)
+        return self.intakes.one(project=project)
 
     def estimates_in(self, project: str) -> list[models.Estimate]:
-        rows = (row for row in self.estimates.values() if row.project == project)
-        return sorted(rows, key=lambda row: row.name)
+        return sorted(self.estimates.where(project=project), key=lambda row: row.name)
 
     def points_of(self, estimate: str) -> list[models.EstimatePoint]:
         """By their values as texts, so that 10 stands before 2 (seen on Plane 1.2.2 and 1.3.1)."""
-        rows = (row for row in self.estimate_points.values() if row.estimate == estimate)
-        return sorted(rows, key=lambda row: row.value)
+        return sorted(self.estimate_points.where(estimate=estimate), key=lambda row: row.value)
 
     def work_items_in(self, project: str) -> list[models.WorkItem]:
-        return [row for row in self.work_items.values() if row.project == project]
+        return self.work_items.where(project=project)
 
     def work_item_types_in(self, project: str) -> list[models.WorkItemType]:
-        return [row for row in self.work_item_types.values() if row.project == project]
+        return self.work_item_types.where(project=project)
 
     def properties_of(self, work_item_type: str) -> list[models.WorkItemProperty]:
-        return [row for row in self.work_item_properties.values() if row.issue_type == work_item_type]
+        return self.work_item_properties.where(issue_type=work_item_type)
 
     def values_of(self, work_item: str, work_item_property: str) -> list[models.PropertyValue]:
-        rows = (row for row in self.property_values.values() if row.work_item == work_item)
-        return [row for row in rows if row.property == work_item_property]
+        return self.property_values.where(work_item=work_item, property=work_item_property)

@@ -132,7 +132,9 @@ def test_an_account_that_cannot_be_made_ends_the_run_in_its_turn(target: Target)
     assert list(target.tokens) == list(AGENTS)
 
 
-def test_what_the_next_operations_read_is_read_at_the_same_time(target: Target) -> None:
+@pytest.mark.parametrize("is_asked", [False, True], ids=["-y", "asked"])
+def test_what_the_next_operations_read_is_read_at_the_same_time(target: Target, is_asked: bool) -> None:
+    """With -y from the beginning on; a run that asks a person first looks at what there is once they have answered."""
     assert target.deploy().code == 0
     there: list[str] = []
     most = 0
@@ -146,20 +148,45 @@ def test_what_the_next_operations_read_is_read_at_the_same_time(target: Target) 
             enough.set()
         # The first is alone, and a fourth never comes.
         with suppress(TimeoutError, asyncio.TimeoutError):
-            await asyncio.wait_for(enough.wait(), PATIENCE)
+            await asyncio.wait_for(enough.wait(), 0.5)
         there.remove(command)
 
     before = len(target.host.commands)
     target.host.before_command = hold
-    run = target.deploy()
+    run = target.deploy(stdin="\n" if is_asked else None)
     target.host.before_command = None
     assert run.code == 0 and run.changed == [], run.output
     assert most == 3
     commands = target.host.commands[before:]
-    assert len(commands) == len(set(commands)) == 6, commands
+    # A person is asked by what a look has found, which is looked at again.
+    assert len(commands) == (12 if is_asked else 6), commands
+    assert len(set(commands)) == 6
 
 
-def test_what_another_operation_may_have_changed_in_between_is_not_read_before_it(target: Target) -> None:
+def test_with_sudo_the_first_command_is_alone(target: Target) -> None:
+    """It may have to ask a person for a password, once."""
+    sudo = target.host.commands_path / "sudo"
+    sudo.write_text('#!/bin/sh\nwhile [ "${1#-}" != "$1" ]; do shift; done\nexec "$@"\n')
+    sudo.chmod(0o755)
+    assert target.deploy().code == 0
+    there: list[str] = []
+    beside: list[int] = []
+
+    async def hold(command: str) -> None:
+        there.append(command)
+        await asyncio.sleep(0.3)
+        beside.append(len(there))
+        there.remove(command)
+
+    target.host.before_command = hold
+    run = target.deploy(data={"_sudo": True})
+    target.host.before_command = None
+    assert run.code == 0, run.output
+    assert beside[0] == 1 and max(beside) > 1
+
+
+@pytest.mark.parametrize("is_asked", [False, True], ids=["-y", "asked"])
+def test_what_another_operation_may_have_changed_is_not_read_before_it(target: Target, is_asked: bool) -> None:
     deploy = target.directory / "own.py"
     target.directory.mkdir(exist_ok=True)
     deploy.write_text(
@@ -169,15 +196,18 @@ from pyinfra.operations import server
 from operations import environment
 
 kept = dict(text=HiddenValue("WEB_URL=https://a.example\\n"))
+spoil = "echo WEB_URL=spoilt > {0}.env; chmod 600 {0}.env"
+server.shell(name="Somebody", commands=[spoil.format("one")])
 environment.env_file(name="One", path="one.env", **kept)
 environment.env_file(name="Two", path="two.env", **kept)
-server.shell(name="Somebody else", commands=["echo WEB_URL=spoilt > three.env; chmod 600 three.env"])
+server.shell(name="Somebody else", commands=[spoil.format("three")])
 environment.env_file(name="Three", path="three.env", **kept)
 environment.env_file(name="Four", path="four.env", **kept)
 """
     )
     for _ in range(2):
-        run = target.deploy(operation=str(deploy))
+        run = target.deploy(operation=str(deploy), stdin="\n" if is_asked else None)
         assert run.code == 0, run.output
-        assert target.file("three.env") == "WEB_URL=https://a.example\n"
-    assert run.plan == ["~ three.env: WEB_URL"]
+        for name in ("one", "two", "three", "four"):
+            assert target.file(f"{name}.env") == "WEB_URL=https://a.example\n"
+    assert run.changed == ["Somebody", "One", "Somebody else", "Three"]

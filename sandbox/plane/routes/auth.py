@@ -87,7 +87,7 @@ async def sign_out_of_app(request: web.Request) -> web.Response:
 
 def _may_sign_up(state: PlaneState, email: str) -> bool:
     """With sign-up closed, an open invitation still lets an address in (seen on Plane 1.2.2)."""
-    return state.is_on("ENABLE_SIGNUP") or any(row.email == email for row in state.invitations.values())
+    return state.is_on("ENABLE_SIGNUP") or state.invitations.one(email=email) is not None
 
 
 def _redirect(request: web.Request, rest: str = "") -> web.Response:

@@ -90,7 +90,7 @@ async def list_my_workspaces(request: web.Request) -> web.Response:
 async def list_my_invitations(request: web.Request) -> web.Response:
     user = session_user(request)
     state = state_of(request)
-    rows = [row for row in reversed(state.invitations.values()) if row.email == user.email]
+    rows = state.invitations.newest_where(email=user.email)
     return web.json_response([shapes.invitation(state, row) for row in rows])
 
 
@@ -104,8 +104,8 @@ async def accept_invitations(request: web.Request) -> web.Response:
         raise ApiError(400, {"invitations": [f'Expected a list of items but got type "{type(wanted).__name__}".']})
     if not all(_is_id(one) for one in wanted):
         raise invalid_detail()
-    for row in list(state.invitations.values()):
-        if row.id in wanted and row.email == user.email:
+    for row in state.invitations.where(email=user.email):
+        if row.id in wanted:
             rules.accept(state, row, user)
     return no_content()
 
@@ -128,7 +128,7 @@ async def join_projects(request: web.Request) -> web.Response:
 @routes.get("/api/users/api-tokens/")
 async def list_tokens(request: web.Request) -> web.Response:
     user = session_user(request)
-    rows = [row for row in reversed(state_of(request).api_tokens.values()) if row.user == user.id]
+    rows = state_of(request).api_tokens.newest_where(user=user.id)
     return web.json_response([shapes.listed_token(row) for row in rows])
 
 

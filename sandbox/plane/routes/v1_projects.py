@@ -109,8 +109,8 @@ async def list_members(request: web.Request) -> web.Response:
     """With those who were removed, and for anybody who is in some project of the workspace."""
     v1_workspace(request, may=lambda state, one: state.is_in_a_project(one.workspace.id, one.user.id))
     state = state_of(request)
-    rows = [row for row in state.project_members.values() if row.project == request.match_info["project"]]
-    return web.json_response([v1_user(state.users[row.member]) for row in reversed(rows)])
+    rows = state.project_members.newest_where(project=request.match_info["project"])
+    return web.json_response([v1_user(state.users[row.member]) for row in rows])
 
 
 @routes.post("/api/v1/workspaces/{slug}/projects/{project}/project-members/")

@@ -79,7 +79,7 @@ async def change_work_item(request: web.Request) -> web.Response:
 async def delete_work_item(request: web.Request) -> web.Response:
     row = _work_item(request, v1_project(request, MEMBER))
     state = state_of(request)
-    for value in [value for value in state.property_values.values() if value.work_item == row.id]:
+    for value in state.property_values.where(work_item=row.id):
         del state.property_values[value.id]
     del state.work_items[row.id]
     return no_content()
