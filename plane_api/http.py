@@ -41,10 +41,6 @@ THROTTLE_WAITS = 5
 LONGEST_THROTTLE_WAIT = 120
 """Seconds. Plane 1.2.2 counts by the minute; an answer that asks for more is not believed."""
 
-IDLE_LIMIT = 1.5
-"""Seconds after which a kept connection is not used again: Plane's server closes it after 2.0 (1.2.2 and 1.3.1), and a
-write that meets the close could not be told from one that was carried out."""
-
 MOST_VALUES = 500_000
 """Values in the JSON of an answer, since small ones take 25 times the room that their text does. A page of a thousand
 projects, each with its workspace, has some 40,000."""
@@ -119,7 +115,7 @@ class _Session(requests.Session):
 
 
 class Http:
-    """Requests to one Plane, over one kept-alive connection.
+    """Requests to one Plane, over kept-alive connections.
 
     Args:
         base_url: without a slash at its end.
@@ -141,7 +137,6 @@ class Http:
         self.base_url = base_url
         self.requests_sent = 0
         self.bytes_received = 0
-        self._last_answer = 0.0
         self._say = say
         self._sleep = sleep
         self._session = _Session()
@@ -185,8 +180,6 @@ class Http:
         sent = waits = 0
         while True:
             sent += 1
-            if time.monotonic() - self._last_answer > IDLE_LIMIT:
-                self._session.close()  # only its connections; they are opened again
             try:
                 self.requests_sent += 1
                 response = self._session.request(
@@ -210,7 +203,6 @@ class Http:
                     continue
                 # The probe is asked again by whoever waits; everything else ends the run.
                 _give_up(asked, error, "" if path == "/" else _ADVICE)
-            self._last_answer = time.monotonic()
             self.bytes_received += len(body)
             if response.status_code == 429 and waits == THROTTLE_WAITS:
                 raise PlaneUnreachable(f"{asked}: Plane still limits requests; run again in a minute")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import shlex
 import socket
 import threading
@@ -34,6 +35,10 @@ LONGEST_ANSWER = 120.0
 """Seconds that an answer may take as a whole, its head included: a server that sends a byte a second keeps within
 :data:`READ_TIMEOUT` for ever."""
 
+IDLE_LIMIT = 1.5
+"""Seconds after which a kept connection is not used again: Plane's server closes it after 2.0 (1.2.2 and 1.3.1), and a
+write that meets the close could not be told from one that was carried out."""
+
 LARGEST_ANSWER = 16 * 2**20
 """Bytes of an answer, head and framing included: for the thousand projects of Plane's fullest page, 16 KB each."""
 
@@ -42,6 +47,8 @@ WHEN_REFUSED = (0.1, 0.5, 2.0)
 there."""
 
 _CHUNK = 65536
+
+_now = time.monotonic
 
 # The codes of RFC 4254, section 5.1.
 _ADMINISTRATIVELY_PROHIBITED = 1
@@ -213,7 +220,7 @@ class _BoundedResponse(HTTPResponse):
 
 
 class DialAdapter(HTTPAdapter):
-    """A `requests` adapter that opens its connections with `dial` and keeps one alive."""
+    """A `requests` adapter that opens its connections with `dial` and keeps them alive, each as long as Plane does."""
 
     def __init__(self, dial: Dial) -> None:
         self._dial = dial
@@ -246,6 +253,19 @@ def _pool(pool: Any, connection: Any, dial: Dial, **members: Any) -> Any:
         opened.settimeout(READ_TIMEOUT)
         return opened
 
-    ours = {"_new_conn": new_conn, "response_class": _BoundedResponse}
+    def put_conn(self: Any, conn: Any) -> None:
+        if conn is not None:
+            conn.idle_since = _now()
+        pool._put_conn(self, conn)
+
+    def get_conn(self: Any, timeout: float | None = None) -> Any:
+        # Each by itself: while one was in use all the time, another may not have been.
+        conn = pool._get_conn(self, timeout)
+        if _now() - conn.idle_since > IDLE_LIMIT:
+            conn.close()  # it is opened again
+        return conn
+
+    ours = {"_new_conn": new_conn, "response_class": _BoundedResponse, "idle_since": math.inf}
     connection_class = type("Dialled" + connection.__name__, (connection,), ours)
-    return type("Dialled" + pool.__name__, (pool,), {"ConnectionCls": connection_class, **members})
+    kept = {"ConnectionCls": connection_class, "_put_conn": put_conn, "_get_conn": get_conn}
+    return type("Dialled" + pool.__name__, (pool,), {**kept, **members})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -73,9 +74,31 @@ def test_a_connection_that_was_idle_for_long_is_opened_again(
 ) -> None:
     site.says(GOOD)
     client.http.call("POST", "/")
-    monkeypatch.setattr("plane_api.http.IDLE_LIMIT", -1)
+    monkeypatch.setattr("plane_api.transport.IDLE_LIMIT", -1)
     client.http.call("POST", "/")
     assert site.connections == 2
+
+
+def test_a_connection_that_was_idle_while_another_was_in_use_is_opened_again(
+    site: Site, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr("plane_api.transport._now", lambda: clock[0])
+    site.says(GOOD)
+
+    def two_at_once() -> None:
+        both = threading.Barrier(2)
+        site.route("POST /both", Answer(200, b"{}", wait=both))
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda _: client.http.call("POST", "/both"), range(2)))
+
+    two_at_once()
+    for _ in range(4):
+        clock[0] += 1.0
+        client.http.call("POST", "/")
+    assert site.connections == 2
+    two_at_once()
+    assert site.connections == 3
 
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])

@@ -24,7 +24,7 @@ class Answer:
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
     announced: int | None = None
-    wait: threading.Event | None = None
+    wait: threading.Event | threading.Barrier | None = None
 
 
 @dataclass(frozen=True)
