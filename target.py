@@ -23,7 +23,7 @@ from gevent.lock import BoundedSemaphore
 from gevent.monkey import is_module_patched
 from paramiko import ChannelException, SSHException
 from pyinfra.api import FactBase, QuoteString, StringCommand
-from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, pop_global_arguments
+from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, AllArguments, pop_global_arguments
 from pyinfra.api.output import echo
 
 from plain import plain, quote
@@ -137,11 +137,17 @@ def _run(
 
 
 def _rights(host: Any) -> dict[str, Any]:
-    """How the operation that is running has its commands run: sudo and so on."""
+    """How the operation that is running has its commands run: sudo and so on; outside one, as the host's data say."""
     arguments = host.current_op_global_arguments
     if arguments is None:
-        arguments, _ = pop_global_arguments(host.state, host, {})
+        arguments = _arguments.get(host)
+    if arguments is None:
+        # pyinfra evaluates the type of each argument for it, every time.
+        arguments = _arguments[host] = pop_global_arguments(host.state, host, {})[0]
     return {key: value for key, value in arguments.items() if key in CONNECTOR_ARGUMENT_KEYS}
+
+
+_arguments: WeakKeyDictionary[Any, AllArguments] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -177,8 +183,9 @@ def begin_readings(host: Any, readings: Iterable[Reading]) -> None:
     For what nothing changes until then; see :func:`forget_readings`. Where sudo is used, not before a command was run
     with it: it may have to ask a person for a password, once.
     """
-    if not is_module_patched("socket"):
-        return  # nothing would take turns
+    readings = list(readings)
+    if not (readings and is_module_patched("socket")):
+        return  # else nothing would take turns
     rights, turns = _rights(host), _turns.setdefault(host, BoundedSemaphore(AT_ONCE))
 
     def read(reading: Reading) -> Output | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from benchmarks.bed import AGENTS, ANSIBLE, HERE, REAL_HASHING, Bed, Spent, bed
 from benchmarks.table import Row, at_most, counted, flat, middle, times_faster
@@ -25,18 +26,26 @@ class Size:
 FULL = Size(repeats=5, requests=300, hosts=(1, 10, 50, 100), agents=(10, 100, 500), projects=(1, 20, 100))
 QUICK = Size(repeats=1, requests=20, hosts=(1, 2, 4, 6), agents=(3, 6, 12), projects=(1, 2, 4))
 
+SHORT = 3
+"""How many times as often a short run is measured: what else the machine does is as long as it is."""
+
 Figure = Callable[[Size, Callable[[str], None]], Iterator[Row]]
 Say = Callable[[str], None]
 
 
 def in_turn(repeats: int, measures: Mapping[str, Callable[[], Spent]], say: Say) -> dict[str, list[Spent]]:
-    """Take each measurement once, in turn, so many times over: what else the machine does falls on all of them."""
+    """Take each measurement once, in turn, so many times over: what else the machine does falls on all of them.
+
+    There and back, since a long one slows down what comes after it.
+    """
     taken: dict[str, list[Spent]] = {name: [] for name in measures}
+    names = list(measures)
     for _ in range(repeats):
-        for name, measure in measures.items():
-            spent = measure()
+        for name in names:
+            spent = measures[name]()
             say(f"  {name}: {spent.seconds:.2f} s, CPU {spent.cpu:.2f} s, {spent.memory:.0f} MiB, {spent.requests}")
             taken[name].append(spent)
+        names.reverse()
     return taken
 
 
@@ -51,15 +60,13 @@ def no_change(size: Size, say: Say) -> Iterator[Row]:
         first, second = made.hosts
         made.warm(made.hosts)
         made.deploy([first])
-        measures = {"deploy": lambda: made.deploy([first]), "empty": lambda: made.empty([first])}
+        what, deploy = "no change, ten agents", lambda: made.deploy([first])
+        taken = in_turn(SHORT * size.repeats, {"deploy": deploy, "empty": lambda: made.empty([first])}, say)
+        yield at_most(what, "an empty deploy", seconds(taken["deploy"]), seconds(taken["empty"]), 1.6)
         if ANSIBLE.exists():
             made.ansible(second)
-            measures["ansible"] = lambda: made.ansible(second)
-        taken = in_turn(size.repeats, measures, say)
-        what, deploy = "no change, ten agents", seconds(taken["deploy"])
-        yield at_most(what, "an empty deploy", deploy, seconds(taken["empty"]), 1.6)
-        if "ansible" in taken:
-            yield times_faster(what, "the Ansible playbook", deploy, seconds(taken["ansible"]), 25)
+            taken = in_turn(size.repeats, {"deploy": deploy, "ansible": lambda: made.ansible(second)}, say)
+            yield times_faster(what, "the Ansible playbook", seconds(taken["deploy"]), seconds(taken["ansible"]), 25)
 
 
 def first_run(size: Size, say: Say) -> Iterator[Row]:
@@ -169,21 +176,23 @@ def many_projects(size: Size, say: Say) -> Iterator[Row]:
 
 def _growth(thing: str, data: Mapping[int, Mapping[str, object]], edition: str, size: Size, say: Say) -> Iterator[Row]:
     low, middling, high = data
-    firsts: dict[int, list[Spent]] = {number: [] for number in data}
-    seconds_: dict[int, list[Spent]] = {number: [] for number in data}
     with bed(len(data) * size.repeats, edition=edition) as made:
+        made.warm(made.hosts)
         fresh = iter(made.hosts)
-        for _ in range(size.repeats):
-            for number in data:
-                host = next(fresh)
-                made.warm([host])
-                for taken in (firsts, seconds_):
-                    spent = made.deploy([host], data=data[number])
-                    say(f"  {number}: {spent.seconds:.2f} s, CPU {spent.cpu:.2f} s, {spent.requests} requests")
-                    taken[number].append(spent)
-    for what, found in (("first run", firsts), ("no change", seconds_)):
-        times = {number: seconds(found[number]) * 1000 for number in data}
-        asked = {number: middle(spent.requests for spent in found[number]) for number in data}
+        finished: dict[int, Host] = {}
+
+        def first(number: int) -> Spent:
+            finished[number] = next(fresh)
+            return made.deploy([finished[number]], data=data[number])
+
+        def again(number: int) -> Spent:
+            return made.deploy([finished[number]], data=data[number])
+
+        firsts = in_turn(size.repeats, {str(number): partial(first, number) for number in data}, say)
+        others = in_turn(SHORT * size.repeats, {str(number): partial(again, number) for number in data}, say)
+    for what, found in (("first run", firsts), ("no change", others)):
+        times = {number: seconds(found[str(number)]) * 1000 for number in data}
+        asked = {number: middle(spent.requests for spent in found[str(number)]) for number in data}
         for name, unit, at in (("time", "ms", times), ("requests", "requests", asked)):
             near, far = _slopes(list(data), at)
             yield flat(

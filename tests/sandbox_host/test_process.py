@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ COMMAND = (sys.executable, "-m", "sandbox")
 PROJECT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="looks for processes in /proc")
+
+
+LAST = "Ctrl-C removes it.\n"
 
 
 @contextmanager
@@ -34,7 +38,8 @@ def started(directory: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
     ) as process:
         assert process.stdout is not None
         try:
-            greeting = "".join(iter(process.stdout.readline, "Ctrl-C removes it.\n"))
+            # A line that is empty is the end: it did not start.
+            greeting = "".join(takewhile(lambda line: line not in ("", LAST), iter(process.stdout.readline, None)))
             assert "pyinfra inventory.py deploy.py" in greeting
             yield process
         finally:
