@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, ValuesView
 from operator import attrgetter
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -19,6 +19,10 @@ class Table(dict[str, T], Generic[T]):
         super().__init__(rows)
         self._indexes: dict[tuple[str, ...], dict[object, dict[str, T]]] = {}
         """By columns: by their values, the rows by id."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Another process is sent the rows alone; a dict's own way would fill a table that was never made.
+        return type(self), (list(self.items()),)
 
     def where(self, **columns: object) -> list[T]:
         """The rows with these values, in the order in which they were made."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass
 
 from hypothesis import given
@@ -47,3 +48,12 @@ def test_rows_are_found_as_by_looking_at_each(steps: list[tuple[str, str, Row | 
                 both = [each for each in of_project if each.member == member]
                 assert table.where(project=project, member=member) == both
                 assert table.one(project=project, member=member) == (both[0] if both else None)
+
+
+def test_a_table_reaches_another_process_whole() -> None:
+    table: Table[Row] = Table()
+    table["a"] = Row(1, 2)
+    assert table.where(project=1)
+    there = pickle.loads(pickle.dumps(table))
+    there["b"] = Row(1, 3)
+    assert there.where(project=1) == [Row(1, 2), Row(1, 3)]
