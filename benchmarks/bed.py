@@ -126,6 +126,7 @@ class Bed:
             # The containers' addresses are the sandbox's own invention, so a command on its host cannot go there.
             "plane_api_url": f"http://127.0.0.1:{host.plane_port}",
             "plane_web_url": "https://work.example.com",
+            "plane_api_container": "javisi_plane_api",
             "postgres_container": "javisi_postgresql",
             "postgresql_password": SECRETS["POSTGRESQL_PASSWORD"],
             "plane_db_user": "plane",

@@ -139,16 +139,19 @@ def hosts(size: Size, say: Say) -> Iterator[Row]:
         made.deploy(made.hosts)
         deploys = in_turn(size.repeats, {str(n): _over(made, made.deploy, n) for n in size.hosts}, say)
         empties = in_turn(size.repeats, {str(n): _over(made, made.empty, n) for n in size.hosts}, say)
-    for what, taken in (("no change", deploys), ("an empty deploy", empties)):
+    # The second is pyinfra's own, to compare with: nothing is wanted of it.
+    for what, taken, rated in (("no change", deploys, True), ("an empty deploy", empties, False)):
         cpu = {n: middle(spent.cpu for spent in taken[str(n)]) * 1000 for n in size.hosts}
         memory = {n: middle(spent.memory for spent in taken[str(n)]) for n in size.hosts}
         say(f"  {what}: " + ", ".join(f"{n} hosts: CPU {cpu[n]:.0f} ms, {memory[n]:.0f} MiB" for n in size.hosts))
         for name, unit, values in (("CPU", "ms", cpu), ("memory", "MiB", memory)):
             near, far = _slopes([few, some, many], values)
-            yield flat(f"{what}, {name} for each further host, {some} to {many}", f"{few} to {some}", far, near, unit)
+            row = flat(f"{what}, {name} for each further host, {some} to {many}", f"{few} to {some}", far, near, unit)
+            yield row if rated else row.unrated
         each = (memory[many] - memory[few]) / (many - few) * 1.048576
         words = f"{what}, memory for each further host, {few} to {many}"
-        yield Row(words, "", f"{each:.2f} MB", "", "", "at most 4 MB", each <= 4)
+        row = Row(words, "", f"{each:.2f} MB", "", "", "at most 4 MB", each <= 4)
+        yield row if rated else row.unrated
 
 
 def _slopes(numbers: Sequence[int], values: Mapping[int, float]) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 HEADINGS = ("what", "against", "measured", "against measured", "ratio", "wanted", "met")
@@ -11,7 +11,7 @@ HEADINGS = ("what", "against", "measured", "against measured", "ratio", "wanted"
 
 @dataclass(frozen=True)
 class Row:
-    """A figure, what it is held against, and what was wanted of it."""
+    """A figure, what it is held against, and what was wanted of it, if anything."""
 
     what: str
     against: str
@@ -25,7 +25,12 @@ class Row:
     def cells(self) -> tuple[str, ...]:
         """The row as text."""
         cells = (self.what, self.against, self.measured, self.against_measured, self.ratio, self.wanted)
-        return (*cells, "yes" if self.met else "**no**")
+        return (*cells, ("yes" if self.met else "**no**") if self.wanted else "")
+
+    @property
+    def unrated(self) -> Row:
+        """The row of which nothing was wanted."""
+        return replace(self, wanted="")
 
 
 def at_most(what: str, against: str, measured: float, other: float, limit: float) -> Row:

@@ -23,6 +23,7 @@ def host(running: sandbox.Sandbox) -> Iterator[sandbox.Host]:
     host = running.hosts[0]
     yield host
     host.allow_tcp_forwarding = True
+    host.redis_keys = {}
     for container in host.containers.values():
         container.start()
 

@@ -83,6 +83,15 @@ def test_what_is_not_understood_is_refused_by_name(client: Client, words: str) -
     assert result.stderr.startswith(f"docker: the sandbox does not understand: {words}")
 
 
+def test_redis_answers_line_by_line_and_nothing_after_quit(client: Client, host: sandbox.Host) -> None:
+    host.redis_keys = {5: ["celery", "n8n:1"]}
+    asked = "SELECT 4\nSCAN 0 COUNT 9\n\nSELECT 5\nSCAN 0 COUNT 9\nKEYS *\nQUIT\nECHO more\n"
+    result = client.run("docker exec -i javisi_redis redis-cli", stdin=asked)
+    # Read off redis-cli 7.0.15.
+    refused = "ERR unknown command 'KEYS', with args beginning with: '*' \n\n"
+    assert (result.stdout, result.code) == (f"OK\n0\n\nOK\n0\ncelery\nn8n:1\n{refused}", 0)
+
+
 def test_inspect_describes_containers(client: Client, host: sandbox.Host) -> None:
     result = client.docker("inspect", "javisi_plane_api", "javisi_redis")
     api, redis = json.loads(result.stdout)
