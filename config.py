@@ -3,13 +3,16 @@
 import os
 import sys
 
-from pyinfra import state
+from pyinfra import config, state
+
+config.REQUIRE_PYINFRA_VERSION = ">=3.10,<4"
 
 # pyinfra turns this off; compiling the modules here anew on every run takes a tenth of a second.
 sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
 
 from operations.report import prepare_output  # noqa: E402
-from settings.preflight import check_before_connecting  # noqa: E402
+from settings.preflight import check_before_connecting, check_installed  # noqa: E402
 
+check_installed()
 prepare_output()
 check_before_connecting(state)

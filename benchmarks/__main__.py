@@ -69,8 +69,9 @@ def _heading(size: Size) -> str:
         versions.append(f"ansible-core {found}")
     return (
         "# What it costs\n\n"
-        f"Written by `make bench`. Medians of {size.repeats}, pairs taken in turn in one run, against the sandbox on "
-        f"the same machine: {os.cpu_count()} cores, {platform.system()} {platform.machine()}, {', '.join(versions)}.\n"
+        f"Written by `make bench`. Medians of {size.repeats} or more, pairs taken in turn in one run, against the "
+        f"sandbox on the same machine: {os.cpu_count()} cores, {platform.system()} {platform.machine()}, "
+        f"{', '.join(versions)}.\n"
     )
 
 

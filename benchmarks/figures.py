@@ -29,6 +29,10 @@ QUICK = Size(repeats=1, requests=20, hosts=(1, 2, 4, 6), agents=(3, 6, 12), proj
 SHORT = 3
 """How many times as often a short run is measured: what else the machine does is as long as it is."""
 
+STEADY = 2
+"""How many times as often those are measured whose differences are looked at: what else the machine does is not less in
+a difference."""
+
 Figure = Callable[[Size, Callable[[str], None]], Iterator[Row]]
 Say = Callable[[str], None]
 
@@ -137,8 +141,8 @@ def hosts(size: Size, say: Say) -> Iterator[Row]:
     with bed(many) as made:
         made.warm(made.hosts)
         made.deploy(made.hosts)
-        deploys = in_turn(size.repeats, {str(n): _over(made, made.deploy, n) for n in size.hosts}, say)
-        empties = in_turn(size.repeats, {str(n): _over(made, made.empty, n) for n in size.hosts}, say)
+        deploys = in_turn(STEADY * size.repeats, {str(n): _over(made, made.deploy, n) for n in size.hosts}, say)
+        empties = in_turn(STEADY * size.repeats, {str(n): _over(made, made.empty, n) for n in size.hosts}, say)
     # The second is pyinfra's own, to compare with: nothing is wanted of it.
     for what, taken, rated in (("no change", deploys, True), ("an empty deploy", empties, False)):
         cpu = {n: middle(spent.cpu for spent in taken[str(n)]) * 1000 for n in size.hosts}
@@ -179,7 +183,7 @@ def many_projects(size: Size, say: Say) -> Iterator[Row]:
 
 def _growth(thing: str, data: Mapping[int, Mapping[str, object]], edition: str, size: Size, say: Say) -> Iterator[Row]:
     low, middling, high = data
-    with bed(len(data) * size.repeats, edition=edition) as made:
+    with bed(len(data) * STEADY * size.repeats, edition=edition) as made:
         made.warm(made.hosts)
         fresh = iter(made.hosts)
         finished: dict[int, Host] = {}
@@ -191,7 +195,7 @@ def _growth(thing: str, data: Mapping[int, Mapping[str, object]], edition: str, 
         def again(number: int) -> Spent:
             return made.deploy([finished[number]], data=data[number])
 
-        firsts = in_turn(size.repeats, {str(number): partial(first, number) for number in data}, say)
+        firsts = in_turn(STEADY * size.repeats, {str(number): partial(first, number) for number in data}, say)
         others = in_turn(SHORT * size.repeats, {str(number): partial(again, number) for number in data}, say)
     for what, found in (("first run", firsts), ("no change", others)):
         times = {number: seconds(found[str(number)]) * 1000 for number in data}

@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Iterable, Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import click
 import gevent
+from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.state import BaseStateCallback, State, StateStage
 from pyinfra.connectors.ssh import SSHConnector
 
@@ -22,6 +25,24 @@ from settings.reader import settings_of
 PARTS = ("database", "environment", "provisioning")
 
 DEPLOY = Path(__file__).resolve().parent.parent / "deploy.py"
+
+
+PACKAGES = ("requests", "zxcvbn")
+"""What is needed beside pyinfra, which may be one that was installed for itself."""
+
+
+def check_installed() -> None:
+    """Say what has to be installed.
+
+    Raises:
+        PyinfraError: something is missing.
+    """
+    absent = [name for name in PACKAGES if find_spec(name) is None]
+    if absent:
+        raise PyinfraError(
+            f"the Python of this pyinfra has no {' and no '.join(absent)}; run the pyinfra that was installed from "
+            f"requirements.txt (. .venv/bin/activate), or: {sys.executable} -m pip install {' '.join(absent)}"
+        )
 
 
 def check_before_connecting(state: State) -> None:

@@ -298,19 +298,20 @@ def project_members(slug: str, identifier: str, members: Sequence[Agent] | None 
         names = ", ".join(agent.name for agent in members)
         yield Change((f"{sign} members of {identifier}: {names}",), lambda: needs_project(slug, identifier))
         return
-    missing, other_role, lines = [], [], []
+    new, missing, other_role, lines = [], [], [], []
     maker = scene.made_projects.get(identifier)
     for agent in members:
         role = _project_role(scene, slug, seen, agent)
+        # Whoever made the project in this run is in it from the start, and new in it all the same.
+        if role is None or (maker is not None and scene.saved_key(agent) == maker):
+            new.append(agent.name)
         if role is None:
             missing.append(agent)
         elif role != agent.role_number:
             other_role.append(agent)
             lines.append(f"~ role of {agent.name} in {identifier}: {ROLE_NAMES.get(role, role)} → {agent.role}")
-    # Whoever made the project in this run is in it from the start, and new in it all the same.
-    new = [agent for agent in members if agent in missing or (maker is not None and scene.saved_key(agent) == maker)]
     if new:
-        lines.insert(0, f"+ members of {identifier}: {', '.join(agent.name for agent in new)}")
+        lines.insert(0, f"+ members of {identifier}: {', '.join(new)}")
     if lines:
         yield Change(tuple(lines), lambda: _put_members(scene, slug, seen, missing + other_role))
     else:

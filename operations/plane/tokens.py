@@ -87,7 +87,8 @@ def _end(scene: Scene) -> date | None:
 
 def _session(scene: Scene, agent: Agent, signing_in: Sequence[Agent]) -> Session:
     """The agent's session, opened with those of all others who need one."""
-    scene.open_sessions([(each, False) for each in signing_in])
+    if not scene.plane().is_signed_in(agent.email):
+        scene.open_sessions([(each, False) for each in signing_in])
     return scene.agent_session(agent)
 
 

@@ -119,10 +119,11 @@ def workspace_members(slug: str, members: Sequence[Agent] | None = None) -> Plan
         )
         return
     joining = [agent for agent in members if _is_outside(scene, slug, agent, found.get(agent.email))]
+    outside = {agent.email for agent in joining}
     newcomers = _Newcomers(scene, slug, [(agent, found.get(agent.email)) for agent in joining])
     for agent in members:
         member = found.get(agent.email)
-        if agent in joining:
+        if agent.email in outside:
             yield from _join(scene, slug, agent, member, newcomers)
             continue
         assert member is not None

@@ -19,6 +19,24 @@ def explained(run: Run, *words: str) -> str:
     return lines[0]
 
 
+@pytest.mark.parametrize(
+    ("way", "said"),
+    [
+        ("import sys; sys.modules['requests'] = None", "the Python of this pyinfra has no requests; "),
+        ("from pyinfra.api import config; config.__version__ = '3.9'", "version requirement not met (requires >=3.10"),
+    ],
+)
+def test_what_is_not_installed_is_named_before_anything_else(
+    target: Target, monkeypatch: pytest.MonkeyPatch, way: str, said: str
+) -> None:
+    target.directory.mkdir(exist_ok=True)
+    (target.directory / "sitecustomize.py").write_text(f"{way}\n")
+    monkeypatch.setenv("PYTHONPATH", str(target.directory))
+    run = target.deploy("--dry")
+    explained(run, said)
+    assert "Connecting" not in run.output
+
+
 def test_a_wrong_admin_password_is_named_and_earlier_work_is_kept(target: Target) -> None:
     assert target.deploy(operation="deploy.provisioning").code == 0
     # A new agent needs the admin, who has to sign in for it.

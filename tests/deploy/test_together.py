@@ -163,6 +163,38 @@ def test_what_the_next_operations_read_is_read_at_the_same_time(target: Target, 
     assert len(set(commands)) == 6
 
 
+def test_reading_begins_while_pyinfra_still_goes_through_the_deploy(target: Target) -> None:
+    target.directory.mkdir(exist_ok=True)
+    begun, gone_through = target.directory / "begun", target.directory / "gone-through"
+    deploy = target.directory / "own.py"
+    deploy.write_text(
+        f"""
+import time
+from pathlib import Path
+import gevent
+from pyinfra.api import HiddenValue
+from operations import environment
+
+environment.env_file(name="One", path="one.env", text=HiddenValue("WEB_URL=https://a.example\\n"))
+end = time.monotonic() + {PATIENCE}
+while not Path({str(begun)!r}).exists() and time.monotonic() < end:
+    gevent.sleep(0.01)
+Path({str(gone_through)!r}).touch()
+"""
+    )
+    target.host.root.joinpath("one.env").write_text("WEB_URL=https://a.example\n")
+
+    async def note(command: str) -> None:
+        if "one.env" in command and not gone_through.exists():
+            begun.touch()
+
+    target.host.before_command = note
+    run = target.deploy(operation=str(deploy))
+    target.host.before_command = None
+    assert run.code == 0 and gone_through.exists(), run.output
+    assert begun.exists()
+
+
 def test_with_sudo_the_first_command_is_alone(target: Target) -> None:
     """It may have to ask a person for a password, once."""
     sudo = target.host.commands_path / "sudo"
@@ -185,12 +217,7 @@ def test_with_sudo_the_first_command_is_alone(target: Target) -> None:
     assert beside[0] == 1 and max(beside) > 1
 
 
-@pytest.mark.parametrize("is_asked", [False, True], ids=["-y", "asked"])
-def test_what_another_operation_may_have_changed_is_not_read_before_it(target: Target, is_asked: bool) -> None:
-    deploy = target.directory / "own.py"
-    target.directory.mkdir(exist_ok=True)
-    deploy.write_text(
-        """
+SPOILING = """
 from pyinfra.api import HiddenValue
 from pyinfra.operations import server
 from operations import environment
@@ -200,14 +227,30 @@ spoil = "echo WEB_URL=spoilt > {0}.env; chmod 600 {0}.env"
 server.shell(name="Somebody", commands=[spoil.format("one")])
 environment.env_file(name="One", path="one.env", **kept)
 environment.env_file(name="Two", path="two.env", **kept)
+"""
+
+ONCE_MORE = """
 server.shell(name="Somebody else", commands=[spoil.format("three")])
 environment.env_file(name="Three", path="three.env", **kept)
 environment.env_file(name="Four", path="four.env", **kept)
 """
-    )
+
+
+@pytest.mark.parametrize("is_asked", [False, True], ids=["-y", "asked"])
+@pytest.mark.parametrize(
+    ("text", "changed"),
+    [(SPOILING, ["Somebody", "One"]), (SPOILING + ONCE_MORE, ["Somebody", "One", "Somebody else", "Three"])],
+    ids=["before", "between"],
+)
+def test_what_another_operation_may_have_changed_is_not_read_before_it(
+    target: Target, text: str, changed: list[str], is_asked: bool
+) -> None:
+    deploy = target.directory / "own.py"
+    target.directory.mkdir(exist_ok=True)
+    deploy.write_text(text)
     for _ in range(2):
         run = target.deploy(operation=str(deploy), stdin="\n" if is_asked else None)
         assert run.code == 0, run.output
-        for name in ("one", "two", "three", "four"):
+        for name in ("one", "two", "three", "four")[: len(changed)]:
             assert target.file(f"{name}.env") == "WEB_URL=https://a.example\n"
-    assert run.changed == ["Somebody", "One", "Somebody else", "Three"]
+    assert run.changed == changed

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import gevent
+import gevent.event
 import pytest
 from hypothesis import given
 from hypothesis import settings as examples
@@ -134,6 +135,19 @@ def test_a_reading_that_is_forgotten_has_its_place_until_it_ends(
     gevent.spawn_later(0.05, host.release.set)
     assert run(host, "echo done").stdout == ["done"]
     assert host.refused == 1 and host.under_way == 0
+
+
+def test_what_was_read_ahead_is_read_again_once_it_is_old(host: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(target, "is_module_patched", lambda module: True)
+    file = host.folder / "file"
+    for longest, found in ((target.LONGEST_AHEAD, "before\n"), (-1.0, "after\n")):
+        monkeypatch.setattr(target, "LONGEST_AHEAD", longest)
+        file.write_text("before\n")
+        begin_readings(host, [target.file_reading(str(file))])
+        target.wait_for_readings(host)
+        file.write_text("after\n")
+        read = read_file(host, str(file))
+        assert read is not None and read.text == found
 
 
 def test_outside_an_operation_the_rights_are_those_of_the_host(host: Shell) -> None:
