@@ -172,9 +172,19 @@ def _noting(
     return cast(PyinfraOperation[P], note)
 
 
+MOST_HOSTS_AHEAD = 150
+"""With more of them, pyinfra goes through the deploy for so long that what is read meanwhile gets old."""
+
+
 def _is_sure_to_run(host: Any) -> bool:
-    """Whether what pyinfra goes through now it does next, without looking first (``-y``) and as who it is."""
-    return not is_executing() and not host.state.should_check_for_changes() and target.is_ssh_user(host)
+    """Whether what pyinfra goes through now it does next: soon, without looking first (``-y``), and as who it is."""
+    state = host.state
+    return (
+        not is_executing()
+        and not state.should_check_for_changes()
+        and len(state.activated_hosts) <= MOST_HOSTS_AHEAD
+        and target.is_ssh_user(host)
+    )
 
 
 def _read_ahead(host: Any) -> None:
