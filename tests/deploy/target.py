@@ -7,7 +7,7 @@ import re
 import stat
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,13 @@ SELECT 'role', rolname, rolcanlogin::text, coalesce(rolpassword, '') FROM pg_aut
 UNION ALL SELECT 'database', datname, pg_get_userbyid(datdba), coalesce(datacl::text, '') FROM pg_database
 ORDER BY 1, 2
 """
+
+
+def environment_with(settings: Mapping[str, str | None]) -> dict[str, str]:
+    """This process's environment, of settings only those given, and without progress bars."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith(("PLANE_", "POSTGRES"))}
+    given = {name: value for name, value in settings.items() if value is not None}
+    return {**others, **given, "PYINFRA_PROGRESS": "off"}
 
 
 @dataclass
@@ -111,6 +118,15 @@ class Target:
             **self.data,
         }
 
+    def write_inventory(self, data: Mapping[str, Any] | None = None, others: Sequence[Target] = ()) -> Path:
+        """An inventory of this host, with further data, and of others."""
+        hosts = [self.inventory(), *(other.inventory() for other in others)]
+        hosts[0][1].update(data or {})
+        self.directory.mkdir(exist_ok=True)
+        path = self.directory / "inventory.py"
+        path.write_text(f"sandbox = {hosts!r}\n")
+        return path
+
     def deploy(
         self,
         *arguments: str,
@@ -121,21 +137,14 @@ class Target:
         stdin: str | None = None,
     ) -> Run:
         """Run `pyinfra inventory.py deploy.py …`; with -y unless the arguments say --dry."""
-        hosts = [self.inventory(), *(other.inventory() for other in others)]
-        hosts[0][1].update(data or {})
-        self.directory.mkdir(exist_ok=True)
-        inventory = self.directory / "inventory.py"
-        inventory.write_text(f"sandbox = {hosts!r}\n")
+        inventory = self.write_inventory(data, others)
         before = len(self.host.plane.requests)
         operation = [operation] if isinstance(operation, str) else operation
         mode = [] if {"--dry", "debug-inventory"} & {*arguments, *operation} or stdin is not None else ["-y"]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("PLANE_", "POSTGRES"))}
-        wanted = {**self.secrets, **(secrets or {})}
-        environment.update({name: value for name, value in wanted.items() if value is not None})
         done = subprocess.run(
             [sys.executable, "-m", "pyinfra", str(inventory), *operation, *mode, *arguments],
             cwd=CHECKOUT,
-            env={**environment, "PYINFRA_PROGRESS": "off"},
+            env=environment_with({**self.secrets, **(secrets or {})}),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             input=stdin,

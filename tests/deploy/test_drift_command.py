@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from typing import Any
@@ -11,19 +10,15 @@ import pytest
 
 import drift
 from tests.deploy.conftest import NewTarget
-from tests.deploy.target import CHECKOUT, TOKEN_FILE, Target
+from tests.deploy.target import CHECKOUT, TOKEN_FILE, Target, environment_with
 
 
 def look(target: Target, *arguments: str, others: tuple[Target, ...] = ()) -> tuple[int, list[str], str]:
     """The exit code, the lines that were printed, and what went to standard error."""
-    inventory = target.directory / "inventory.py"
-    target.directory.mkdir(exist_ok=True)
-    inventory.write_text(f"sandbox = {[one.inventory() for one in (target, *others)]!r}\n")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PLANE_", "POSTGRES"))}
     done = subprocess.run(
-        [sys.executable, "-m", "drift", str(inventory), *arguments],
+        [sys.executable, "-m", "drift", str(target.write_inventory(others=others)), *arguments],
         cwd=CHECKOUT,
-        env={**environment, **target.secrets, "PYINFRA_YES": "1"},
+        env={**environment_with(target.secrets), "PYINFRA_YES": "1"},
         capture_output=True,
         text=True,
         timeout=120,

@@ -13,7 +13,7 @@ import pytest
 
 from sandbox.plane.faults import answered, proxy_page
 from tests.deploy.conftest import NewTarget
-from tests.deploy.target import AGENTS, CHECKOUT, SECRETS, Run, Target
+from tests.deploy.target import AGENTS, CHECKOUT, Run, Target, environment_with
 
 
 def summary(run: Run) -> list[str]:
@@ -87,12 +87,8 @@ def test_the_command_to_go_on_with_is_told_without_the_secrets_that_were_in_it(t
 
 def command(target: Target, *arguments: str) -> tuple[list[str], dict[str, str]]:
     """The command line and the environment of a run whose streams are looked at apart."""
-    inventory = target.directory / "inventory.py"
-    target.directory.mkdir(exist_ok=True)
-    inventory.write_text(f"sandbox = [{target.inventory()!r}]\n")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PLANE_", "POSTGRES"))}
-    words = [sys.executable, "-m", "pyinfra", str(inventory), "deploy.py", *arguments]
-    return words, {**environment, **SECRETS}
+    words = [sys.executable, "-m", "pyinfra", str(target.write_inventory()), "deploy.py", *arguments]
+    return words, environment_with(target.secrets)
 
 
 @pytest.mark.parametrize("mode", [["--dry"], ["-y"]])
@@ -150,6 +146,5 @@ def test_waiting_is_one_line_in_a_log(target: Target) -> None:
         target.host.plane.faults.add(proxy_page(503), path="^/$", nth=nth)
     run = target.deploy(data={"plane_health_retries": 9})
     assert run.code == 0, run.output
-    assert [line for line in run.lines if line.startswith("waiting for ")] == [
-        line for line in run.lines if line.startswith("waiting for Plane (9 tries, 0 s apart; now: ")
-    ][:1]
+    [line] = [line for line in run.lines if line.startswith("waiting for ")]
+    assert line.startswith("waiting for Plane (9 tries, 0 s apart; now: ")

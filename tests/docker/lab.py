@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.plane import PlaneState
+from tests.deploy.target import environment_with
 from tests.docker import target
 from tests.docker.certificates import Authority
 from tests.docker.engine import IMAGES, LABEL, LABS, PREFIX, alone, docker, remove, remove_dead
@@ -242,13 +243,6 @@ class Lab:
         }
         inventory = self.directory / "inventory.py"
         inventory.write_text(f"lab = {[('target', host)]!r}\n")
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("PLANE_", "POSTGRES"))}
-        environment["PYINFRA_PROGRESS"] = "off"
-        for name, value in {**SECRETS, **(env or {})}.items():
-            if value is None:
-                environment.pop(name, None)
-            else:
-                environment[name] = value
         python = [sys.executable, "-m"]
         if os.environ.get("COVERAGE_RUN"):
             python += ["coverage", "run", "-m"]
@@ -258,7 +252,7 @@ class Lab:
         return subprocess.run(
             [*python, "pyinfra", str(inventory), *operation, *mode, *arguments],
             cwd=CHECKOUT,
-            env=environment,
+            env=environment_with({**SECRETS, **(env or {})}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

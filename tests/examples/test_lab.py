@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import stat
 import subprocess
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.target import CHECKOUT, SECRETS, Run, Target
+from tests.deploy.target import CHECKOUT, SECRETS, Run, Target, environment_with
 
 PLAN = [
     "+ workspace lab (Lab)",
@@ -29,14 +28,13 @@ def lab(target: Target, folder: Path, *arguments: str) -> Run:
     data = {"plane_api_url": f"http://127.0.0.1:{target.host.plane_port}", "plane_config_dir": folder}
     words = ["examples/lab/inventory.py", "examples/lab/lab.py", *arguments]
     words += [word for name, value in data.items() for word in ("--data", f"{name}={value}")]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PLANE_", "POSTGRES"))}
     # No PostgreSQL, so its password is not asked for either.
-    environment.update({name: value for name, value in SECRETS.items() if name.startswith("PLANE_")})
+    secrets = {name: value for name, value in SECRETS.items() if name.startswith("PLANE_")}
     before = len(target.host.plane.requests)
     done = subprocess.run(
         [sys.executable, "-m", "pyinfra", *words],
         cwd=CHECKOUT,
-        env={**environment, "PYINFRA_PROGRESS": "off"},
+        env=environment_with(secrets),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
 
-from tests.deploy.target import CHECKOUT, Run, Target
+from tests.deploy.target import CHECKOUT, Run, Target, environment_with
 
 PATIENCE = 90.0
 """Seconds after which a place that no run came to is an error."""
@@ -55,18 +55,14 @@ def begun(
     targets: Sequence[Target], *arguments: str, operation: str = "deploy.provisioning"
 ) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
     """The same command while it runs, in a process group of its own, and what it printed; killed at the end."""
-    directory = targets[0].directory
-    directory.mkdir(exist_ok=True)
-    inventory = directory / "inventory.py"
-    inventory.write_text(f"sandbox = {[target.inventory() for target in targets]!r}\n")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PLANE_", "POSTGRES"))}
+    inventory = targets[0].write_inventory(others=targets[1:])
     # Each host goes on by itself: one that is held holds nobody else up.
     command = [sys.executable, "-m", "pyinfra", str(inventory), operation, "-y", "--no-wait", *arguments]
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             command,
             cwd=CHECKOUT,
-            env={**environment, **targets[0].secrets, "PYINFRA_PROGRESS": "off", "PYTHONUNBUFFERED": "1"},
+            env={**environment_with(targets[0].secrets), "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -79,7 +75,7 @@ def begun(
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """End a command and all that it started, as a power cut would."""
+    """End a command and all that it started, as `kill -9` would."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
