@@ -57,6 +57,7 @@ class Asking:
     def forget(self, *kinds: str) -> None:
         """Drop what was read, of the given kinds or all of it. Signed-in sessions stay."""
         self._kept = {key: value for key, value in self._kept.items() if kinds and key[0] not in kinds}
+        self._failed = {}
 
     def _pages(self, path: str, query: Mapping[str, str], key: ApiKey, of: Callable[[dict[str, Any]], T]) -> list[T]:
         found: list[T] = []

@@ -75,6 +75,7 @@ class ProjectsApi(Asking):
     def look_ahead(self, slug: str, keys: Iterable[ApiKey]) -> None:
         """Ask for what several keys see, some at the same time: :meth:`memberships` then has its answer or error."""
         wanted = [key for key in dict.fromkeys(keys) if ("memberships", slug, key.value) not in self._kept]
+        self._failed = {}
 
         def ask(key: ApiKey) -> PlaneError | None:
             try:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
+from sandbox.plane.faults import Action, closed, proxy_page
 from tests.deploy.conftest import NewTarget
-from tests.deploy.target import AGENTS, ENV_FILE, TOKEN_FILE, Run, Target
+from tests.deploy.target import AGENTS, CHECKOUT, ENV_FILE, TOKEN_FILE, Run, Target, environment_with
 
 
 def explained(run: Run, *words: str) -> str:
@@ -132,6 +136,33 @@ def test_an_api_that_does_not_answer(target: Target) -> None:
     again = target.deploy(data={"plane_compose_dir": None})
     assert again.code == 0, again.output
     assert not [name for name in again.changed if not name.startswith("Provisioning | ")]
+
+
+@pytest.mark.parametrize("fault", [proxy_page(503), closed], ids=["503", "closed"])
+def test_what_failed_before_a_person_answered_is_asked_again(new_target: NewTarget, fault: Action) -> None:
+    target = new_target()
+    assert target.deploy().code == 0
+    target.host.plane.faults.add(fault, route="/api/v1/workspaces/{slug}/projects/")
+    command = [sys.executable, "-m", "pyinfra", str(target.write_inventory()), "deploy.py"]
+    with subprocess.Popen(
+        command,
+        cwd=CHECKOUT,
+        env={**environment_with(target.secrets), "PYTHONUNBUFFERED": "1"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdin is not None and process.stdout is not None
+        shown = ""
+        for line in process.stdout:
+            shown += line
+            if "skip this step with -y" in line:
+                target.host.plane.faults.clear()
+                process.stdin.write("\n")
+                process.stdin.flush()
+    assert "? cannot tell before the run" in shown
+    assert process.returncode == 0, shown
 
 
 def test_an_api_container_that_is_stopped_is_named(target: Target) -> None:
