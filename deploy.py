@@ -73,6 +73,7 @@ def environment() -> None:
             directory=s.plane_compose_dir,
             services=list(s.plane_compose_services),
             env_path=s.plane_env_path,
+            migrator=s.plane_compose_migrator,
         )
     else:
         env.recreate_reminder(name="Containers that read it", env_path=s.plane_env_path)

@@ -50,6 +50,8 @@ plane_env_extra: dict[str, str] = {}
 # The folder of Plane's docker-compose.yml. When set, the services below are recreated when the file above changed.
 plane_compose_dir = None
 plane_compose_services = ["api", "worker", "beat-worker"]
+# The service that migrates the database and ends: run before those above, and waited for, where there is one.
+plane_compose_migrator = "migrator"
 
 # --- Plane's API ---
 # Seen from the host. None: the address of plane_api_container, port plane_api_port.

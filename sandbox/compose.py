@@ -30,7 +30,7 @@ async def respond(host: Host, words: Sequence[str], directory: Path, environment
             return await _up(host, rest, environment)
         case ["ps", *rest]:
             return _ps(host, rest)
-        case ["config", "--services"]:
+        case ["config", "--services"] | ["config", "--services", "--no-interpolate"]:
             return Reply(stdout="".join(f"{service}\n" for service in sorted(host.project.services)))
     raise NotUnderstood("")
 

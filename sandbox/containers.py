@@ -17,6 +17,7 @@ REDIS = "javisi_redis"
 API = "javisi_plane_api"
 WORKER = "javisi_plane_worker"
 BEAT = "javisi_plane_beat"
+MIGRATOR = "javisi_plane_migrator"
 
 
 @dataclass
@@ -63,6 +64,9 @@ class Container:
     created_at: str = field(default_factory=lambda: _now())
     started_at: str = field(default_factory=lambda: _now())
     finished_at: str = NEVER
+    # Of one whose work is done at once.
+    ends: bool = False
+    exit_code: int = 0
 
     def stop(self) -> None:
         self.running = False
@@ -73,6 +77,8 @@ class Container:
         self.running = True
         self.health = health
         self.started_at = _now()
+        if self.ends:
+            self.stop()
 
     def recreate(self, environment: dict[str, str]) -> None:
         self.id = secrets.token_hex(32)
@@ -96,7 +102,7 @@ class Container:
             "Paused": False,
             "Restarting": False,
             "Dead": False,
-            "ExitCode": 0,
+            "ExitCode": self.exit_code,
             "StartedAt": self.started_at,
             "FinishedAt": self.finished_at,
         }
@@ -129,7 +135,7 @@ class Container:
     def summary(self) -> dict[str, str]:
         """The container as `docker ps` prints it."""
         up = "Up Less than a second"
-        status = up + (f" ({self.health})" if self.health else "") if self.running else "Exited (0)"
+        status = up + (f" ({self.health})" if self.health else "") if self.running else f"Exited ({self.exit_code})"
         return {
             "ID": self.id[:12],
             "Names": self.name,
@@ -149,7 +155,7 @@ def plane_project(root: Path) -> Project:
         name="plane",
         directory=root / "opt/plane",
         env_file=root / "opt/javisi/configs/plane/plane.env",
-        services={"api": API, "worker": WORKER, "beat-worker": BEAT},
+        services={"migrator": MIGRATOR, "api": API, "worker": WORKER, "beat-worker": BEAT},
     )
 
 
@@ -161,6 +167,7 @@ def javisi(number: int, project: Project, api_port: int) -> dict[str, Container]
         Container(WORKER, PLANE_IMAGE, f"172.20.{number}.4"),
         Container(BEAT, PLANE_IMAGE, f"172.20.{number}.5"),
         Container(REDIS, "redis:8-alpine", f"172.20.{number}.6"),
+        Container(MIGRATOR, PLANE_IMAGE, f"172.20.{number}.7", running=False, ends=True),
     ]
     containers = {container.name: container for container in made}
     for service, name in project.services.items():

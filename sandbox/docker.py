@@ -1,4 +1,4 @@
-"""What the `docker` command of a host understands: exec, inspect, ps, compose."""
+"""What the `docker` command of a host understands: exec, inspect, ps, wait, compose."""
 
 from __future__ import annotations
 
@@ -61,6 +61,8 @@ async def respond(host: Host, words: Sequence[str], directory: Path, environment
                 return _inspect(host, rest, "Error response from daemon: No such container: {}")
             case ["ps", *rest] | ["container", "ls", *rest]:
                 return _ps(host, rest)
+            case ["wait", *rest] if rest:
+                return _wait(host, rest)
             case ["compose", *rest]:
                 return await compose.respond(host, rest, directory, environment)
         raise NotUnderstood("")
@@ -150,6 +152,23 @@ def _ps(host: Host, words: Sequence[str]) -> Reply:
     else:
         lines = table(shown, {"CONTAINER ID": "ID", "IMAGE": "Image", "STATUS": "Status", "NAMES": "Names"})
     return Reply(stdout="".join(f"{line}\n" for line in lines))
+
+
+def _wait(host: Host, names: Sequence[str]) -> Reply:
+    replies = []
+    for name in names:
+        container = _find(host, name)
+        if container is None:
+            replies.append(Reply(stderr=f"Error response from daemon: No such container: {name}\n", code=1))
+        elif container.running:
+            raise NotUnderstood(f"{container.name} does not end")
+        else:
+            replies.append(Reply(stdout=f"{container.exit_code}\n"))
+    return Reply(
+        stdout="".join(reply.stdout for reply in replies),
+        stderr="".join(reply.stderr for reply in replies),
+        code=max(reply.code for reply in replies),
+    )
 
 
 def _filters(given: Sequence[str]) -> dict[str, list[str]]:

@@ -191,6 +191,7 @@ class Settings:
     plane_env_extra: Mapping[str, str] = field(repr=False)
     plane_compose_dir: str | None
     plane_compose_services: tuple[str, ...]
+    plane_compose_migrator: str | None
     plane_api_url: str | None
     plane_api_container: str
     plane_api_port: int

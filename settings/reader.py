@@ -28,6 +28,7 @@ RESERVED_SLUGS = frozenset(
 )
 
 CONTAINER = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+SERVICE = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 ACCOUNT = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
 TEXT = "one line of text, at most 255 characters"
 
@@ -115,6 +116,7 @@ def _read_all(values: Values) -> Settings:
         plane_env_extra=_env_extra(values),
         plane_compose_dir=None if given("plane_compose_dir") is None else values.path("plane_compose_dir"),
         plane_compose_services=_services(values),
+        plane_compose_migrator=values.optional("plane_compose_migrator", SERVICE, "a service's name"),
         plane_api_url=None if given("plane_api_url") is None else _api_url(values),
         plane_api_container=values.text("plane_api_container", CONTAINER, "a container's name"),
         plane_api_port=values.number("plane_api_port", 1, 65535),
@@ -289,6 +291,6 @@ def _services(values: Values) -> tuple[str, ...]:
         values.refuse("plane_compose_services", value, wanted)
         return ()
     for item in value:
-        if not isinstance(item, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", item):
+        if not isinstance(item, str) or not re.fullmatch(SERVICE, item):
             values.refuse("plane_compose_services", item, wanted)
     return tuple(item for item in value if isinstance(item, str))

@@ -64,7 +64,7 @@ def _chmod(path: str, mode: int) -> Callable[[Target], object]:
 
 
 TOKENS = [f"+ token agent-{name}" for name in AGENTS]
-RECREATE = ["~ recreate api", "~ recreate worker", "~ recreate beat-worker"]
+RECREATE = ["~ run migrator", "~ recreate api", "~ recreate worker", "~ recreate beat-worker"]
 
 DRIFTS = [
     Drift("the role may not log in", _psql("ALTER ROLE plane NOLOGIN"), ["~ role plane: may log in"]),
@@ -107,7 +107,7 @@ DRIFTS = [
     Drift(
         "one container is older than its environment",
         _set(lambda target: target.host.containers["javisi_plane_worker"], created_at="2020-01-01T00:00:00.000000000Z"),
-        ["~ recreate worker"],
+        ["~ run migrator", "~ recreate worker"],
     ),
     Drift(
         "the workspace has another name",

@@ -44,7 +44,7 @@ def test_a_finished_host_says_that_its_tokens_answer(finished: Target) -> None:
 def test_the_end_of_a_run_says_what_was_done_where_the_tokens_are_and_how_long_it_took(target: Target) -> None:
     run = target.deploy()
     [line] = summary(run)
-    assert line.strip().startswith(f"[{target.host.name}] 28 made, 3 changed, 4 kept, 1 not available; ")
+    assert line.strip().startswith(f"[{target.host.name}] 28 made, 4 changed, 4 kept, 1 not available; ")
     assert f"{len(run.requests)} requests to Plane; tokens in opt/javisi/configs/plane/agent-tokens.env; " in line
     assert line.endswith(" s")
     [again] = summary(target.deploy())

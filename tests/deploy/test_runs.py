@@ -17,6 +17,7 @@ EVERYTHING = [
     "+ database plane_production, owner plane",
     "+ privileges on schema public of plane_production for plane",
     f"+ {ENV_FILE}: SECRET_KEY, DATABASE_URL, REDIS_URL, AMQP_URL, WEB_URL, CORS_ALLOWED_ORIGINS, GUNICORN_WORKERS",
+    "~ run migrator",
     "~ recreate api",
     "~ recreate worker",
     "~ recreate beat-worker",

@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ SUPERUSER_PASSWORD = "superuser-Passw0rd-3"
 TLS_NAME, WRONG_NAME = "plane.lab.test", "other.lab.test"
 """Names that the target alone resolves; the certificate is for the first."""
 
-SERVICES = ("api", "worker", "beat-worker")
+SERVICES = ("migrator", "api", "worker", "beat-worker")
 
 
 class Lab:
@@ -183,17 +183,28 @@ class Lab:
             **{package: f"/lab/packages/{package.name}" for package in _packages()},
         }
         api = {
-            "command": ["python3", "/lab/plane_server.py", "/data/state"],
+            # As Plane's own does, it waits until the database is migrated.
+            "command": [
+                "sh",
+                "-c",
+                "until [ -e /data/migrated ]; do sleep 0.2; done; exec python3 /lab/plane_server.py /data/state",
+            ],
             "environment": {"PYTHONPATH": "/lab/packages", "PYTHONDONTWRITEBYTECODE": "1"},
             "volumes": [f"{self._plane_data}:/data", *(f"{source}:{path}:ro" for source, path in mounts.items())],
         }
+        migrator = {
+            "command": ["sh", "-c", "sleep 1; touch /data/migrated"],
+            "volumes": [f"{self._plane_data}:/data"],
+            "restart": "no",
+        }
         # Plane's own take their work from the queue; these have none.
         idle = {"command": ["sleep", "infinity"], "stop_signal": "SIGKILL"}
+        own: dict[str, dict[str, Any]] = {"api": api, "migrator": migrator}
         names = dict(zip(SERVICES, self._containers_of_plane(), strict=True))
         return {
             "name": self.name,
             "services": {
-                name: {**common, **(api if name == "api" else idle), "container_name": container}
+                name: {**common, **own.get(name, idle), "container_name": container}
                 for name, container in names.items()
             },
             "networks": {"lab": {"external": True, "name": self.name}},
@@ -329,6 +340,19 @@ class Lab:
             if not done.returncode:
                 found[service] = done.stdout.strip()
         return found
+
+    @contextlib.contextmanager
+    def compose_changed(self, service: str, **keys: Any) -> Iterator[None]:
+        """Plane's Compose file with other keys of a service, for a while."""
+        file = self.compose_dir / "docker-compose.yml"
+        before = file.read_text()
+        project = json.loads(before)
+        project["services"][service].update(keys)
+        file.write_text(json.dumps(project))
+        try:
+            yield
+        finally:
+            file.write_text(before)
 
     def signal_api(self, name: str) -> bool:
         """Send a signal to the API's container; whether it runs."""

@@ -60,7 +60,7 @@ def complaint(done: Done) -> str:
     executed = done.stdout.partition("--> Beginning operation run...")[2]
     told = re.split("--> (?:Results|Summary):", executed)[0]
     lines = re.findall(r"^ +\[target\] (.*)$", told, re.M)
-    noise = ("Error: executed", "Success", "No changes", "waiting for Plane")
+    noise = ("Error: executed", "Success", "No changes", "waiting for Plane", "running the service")
     said = [line for line in lines if not line.startswith((*noise, "+ ", "~ ", "! ", "= "))]
     assert len(said) == 1, done.stdout
     return str(said[0])
@@ -175,13 +175,75 @@ def test_containers_that_an_interrupted_run_did_not_reach_are_recreated(deployed
     first = deployed.container_ids()
     os.utime(deployed.env_path)
     done = succeeded(deployed.deploy(operation=("deploy.environment",)))
-    assert plan(done) == [f"~ recreate {name}" for name in SERVICES]
+    assert plan(done) == ["~ run migrator", *(f"~ recreate {name}" for name in SERVICES[1:])]
     second = deployed.container_ids()
     assert all(first[name] != second[name] for name in SERVICES)
     deployed.docker("rm", "-f", f"{deployed.name}_plane_worker")
     done = succeeded(deployed.deploy(operation=("deploy.environment",)))
-    assert plan(done) == ["+ start worker"]
-    assert {name for name, new in deployed.container_ids().items() if new != second[name]} == {"worker"}
+    assert plan(done) == ["~ run migrator", "+ start worker"]
+    assert {name for name, new in deployed.container_ids().items() if new != second[name]} == {"migrator", "worker"}
+
+
+def test_a_migration_that_fails_is_told_and_done_again_by_the_next_run(deployed: Lab) -> None:
+    with deployed.compose_changed("migrator", command=["sh", "-c", "exit 3"]):
+        os.utime(deployed.env_path)
+        before = deployed.container_ids()
+        said = complaint(deployed.deploy(operation=("deploy.environment",)))
+        assert (
+            f"the service migrator in {deployed.compose_dir}, which migrates the database, ended with exit code 3"
+            in said
+        )
+        assert {name for name, new in deployed.container_ids().items() if new != before[name]} == {"migrator"}
+    done = succeeded(deployed.deploy(operation=("deploy.environment",)))
+    assert plan(done) == ["~ run migrator", *(f"~ recreate {name}" for name in SERVICES[1:])]
+    assert changed_nothing(deployed.deploy())
+
+
+def test_a_project_with_a_name_and_files_of_its_own_stays_that_project(deployed: Lab) -> None:
+    """Its containers are recreated with the override that they were started with, and no second project is begun."""
+    file = deployed.compose_dir / "docker-compose.yml"
+    override, moved = deployed.compose_dir / "prod.yml", deployed.compose_dir / "plane.yml"
+    project = json.loads(file.read_text())
+    ours = f"{deployed.name}-ours"
+    try:
+        deployed.docker("rm", "-f", *(f"{deployed.name}_plane_{name}" for name in SERVICES))
+        file.rename(moved)
+        override.write_text(json.dumps({"services": {"api": {"environment": {"FROM_OVERRIDE": "yes"}}}}))
+        (deployed.compose_dir / "vars.env").write_text("X=1\n")
+        started = (
+            "-p",
+            ours,
+            "-f",
+            str(moved),
+            "-f",
+            str(override),
+            "--env-file",
+            str(deployed.compose_dir / "vars.env"),
+        )
+        deployed.docker("compose", "--project-directory", str(deployed.compose_dir), *started, "up", "-d")
+        os.utime(deployed.env_path)
+        done = succeeded(deployed.deploy(operation=("deploy.environment",)))
+        assert plan(done)[:2] == ["~ run migrator", "~ recreate api"]
+        form = '{{index .Config.Labels "com.docker.compose.project"}} {{.Config.Env}}'
+        inspected = deployed.docker("inspect", "-f", form, deployed.api)
+        assert inspected.startswith(f"{ours} ") and "FROM_OVERRIDE=yes" in inspected
+        assert changed_nothing(deployed.deploy(operation=("deploy.environment",)))
+    finally:
+        deployed.docker("rm", "-f", *(f"{deployed.name}_plane_{name}" for name in SERVICES))
+        moved.replace(file)
+        override.unlink(missing_ok=True)
+        assert json.loads(file.read_text()) == project
+
+
+def test_what_compose_run_left_is_no_service(deployed: Lab) -> None:
+    where = ("--project-directory", str(deployed.compose_dir))
+    one_off = deployed.docker("compose", *where, "run", "-d", "-T", "--no-deps", "worker", "true").strip()
+    try:
+        os.utime(deployed.env_path)
+        succeeded(deployed.deploy(operation=("deploy.environment",)))
+        assert changed_nothing(deployed.deploy(operation=("deploy.environment",)))
+    finally:
+        deployed.docker("rm", "-f", one_off)
 
 
 # Users of the target

@@ -168,12 +168,12 @@ def test_compose_up_recreates_only_what_the_environment_file_changed(
     try:
         env_file.write_text("A=1\n")
         compose(client, "up", "-d", "--wait")
-        assert recreated == ["api 1", "worker 1", "beat-worker 1"]
+        assert recreated == ["migrator 1", "api 1", "worker 1", "beat-worker 1"]
         compose(client, "up", "-d")
-        assert len(recreated) == 3
+        assert len(recreated) == 4
         env_file.write_text("A=2\n")
         compose(client, "up", "--detach", "worker")
-        assert recreated[3:] == ["worker 2"]
+        assert recreated[4:] == ["worker 2"]
     finally:
         host.on_recreate = original
 
@@ -200,7 +200,7 @@ def test_compose_names_what_is_missing(client: Client, env_file: Path) -> None:
 
 
 def test_compose_finds_its_file_from_a_directory(client: Client) -> None:
-    services = "api\nbeat-worker\nworker\n"
+    services = "api\nbeat-worker\nmigrator\nworker\n"
     assert client.run("cd opt/plane && docker compose config --services").stdout == services
     words = ("compose", "--project-directory", "opt/plane", "-p", "plane", "config", "--services")
     assert client.docker(*words).stdout == services

@@ -72,6 +72,10 @@ class Shell:
         self.programs = folder / ".programs"
         self.programs.mkdir()
 
+    def log(self, line: str) -> None:
+        """What pyinfra prints of a host."""
+        self.said.append(line)
+
     def replace(self, program: str, script: str) -> None:
         """Put a script in front of a program on the PATH."""
         path = self.programs / program

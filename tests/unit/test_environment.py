@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -211,6 +211,11 @@ def plan(operation: Any, host: Shell, *, executing: bool = True, **arguments: An
         return list(operation._inner.__wrapped__(**arguments))
 
 
+def changes(items: Iterable[Change | Kept | Note]) -> list[str]:
+    """The lines of what an operation would change."""
+    return [line for item in items if isinstance(item, Change) for line in item.lines]
+
+
 def apply(items: list[Change | Kept | Note]) -> None:
     for item in items:
         assert isinstance(item, Change)
@@ -311,21 +316,45 @@ def compose(tmp_path: Path) -> dict[str, Any]:
 MODIFIED = 1_000_000_010.0
 
 
+def container(name: str, seconds: float, status: str = "running", exit_code: int = 0, **labels: str) -> dict[str, Any]:
+    """A service's container that was made so many seconds after the env file was written."""
+    made = datetime.fromtimestamp(MODIFIED + seconds, timezone.utc).replace(tzinfo=None).isoformat()
+    seen = {"oneoff": "False", "project": "plane", "files": "", "env_files": "", **labels}
+    return {**seen, "service": name, "created": f"{made}Z", "status": status, "exit_code": exit_code}
+
+
 def composed(
-    host: Shell, created: dict[str, float], stopped: Collection[str] = (), compose: str = "exit 9", ps: str = "echo 1a"
+    host: Shell,
+    created: dict[str, float] | list[dict[str, Any]],
+    stopped: Collection[str] = (),
+    up: str = "exit 9",
+    ps: str = "echo 1a",
+    services: str = "api worker",
+    migrated: str = "0",
 ) -> None:
-    """Have docker tell of containers made so many seconds after the env file was written, and run `compose`."""
-    lines = []
-    for name, seconds in created.items():
-        made = datetime.fromtimestamp(MODIFIED + seconds, timezone.utc).replace(tzinfo=None).isoformat()
-        status = "exited" if name in stopped else "running"
-        item = {"service": name, "created": f"{made}Z", "status": status}
-        lines.append(f"{host.folder / 'my plane'}\t{json.dumps(item)}\n")
+    """Have docker tell of containers, and of a project with these services; `up` is what `docker compose up` does."""
+    if isinstance(created, dict):
+        statuses = {name: "exited" if name in stopped else "running" for name in created}
+        created = [container(name, seconds, statuses[name]) for name, seconds in created.items()]
+    folder = str(host.folder / "my plane")
+    lines = [f"{folder}\t{json.dumps({'folder': folder, **item})}\n" for item in created]
     (host.folder / "containers").write_text("".join(lines))
+    compose = (
+        f'printf "%s\\n" "$*" >> {host.folder}/asked; for word in "$@"; do case $word in '
+        f"config) printf '%s\\n' {services}; exit;; up) {up}; exit;; ps) echo 2b; exit;; esac; done; exit 7"
+    )
     host.replace(
         "docker",
-        f"case $1 in ps) {ps};; inspect) cat {host.folder / 'containers'};; compose) {compose};; *) exit 8;; esac",
+        f"case $1 in ps) {ps};; inspect) cat {host.folder / 'containers'};; wait) echo {migrated};; "
+        f"compose) {compose};; *) exit 8;; esac",
     )
+
+
+def asked(host: Shell) -> list[str]:
+    """What `docker compose` was asked, without the folder, and without what only looks."""
+    start = f"compose --project-directory {host.folder / 'my plane'} "
+    lines = (host.folder / "asked").read_text().splitlines()
+    return [line.removeprefix(start) for line in lines if " config " not in line]
 
 
 def test_containers_that_are_newer_than_the_env_file_are_kept(host: Shell, compose: dict[str, Any]) -> None:
@@ -335,26 +364,116 @@ def test_containers_that_are_newer_than_the_env_file_are_kept(host: Shell, compo
 
 
 def test_containers_that_are_older_or_missing_are_made_anew(host: Shell, compose: dict[str, Any]) -> None:
-    composed(host, {"api": -1.0}, compose=f'printf "%s\\n" "$@" > {host.folder}/asked')
+    composed(host, {"api": -1.0}, up="true")
     items = plan(environment.compose_services, host, **compose)
     [change] = items
     assert isinstance(change, Change)
     assert change.lines == ("~ recreate api", "+ start worker")
     apply(items)
-    assert (host.folder / "asked").read_text().splitlines() == [
-        "compose", "--project-directory", compose["directory"], "up", "-d", "--force-recreate", "--no-deps", "api",
-        "worker",
-    ]  # fmt: skip
+    assert asked(host) == ["-p plane up -d --force-recreate --no-deps api worker"]
 
 
-def test_a_service_that_is_stopped_is_noted_and_left_so(host: Shell, compose: dict[str, Any]) -> None:
-    composed(host, {"api": 1.0, "worker": 1.0, "web": 1.0}, stopped=("worker", "web"))
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ("exited", "is stopped, and left so; start it with docker compose"),
+        ("paused", "is paused, and left so; start it with docker compose"),
+        ("restarting", "keeps restarting; see docker compose logs worker"),
+    ],
+)
+def test_a_service_that_does_not_run_is_noted_and_left_so(
+    host: Shell, compose: dict[str, Any], status: str, said: str
+) -> None:
+    composed(host, [container("api", 1.0), container("worker", 1.0, status), container("web", 1.0, status)])
     note, kept = plan(environment.compose_services, host, **compose)
     assert isinstance(note, Note)
-    assert note.line == (
-        f"! the service worker in {compose['directory']} is stopped, and left so; start it with docker compose"
-    )
+    assert note.line == f"! the service worker in {compose['directory']} {said}"
     assert isinstance(kept, Kept)
+
+
+def test_of_several_containers_of_a_service_the_oldest_counts(host: Shell, compose: dict[str, Any]) -> None:
+    composed(host, [container("api", 9.0), container("api", -1.0), container("worker", 1.0)])
+    assert changes(plan(environment.compose_services, host, **compose)) == ["~ recreate api"]
+
+
+def test_a_container_that_never_started_is_made_anew(host: Shell, compose: dict[str, Any]) -> None:
+    composed(host, [container("api", 1.0, "created"), container("worker", 1.0)])
+    assert changes(plan(environment.compose_services, host, **compose)) == ["~ recreate api"]
+
+
+def test_a_project_is_recreated_with_what_it_was_started_with(host: Shell, compose: dict[str, Any]) -> None:
+    labels: dict[str, Any] = {
+        "project": "planeapp",
+        "files": "/srv/plane.yml,/srv/prod.yml",
+        "env_files": "/srv/vars.env",
+    }
+    composed(host, [container("api", -1.0, **labels), container("worker", -1.0, **labels)], up="true")
+    apply(plan(environment.compose_services, host, **compose))
+    assert asked(host) == [
+        "-p planeapp -f /srv/plane.yml -f /srv/prod.yml --env-file /srv/vars.env "
+        "up -d --force-recreate --no-deps api worker"
+    ]
+
+
+def test_two_projects_with_planes_services_in_a_folder_are_refused(host: Shell, compose: dict[str, Any]) -> None:
+    theirs = [container("api", 1.0, project="other"), container("web", 1.0, project="third")]
+    composed(host, [container("api", 1.0), container("worker", 1.0), *theirs])
+    with pytest.raises(TargetError, match=r"several Compose projects in .*: other, plane; remove those of all but one"):
+        plan(environment.compose_services, host, **compose)
+
+
+def test_a_service_that_the_project_has_not_is_named_before_anything_is_done(
+    host: Shell, compose: dict[str, Any]
+) -> None:
+    composed(host, {"api": -1.0}, services="api beat")
+    with pytest.raises(
+        TargetError, match=r"has no service worker; name .* plane_compose_services \(it has: api, beat\)"
+    ):
+        plan(environment.compose_services, host, **compose)
+
+
+def test_the_database_is_migrated_before_the_others_start(host: Shell, compose: dict[str, Any]) -> None:
+    composed(host, {"api": -1.0, "worker": 1.0}, up="true", services="api worker migrator")
+    items = plan(environment.compose_services, host, migrator="migrator", **compose)
+    assert changes(items) == ["~ run migrator", "~ recreate api"]
+    apply(items)
+    assert asked(host) == [
+        "-p plane ps -aq migrator",
+        "-p plane up -d --force-recreate --no-deps migrator",
+        "-p plane ps -aq migrator",
+        "-p plane up -d --force-recreate --no-deps api",
+    ]
+
+
+def test_a_migration_that_fails_ends_there(host: Shell, compose: dict[str, Any]) -> None:
+    composed(host, {"api": -1.0, "worker": 1.0}, up="true", services="api worker migrator", migrated="1")
+    with pytest.raises(TargetError, match=r"migrator in .* ended with exit code 1; see docker compose logs migrator"):
+        apply(plan(environment.compose_services, host, migrator="migrator", **compose))
+    assert not [line for line in asked(host) if line.endswith(" api")]
+
+
+@pytest.mark.parametrize(
+    ("migrator", "wanted"),
+    [
+        (container("migrator", 1.0, "exited"), []),
+        (container("migrator", 1.0, "exited", 1), ["~ run migrator"]),
+        (container("migrator", 1.0, "created"), ["~ run migrator"]),
+        (container("migrator", -1.0, "exited"), ["~ run migrator"]),
+        (container("web", -1.0), []),
+    ],
+)
+def test_a_migration_that_was_done_is_not_done_again(
+    host: Shell, compose: dict[str, Any], migrator: dict[str, Any], wanted: list[str]
+) -> None:
+    composed(host, [container("api", 1.0), container("worker", 1.0), migrator], services="api worker migrator")
+    items = plan(environment.compose_services, host, migrator="migrator", **compose)
+    assert changes(items) == wanted and not any(isinstance(item, Note) for item in items)
+
+
+def test_a_project_without_a_migrator_needs_none(host: Shell, compose: dict[str, Any]) -> None:
+    composed(host, [container("api", -1.0), container("worker", 1.0), container("migrator", -1.0, "exited")])
+    items = plan(environment.compose_services, host, migrator="migrator", **compose)
+    assert changes(items) == ["~ recreate api"]
 
 
 def test_a_service_that_is_stopped_and_older_is_made_anew_and_not_noted(host: Shell, compose: dict[str, Any]) -> None:
@@ -374,11 +493,11 @@ def test_a_service_that_is_stopped_does_not_have_the_others_made_anew(host: Shel
 
 
 def test_a_compose_that_fails_is_one_line(host: Shell, compose: dict[str, Any]) -> None:
-    composed(host, {}, compose="echo pulling >&2; echo no such service: worker >&2; exit 1")
+    composed(host, {}, up="echo pulling >&2; echo no space left on device >&2; exit 1")
     with pytest.raises(TargetError) as caught:
         apply(plan(environment.compose_services, host, **compose))
     assert str(caught.value) == (
-        f"docker compose up api worker in {compose['directory']} failed: no such service: worker"
+        f"docker compose up api worker in {compose['directory']} failed: no space left on device"
     )
 
 

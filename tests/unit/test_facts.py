@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 from pyinfra.api import StringCommand
 
-from facts.docker import Composed, ComposeServices, Container, DockerContainers
+from facts.docker import (
+    Composed,
+    ComposeProject,
+    ComposeServiceNames,
+    ComposeServices,
+    Container,
+    DockerContainers,
+    ServiceContainer,
+)
 from facts.postgres import _SQL, FAILED, READ_PASSWORD, PostgresService, Scram, Service, psql
 from target import run
 from tests.unit.given import Shell
@@ -235,10 +243,17 @@ def test_other_lines_are_no_containers() -> None:
     assert list(DockerContainers().process(output)) == ["api"]
 
 
-def service(name: str = "api", folder: object = "/srv/plane", second: str = "09", status: str = "running") -> str:
+def service(
+    name: str = "api", folder: object = "/srv/plane", second: str = "09", status: str = "running", **labels: str
+) -> str:
     """A line as docker inspect prints it."""
-    seen = {"service": name, "created": f"2024-05-06T07:08:{second}Z", "status": status}
-    return f"{folder}\t{json.dumps(seen)}\n"
+    seen = {"oneoff": "False", "project": "plane", "folder": str(folder), "files": "", "env_files": "", **labels}
+    seen |= {"service": name, "created": f"2024-05-06T07:08:{second}Z", "status": status}
+    return f"{folder}\t{json.dumps({**seen, 'exit_code': 0})}\n"
+
+
+def made(found: Composed) -> dict[str, float]:
+    return {container.service: container.created for container in found.containers}
 
 
 def compose(host: Shell, *lines: str) -> None:
@@ -263,7 +278,7 @@ def test_a_compose_folder_of_any_name_is_asked_for(host: Shell, name: str) -> No
     compose(host, service(folder=folder))
     fact = ComposeServices()
     found = fact.process(output_of(host, fact.command(str(folder), str(env))))
-    assert (found.created, found.unavailable, found.stopped) == ({"api": 1714979289.0}, None, ())
+    assert (made(found), found.unavailable) == ({"api": 1714979289.0}, None)
     assert found.env_modified == pytest.approx(env.stat().st_mtime, abs=1e-5)
     assert docker_asked(host, "ps") == ["ps", "-aq", "--filter", "label=com.docker.compose.project.working_dir"]
     assert docker_asked(host, "inspect")[:2] == ["inspect", "-f"]
@@ -280,7 +295,8 @@ def test_a_folder_reached_through_a_link_finds_its_containers(host: Shell, name:
     fact = ComposeServices()
     for directory in (folder, link):
         found = fact.process(output_of(host, fact.command(str(directory), "/there/is/none")))
-        assert found == Composed(dict.fromkeys(("api", "worker", "beat"), 1714979289.0), 0.0)
+        assert made(found) == dict.fromkeys(("api", "worker", "beat"), 1714979289.0)
+        assert found.env_modified == 0.0
 
 
 def test_the_containers_of_another_project_are_left_out(host: Shell) -> None:
@@ -300,26 +316,63 @@ def test_the_containers_of_another_project_are_left_out(host: Shell) -> None:
     compose(host, *lines)
     fact = ComposeServices()
     found = fact.process(output_of(host, fact.command(str(folder), "/there/is/none")))
-    assert found == Composed({"api": 1714979290.0}, 0.0)
+    assert made(found) == {"api": 1714979290.0}
 
 
-def test_services_that_do_not_run_are_named(host: Shell) -> None:
-    compose(
-        host,
-        service("api", host.folder),
-        service("worker", host.folder, status="exited"),
-        service("beat-worker", host.folder, status="created"),
-    )
+def test_what_a_container_was_started_with_is_told(host: Shell) -> None:
+    started = {"project": "lab", "files": "/srv/a.yml,/srv/b.yml", "env_files": "/srv/vars.env"}
+    compose(host, service("api", host.folder, status="exited", **started))
     fact = ComposeServices()
     found = fact.process(output_of(host, fact.command(str(host.folder), "/there/is/none")))
-    assert found.stopped == ("worker", "beat-worker")
-    assert set(found.created) == {"api", "worker", "beat-worker"}
+    project = ComposeProject("lab", str(host.folder), ("/srv/a.yml", "/srv/b.yml"), ("/srv/vars.env",))
+    assert found.containers == (ServiceContainer("api", 1714979289.0, "exited", 0, project),)
+
+
+def test_what_compose_run_made_is_left_out(host: Shell) -> None:
+    compose(host, service("api", host.folder), service("api", host.folder, "01", "exited", oneoff="True"))
+    fact = ComposeServices()
+    found = fact.process(output_of(host, fact.command(str(host.folder), "/there/is/none")))
+    assert made(found) == {"api": 1714979289.0}
+
+
+@pytest.mark.parametrize(
+    ("files", "env_files", "wanted"),
+    [
+        (["/srv/plane/docker-compose.yml"], [], "-p lab"),
+        (["docker-compose.yml"], ["/srv/plane/.env"], "-p lab"),
+        (["/srv/plane/compose.yaml", "/srv/plane/compose.override.yaml"], [], "-p lab"),
+        (["/srv/plane.yml"], [], "-p lab -f /srv/plane.yml"),
+        (["/srv/docker-compose.yml"], ["/srv/vars.env"], "-p lab -f /srv/docker-compose.yml --env-file /srv/vars.env"),
+        (
+            ["/srv/plane/docker-compose.yml", "/srv/plane/my prod.yml"],
+            ["vars.env"],
+            "-p lab -f /srv/plane/docker-compose.yml -f '/srv/plane/my prod.yml' --env-file /srv/plane/vars.env",
+        ),
+    ],
+)
+def test_options_of_compose_lead_to_the_project_that_is_there(
+    files: list[str], env_files: list[str], wanted: str
+) -> None:
+    project = ComposeProject("lab", "/srv/plane", tuple(files), tuple(env_files))
+    assert StringCommand(*project.options).get_raw_value() == wanted
+
+
+def test_the_services_of_a_project_are_read_or_why_they_cannot_be() -> None:
+    fact = ComposeServiceNames()
+    assert fact.process(["WARN[0000] the attribute `version` is obsolete", "api", "beat-worker"]) == (
+        frozenset({"api", "beat-worker"}),
+        None,
+    )
+    assert fact.process(["no configuration file provided: not found", "##FAILED##"]) == (
+        frozenset(),
+        "no configuration file provided: not found",
+    )
 
 
 def test_a_project_without_containers_and_env_file_is_empty(host: Shell) -> None:
     fact = ComposeServices()
     found = fact.process(output_of(host, fact.command(str(host.folder), "/there/is/none")))
-    assert found == Composed({}, 0.0)
+    assert found == Composed((), 0.0)
     assert [call[0] for call in calls(host)] == ["ps"]
 
 
@@ -328,15 +381,6 @@ def test_a_docker_that_may_not_be_asked_is_an_answer(host: Shell) -> None:
     fact = ComposeServices()
     found = fact.process(output_of(host, fact.command(str(host.folder), "/there/is/none")))
     assert found.unavailable == "permission denied while trying to connect"
-
-
-def test_of_several_containers_of_a_service_the_oldest_counts() -> None:
-    lines = [
-        json.dumps({"service": service, "created": f"2024-05-06T07:08:{second}Z"})
-        for service, second in (("api", "30"), ("api", "10"), ("worker", "20"), ("api", "40"))
-    ]
-    found = ComposeServices().process(["modified 1714979289.250000000", *lines, "WARNING: x"])
-    assert found == Composed({"api": 1714979290.0, "worker": 1714979300.0}, 1714979289.25)
 
 
 def test_a_compose_that_fails_in_silence_is_an_answer() -> None:

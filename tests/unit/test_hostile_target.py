@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
+from pyinfra.api import StringCommand
 
 from facts.docker import ComposeServices, DockerContainers
 from facts.postgres import FAILED, MOST_ITERATIONS, PostgresService, Service
@@ -286,7 +287,10 @@ def objects(*names: str) -> st.SearchStrategy[str]:
 
 DOCKER = objects("status", "created", "networks", "host", "service")
 MOMENT = st.sampled_from(["2024-05-06T07:08:09Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.9Z", "x", ""])
-SERVICE = st.fixed_dictionaries({"service": JSON, "created": MOMENT, "status": JSON}).map(json.dumps)
+LABELS = ("service", "status", "oneoff", "project", "folder", "files", "env_files", "exit_code")
+SERVICE = st.fixed_dictionaries(
+    {"created": MOMENT, **dict.fromkeys(LABELS, JSON | st.text(max_size=5) | st.integers())}
+).map(json.dumps)
 CONTAINER = st.fixed_dictionaries(
     {"status": st.text(), "created": MOMENT, "networks": st.dictionaries(st.text(max_size=5), JSON, max_size=2)}
 ).map(json.dumps)
@@ -315,7 +319,9 @@ def test_any_containers_are_an_answer_or_one_line(lines: list[str]) -> None:
 def test_any_services_are_an_answer(lines: list[str]) -> None:
     found = ComposeServices().process(lines)
     assert found.unavailable is None or found.unavailable.isprintable()
-    assert all(isinstance(name, str) and isinstance(made, float) for name, made in found.created.items())
+    for container in found.containers:
+        assert container.service.isprintable() and isinstance(container.created, float)
+        assert StringCommand(*container.project.options).get_raw_value().isprintable()
     assert 0 <= found.env_modified < 1e12
 
 

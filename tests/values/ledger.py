@@ -164,6 +164,7 @@ PLACES: tuple[Place, ...] = (
         lambda settings: settings.plane_compose_services,
         lambda value: (value,),
     ),
+    _plain("plane_compose_migrator", "shell"),
     _url("plane_web_url", "https", lambda text: text.rstrip("/")),
     _url("plane_redis_url", "redis"),
     _url("plane_amqp_url", "amqp"),
