@@ -1,8 +1,7 @@
 """The settings of one host, read from pyinfra's data: typed, checked as a whole, secrets wrapped.
 
 Every name, default and meaning is in ``group_data/all.py``; group and host data override it, ``--data`` overrides
-both. A secret is looked for in host data, then in the environment under its upper-case name, then in
-``<plane_secrets_dir>/<host>.env`` and ``<plane_secrets_dir>/all.env``.
+both. The same file says where secrets are looked for, and in which order.
 """
 
 from settings.models import (

@@ -26,7 +26,7 @@ STATE_GROUPS = ("backlog", "unstarted", "started", "completed", "cancelled")
 """What a state can belong to; the columns of a board are sorted by it."""
 
 NETWORKS = ("secret", "public")
-"""Who sees a project: its members alone, or everybody in the workspace.."""
+"""Who sees a project: its members alone, or everybody in the workspace."""
 
 SWITCHES = ("cycles", "modules", "views", "pages", "intake")
 """Parts of a project that can be on or off; ``plane_api.models`` says what Plane calls them."""
