@@ -8,13 +8,16 @@ from pathlib import Path
 from tests.docs.messages import messages, of_source, product_files
 from tests.docs.pages import DOCS
 
-ENTRY = re.compile(r"^- `(.+?)`\n((?:  [^\n]*\n)*)", re.M | re.S)
+ENTRY = re.compile(r"^- (`(?:(?!\n\n).)+?`)\n((?:  - [^\n]*\n(?:    [^\n]*\n)*)+)", re.M | re.S)
 
 
 def entries(page: str) -> list[tuple[str, str]]:
-    """The messages of the page, each with what is said of it."""
-    # A code span may be broken over lines.
-    return [(" ".join(match[1].split()), match[2]) for match in re.finditer(ENTRY, page)]
+    """The messages of the page, each with what is said of it; several may share an entry."""
+    found = []
+    for match in re.finditer(ENTRY, page):
+        # A code span may be broken over lines.
+        found += [(" ".join(message.split()), match[2]) for message in re.findall(r"`(.+?)`", match[1], re.S)]
+    return found
 
 
 def test_every_message_is_on_the_page() -> None:
@@ -35,6 +38,7 @@ def test_each_is_there_once_with_one_cause_and_one_cure() -> None:
     assert sorted(set(names)) == sorted(names)
     for message, text in found:
         assert text.count("  - Why: ") == text.count("  - Do: ") == 1, message
+        assert "As above" not in text, message  # a search leads here, and what is above is not seen
 
 
 def test_what_is_read_off_a_module(tmp_path: Path) -> None:
@@ -75,5 +79,10 @@ def test_a_message_that_nobody_wrote_down_is_seen() -> None:
 
 
 def test_what_counts_as_an_entry() -> None:
-    page = "- `one\n  two …`\n  - Why: `a`\n  - Do: b\n\n- no entry\n"
-    assert entries(page) == [("one two …", "  - Why: `a`\n  - Do: b\n")]
+    page = "- `one\n  two …`\n  - Why: `a`\n    c\n  - Do: b\n\n- no entry\n\n- `no cause`\n\n"
+    page += "- `three`,\n  `four`\n  - Why: d\n"
+    assert entries(page) == [
+        ("one two …", "  - Why: `a`\n    c\n  - Do: b\n"),
+        ("three", "  - Why: d\n"),
+        ("four", "  - Why: d\n"),
+    ]
