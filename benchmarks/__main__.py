@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Take the figures; 1 when a command that was to be measured failed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="How long it takes, against what.")
     parser.add_argument("--quick", action="store_true", help="once, and little of it; writes no file")
-    parser.add_argument("--repeats", type=int, metavar="N", help=f"how often (default: {FULL.repeats})")
+    parser.add_argument("--repeats", type=int, metavar="N", help=f"how many times (default: {FULL.repeats})")
     parser.add_argument("figures", nargs="*", metavar="FIGURE", help=f"of {', '.join(FIGURES)} (default: all)")
     options = parser.parse_args(arguments)
     unknown = [name for name in options.figures if name not in FIGURES]

@@ -27,14 +27,15 @@ plane_db_port = 5432
 # --- Plane's environment file ---
 plane_config_dir = "/opt/javisi/configs/plane"
 plane_env_path = "{plane_config_dir}/plane.env"
-# Who the files with secrets belong to on the host, both readable by their user alone. None: whoever writes them.
+# The owner of the two files with secrets on the host, which no other user can read. None: whoever writes them.
 plane_files_user = None
 plane_files_group = None
-# Where people and agents open Plane. Cookies are Secure when this is https.
+# The address at which people and agents open Plane. Cookies are Secure when it is https.
 plane_web_url = "https://work.example.com"
-# Secret. None: the one in the file that is there, else a new one.
+# Secret. None: the one that the file already has, else a new one.
 plane_secret_key = None
-# The Redis container on the host: a warning tells when keys of others live in Plane's databases. None: do not look.
+# The Redis container on the host: a warning says when other services keep keys in Plane's databases. None: do not
+# look.
 redis_container = "javisi_redis"
 # Databases of their own in the shared Redis: Plane has no key prefix.
 plane_redis_url = "redis://redis:6379/4"
@@ -60,17 +61,17 @@ plane_api_container = "javisi_plane_api"
 plane_api_port = 8000
 # The certificate of a private CA, a file on this machine. None: REQUESTS_CA_BUNDLE, else the public ones.
 plane_api_ca = None
-# True: take any certificate; whoever is between here and Plane can read every password and token. A warning is printed
-# on each run.
+# True: accept any certificate; whoever is between here and Plane can read every password and token. Each run prints a
+# warning.
 plane_api_tls_insecure = False
 # How many requests that do not depend on each other may be under way at once. Plane's default is two workers.
 plane_requests_together = 2
-# How often to ask whether Plane is up, and how long to wait in between, in seconds.
+# How many times to ask whether Plane is up, and how long to wait in between, in seconds.
 plane_health_retries = 12
 plane_health_delay = 10
 
 # --- The instance and the workspace ---
-# Made on a fresh instance, signed in with on one that exists.
+# The instance admin: made on a fresh instance, signed in as on one that is set up.
 plane_admin_email = "admin@javisi.local"
 plane_admin_password = None  # secret
 plane_admin_first_name = "Plane"
@@ -78,7 +79,7 @@ plane_admin_last_name = "Admin"
 plane_company_name = "Javisi"
 # Secret. An API token of a workspace admin, instead of the password, on an instance that a person set up.
 plane_admin_api_token = None
-# Settings that Plane keeps in its own database once it was started, where the environment no longer changes them, for
+# Settings that Plane keeps in its own database, so that the environment no longer changes them once it was started, for
 # example {"ENABLE_SIGNUP": "0", "EMAIL_HOST": "smtp.example.com", "EMAIL_HOST_PASSWORD": None}. None: a secret, looked
 # for under that name in the environment and the secrets files. Only what is named is changed. Comparing a setting that
 # Plane does not show to everybody takes a sign-in as the instance admin on every run.
@@ -104,10 +105,10 @@ plane_agents = [
 ]
 plane_concierge_password = None  # secret: the concierge's own, so that a person can sign in as it
 plane_agent_password_seed = None  # secret: the other passwords are derived from it
-# An agent with "present": False is removed: its tokens revoked, its membership ended, its line taken out; what it
-# wrote stays. True here removes those too whose token is saved on the host and who are no longer in plane_agents.
+# An agent with "present": False is removed: its tokens are revoked, its membership ends, its line is taken out; what it
+# wrote stays. True here also removes those whose token is saved on the host and who are no longer in plane_agents.
 plane_prune = False
-# Days after which a new token stops to answer; None: never. One with fewer than the second number left is rotated.
+# Days after which a new token expires; None: never. A token with fewer than plane_token_renew_days left is rotated.
 plane_token_lifetime_days = None
 plane_token_renew_days = 14
 # Once, with --data rotate_tokens=thot,cfo (or all): new tokens for these agents, the old ones revoked.
@@ -118,7 +119,7 @@ plane_tokens_path = "{plane_config_dir}/agent-tokens.env"
 # --- Projects ---
 # Each {"name", "identifier"}, and where wanted:
 #   "description"         text
-#   "network"             "public" (everybody in the workspace sees it) or "secret" (its members alone)
+#   "network"             "public" (everybody in the workspace sees it) or "secret" (only its members do)
 #   "timezone"            a name such as "Europe/Berlin"
 #   "lead", "default_assignee"   an agent's name, or the address of another member
 #   "cycles", "modules", "views", "pages", "intake", "estimates"   True or False

@@ -170,7 +170,7 @@ class Http:
             path: with its query.
             headers: who is asking, as a credential's ``headers()`` gives it.
             form: fields of an HTML form, instead of `json`.
-            attempts: how often a safe method is sent while there is no answer, or only a proxy's (502 to 504).
+            attempts: how many times a safe method is sent while there is no answer, or only a proxy's (502 to 504).
 
         Raises:
             PlaneUnreachable: no answer came.

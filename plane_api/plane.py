@@ -327,7 +327,7 @@ class Plane(WorkItemTypesApi):
         """Make a token. Its value is in this answer alone.
 
         Args:
-            ends: the day, in UTC, at whose beginning it stops to answer; never when ``None``.
+            ends: the day, in UTC, at whose beginning it expires; never when ``None``.
         """
         body = {"label": label, "description": description}
         if ends is not None:

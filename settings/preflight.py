@@ -1,4 +1,4 @@
-"""Around the first connection: every host's settings are checked before, and each connection is made prompt.
+"""Around the first connection: every host's settings are checked before, TCP_NODELAY is set on each connection.
 
 `config.py` asks for it.
 """

@@ -19,7 +19,7 @@ def ready(retries: int = 12, delay: int = 10) -> Plan:
     """
     Wait until Plane answers.
 
-    + retries: how often to ask
+    + retries: how many times to ask
     + delay: seconds in between
 
     **Example:**
