@@ -55,7 +55,7 @@ def database() -> None:
 def environment() -> None:
     """Plane's environment file, and the containers that read it."""
     s = settings_of(host)
-    s.require("postgresql_password", *s.storage_secrets)
+    s.require(*s.secrets_of("environment"))
     if s.redis_container:
         redis.own_databases(
             name="Redis databases", container=s.redis_container, urls=[s.plane_redis_url, s.plane_amqp_url]
@@ -84,7 +84,7 @@ def environment() -> None:
 def provisioning() -> None:
     """The instance, the workspace, its members, their tokens, and the projects."""
     s = settings_of(host)
-    s.require(*s.account_secrets)
+    s.require(*s.secrets_of("provisioning"))
     slug = s.plane_workspace_slug
     plane.ready(name="Plane answers", retries=s.plane_health_retries, delay=s.plane_health_delay)
     edition()

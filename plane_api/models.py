@@ -33,7 +33,7 @@ PROJECT_SWITCHES: Mapping[str, str] = {
 }
 """What v1 calls the parts of a project that can be on or off (Plane 1.2.2 and 1.3.1)."""
 
-NETWORKS: Mapping[str, int] = {"secret": 0, "public": 2}
+NETWORK_NUMBERS: Mapping[str, int] = {"secret": 0, "public": 2}
 """Plane's numbers for who sees a project (1.2.2 and 1.3.1)."""
 
 
@@ -127,17 +127,13 @@ class Configuration:
 
     key: str
     value: str = field(repr=False)
-    is_encrypted: bool
 
     @classmethod
     def of(cls, item: dict[str, Any]) -> Configuration:
         """From an item of ``GET /api/instances/configurations/``."""
         value = item.get("value")
-        return cls(
-            _text(item, "key", "instance settings"),
-            "" if value is None else _plain(value, "instance settings"),
-            bool(item.get("is_encrypted")),
-        )
+        plain_value = "" if value is None else _plain(value, "instance settings")
+        return cls(_text(item, "key", "instance settings"), plain_value)
 
 
 @dataclass(frozen=True)

@@ -20,14 +20,6 @@ _TYPES: dict[str, dict[str, Any]] = {
 }
 
 
-def property_type(field_type: str) -> tuple[str, str | None]:
-    """Plane's ``property_type`` and ``relation_type`` for a custom field's type in the settings.
-
-    For example ``("DECIMAL", None)`` for ``number`` and ``("RELATION", "USER")`` for ``member``.
-    """
-    return _TYPES[field_type]["property_type"], _TYPES[field_type].get("relation_type")
-
-
 def field_type(property_type: str, relation_type: str | None) -> str:
     """What the settings call a type of Plane's; Plane's own name for one that they do not know."""
     for name, definition in _TYPES.items():

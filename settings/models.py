@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from pyinfra.api.exceptions import DeployError
 from pyinfra.api.hiddenvalue import HiddenValue
@@ -30,18 +30,6 @@ NETWORKS = ("secret", "public")
 
 SWITCHES = ("cycles", "modules", "views", "pages", "intake")
 """Parts of a project that can be on or off; ``plane_api.models`` says what Plane calls them."""
-
-SECRETS = (
-    "postgres_superuser_password",
-    "postgresql_password",
-    "plane_secret_key",
-    "plane_minio_access_key",
-    "plane_minio_secret_key",
-    "plane_admin_password",
-    "plane_admin_api_token",
-    "plane_concierge_password",
-    "plane_agent_password_seed",
-)
 
 CONCIERGE = "concierge"
 """The agent whose password is a setting of its own, so that a person can sign in as it."""
@@ -223,10 +211,12 @@ class Settings:
     plane_custom_fields_unsupported: str
     plane_secrets_dir: str
 
-    @property
-    def storage_secrets(self) -> tuple[str, ...]:
-        """The secrets that S3 storage needs."""
-        return ("plane_minio_access_key", "plane_minio_secret_key") if self.plane_minio_endpoint else ()
+    def secrets_of(self, part: str) -> tuple[str, ...]:
+        """The secrets that a part of the deploy (``database``, ``environment``, ``provisioning``) needs."""
+        if part == "provisioning":
+            return self.account_secrets
+        stores = part == "environment" and self.plane_minio_endpoint is not None
+        return ("postgresql_password", *(("plane_minio_access_key", "plane_minio_secret_key") if stores else ()))
 
     @property
     def account_secrets(self) -> tuple[str, ...]:
@@ -270,6 +260,10 @@ class Settings:
         lacking = [name for name in names if getattr(self, name) is None]
         if lacking:
             raise SettingsError(missing(lacking, self.plane_secrets_dir))
+
+
+SECRETS = tuple(entry.name for entry in fields(Settings) if entry.type == "HiddenValue | None")
+"""The settings that are secrets."""
 
 
 def _locks_out(name: str, value: HiddenValue) -> bool:

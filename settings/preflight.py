@@ -168,13 +168,7 @@ def missing_secrets(settings: Settings, parts: Sequence[str]) -> tuple[str, ...]
 
     The admin's password is named along with others and not by itself: an instance that is set up may do without.
     """
-    needed: list[str] = []
-    if {"database", "environment"} & set(parts):
-        needed.append("postgresql_password")
-    if "environment" in parts:
-        needed += settings.storage_secrets
-    if "provisioning" in parts:
-        needed += settings.account_secrets
+    needed = [name for part in PARTS if part in parts for name in settings.secrets_of(part)]
     lacking = [name for name in dict.fromkeys(needed) if getattr(settings, name) is None]
     no_admin = settings.plane_admin_password is None and settings.plane_admin_api_token is None
     if lacking and "provisioning" in parts and no_admin:

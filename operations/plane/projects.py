@@ -11,7 +11,7 @@ from operations.converge import Change, Kept, Plan, converging
 from operations.plane.scene import Scene, current_scene, needs_project
 from plane_api.auth import ApiKey, Session
 from plane_api.errors import PlaneError, PlaneRefused, PlaneSettings
-from plane_api.models import NETWORKS, PROJECT_SWITCHES
+from plane_api.models import NETWORK_NUMBERS, PROJECT_SWITCHES
 from plane_api.models import Project as SeenProject
 from plane_api.plane import NOT_A_MEMBER
 from settings import ROLE_NAMES, Agent
@@ -161,7 +161,7 @@ def _differences(scene: Scene, slug: str, seen: SeenProject, wanted: _Wanted) ->
     compare("description", seen.description, wanted.description, "description")
     compare("timezone", seen.timezone, wanted.timezone, f"time zone {seen.timezone} → {wanted.timezone}")
     if wanted.network is not None:
-        compare("network", seen.network, NETWORKS[wanted.network], wanted.network)
+        compare("network", seen.network, NETWORK_NUMBERS[wanted.network], wanted.network)
     for switch, on in wanted.switches.items():
         compare(PROJECT_SWITCHES[switch], seen.switches.get(switch), on, f"{switch} {_on(on)}")
     holders = {"lead": ("project_lead", seen.lead), "default assignee": ("default_assignee", seen.default_assignee)}
@@ -218,7 +218,7 @@ def _create_project(scene: Scene, slug: str, wanted: _Wanted) -> None:
     if wanted.network == "secret":
         # By a session, so that it is never public, not even for a moment.
         caller = scene.agent_session(owner) if owner is not None and owner.password else scene.admin_session()
-        fields["network"] = NETWORKS["secret"]
+        fields["network"] = NETWORK_NUMBERS["secret"]
     try:
         scene.plane().create_project(slug, caller, **fields)
     except PlaneRefused as error:

@@ -698,6 +698,11 @@ def test_a_secret_with_an_uncommon_separator_arrives_whole(folder: Path) -> None
     assert password.unmask() == "left\u2028right"
 
 
+def test_every_secret_is_known_as_one() -> None:
+    settings = checked(**dict.fromkeys(SECRETS, PASSWORD))
+    assert SECRETS == tuple(name for name, value in vars(settings).items() if isinstance(value, HiddenValue)) != ()
+
+
 def test_secrets_show_in_no_text_of_the_settings() -> None:
     secrets = {name: f"{PASSWORD}-{name}" for name in SECRETS}
     settings = checked(**secrets, plane_agents=agents(password=f"{PASSWORD}-agent"))
@@ -794,15 +799,19 @@ def test_a_secret_is_given_or_named_as_missing() -> None:
     ],
 )
 def test_only_the_secrets_that_accounts_need_are_asked_for(changes: dict[str, Any], needed: tuple[str, ...]) -> None:
-    assert checked(**changes).account_secrets == needed
+    settings = checked(**changes)
+    assert settings.account_secrets == settings.secrets_of("provisioning") == needed
 
 
 def test_storage_needs_its_keys_where_there_is_an_endpoint() -> None:
-    assert checked().storage_secrets == ()
-    assert checked(plane_minio_endpoint="http://minio:9000").storage_secrets == (
+    assert checked().secrets_of("environment") == ("postgresql_password",)
+    settings = checked(plane_minio_endpoint="http://minio:9000")
+    assert settings.secrets_of("environment") == (
+        "postgresql_password",
         "plane_minio_access_key",
         "plane_minio_secret_key",
     )
+    assert settings.secrets_of("database") == ("postgresql_password",)
 
 
 # A host
