@@ -43,7 +43,7 @@ class BenchmarkError(Exception):
 
 @dataclass(frozen=True)
 class Spent:
-    """What a command took: seconds, CPU seconds of it and its children, MiB at most; requests that reached Plane."""
+    """What a command took: seconds, CPU seconds of it and its children, MB at most; requests that reached Plane."""
 
     seconds: float
     cpu: float

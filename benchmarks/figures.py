@@ -47,7 +47,7 @@ def in_turn(repeats: int, measures: Mapping[str, Callable[[], Spent]], say: Say)
     for _ in range(repeats):
         for name in names:
             spent = measures[name]()
-            say(f"  {name}: {spent.seconds:.2f} s, CPU {spent.cpu:.2f} s, {spent.memory:.0f} MiB, {spent.requests}")
+            say(f"  {name}: {spent.seconds:.2f} s, CPU {spent.cpu:.2f} s, {spent.memory:.0f} MB, {spent.requests}")
             taken[name].append(spent)
         names.reverse()
     return taken
@@ -147,12 +147,12 @@ def hosts(size: Size, say: Say) -> Iterator[Row]:
     for what, taken, rated in (("no change", deploys, True), ("an empty deploy", empties, False)):
         cpu = {n: middle(spent.cpu for spent in taken[str(n)]) * 1000 for n in size.hosts}
         memory = {n: middle(spent.memory for spent in taken[str(n)]) for n in size.hosts}
-        say(f"  {what}: " + ", ".join(f"{n} hosts: CPU {cpu[n]:.0f} ms, {memory[n]:.0f} MiB" for n in size.hosts))
-        for name, unit, values in (("CPU", "ms", cpu), ("memory", "MiB", memory)):
+        say(f"  {what}: " + ", ".join(f"{n} hosts: CPU {cpu[n]:.0f} ms, {memory[n]:.0f} MB" for n in size.hosts))
+        for name, unit, values in (("CPU", "ms", cpu), ("memory", "MB", memory)):
             near, far = _slopes([few, some, many], values)
             row = flat(f"{what}, {name} for each further host, {some} to {many}", f"{few} to {some}", far, near, unit)
             yield row if rated else row.unrated
-        each = (memory[many] - memory[few]) / (many - few) * 1.048576
+        each = (memory[many] - memory[few]) / (many - few)
         words = f"{what}, memory for each further host, {few} to {many}"
         row = Row(words, "", f"{each:.2f} MB", "", "", "at most 4 MB", each <= 4)
         yield row if rated else row.unrated

@@ -18,7 +18,7 @@ def main(report: str, words: list[str]) -> int:
     _, status, used = os.wait4(child, 0)
     seconds = time.perf_counter() - begun
     # Linux counts memory in KiB.
-    figures = {"seconds": seconds, "cpu": used.ru_utime + used.ru_stime, "memory": used.ru_maxrss / 1024}
+    figures = {"seconds": seconds, "cpu": used.ru_utime + used.ru_stime, "memory": used.ru_maxrss * 1024 / 1e6}
     with open(report, "w") as file:  # noqa: PTH123 - pathlib would make this process larger
         json.dump(figures, file)
     return os.waitstatus_to_exitcode(status)
