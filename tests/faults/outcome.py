@@ -14,7 +14,13 @@ from sandbox.plane.models import User
 from tests.deploy.target import ENV_FILE, TOKEN_FILE, Target
 
 _ROLES = "SELECT rolname, rolcanlogin, rolsuper FROM pg_authid WHERE rolname !~ '^pg_' ORDER BY 1"
-_DATABASES = "SELECT datname, pg_get_userbyid(datdba), coalesce(datacl::text, '') FROM pg_database ORDER BY 1"
+# What is granted in so many words and what holds where nothing was granted is the same to whoever connects.
+_GRANTS = "array(SELECT grantee::regrole::text || ' ' || privilege_type FROM aclexplode({}) ORDER BY 1)"
+_DATABASES = f"""
+SELECT datname, pg_get_userbyid(datdba), {_GRANTS.format("coalesce(datacl, acldefault('d', datdba))")}
+FROM pg_database ORDER BY 1
+"""
+_SCHEMA = f"SELECT {_GRANTS.format('nspacl')} FROM pg_namespace WHERE nspname = 'public'"
 _PASSWORD = "SELECT rolpassword FROM pg_authid WHERE rolname = 'plane'"
 
 
@@ -116,7 +122,7 @@ def _database(target: Target) -> dict[str, Any]:
         "roles": target.host.psql(_ROLES),
         "databases": target.host.psql(_DATABASES),
         "password": bool(verifier) and matches(target.secrets["POSTGRESQL_PASSWORD"], verifier),
-        "privileges": target.host.psql("SELECT nspacl FROM pg_namespace WHERE nspname = 'public'", "plane_production"),
+        "privileges": target.host.psql(_SCHEMA, "plane_production"),
     }
 
 
