@@ -17,7 +17,10 @@ SIGN_UP = "/auth/sign-up/"
 SIGN_IN = "/auth/sign-in/"
 
 PATIENCE = 2.0
-"""Seconds that a request waits for another to come."""
+"""Seconds that a request or command waits for another to come."""
+
+GRACE = 0.3
+"""Seconds for one to come that should not."""
 
 
 class Crowd:
@@ -138,17 +141,17 @@ def test_what_the_next_operations_read_is_read_at_the_same_time(target: Target, 
     assert target.deploy().code == 0
     there: list[str] = []
     most = 0
-    enough = asyncio.Event()
+    three = asyncio.Event()
 
     async def hold(command: str) -> None:
         nonlocal most
         there.append(command)
         most = max(most, len(there))
-        if len(there) == 4:
-            enough.set()
-        # The first is alone, and a fourth never comes.
+        if len(there) == 3:
+            three.set()
         with suppress(TimeoutError, asyncio.TimeoutError):
-            await asyncio.wait_for(enough.wait(), 0.5)
+            await asyncio.wait_for(three.wait(), PATIENCE)
+        await asyncio.sleep(GRACE)
         there.remove(command)
 
     before = len(target.host.commands)
@@ -203,10 +206,17 @@ def test_with_sudo_the_first_command_is_alone(target: Target) -> None:
     assert target.deploy().code == 0
     there: list[str] = []
     beside: list[int] = []
+    two = asyncio.Event()
 
     async def hold(command: str) -> None:
         there.append(command)
-        await asyncio.sleep(0.3)
+        if len(there) == 2:
+            two.set()
+        if beside:
+            with suppress(TimeoutError, asyncio.TimeoutError):
+                await asyncio.wait_for(two.wait(), PATIENCE)
+        else:
+            await asyncio.sleep(GRACE)
         beside.append(len(there))
         there.remove(command)
 
