@@ -25,7 +25,7 @@ SELECT json_build_object(
     SELECT json_build_object(
       'login', rolcanlogin,
       'scram', CASE WHEN rolpassword LIKE 'SCRAM-SHA-256$%' THEN json_build_object(
-        'iterations', split_part(split_part(rolpassword, '$', 2), ':', 1)::int,
+        'iterations', substring(rolpassword FROM '^SCRAM-SHA-256\$([0-9]{1,9}):')::int,
         'salt', split_part(split_part(rolpassword, '$', 2), ':', 2),
         'digest', encode(sha256(convert_to(:'nonce' || rolpassword, 'UTF8')), 'hex')
       ) END)

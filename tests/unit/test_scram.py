@@ -161,6 +161,8 @@ def test_two_verifiers_of_a_password_have_different_salts() -> None:
         "SCRAM-SHA-256$many:AAAA$AAAA:AAAA",
         "SCRAM-SHA-256$0:AAAA$AAAA:AAAA",
         "SCRAM-SHA-256$-1:AAAA$AAAA:AAAA",
+        "SCRAM-SHA-256$99999999999999999999999:AAAA$AAAA:AAAA",
+        "SCRAM-SHA-256$2147483648:AAAA$AAAA:AAAA",
         "SCRAM-SHA-256$10:no base64!$AAAA:AAAA",
         "SCRAM-SHA-256$10:AAAA$AAAA:AAAA",
         pytest.param(

@@ -1,0 +1,110 @@
+"""A service's role and database in a real PostgreSQL: what is seen of them, what is mended, what is said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sandbox
+from operations import scram
+from operations.converge import Change, Kept, Note
+from operations.postgres import init_script, service_database
+from sandbox.containers import POSTGRESQL
+from sandbox.host import Host
+from tests.unit.given import Shell
+from tests.unit.test_environment import apply, plan
+
+PASSWORD = "hunter2/Tr0ub4dor"
+
+WANTED: dict[str, Any] = {
+    "database": "plane_production",
+    "role": "plane",
+    "password": PASSWORD,
+    "container": POSTGRESQL,
+    "wait": 0,
+}
+
+
+@dataclass
+class Server:
+    """The sandbox's PostgreSQL, and a host whose `docker` leads to it."""
+
+    sandboxed: Host
+    shell: Shell
+
+    def psql(self, sql: str, database: str = "postgres") -> str:
+        """Run SQL as the superuser."""
+        return self.sandboxed.psql(sql, database)
+
+    def plan(self, **changes: Any) -> list[Change | Kept | Note]:
+        """What is to be done about Plane's role and database."""
+        return plan(service_database, self.shell, **{**WANTED, **changes})
+
+    def make(self) -> None:
+        """Have it all be as it should."""
+        apply(self.plan())
+
+    def is_right(self, **changes: Any) -> bool:
+        """Whether nothing is to be done or said."""
+        return [type(item) for item in self.plan(**changes)] == [Kept]
+
+    def forget(self) -> None:
+        """Drop what was made."""
+        for kind, catalog in (("DATABASE", "pg_database"), ("ROLE", "pg_roles")):
+            name = "datname" if kind == "DATABASE" else "rolname"
+            names = f"SELECT format('DROP {kind} %I', {name}) FROM {catalog}"
+            self.psql(f"{names} WHERE {name} !~ '^(pg_|postgres$|template[01]$)' \\gexec")
+
+
+@pytest.fixture(scope="module")
+def sandboxed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    with sandbox.running(tmp_path_factory.mktemp("postgres"), hosts=1) as running:
+        yield running.hosts[0]
+
+
+@pytest.fixture
+def server(sandboxed: Host, tmp_path: Path) -> Iterator[Server]:
+    shell = Shell(tmp_path)
+    shell.replace("docker", f'exec "{sandboxed.commands_path / "docker"}" "$@"')
+    server = Server(sandboxed, shell)
+    yield server
+    server.forget()
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Shell:
+    return Shell(tmp_path)
+
+
+def lines(items: list[Change | Kept | Note]) -> list[str]:
+    """What a preview says of the changes."""
+    return [line for item in items if isinstance(item, Change) for line in item.lines]
+
+
+# The init script
+
+
+@pytest.mark.parametrize("iterations", ["99999999999999999999999", "9" * 5000, "2147483648", "10000001", "0"])
+def test_a_script_with_an_absurd_verifier_is_written_anew(host: Shell, tmp_path: Path, iterations: str) -> None:
+    wanted: dict[str, Any] = {"directory": str(tmp_path), "database": "plane", "role": "plane", "password": PASSWORD}
+    apply(plan(init_script, host, **wanted))
+    [script] = tmp_path.glob("*.sql")
+    script.write_text(script.read_text().replace("$4096:", f"${iterations}:"))
+    items = plan(init_script, host, **wanted)
+    assert lines(items) == [f"~ {script}"]
+    apply(items)
+    assert "$4096:" in script.read_text()
+
+
+def test_a_role_with_an_absurd_verifier_is_given_its_password(server: Server) -> None:
+    server.make()
+    verifier = scram.verifier(PASSWORD).replace("$4096:", "$99999999999:")
+    server.psql(f"UPDATE pg_authid SET rolpassword = '{verifier}' WHERE rolname = 'plane'")
+    items = server.plan()
+    assert lines(items) == ["~ role plane: password"]
+    apply(items)
+    assert server.is_right()
