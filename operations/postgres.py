@@ -12,6 +12,7 @@ import posixpath
 import re
 import secrets
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -76,45 +77,55 @@ def service_database(
     server = _Server(container, superuser, superuser_password.unmask() if superuser_password else None)
     nonce = _nonce(host)
     found = _look(host, server, database, role, nonce, wait if is_executing() else 0)
-    statements: list[str] = []
-    lines: list[str] = []
-
-    if not found.role_exists:
-        lines.append(f"+ role {role}")
-        statements.append("CREATE ROLE :\"role\" LOGIN PASSWORD :'verifier';")
-    else:
-        if not found.role_can_log_in:
-            lines.append(f"~ role {role}: may log in")
-            statements.append('ALTER ROLE :"role" LOGIN;')
-        if not _is_password(secret, found.role_scram, nonce):
-            lines.append(f"~ role {role}: password")
-            statements.append("ALTER ROLE :\"role\" PASSWORD :'verifier';")
-    if found.database_owner is None:
-        lines.append(f"+ database {database}, owner {role}")
-        statements.append('CREATE DATABASE :"database" OWNER :"role";')
-    elif found.database_owner != role:
-        lines.append(f"~ database {database}: owner {found.database_owner} → {role}")
-        statements.append('ALTER DATABASE :"database" OWNER TO :"role";')
-    # The owner of a new database has every privilege on it.
-    if found.database_owner is not None and not found.database_privileges >= DATABASE_PRIVILEGES:
-        lines.append(f"+ privileges on database {database} for {role}")
-        statements.append('GRANT ALL PRIVILEGES ON DATABASE :"database" TO :"role";')
-    if not found.schema_privileges >= SCHEMA_PRIVILEGES:
-        lines.append(f"+ privileges on schema public of {database} for {role}")
-        statements.append('\\connect :"database"')
-        statements.append('GRANT ALL ON SCHEMA public TO :"role";')
-
-    if not statements:
+    differing = differences(found, database, role, _is_password(secret, found.role_scram, nonce))
+    if not differing:
         yield Kept(f"role {role}, database {database}, privileges")
         return
 
     def apply() -> None:
-        sql = f"{_QUIETLY}\\set verifier '{scram.verifier(secret)}'\n" + "\n".join(statements) + "\n"
+        statements = "".join(f"{statement}\n" for _, statement in differing)
+        sql = f"{_QUIETLY}\\set verifier '{scram.verifier(secret)}'\n{statements}"
         output = server.run(host, sql, database=database, role=role)
         if not output.ok:
             raise TargetError(f"PostgreSQL in {container} refused: {_without_secret(output.reason)}")
 
-    yield Change(tuple(lines), apply)
+    yield Change(tuple(line for line, _ in differing), apply)
+
+
+def differences(found: Service, database: str, role: str, has_password: bool) -> list[tuple[str, str]]:
+    """What differs, each in words and with the SQL that mends it, in the order in which to run that.
+
+    The password is set before any ``\\connect``, which begins a session that logs its statements again.
+
+    Args:
+        has_password: whether the role's password is the one that is wanted.
+    """
+    return [*_role_differences(found, role, has_password), *_database_differences(found, database, role)]
+
+
+def _role_differences(found: Service, role: str, has_password: bool) -> Iterator[tuple[str, str]]:
+    if not found.role_exists:
+        yield f"+ role {role}", "CREATE ROLE :\"role\" LOGIN PASSWORD :'verifier';"
+        return
+    if not found.role_can_log_in:
+        yield f"~ role {role}: may log in", 'ALTER ROLE :"role" LOGIN;'
+    if not has_password:
+        yield f"~ role {role}: password", "ALTER ROLE :\"role\" PASSWORD :'verifier';"
+
+
+def _database_differences(found: Service, database: str, role: str) -> Iterator[tuple[str, str]]:
+    if found.database_owner is None:
+        yield f"+ database {database}, owner {role}", 'CREATE DATABASE :"database" OWNER :"role";'
+    elif found.database_owner != role:
+        what = f"~ database {database}: owner {found.database_owner} → {role}"
+        yield what, 'ALTER DATABASE :"database" OWNER TO :"role";'
+    # The owner of a new database has every privilege on it.
+    if found.database_owner is not None and not found.database_privileges >= DATABASE_PRIVILEGES:
+        what = f"+ privileges on database {database} for {role}"
+        yield what, 'GRANT ALL PRIVILEGES ON DATABASE :"database" TO :"role";'
+    if not found.schema_privileges >= SCHEMA_PRIVILEGES:
+        what = f"+ privileges on schema public of {database} for {role}"
+        yield what, '\\connect :"database"\nGRANT ALL ON SCHEMA public TO :"role";'
 
 
 @dataclass(frozen=True)

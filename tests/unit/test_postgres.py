@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 import sandbox
-from operations import scram
+from facts.postgres import Service
+from operations import postgres, scram
 from operations.converge import Change, Kept, Note
-from operations.postgres import init_script, service_database
+from operations.postgres import differences, init_script, service_database
 from sandbox.containers import POSTGRESQL
 from sandbox.host import Host
 from tests.unit.given import Shell
@@ -108,3 +109,35 @@ def test_a_role_with_an_absurd_verifier_is_given_its_password(server: Server) ->
     assert lines(items) == ["~ role plane: password"]
     apply(items)
     assert server.is_right()
+
+
+# What differs
+
+RIGHT = Service(
+    role_exists=True,
+    role_can_log_in=True,
+    database_owner="plane",
+    database_privileges=postgres.DATABASE_PRIVILEGES,
+    schema_privileges=postgres.SCHEMA_PRIVILEGES,
+)
+
+
+def test_nothing_differs_where_all_is_right() -> None:
+    assert differences(RIGHT, "plane_production", "plane", has_password=True) == []
+
+
+def test_where_there_is_nothing_it_is_made() -> None:
+    assert [line for line, _ in differences(Service(), "plane_production", "plane", has_password=False)] == [
+        "+ role plane",
+        "+ database plane_production, owner plane",
+        "+ privileges on schema public of plane_production for plane",
+    ]
+
+
+def test_the_password_is_sent_before_another_session_begins() -> None:
+    """A session that ``\\connect`` begins writes statements to the log again."""
+    for found in (Service(), Service(role_exists=True, database_owner="other")):
+        statements = [sql for _, sql in differences(found, "plane_production", "plane", has_password=False)]
+        with_verifier = [number for number, sql in enumerate(statements) if "verifier" in sql]
+        connecting = [number for number, sql in enumerate(statements) if "\\connect" in sql]
+        assert with_verifier and connecting and max(with_verifier) < min(connecting)
