@@ -31,7 +31,29 @@ SCHEMA_PRIVILEGES = frozenset({"CREATE", "USAGE"})
 INIT_SCRIPT = "50-{role}.sql"
 """The init script's name: after the customary ``init.sql``'s own numbers, one for each role."""
 
-_QUIETLY = "SET log_statement = 'none'; SET log_min_duration_statement = -1; SET log_min_error_statement = 'panic';\n"
+# What would write a statement down: PostgreSQL's log, what it says of a session that crashed (track_activities), and
+# the statistics of pg_stat_statements.
+_QUIET = {
+    "log_statement": "none",
+    "log_min_duration_statement": "-1",
+    "log_min_duration_sample": "-1",
+    "log_transaction_sample_rate": "0",
+    "log_min_error_statement": "panic",
+    "debug_print_raw_parse": "off",
+    "debug_print_parse": "off",
+    "debug_print_rewritten": "off",
+    "track_activities": "off",
+    "pg_stat_statements.track": "none",
+}
+
+_SETTINGS = ",\n    ".join(f"('{name}', '{value}')" for name, value in _QUIET.items())
+
+# No version has all of them. Nothing is printed.
+_QUIETLY = (
+    "SELECT count(set_config(name, value, false)) AS quiet\n"  # noqa: S608 - the names are those above
+    f"  FROM (VALUES\n    {_SETTINGS}\n  ) AS wanted(name, value)\n"
+    "  WHERE name IN (SELECT name FROM pg_settings) \\gset\n"
+)
 
 
 @converging_with(lambda **asked: [_reading(current_host(), **asked)])

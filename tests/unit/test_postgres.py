@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +31,8 @@ WANTED: dict[str, Any] = {
     "wait": 0,
 }
 
+IS_SCRAM = re.compile(r"SCRAM-SHA-256\$\d")
+
 
 @dataclass
 class Server:
@@ -40,6 +44,13 @@ class Server:
     def psql(self, sql: str, database: str = "postgres") -> str:
         """Run SQL as the superuser."""
         return self.sandboxed.psql(sql, database)
+
+    def wait_until(self, condition: str) -> None:
+        """Wait until an SQL condition holds."""
+        deadline = time.monotonic() + 20
+        while self.psql(f"SELECT {condition}") != "t":
+            assert time.monotonic() < deadline, condition
+            time.sleep(0.02)
 
     def plan(self, **changes: Any) -> list[Change | Kept | Note]:
         """What is to be done about Plane's role and database."""
@@ -141,3 +152,55 @@ def test_the_password_is_sent_before_another_session_begins() -> None:
         with_verifier = [number for number, sql in enumerate(statements) if "verifier" in sql]
         connecting = [number for number, sql in enumerate(statements) if "\\connect" in sql]
         assert with_verifier and connecting and max(with_verifier) < min(connecting)
+
+
+# The log
+
+LOGGING = [
+    {"log_statement": "all"},
+    {"log_min_duration_statement": "0"},
+    {"log_transaction_sample_rate": "1"},
+    {"log_min_duration_sample": "0", "log_statement_sample_rate": "1"},
+    {"debug_print_parse": "on"},
+    {"debug_print_rewritten": "on"},
+    {"log_parser_stats": "on", "log_min_error_statement": "log"},
+    {"log_min_messages": "debug5", "log_min_error_statement": "debug5"},
+]
+
+
+@pytest.fixture
+def logging(server: Server, request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A PostgreSQL with settings that have it write more to its log."""
+    settings: dict[str, str] = request.param
+    for name, value in settings.items():
+        server.psql(f"ALTER SYSTEM SET {name} = '{value}'")
+    server.psql("SELECT pg_reload_conf()")
+    for name, value in settings.items():
+        server.wait_until(f"current_setting('{name}') IN ('{value}', '{value}ms')")
+    yield server
+    server.psql("ALTER SYSTEM RESET ALL")
+    server.psql("SELECT pg_reload_conf()")
+
+
+@pytest.mark.parametrize("logging", LOGGING, ids=lambda settings: " ".join(settings), indirect=True)
+def test_no_verifier_is_in_the_log(logging: Server) -> None:
+    log = logging.sandboxed.postgres_log
+
+    def written() -> str:
+        with log.open("rb") as file:
+            file.seek(before)
+            return file.read().decode()
+
+    before = log.stat().st_size
+    logging.psql(f"CREATE ROLE loud PASSWORD '{scram.verifier(PASSWORD)}'")
+    assert IS_SCRAM.search(written()), "the log was to hold the statements"
+    before = log.stat().st_size
+    logging.make()
+    apply(logging.plan(password="another"))
+    assert not IS_SCRAM.search(written()), written()[-3000:]
+
+
+def test_a_statement_that_waits_is_shown_to_nobody(server: Server) -> None:
+    """PostgreSQL logs what a session was doing when it crashes or meets a deadlock."""
+    server.make()
+    assert server.psql(f"{postgres._QUIETLY}SELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid()") == ""
