@@ -19,17 +19,37 @@ from weakref import WeakKeyDictionary
 
 from pyinfra.api import HiddenValue
 
-from facts.postgres import READ_PASSWORD, PostgresService, Scram, Service, psql
+from facts.postgres import (
+    READ_PASSWORD,
+    PostgresService,
+    Scram,
+    Service,
+    psql,
+)
 from operations import scram
 from operations.converge import Change, Kept, Plan, converging_with, current_host
 from operations.report import is_executing
-from target import Output, Reading, TargetError, fact_reading, file_reading, read_fact, read_file, run, write_file
+from target import (
+    Output,
+    Reading,
+    TargetError,
+    change_access,
+    differing_access,
+    fact_reading,
+    file_reading,
+    read_fact,
+    read_file,
+    run,
+    write_file,
+)
 
 DATABASE_PRIVILEGES = frozenset({"CREATE", "CONNECT", "TEMPORARY"})
 SCHEMA_PRIVILEGES = frozenset({"CREATE", "USAGE"})
 
 INIT_SCRIPT = "50-{role}.sql"
 """The init script's name: after the customary ``init.sql``'s own numbers, one for each role."""
+
+INIT_SCRIPT_MODE = "644"
 
 # What would write a statement down: PostgreSQL's log, what it says of a session that crashed (track_activities), and
 # the statistics of pg_stat_statements.
@@ -262,29 +282,57 @@ def init_script(directory: str, database: str, role: str, password: HiddenValue 
     + role: name of the role
     + password: the role's password; the script holds a SCRAM verifier of it
 
-    The container's own user reads the script, so its mode is 644: a verifier checks a password and opens nothing.
+    The container's own user reads the script, so its mode is 644: a verifier checks a password and opens nothing. The
+    script does no harm where role and database are there: the container answers while it is being set up, so that a
+    deploy may come first.
     """
     host = current_host()
     secret = password.unmask() if isinstance(password, HiddenValue) else password
     path = _init_script_path(directory, role)
     file = read_file(host, path)
-    stored = re.search(r"PASSWORD '(SCRAM-SHA-256\$[^']+)'", file.text) if file else None
+    stored = re.search(r"\\set verifier '(SCRAM-SHA-256\$[^']+)'", file.text) if file else None
     if file and stored and scram.matches(secret, stored[1]) and file.text == _script(database, role, stored[1]):
-        yield Kept(path)
+        access = differing_access(file, INIT_SCRIPT_MODE)
+        if access is None:
+            yield Kept(path)
+        else:
+            yield Change((f"~ {path}: {access}",), lambda: change_access(host, path, INIT_SCRIPT_MODE))
         return
     what = f"~ {path}" if file else f"+ {path}"
-    yield Change((what,), lambda: write_file(host, path, _script(database, role, scram.verifier(secret)), "644"))
+    text = _script(database, role, scram.verifier(secret))
+    yield Change((what,), lambda: write_file(host, path, text, INIT_SCRIPT_MODE))
+
+
+# The image runs it with ON_ERROR_STOP and gives up at the first error, so that no script after this one would run.
+_SCRIPT = r"""
+\set ON_ERROR_STOP off
+SELECT format('CREATE ROLE %I', :'role')
+  WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'role') \gexec
+SELECT format('CREATE DATABASE %I OWNER %I', :'database', :'role')
+  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'database') \gexec
+\set ON_ERROR_STOP on
+ALTER ROLE :"role" LOGIN PASSWORD :'verifier';
+ALTER DATABASE :"database" OWNER TO :"role";
+\connect :"database"
+GRANT ALL ON SCHEMA public TO :"role";
+"""
 
 
 def _script(database: str, role: str, verifier: str) -> str:
     return (
-        "-- For a fresh data directory alone: PostgreSQL's image runs this once, on the first start.\n"
-        f"CREATE ROLE {_identifier(role)} LOGIN PASSWORD '{verifier}';\n"
-        f"CREATE DATABASE {_identifier(database)} OWNER {_identifier(role)};\n"
-        f"\\connect {_identifier(database)}\n"
-        f"GRANT ALL ON SCHEMA public TO {_identifier(role)};\n"
+        "-- For a fresh data directory alone: PostgreSQL's image runs this once, on the first start. A deploy may\n"
+        "-- make the same meanwhile: then CREATE is left out or fails, and what follows must not.\n"
+        f"\\set role {_psql_word(role)}\n"
+        f"\\set database {_psql_word(database)}\n"
+        f"\\set verifier '{verifier}'\n"
+        f"{_QUIETLY.rstrip()}{_SCRIPT}"
     )
 
 
 def _identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
+
+
+def _psql_word(text: str) -> str:
+    """As an argument of psql's own commands, where a backslash begins an escape."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from operations.converge import Change, Kept, Note
 from operations.postgres import differences, init_script, service_database
 from sandbox.containers import POSTGRESQL
 from sandbox.host import Host
+from sandbox.postgres import programs
 from tests.unit.given import Shell
 from tests.unit.test_environment import apply, plan
 
@@ -44,6 +46,24 @@ class Server:
     def psql(self, sql: str, database: str = "postgres") -> str:
         """Run SQL as the superuser."""
         return self.sandboxed.psql(sql, database)
+
+    def session(self, *words: str, database: str = "postgres", user: str = "postgres") -> subprocess.Popen[str]:
+        """A psql of its own, called as PostgreSQL's image calls it for its scripts."""
+        return subprocess.Popen(
+            [str(programs() / "psql"), "-v", "ON_ERROR_STOP=1", "--no-psqlrc", "--no-password",
+             "--username", user, "--dbname", database, *words],
+            env={"PGHOST": str(self.sandboxed.cluster.sockets)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )  # fmt: skip
+
+    def run_script(self, path: Path) -> None:
+        """Run an init script, which must not fail."""
+        script = self.session("-f", str(path))
+        said, _ = script.communicate()
+        assert script.returncode == 0, said
 
     def wait_until(self, condition: str) -> None:
         """Wait until an SQL condition holds."""
@@ -98,6 +118,85 @@ def lines(items: list[Change | Kept | Note]) -> list[str]:
 
 
 # The init script
+
+NAMES = [
+    ("plane_production", "plane"),
+    ('it\'s "the" database', 'it\'s "the" role'),
+    ("back\\slash\\", "\\n ro\\le \\connect"),
+    ("100%s %I %", "%L%%"),
+    ("Upper Case", "ROLE"),
+    ("bäse ☃ \U0001f600", "rölle"),
+    (":role", ":'database'"),
+    ("$$ `id` ;--", "/* */ $1"),
+]
+
+
+def kept_script(server: Server, folder: Path, database: str, role: str) -> Path:
+    """The script that the operation keeps."""
+    apply(plan(init_script, server.shell, directory=str(folder), database=database, role=role, password=PASSWORD))
+    [script] = folder.iterdir()
+    return script
+
+
+def is_whole(server: Server, database: str, role: str) -> bool:
+    """Whether the operation finds nothing to do, and those who come as the role come in."""
+    session = server.session("-c", "CREATE TABLE of_its_own ()", database=database, user=role)
+    session.communicate()
+    return session.returncode == 0 and server.is_right(database=database, role=role)
+
+
+@pytest.mark.parametrize(("database", "role"), NAMES)
+def test_the_script_runs_again_and_again(server: Server, tmp_path: Path, database: str, role: str) -> None:
+    script = kept_script(server, tmp_path / "initdb.d", database, role)
+    for _ in range(2):
+        server.run_script(script)
+    assert is_whole(server, database, role)
+
+
+@pytest.mark.parametrize(("database", "role"), NAMES)
+def test_the_script_runs_after_a_deploy(server: Server, tmp_path: Path, database: str, role: str) -> None:
+    script = kept_script(server, tmp_path / "initdb.d", database, role)
+    apply(server.plan(database=database, role=role, password="another"))
+    server.run_script(script)
+    assert is_whole(server, database, role)
+
+
+def test_the_script_takes_over_what_is_there(server: Server, tmp_path: Path) -> None:
+    """POSTGRES_DB has the image make the database, as its own superuser's."""
+    server.psql("CREATE ROLE plane NOLOGIN")
+    server.psql("CREATE DATABASE plane_production")
+    server.run_script(kept_script(server, tmp_path / "initdb.d", "plane_production", "plane"))
+    assert is_whole(server, "plane_production", "plane")
+
+
+def test_the_script_runs_while_a_deploy_makes_the_same(server: Server, tmp_path: Path) -> None:
+    script = kept_script(server, tmp_path / "initdb.d", "plane_production", "plane")
+    deploy = server.session()
+    assert deploy.stdin is not None
+    deploy.stdin.write("BEGIN; CREATE ROLE plane;\n")
+    deploy.stdin.flush()
+    server.wait_until("EXISTS (SELECT FROM pg_stat_activity WHERE state = 'idle in transaction')")
+    image = server.session("-f", str(script))
+    server.wait_until("EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock')")
+    deploy.communicate("COMMIT;\n")
+    said, _ = image.communicate()
+    assert image.returncode == 0, said
+    assert is_whole(server, "plane_production", "plane")
+
+
+def test_a_script_that_the_containers_user_cannot_read_is_mended(host: Shell, tmp_path: Path) -> None:
+    wanted: dict[str, Any] = {
+        "directory": str(tmp_path / "initdb.d"), "database": "plane", "role": "plane", "password": PASSWORD
+    }  # fmt: skip
+    apply(plan(init_script, host, **wanted))
+    [script] = (tmp_path / "initdb.d").iterdir()
+    text = script.read_text()
+    script.chmod(0o600)
+    items = plan(init_script, host, **wanted)
+    assert lines(items) == [f"~ {script}: mode 600 → 644"]
+    apply(items)
+    assert (script.stat().st_mode & 0o777, script.read_text()) == (0o644, text)
+    assert [type(item) for item in plan(init_script, host, **wanted)] == [Kept]
 
 
 @pytest.mark.parametrize("iterations", ["99999999999999999999999", "9" * 5000, "2147483648", "10000001", "0"])
@@ -183,7 +282,7 @@ def logging(server: Server, request: pytest.FixtureRequest) -> Iterator[Server]:
 
 
 @pytest.mark.parametrize("logging", LOGGING, ids=lambda settings: " ".join(settings), indirect=True)
-def test_no_verifier_is_in_the_log(logging: Server) -> None:
+def test_no_verifier_is_in_the_log(logging: Server, tmp_path: Path) -> None:
     log = logging.sandboxed.postgres_log
 
     def written() -> str:
@@ -197,6 +296,7 @@ def test_no_verifier_is_in_the_log(logging: Server) -> None:
     before = log.stat().st_size
     logging.make()
     apply(logging.plan(password="another"))
+    logging.run_script(kept_script(logging, tmp_path / "initdb.d", "plane_production", "plane"))
     assert not IS_SCRAM.search(written()), written()[-3000:]
 
 
