@@ -24,6 +24,8 @@ SELECT json_build_object(
   'role', (
     SELECT json_build_object(
       'login', rolcanlogin,
+      'expired', CASE WHEN rolvaliduntil <= now() THEN rolvaliduntil::date::text END,
+      'connections', rolconnlimit,
       'scram', CASE WHEN rolpassword LIKE 'SCRAM-SHA-256$%' THEN json_build_object(
         'iterations', substring(rolpassword FROM '^SCRAM-SHA-256\$([0-9]{1,9}):')::int,
         'salt', split_part(split_part(rolpassword, '$', 2), ':', 2),
@@ -33,6 +35,8 @@ SELECT json_build_object(
   'database', (
     SELECT json_build_object(
       'owner', pg_get_userbyid(datdba),
+      'open', datallowconn,
+      'connections', datconnlimit,
       'privileges', (
         SELECT coalesce(json_agg(DISTINCT privilege_type), '[]')
         FROM aclexplode(coalesce(datacl, acldefault('d', datdba)))
@@ -78,9 +82,16 @@ class Scram:
     digest: str
 
 
+NO_LIMIT = -1
+
+
 @dataclass(frozen=True)
 class Service:
-    """A service's share of a PostgreSQL server. `unavailable` says why nothing could be read."""
+    """A service's share of a PostgreSQL server. `unavailable` says why nothing could be read.
+
+    Args:
+        role_expired: the day since which its password is not accepted any more.
+    """
 
     unavailable: str | None = None
     role_exists: bool = False
@@ -89,6 +100,10 @@ class Service:
     database_owner: str | None = None
     database_privileges: frozenset[str] = frozenset()
     schema_privileges: frozenset[str] = frozenset()
+    role_expired: str | None = None
+    role_connections: int = NO_LIMIT
+    database_is_open: bool = True
+    database_connections: int = NO_LIMIT
 
 
 class PostgresService(FactBase[Service]):
@@ -135,9 +150,9 @@ class PostgresService(FactBase[Service]):
                 if line.startswith("{"):  # whatever else there is, is a notice
                     found.update(json.loads(line))
             role, database = _object(found.get("role")), _object(found.get("database"))
-            owner = database.get("owner")
-            if database and not isinstance(owner, str):
-                raise ValueError("a database without an owner")
+            owner, expired = database.get("owner"), role.get("expired")
+            if (database and not isinstance(owner, str)) or not isinstance(expired, str | None):
+                raise ValueError("a database without an owner, or no day")
             return Service(
                 role_exists=bool(role),
                 role_can_log_in=bool(role.get("login")),
@@ -145,6 +160,10 @@ class PostgresService(FactBase[Service]):
                 database_owner=owner,
                 database_privileges=_names(database.get("privileges")),
                 schema_privileges=_names(found.get("schema")),
+                role_expired=expired,
+                role_connections=_limit(role.get("connections")),
+                database_is_open=database.get("open") is not False,
+                database_connections=_limit(database.get("connections")),
             )
         except (ValueError, RecursionError):
             return Service(unavailable=f"the answer cannot be understood: {quote(line, 80)}")
@@ -160,6 +179,12 @@ def _names(value: Any) -> frozenset[str]:
     if value is not None and not (isinstance(value, list) and all(isinstance(name, str) for name in value)):
         raise ValueError("wanted a list of names")
     return frozenset(value or ())
+
+
+def _limit(value: Any) -> int:
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+        raise ValueError("wanted a number")
+    return NO_LIMIT if value is None else value
 
 
 def _scram(value: Any) -> Scram | None:

@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary
 from pyinfra.api import HiddenValue
 
 from facts.postgres import (
+    NO_LIMIT,
     READ_PASSWORD,
     PostgresService,
     Scram,
@@ -98,7 +99,8 @@ def service_database(
     + wait: seconds to wait for a container that is not accepting connections yet
 
     A database that exists under another owner is given to the role; what is in it stays as it is. The password that
-    the role has is compared through its verifier, so an unchanged one causes nothing.
+    the role has is compared through its verifier, so an unchanged one causes nothing. Who is shut out is let in again:
+    a role that expired, a connection limit of 0, a database that accepts no connections. Any other limit stays.
 
     **Example:**
 
@@ -137,7 +139,8 @@ def service_database(
 def differences(found: Service, database: str, role: str, has_password: bool) -> list[tuple[str, str]]:
     """What differs, each in words and with the SQL that mends it, in the order in which to run that.
 
-    The password is set before any ``\\connect``, which begins a session that logs its statements again.
+    The password is set before any ``\\connect``, which begins a session that logs its statements again. A limit of
+    connections that lets some in is a person's choice.
 
     Args:
         has_password: whether the role's password is the one that is wanted.
@@ -151,6 +154,13 @@ def _role_differences(found: Service, role: str, has_password: bool) -> Iterator
         return
     if not found.role_can_log_in:
         yield f"~ role {role}: may log in", 'ALTER ROLE :"role" LOGIN;'
+    if found.role_expired is not None:
+        yield (
+            f"~ role {role}: valid until {found.role_expired} → always",
+            "ALTER ROLE :\"role\" VALID UNTIL 'infinity';",
+        )
+    if found.role_connections == 0:
+        yield f"~ role {role}: connection limit 0 → none", f'ALTER ROLE :"role" CONNECTION LIMIT {NO_LIMIT};'
     if not has_password:
         yield f"~ role {role}: password", "ALTER ROLE :\"role\" PASSWORD :'verifier';"
 
@@ -161,6 +171,11 @@ def _database_differences(found: Service, database: str, role: str) -> Iterator[
     elif found.database_owner != role:
         what = f"~ database {database}: owner {found.database_owner} → {role}"
         yield what, 'ALTER DATABASE :"database" OWNER TO :"role";'
+    if not found.database_is_open:
+        yield f"~ database {database}: accepts connections", 'ALTER DATABASE :"database" ALLOW_CONNECTIONS true;'
+    if found.database_connections == 0:
+        what = f"~ database {database}: connection limit 0 → none"
+        yield what, f'ALTER DATABASE :"database" CONNECTION LIMIT {NO_LIMIT};'
     # The owner of a new database has every privilege on it.
     if found.database_owner is not None and not found.database_privileges >= DATABASE_PRIVILEGES:
         what = f"+ privileges on database {database} for {role}"

@@ -70,6 +70,16 @@ RECREATE = ["~ run migrator", "~ recreate api", "~ recreate worker", "~ recreate
 
 DRIFTS = [
     Drift("the role may not log in", _psql("ALTER ROLE plane NOLOGIN"), ["~ role plane: may log in"]),
+    Drift(
+        "the role has expired",
+        _psql("ALTER ROLE plane VALID UNTIL '2020-01-02'"),
+        ["~ role plane: valid until 2020-01-02 → always"],
+    ),
+    Drift(
+        "the database lets nobody in",
+        _psql("ALTER DATABASE plane_production CONNECTION LIMIT 0"),
+        ["~ database plane_production: connection limit 0 → none"],
+    ),
     Drift("the role's password differs", _psql("ALTER ROLE plane PASSWORD 'other'"), ["~ role plane: password"]),
     Drift("the role has no password", _psql("ALTER ROLE plane PASSWORD NULL"), ["~ role plane: password"]),
     Drift(

@@ -326,10 +326,10 @@ def test_any_services_are_an_answer(lines: list[str]) -> None:
 
 
 SCRAM = st.dictionaries(st.sampled_from(["iterations", "salt", "digest"]), JSON)
-ROLE = st.fixed_dictionaries({"login": JSON, "scram": SCRAM | JSON})
+ROLE = st.fixed_dictionaries({"login": JSON, "scram": SCRAM | JSON}, optional={"expired": JSON, "connections": JSON})
 POSTGRES = (
     st.fixed_dictionaries({}, optional={"role": ROLE | JSON, "database": JSON, "schema": JSON}).map(json.dumps)
-    | objects("owner", "privileges").map('{{"database": {}}}'.format)
+    | objects("owner", "privileges", "open", "connections").map('{{"database": {}}}'.format)
 )  # fmt: skip
 
 
@@ -339,6 +339,8 @@ def test_any_answer_of_psql_is_an_answer(lines: list[str]) -> None:
     found = PostgresService().process(lines)
     assert found.unavailable is None or found.unavailable.isprintable()
     assert found.database_owner is None or isinstance(found.database_owner, str)
+    assert found.role_expired is None or isinstance(found.role_expired, str)
+    assert isinstance(found.role_connections, int) and isinstance(found.database_connections, int)
     _is_password("password", found.role_scram, "nonce")
 
 

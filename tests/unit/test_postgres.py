@@ -221,6 +221,54 @@ def test_a_role_with_an_absurd_verifier_is_given_its_password(server: Server) ->
     assert server.is_right()
 
 
+# Whoever PostgreSQL refuses
+
+SHUT_OUT = [
+    ("ALTER ROLE plane VALID UNTIL '2020-01-02 12:00Z'", "~ role plane: valid until 2020-01-02 → always"),
+    ("ALTER ROLE plane VALID UNTIL '-infinity'", "~ role plane: valid until -infinity → always"),
+    ("ALTER ROLE plane CONNECTION LIMIT 0", "~ role plane: connection limit 0 → none"),
+    ("ALTER DATABASE plane_production CONNECTION LIMIT 0", "~ database plane_production: connection limit 0 → none"),
+    (
+        "ALTER DATABASE plane_production ALLOW_CONNECTIONS false",
+        "~ database plane_production: accepts connections",
+    ),
+]
+
+
+@pytest.mark.parametrize(("sql", "line"), SHUT_OUT)
+def test_a_role_that_is_shut_out_is_let_in_again(server: Server, sql: str, line: str) -> None:
+    server.make()
+    server.psql(sql)
+    items = server.plan()
+    assert lines(items)[0] == line
+    apply(items)
+    assert is_whole(server, "plane_production", "plane")
+
+
+def test_all_at_once_are_mended_in_one_go(server: Server) -> None:
+    server.make()
+    for sql in ("ALTER ROLE plane NOLOGIN PASSWORD NULL", *(sql for sql, _ in SHUT_OUT)):
+        server.psql(sql)
+    server.psql("ALTER DATABASE plane_production OWNER TO postgres")
+    apply(server.plan())
+    assert is_whole(server, "plane_production", "plane")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "ALTER ROLE plane CONNECTION LIMIT 5",
+        "ALTER DATABASE plane_production CONNECTION LIMIT 5",
+        "ALTER ROLE plane VALID UNTIL '2999-01-01'",
+        "ALTER ROLE plane VALID UNTIL 'infinity'",
+    ],
+)
+def test_a_limit_that_lets_somebody_in_is_a_persons_choice(server: Server, sql: str) -> None:
+    server.make()
+    server.psql(sql)
+    assert server.is_right()
+
+
 # What differs
 
 RIGHT = Service(
@@ -246,7 +294,7 @@ def test_where_there_is_nothing_it_is_made() -> None:
 
 def test_the_password_is_sent_before_another_session_begins() -> None:
     """A session that ``\\connect`` begins writes statements to the log again."""
-    for found in (Service(), Service(role_exists=True, database_owner="other")):
+    for found in (Service(), Service(role_exists=True, database_owner="other", role_connections=0)):
         statements = [sql for _, sql in differences(found, "plane_production", "plane", has_password=False)]
         with_verifier = [number for number, sql in enumerate(statements) if "verifier" in sql]
         connecting = [number for number, sql in enumerate(statements) if "\\connect" in sql]
