@@ -45,10 +45,33 @@ SELECT json_build_object(
 SELECT EXISTS (SELECT FROM pg_database WHERE datname = :'database' AND datallowconn) AS there \gset
 \if :there
 \connect :"database"
-SELECT json_build_object('schema', (
-  SELECT coalesce(json_agg(DISTINCT privilege_type), '[]')
-  FROM pg_namespace, aclexplode(coalesce(nspacl, acldefault('n', nspowner)))
-  WHERE nspname = 'public' AND grantee = (SELECT oid FROM pg_roles WHERE rolname = :'role')));
+SELECT json_build_object(
+  'schema', (
+    SELECT coalesce(json_agg(DISTINCT privilege_type), '[]')
+    FROM pg_namespace, aclexplode(coalesce(nspacl, acldefault('n', nspowner)))
+    WHERE nspname = 'public' AND grantee = (SELECT oid FROM pg_roles WHERE rolname = :'role')),
+  'others', (
+    SELECT coalesce(json_agg(json_build_object(
+      'name', pg_get_userbyid(relowner),
+      'relations', relations,
+      -- What REASSIGN OWNED BY would hand over as well, or is refused for: PostgreSQL's first superuser.
+      'owns_more', relowner = 10 OR EXISTS (
+        SELECT FROM pg_shdepend
+        WHERE refclassid = 'pg_authid'::regclass AND refobjid = relowner AND deptype = 'o' AND dbid = 0
+          AND NOT (classid = 'pg_database'::regclass
+                   AND objid = (SELECT oid FROM pg_database WHERE datname = current_database())))
+    ) ORDER BY relations DESC, relowner), '[]')
+    FROM (
+      SELECT relowner, count(*) AS relations
+      FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+      WHERE relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND nspname !~ '^pg_' AND nspname <> 'information_schema'
+        AND NOT coalesce((SELECT pg_has_role(oid, relowner, 'USAGE') FROM pg_roles WHERE rolname = :'role'), false)
+        -- What an extension made is as it wants it; a column's sequence follows its table.
+        AND NOT EXISTS (
+          SELECT FROM pg_depend
+          WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid
+            AND (deptype = 'e' OR relkind = 'S' AND deptype IN ('a', 'i')))
+      GROUP BY relowner) AS counted));
 \endif
 """
 
@@ -82,6 +105,19 @@ class Scram:
     digest: str
 
 
+@dataclass(frozen=True)
+class OtherOwner:
+    """Somebody else to whom relations in a service's database belong.
+
+    Args:
+        owns_more: whether ``REASSIGN OWNED BY`` would go beyond this database, or be refused.
+    """
+
+    name: str
+    relations: int
+    owns_more: bool
+
+
 NO_LIMIT = -1
 
 
@@ -91,6 +127,7 @@ class Service:
 
     Args:
         role_expired: the day since which its password is not accepted any more.
+        others: whose tables, views and sequences in the database are out of the role's hands.
     """
 
     unavailable: str | None = None
@@ -104,6 +141,7 @@ class Service:
     role_connections: int = NO_LIMIT
     database_is_open: bool = True
     database_connections: int = NO_LIMIT
+    others: tuple[OtherOwner, ...] = ()
 
 
 class PostgresService(FactBase[Service]):
@@ -164,6 +202,7 @@ class PostgresService(FactBase[Service]):
                 role_connections=_limit(role.get("connections")),
                 database_is_open=database.get("open") is not False,
                 database_connections=_limit(database.get("connections")),
+                others=_others(found.get("others")),
             )
         except (ValueError, RecursionError):
             return Service(unavailable=f"the answer cannot be understood: {quote(line, 80)}")
@@ -185,6 +224,18 @@ def _limit(value: Any) -> int:
     if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
         raise ValueError("wanted a number")
     return NO_LIMIT if value is None else value
+
+
+def _others(value: Any) -> tuple[OtherOwner, ...]:
+    if not isinstance(value, list | None):
+        raise ValueError("wanted a list")
+    found = []
+    for one in map(_object, value or ()):
+        name = one.get("name")
+        if not isinstance(name, str):
+            raise ValueError("wanted a name")
+        found.append(OtherOwner(name, _limit(one.get("relations")), bool(one.get("owns_more"))))
+    return tuple(found)
 
 
 def _scram(value: Any) -> Scram | None:

@@ -22,13 +22,14 @@ from pyinfra.api import HiddenValue
 from facts.postgres import (
     NO_LIMIT,
     READ_PASSWORD,
+    OtherOwner,
     PostgresService,
     Scram,
     Service,
     psql,
 )
 from operations import scram
-from operations.converge import Change, Kept, Plan, converging_with, current_host
+from operations.converge import Change, Kept, Note, Plan, converging_with, current_host
 from operations.report import is_executing
 from target import (
     Output,
@@ -98,9 +99,10 @@ def service_database(
     + superuser_password: its password, where the container asks for one on its local socket
     + wait: seconds to wait for a container that is not accepting connections yet
 
-    A database that exists under another owner is given to the role; what is in it stays as it is. The password that
-    the role has is compared through its verifier, so an unchanged one causes nothing. Who is shut out is let in again:
-    a role that expired, a connection limit of 0, a database that accepts no connections. Any other limit stays.
+    A database that exists under another owner is given to the role; what is in it stays as it is, and tables that the
+    role has no hold of are told of, with what mends it. The password that the role has is compared through its
+    verifier, so an unchanged one causes nothing. Who is shut out is let in again: a role that expired, a connection
+    limit of 0, a database that accepts no connections. Any other limit stays.
 
     **Example:**
 
@@ -121,6 +123,7 @@ def service_database(
     server = _Server(container, superuser, superuser_password.unmask() if superuser_password else None)
     nonce = _nonce(host)
     found = _look(host, server, database, role, nonce, wait if is_executing() else 0)
+    yield from (Note(_foreign(owner, database, role)) for owner in found.others)
     differing = differences(found, database, role, _is_password(secret, found.role_scram, nonce))
     if not differing:
         yield Kept(f"role {role}, database {database}, privileges")
@@ -183,6 +186,18 @@ def _database_differences(found: Service, database: str, role: str) -> Iterator[
     if not found.schema_privileges >= SCHEMA_PRIVILEGES:
         what = f"+ privileges on schema public of {database} for {role}"
         yield what, '\\connect :"database"\nGRANT ALL ON SCHEMA public TO :"role";'
+
+
+def _foreign(owner: OtherOwner, database: str, role: str) -> str:
+    """What a person is told of tables that the role has no hold of, and what mends it."""
+    old, new = _identifier(owner.name), _identifier(role)
+    mended = f"run in that database: REASSIGN OWNED BY {old} TO {new}"
+    if owner.owns_more:
+        mended = 'see "Tables of a former owner" in docs/taking-over.md'
+    return (
+        f"! database {database}: {owner.relations} tables, views or sequences belong to {owner.name}, and {role} may "
+        f"lack rights to them; {mended}"
+    )
 
 
 @dataclass(frozen=True)

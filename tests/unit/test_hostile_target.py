@@ -327,8 +327,11 @@ def test_any_services_are_an_answer(lines: list[str]) -> None:
 
 SCRAM = st.dictionaries(st.sampled_from(["iterations", "salt", "digest"]), JSON)
 ROLE = st.fixed_dictionaries({"login": JSON, "scram": SCRAM | JSON}, optional={"expired": JSON, "connections": JSON})
+OTHERS = st.lists(st.fixed_dictionaries({"name": st.text() | JSON, "relations": JSON}), max_size=2)
 POSTGRES = (
-    st.fixed_dictionaries({}, optional={"role": ROLE | JSON, "database": JSON, "schema": JSON}).map(json.dumps)
+    st.fixed_dictionaries(
+        {}, optional={"role": ROLE | JSON, "database": JSON, "schema": JSON, "others": OTHERS | JSON}
+    ).map(json.dumps)
     | objects("owner", "privileges", "open", "connections").map('{{"database": {}}}'.format)
 )  # fmt: skip
 
@@ -341,6 +344,7 @@ def test_any_answer_of_psql_is_an_answer(lines: list[str]) -> None:
     assert found.database_owner is None or isinstance(found.database_owner, str)
     assert found.role_expired is None or isinstance(found.role_expired, str)
     assert isinstance(found.role_connections, int) and isinstance(found.database_connections, int)
+    assert all(isinstance(owner.name, str) and isinstance(owner.relations, int) for owner in found.others)
     _is_password("password", found.role_scram, "nonce")
 
 

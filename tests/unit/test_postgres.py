@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 import sandbox
-from facts.postgres import Service
+from facts.postgres import OtherOwner, Service
 from operations import postgres, scram
 from operations.converge import Change, Kept, Note
 from operations.postgres import differences, init_script, service_database
 from sandbox.containers import POSTGRESQL
 from sandbox.host import Host
 from sandbox.postgres import programs
-from tests.unit.given import Shell
+from tests.unit.given import ROOT, Shell
 from tests.unit.test_environment import apply, plan
 
 PASSWORD = "hunter2/Tr0ub4dor"
@@ -115,6 +115,15 @@ def host(tmp_path: Path) -> Shell:
 def lines(items: list[Change | Kept | Note]) -> list[str]:
     """What a preview says of the changes."""
     return [line for item in items if isinstance(item, Change) for line in item.lines]
+
+
+def notes(items: list[Change | Kept | Note]) -> list[str]:
+    """What a person is told beside the changes."""
+    return [item.line for item in items if isinstance(item, Note)]
+
+
+def carry_out(items: list[Change | Kept | Note]) -> None:
+    apply([item for item in items if isinstance(item, Change)])
 
 
 # The init script
@@ -299,6 +308,81 @@ def test_the_password_is_sent_before_another_session_begins() -> None:
         with_verifier = [number for number, sql in enumerate(statements) if "verifier" in sql]
         connecting = [number for number, sql in enumerate(statements) if "\\connect" in sql]
         assert with_verifier and connecting and max(with_verifier) < min(connecting)
+
+
+# What belongs to others
+
+
+def other_owner(server: Server, owner: str = "old") -> None:
+    """A database that belongs to somebody else, with two tables, a sequence, and what is not counted."""
+    if owner != "postgres":
+        server.psql(f"CREATE ROLE {owner}")
+    server.psql(f"CREATE DATABASE plane_production OWNER {owner}")
+    server.psql(
+        f"SET ROLE {owner}; CREATE TABLE a (id serial, x text); CREATE INDEX ON a (x); CREATE VIEW b AS SELECT 1;"
+        "CREATE SEQUENCE c; CREATE TEMP TABLE d ();",
+        "plane_production",
+    )
+    # What belongs to an extension is as it wants it.
+    server.psql(
+        "CREATE TABLE of_an_extension (); ALTER EXTENSION plpgsql ADD TABLE of_an_extension;", "plane_production"
+    )
+
+
+def test_tables_of_a_former_owner_are_named_with_what_gives_them_to_the_role(server: Server) -> None:
+    other_owner(server)
+    before = server.plan()
+    carry_out(before)
+    [note] = notes(server.plan())
+    assert notes(before) == [note]
+    assert note == (
+        "! database plane_production: 3 tables, views or sequences belong to old, and plane may lack rights to them; "
+        'run in that database: REASSIGN OWNED BY "old" TO "plane"'
+    )
+    server.psql(note.partition("run in that database: ")[2], "plane_production")
+    assert server.is_right()
+
+
+def test_tables_of_a_role_that_it_is_a_member_of_are_its_own(server: Server) -> None:
+    other_owner(server)
+    server.psql("CREATE ROLE plane IN ROLE old")
+    items = server.plan()
+    assert notes(items) == []
+    carry_out(items)
+    assert server.is_right()
+
+
+def test_a_member_that_inherits_nothing_is_locked_out(server: Server) -> None:
+    other_owner(server)
+    server.psql("CREATE ROLE plane NOINHERIT; GRANT old TO plane")
+    assert len(notes(server.plan())) == 1
+
+
+@pytest.mark.parametrize("why", ["the superuser", "another database"])
+def test_where_reassign_would_not_do_the_page_says_what_does(server: Server, why: str) -> None:
+    """PostgreSQL refuses it for its first superuser, and hands over databases of other services as well."""
+    owner = "postgres" if why == "the superuser" else "old"
+    other_owner(server, owner)
+    if why == "another database":
+        server.psql("CREATE DATABASE n8n OWNER old")
+    carry_out(server.plan())
+    [note] = notes(server.plan())
+    assert note == (
+        f"! database plane_production: 3 tables, views or sequences belong to {owner}, and plane may lack rights to "
+        'them; see "Tables of a former owner" in docs/taking-over.md'
+    )
+    page = (ROOT / "docs" / "taking-over.md").read_text()
+    section = page.partition("## Tables of a former owner\n")[2]
+    [sql] = re.findall(r"```sql\n(.*?)```", section, re.S)
+    server.psql(sql.replace("'old'", f"'{owner}'"), "plane_production")
+    assert server.is_right()
+    others = server.psql("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'n8n'")
+    assert others == ("old" if why == "another database" else "")
+
+
+def test_names_in_the_advice_are_quoted() -> None:
+    line = postgres._foreign(OtherOwner('o"ld', 1, owns_more=False), "d", "Plane")
+    assert line.endswith('REASSIGN OWNED BY "o""ld" TO "Plane"')
 
 
 # The log
