@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +44,8 @@ SELECT json_build_object(
         FROM aclexplode(coalesce(datacl, acldefault('d', datdba)))
         WHERE grantee = (SELECT oid FROM pg_roles WHERE rolname = :'role')))
     FROM pg_database WHERE datname = :'database'));
-SELECT EXISTS (SELECT FROM pg_database WHERE datname = :'database' AND datallowconn) AS there \gset
+SELECT EXISTS (
+  SELECT FROM pg_database WHERE datname = :'database' AND datallowconn AND datconnlimit <> -2) AS there \gset
 \if :there
 \connect :"database"
 SELECT json_build_object(
@@ -84,7 +87,9 @@ def psql(container: str, superuser: str, with_password: bool = False, **variable
             environment of the processes that need it, and into no command line.
         variables: psql variables, for ``:'name'`` and ``:"name"`` in the SQL. On the command line, so no secrets.
     """
-    bits: list[object] = ["docker exec -i", QuoteString(container), "psql -X -q -w -A -t -v ON_ERROR_STOP=1"]
+    # Terse, so that an error is one line, in whichever language; and the statement it is in is not repeated.
+    options = "-X -q -w -A -t -v ON_ERROR_STOP=1 -v VERBOSITY=terse"
+    bits: list[object] = ["docker exec -i", QuoteString(container), f"psql {options}"]
     if with_password:
         bits[0] = "docker exec -i -e PGPASSWORD"
     for name, value in variables.items():
@@ -119,6 +124,8 @@ class OtherOwner:
 
 
 NO_LIMIT = -1
+INVALID = -2
+"""As a database's limit of connections: a ``DROP DATABASE`` of it was interrupted, and nobody can connect."""
 
 
 @dataclass(frozen=True)
@@ -179,8 +186,8 @@ class PostgresService(FactBase[Service]):
     @override
     def process(self, output: list[str]) -> Service:
         if output and output[-1] == FAILED:
-            complaints = [line for line in output[:-1] if line.strip() and not line.startswith("{")]
-            return Service(unavailable=plain(complaints[-1], LONGEST_QUOTE) if complaints else "docker said nothing")
+            said = complaint(line for line in output[:-1] if not line.startswith("{"))
+            return Service(unavailable="docker said nothing" if said is None else plain(said, LONGEST_QUOTE))
         found: dict[str, Any] = {}
         line = ""
         try:
@@ -206,6 +213,17 @@ class PostgresService(FactBase[Service]):
             )
         except (ValueError, RecursionError):
             return Service(unavailable=f"the answer cannot be understood: {quote(line, 80)}")
+
+
+_FAILED_WITH = re.compile(r"\b(ERROR|FATAL|PANIC):|^psql: error:|^Error response from daemon")
+_ADDS = re.compile(r"\s|(DETAIL|HINT|CONTEXT|LINE \d+|Run|See)\b")
+
+
+def complaint(lines: Iterable[str]) -> str | None:
+    """The line that says what failed; PostgreSQL and docker may say more after it."""
+    lines = [line for line in lines if line.strip()]
+    lines = [line for line in lines if not _ADDS.match(line)] or lines
+    return next((line for line in lines if _FAILED_WITH.search(line)), lines[-1] if lines else None)
 
 
 def _object(value: Any) -> dict[str, Any]:

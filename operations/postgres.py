@@ -20,17 +20,20 @@ from weakref import WeakKeyDictionary
 from pyinfra.api import HiddenValue
 
 from facts.postgres import (
+    INVALID,
     NO_LIMIT,
     READ_PASSWORD,
     OtherOwner,
     PostgresService,
     Scram,
     Service,
+    complaint,
     psql,
 )
 from operations import scram
 from operations.converge import Change, Kept, Note, Plan, converging_with, current_host
 from operations.report import is_executing
+from plain import quote
 from target import (
     Output,
     Reading,
@@ -123,6 +126,11 @@ def service_database(
     server = _Server(container, superuser, superuser_password.unmask() if superuser_password else None)
     nonce = _nonce(host)
     found = _look(host, server, database, role, nonce, wait if is_executing() else 0)
+    if found.database_connections == INVALID:
+        raise TargetError(
+            f"database {database} in {container} is unusable, because a DROP DATABASE of it was interrupted; run there "
+            f"as {superuser}: DROP DATABASE {_identifier(database)}"
+        )
     yield from (Note(_foreign(owner, database, role)) for owner in found.others)
     differing = differences(found, database, role, _is_password(secret, found.role_scram, nonce))
     if not differing:
@@ -134,7 +142,8 @@ def service_database(
         sql = f"{_QUIETLY}\\set verifier '{scram.verifier(secret)}'\n{statements}"
         output = server.run(host, sql, database=database, role=role)
         if not output.ok:
-            raise TargetError(f"PostgreSQL in {container} refused: {_without_secret(output.reason)}")
+            reason = quote(complaint(output.stderr or output.stdout) or "it said nothing", 300)
+            raise TargetError(f"PostgreSQL in {container} refused: {_without_secret(reason)}")
 
     yield Change(tuple(line for line, _ in differing), apply)
 
@@ -248,8 +257,17 @@ def _reading(
     return fact_reading(PostgresService, **server.asked(database, role, _nonce(host)))
 
 
+_WANTS_PASSWORD = re.compile("password authentication failed|no password supplied|empty password")
+_NO_DOCKER = re.compile("docker: (command )?not found")
+_NO_RIGHT = re.compile(r"permission denied.*(docker daemon|docker api|docker\.sock)")
+_NO_DAEMON = re.compile("(cannot|failed to) connect to the docker")
+_NO_SUPERUSER = "permission denied for "
+
 # What does not heal while one waits.
-_FINAL = ("password", "docker.sock", "docker: not found", "does not exist", "the sandbox does not understand")
+_FINAL = re.compile(
+    "|".join([*(sign.pattern for sign in (_WANTS_PASSWORD, _NO_DOCKER, _NO_RIGHT, _NO_DAEMON)), _NO_SUPERUSER])
+    + "|does not exist"
+)
 
 
 def _look(host: Any, server: _Server, database: str, role: str, nonce: str, wait: int) -> Service:
@@ -258,33 +276,35 @@ def _look(host: Any, server: _Server, database: str, role: str, nonce: str, wait
         found = read_fact(host, PostgresService, **server.asked(database, role, nonce))
         if found.unavailable is None:
             return found
-        if any(sign in found.unavailable for sign in _FINAL):
+        if _FINAL.search(found.unavailable.lower()):
             raise TargetError(_explain(found.unavailable, server.container, server.superuser, 0))
         if time.monotonic() >= deadline:
             raise TargetError(_explain(found.unavailable, server.container, server.superuser, wait))
         time.sleep(min(1.0, max(0.0, deadline - time.monotonic())))
 
 
-def _explain(complaint: str, container: str, superuser: str, waited: int) -> str:
+def _explain(reason: str, container: str, superuser: str, waited: int) -> str:
     after = f" (waited {waited} s)" if waited else ""
-    said = complaint.lower()
-    if "password" in said:
-        return (
-            f"PostgreSQL in {container} wants a password for {superuser} ({complaint}); set postgres_superuser_password"
-        )
+    said = reason.lower()
+    if _WANTS_PASSWORD.search(said):
+        return f"PostgreSQL in {container} wants a password for {superuser} ({reason}); set postgres_superuser_password"
     if "no such container" in said:
         return f"there is no container {container} on this host{after}; start it, or set postgres_container"
     if "is paused" in said:
         return f"the container {container} is paused{after}; run: docker unpause {container}"
     if "is not running" in said or "is restarting" in said:
         return f"the container {container} is not running{after}; run: docker start {container}"
-    if "docker.sock" in said or "permission denied" in said:
-        return f"docker may not be used by this SSH user ({complaint}); use --sudo, or put the user in group docker"
-    if "not found" in said and "docker" in said:
-        return f"there is no docker command on this host ({complaint})"
+    if _NO_RIGHT.search(said):
+        return f"docker may not be used by this SSH user ({reason}); use --sudo, or put the user in group docker"
+    if _NO_DAEMON.search(said):
+        return f"the docker daemon does not run on this host ({reason}); start it"
+    if _NO_DOCKER.search(said):
+        return f"there is no docker command on this host ({reason})"
+    if _NO_SUPERUSER in said:
+        return f"{superuser} is no superuser of PostgreSQL in {container} ({reason}); set postgres_superuser to one"
     if "starting up" in said or "connection to server" in said or "could not connect" in said:
-        return f"PostgreSQL in {container} does not accept connections as {superuser}{after}: {complaint}"
-    return f"PostgreSQL in {container} could not be asked as {superuser}{after}: {complaint}"
+        return f"PostgreSQL in {container} does not accept connections as {superuser}{after}: {reason}"
+    return f"PostgreSQL in {container} could not be asked as {superuser}{after}: {reason}"
 
 
 def _is_password(password: str, stored: Scram | None, nonce: str) -> bool:

@@ -73,8 +73,9 @@ def test_every_name_reaches_psql_as_it_is(host: Shell, name: str) -> None:
     )
     assert output_of(host, command) == []
     assert calls(host) == [
-        ["exec", "-i", name, "psql", "-X", "-q", "-w", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-v", f"database={name} db",
-         "-v", f"role={name} role", "-v", "nonce=n0nce", "-U", f"{name} su", "-d", "postgres"],
+        ["exec", "-i", name, "psql", "-X", "-q", "-w", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=terse",
+         "-v", f"database={name} db", "-v", f"role={name} role", "-v", "nonce=n0nce", "-U", f"{name} su",
+         "-d", "postgres"],
     ]  # fmt: skip
     assert (host.folder / "stdin.0").read_text() == _SQL
     assert not (host.folder / "password.0").exists()

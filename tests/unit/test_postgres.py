@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 
 import sandbox
-from facts.postgres import OtherOwner, Service
+from facts.postgres import FAILED, OtherOwner, PostgresService, Service, complaint
 from operations import postgres, scram
 from operations.converge import Change, Kept, Note
 from operations.postgres import differences, init_script, service_database
 from sandbox.containers import POSTGRESQL
 from sandbox.host import Host
 from sandbox.postgres import programs
+from target import TargetError
 from tests.unit.given import ROOT, Shell
 from tests.unit.test_environment import apply, plan
 
@@ -86,6 +87,7 @@ class Server:
 
     def forget(self) -> None:
         """Drop what was made."""
+        self.psql("UPDATE pg_database SET datconnlimit = -1 WHERE datconnlimit = -2")
         for kind, catalog in (("DATABASE", "pg_database"), ("ROLE", "pg_roles")):
             name = "datname" if kind == "DATABASE" else "rolname"
             names = f"SELECT format('DROP {kind} %I', {name}) FROM {catalog}"
@@ -383,6 +385,134 @@ def test_where_reassign_would_not_do_the_page_says_what_does(server: Server, why
 def test_names_in_the_advice_are_quoted() -> None:
     line = postgres._foreign(OtherOwner('o"ld', 1, owns_more=False), "d", "Plane")
     assert line.endswith('REASSIGN OWNED BY "o""ld" TO "Plane"')
+
+
+# What is said when it cannot be done
+
+
+def refusal(server: Server, **changes: Any) -> str:
+    """What a run says that cannot go on."""
+    with pytest.raises(TargetError) as caught:
+        apply(server.plan(**changes))
+    return str(caught.value)
+
+
+def test_a_session_in_template1_is_named_and_not_counted(server: Server) -> None:
+    in_the_way = server.session(database="template1")
+    server.wait_until("EXISTS (SELECT FROM pg_stat_activity WHERE datname = 'template1')")
+    said = refusal(server)
+    in_the_way.communicate("")
+    assert said == (
+        f'PostgreSQL in {POSTGRESQL} refused: ERROR: source database "template1" is being accessed by other users'
+    )
+
+
+def test_a_database_that_was_half_dropped_is_named_with_what_drops_it(server: Server) -> None:
+    server.psql('CREATE DATABASE "pla""ne"')
+    server.psql("UPDATE pg_database SET datconnlimit = -2 WHERE datname = 'pla\"ne'")
+    said = refusal(server, database='pla"ne', wait=30)
+    assert said == (
+        f'database pla"ne in {POSTGRESQL} is unusable, because a DROP DATABASE of it was interrupted; run there as '
+        'postgres: DROP DATABASE "pla""ne"'
+    )
+
+
+def test_a_superuser_that_is_none_is_said_at_once(server: Server) -> None:
+    server.psql("CREATE ROLE ordinary LOGIN")
+    began = time.monotonic()
+    said = refusal(server, superuser="ordinary", wait=30)
+    assert time.monotonic() - began < 10
+    assert said == (
+        f"ordinary is no superuser of PostgreSQL in {POSTGRESQL} (ERROR:  permission denied for table pg_authid); "
+        "set postgres_superuser to one"
+    )
+
+
+DOCKER_SAYS = {
+    "no right to the socket": (
+        "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock: Get "
+        '"http://%2Fvar%2Frun%2Fdocker.sock/v1.50/containers/x/json": dial unix /var/run/docker.sock: connect: '
+        "permission denied",
+        "docker may not be used by this SSH user (",
+    ),
+    "the same, of docker 29": (
+        "permission denied while trying to connect to the docker API at unix:///var/run/docker.sock",
+        "docker may not be used by this SSH user (",
+    ),
+    "no daemon": (
+        "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
+        "the docker daemon does not run on this host (",
+    ),
+    "the same daemon, of docker 29": (
+        "failed to connect to the docker API at unix:///var/run/docker.sock; check if the path is correct and if the "
+        "daemon is running: dial unix /var/run/docker.sock: connect: no such file or directory",
+        "the docker daemon does not run on this host (",
+    ),
+    "no docker": ("sh: 1: docker: not found", "there is no docker command on this host ("),
+    "no docker, says bash": ("bash: line 1: docker: command not found", "there is no docker command on this host ("),
+    "a password": (
+        'psql: error: connection to server on socket "/s" failed: fe_sendauth: no password supplied',
+        f"PostgreSQL in {POSTGRESQL} wants a password for postgres (",
+    ),
+    "a wrong password": (
+        'psql: error: connection to server on socket "/s" failed: FATAL:  password authentication failed for user "x"',
+        f"PostgreSQL in {POSTGRESQL} wants a password for postgres (",
+    ),
+    "no role": (
+        'psql: error: connection to server on socket "/s" failed: FATAL:  role "password" does not exist',
+        f"PostgreSQL in {POSTGRESQL} does not accept connections as postgres: ",
+    ),
+}
+
+
+@pytest.mark.parametrize(("words", "begins"), DOCKER_SAYS.values(), ids=DOCKER_SAYS)
+def test_what_does_not_heal_is_explained_at_once(host: Shell, words: str, begins: str) -> None:
+    (host.folder / "words").write_text(f"{words}\n")
+    host.replace("docker", f"cat '{host.folder}/words' >&2; exit 1")
+    began = time.monotonic()
+    with pytest.raises(TargetError) as caught:
+        plan(service_database, host, **{**WANTED, "wait": 30})
+    assert time.monotonic() - began < 10
+    assert str(caught.value).startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("words", "begins"),
+    [
+        ("Error response from daemon: No such container: my-password", f"there is no container {POSTGRESQL} on this"),
+        ("ERROR:  permission denied to set parameter", f"PostgreSQL in {POSTGRESQL} could not be asked as postgres: "),
+        ("sh: 1: docker: Permission denied", f"PostgreSQL in {POSTGRESQL} could not be asked as postgres: "),
+    ],
+)
+def test_what_only_sounds_like_it_is_not_taken_for_it(host: Shell, words: str, begins: str) -> None:
+    host.replace("docker", f"echo '{words}' >&2; exit 1")
+    with pytest.raises(TargetError) as caught:
+        plan(service_database, host, **WANTED)
+    assert str(caught.value).startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (["ERROR:  in use", "DETAIL:  There is 1 other session using the database."], "ERROR:  in use"),
+        (["WARNING:  old", "HINT:  x", "ERROR:  no", "LINE 1: y", "        ^", "HINT:  z", ""], "ERROR:  no"),
+        (['\\connect: connection to server failed: FATAL:  cannot connect to invalid database "d"', "HINT:  Use DROP"],
+         '\\connect: connection to server failed: FATAL:  cannot connect to invalid database "d"'),
+        (["psql: error: connection to server failed: No such file", "\tIs the server running locally?"],
+         "psql: error: connection to server failed: No such file"),
+        (["WARNING: Error loading config file", "Error response from daemon: No such container: x"],
+         "Error response from daemon: No such container: x"),
+        (["something", "else", " "], "else"),
+        (["FEHLER:  nein", "DETAIL:  y"], "FEHLER:  nein"),
+        (["DETAIL:  y"], "DETAIL:  y"),
+        ([], None),
+    ],
+)  # fmt: skip
+def test_the_line_that_says_what_failed_is_the_one_shown(said: list[str], shown: str | None) -> None:
+    assert complaint(said) == shown
+    assert PostgresService().process([*said, FAILED]).unavailable == (
+        "docker said nothing" if shown is None else shown.replace("\t", " ")
+    )
 
 
 # The log
