@@ -145,7 +145,7 @@ def project_labels(
     + slug: the workspace
     + identifier: the project's identifier
     + labels: name and where wanted colour, description and the label that groups it, which stands before it
-    + prune: delete labels that are not named
+    + prune: delete labels that are not named; one that stays is taken out of a group that is deleted
     + keep: groups that are not pruned, and what is in them
 
     **Example:**
@@ -172,12 +172,28 @@ def project_labels(
     seen, key = found
     yield from labels_plan(scene, slug, seen, key, labels)
     if prune and labels:
-        present = scene.plane().labels(slug, key, seen)
-        kept = {present[name].id for name in keep if name in present}
-        named = {label.name for label in labels} | set(keep)
-        for label in present.values():
-            if label.name not in named and label.parent not in kept:
-                yield _delete_label(scene, slug, seen, label)
+        yield from _prune_labels(scene, slug, seen, key, labels, keep)
+
+
+def _prune_labels(
+    scene: Scene, slug: str, seen: SeenProject, key: ApiKey, labels: Sequence[Label], keep: Sequence[str]
+) -> Plan:
+    present = scene.plane().labels(slug, key, seen)
+    kept = {present[name].id for name in keep if name in present}
+    grouped = {label.name for label in labels if label.parent}
+    named = {name for label in labels for name in (label.name, label.parent) if name} | set(keep)
+    doomed = {label.id: label for label in present.values() if label.name not in named and label.parent not in kept}
+    for label in present.values():
+        # Plane deletes what is in a group along with it, and takes it off the work items (1.2.2 and 1.3.1). A label
+        # whose group is named is in that one by now.
+        if label.id not in doomed and label.parent in doomed and label.name not in grouped:
+            yield _ungroup_label(scene, slug, seen, label, doomed[label.parent])
+    while doomed:
+        groups = {label.parent for label in doomed.values() if label.parent != label.id}
+        # Labels that are in one another, which Plane lets be made, go in any order.
+        for label in [one for one in doomed.values() if one.id not in groups] or list(doomed.values()):
+            del doomed[label.id]
+            yield _delete_label(scene, slug, seen, label)
 
 
 def labels_plan(scene: Scene, slug: str, seen: SeenProject, key: ApiKey, labels: Sequence[Label]) -> Plan:
@@ -221,6 +237,13 @@ def _put_label(scene: Scene, slug: str, seen: SeenProject, label: Label, line: s
             plane.change_label(slug, key, seen, has, **fields)
 
     return Change((line,), put)
+
+
+def _ungroup_label(scene: Scene, slug: str, seen: SeenProject, label: SeenLabel, group: SeenLabel) -> Change:
+    return Change(
+        (f"~ label {label.name} of {seen.identifier}: out of {group.name}",),
+        lambda: scene.plane().change_label(slug, scene.key_inside(slug, seen), seen, label, parent=None),
+    )
 
 
 def _delete_label(scene: Scene, slug: str, seen: SeenProject, label: SeenLabel) -> Change:

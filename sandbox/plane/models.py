@@ -219,6 +219,7 @@ class WorkItem(Row):
     description_html: str = "<p></p>"
     priority: str = "none"
     type: str | None = None
+    labels: list[str] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)

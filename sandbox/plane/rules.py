@@ -285,8 +285,10 @@ def delete_estimate(state: PlaneState, estimate: models.Estimate) -> None:
 
 
 def delete_label(state: PlaneState, label: models.Label) -> None:
-    """With the labels below it, which Plane's worker deletes a moment later (seen on 1.2.2 and 1.3.1)."""
+    """With the labels below it and all uses, which Plane's worker deletes a moment later (seen on 1.2.2 and 1.3.1)."""
     del state.labels[label.id]
+    for item in state.work_items_in(label.project):
+        item.labels = [used for used in item.labels if used != label.id]
     for child in [row for row in state.labels_in(label.project) if row.parent == label.id]:
         delete_label(state, child)
 

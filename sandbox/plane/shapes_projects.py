@@ -229,7 +229,7 @@ def work_item(state: PlaneState, row: models.WorkItem) -> Json:
         "estimate_point": None,
         "type": row.type,
         "assignees": [],
-        "labels": [],
+        "labels": row.labels,
     }
 
 

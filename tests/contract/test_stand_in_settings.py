@@ -89,8 +89,11 @@ def test_the_labels_below_a_deleted_one_are_deleted(scene: Scene) -> None:
     api = scene.v1("POST", "labels/", name="area/api", parent=area)["id"]
     scene.v1("POST", "labels/", name="area/api/v1", parent=api)
     scene.v1("POST", "labels/", name="other")
+    other = scene.v1("GET", "labels/")["results"][0]["id"]
+    item = scene.v1("POST", "work-items/", name="One", labels=[api, other])["id"]
     scene.v1("DELETE", f"labels/{area}/")
     assert scene.listed("labels/") == ["other"]
+    assert scene.v1("GET", f"work-items/{item}/")["labels"] == [other]
 
 
 def test_labels_in_a_circle_are_deleted_together(scene: Scene) -> None:

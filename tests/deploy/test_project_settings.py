@@ -147,6 +147,74 @@ def test_nothing_is_deleted_unless_it_is_asked_for(settled: Target) -> None:
     assert settled.deploy(data=with_project(**fewer, prune=True)).changed == []
 
 
+def make_group(target: Target, *members: str) -> models.Label:
+    """What a person does in the app: a group `source`, and labels that are dragged into it."""
+    group = models.Label(project=target.project().id, name="source", created_by=None)
+    target.plane.labels[group.id] = group
+    for name in members:
+        labels(target)[name].parent = group.id
+    return group
+
+
+def label_work_item(target: Target, *names: str) -> models.WorkItem:
+    row = models.WorkItem(
+        project=target.project().id,
+        name="One",
+        state=states(target)["Todo"].id,
+        sequence_id=1,
+        labels=[labels(target)[name].id for name in names],
+        created_by=None,
+    )
+    target.plane.work_items[row.id] = row
+    return row
+
+
+def test_labels_that_are_named_outlive_the_group_that_a_person_put_them_into(settled: Target) -> None:
+    data = with_project(labels=[{"name": "mail"}, {"name": "chat"}])
+    assert settled.deploy(data=data).code == 0
+    make_group(settled, "mail", "chat", "kind")
+    before, item = labels(settled), label_work_item(settled, "mail", "chat", "kind")
+    data["plane_projects"][0] |= {"prune": True, "states": []}
+    plan = [
+        "~ label mail of ONBOARD: out of source",
+        "~ label chat of ONBOARD: out of source",
+        # What is in a group goes before the group.
+        "- label bug of ONBOARD",
+        "- label kind of ONBOARD",
+        "- label source of ONBOARD",
+    ]
+    assert sorted(settled.deploy("--dry", data=data).plan) == sorted(plan)
+    run = settled.deploy(data=data)
+    assert run.code == 0 and sorted(run.plan) == sorted(plan) and run.plan[-3:] == plan[-3:], run.output
+    assert labels(settled) == {name: before[name] for name in ("mail", "chat")}
+    assert (before["mail"].parent, item.labels) == (None, [before["mail"].id, before["chat"].id])
+    assert settled.deploy(data=data).changed == []
+
+
+def test_a_label_goes_from_a_group_that_is_deleted_into_the_one_that_is_named(settled: Target) -> None:
+    make_group(settled, "kind", "bug")
+    item = label_work_item(settled, "kind", "bug")
+    run = settled.deploy(data=with_project(prune=True, states=[]))
+    assert run.code == 0, run.output
+    assert run.plan == [
+        "~ label bug of ONBOARD: into kind",
+        "~ label kind of ONBOARD: out of source",
+        "- label source of ONBOARD",
+    ]
+    found = labels(settled)
+    assert found["bug"].parent == found["kind"].id and found["kind"].parent is None
+    assert item.labels == [found["kind"].id, found["bug"].id]
+
+
+def test_labels_in_a_circle_are_deleted(settled: Target) -> None:
+    found = labels(settled)
+    group = make_group(settled, "bug", "kind")
+    group.parent = found["bug"].id
+    run = settled.deploy(data=with_project(labels=[{"name": "mail"}], prune=True))
+    assert run.code == 0, run.output
+    assert list(labels(settled)) == ["mail"]
+
+
 def test_a_state_with_work_items_is_not_deleted_and_the_line_says_what_to_do(settled: Target) -> None:
     row = models.WorkItem(
         project=settled.project().id, name="One", state=states(settled)["Review"].id, sequence_id=1, created_by=None

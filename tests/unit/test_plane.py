@@ -10,7 +10,7 @@ import pytest
 
 from plane_api.auth import ApiKey, Session
 from plane_api.errors import PlaneBadAnswer, PlaneError, PlaneFormRefused, PlaneRefused, PlaneSettings
-from plane_api.models import Invitation, Project, Token, WorkItemType
+from plane_api.models import Invitation, Label, Project, Token, WorkItemType
 from plane_api.plane import KEY_INVALID, NOT_A_MEMBER, Plane
 from tests.unit.test_models import INSTANCE, MEMBER, PROJECT, V1_MEMBER
 from tests.unit.web import Answer, Client, Site, as_json, page, redirect
@@ -360,6 +360,18 @@ def test_a_write_that_is_refused_says_so_in_one_line(
         write(plane)
     method, _, path = request_line.partition(" ")
     assert str(caught.value) == f"{method} {site.url}{path}: 400 no way"
+
+
+def test_a_label_that_is_gone_when_it_is_to_be_deleted_is_no_error(site: Site, plane: Plane) -> None:
+    label = Label("l1", "mail", "", "", None)
+    # Plane's worker was there first, with the group.
+    site.says(*paged([]), as_json({"error": "not there"}, 404), *paged([]), as_json({"error": "no"}, 403))
+    plane.labels("javisi", KEY, SEEN)
+    plane.delete_label("javisi", KEY, SEEN, label)
+    plane.labels("javisi", KEY, SEEN)
+    assert site.paths[1:] == [f"DELETE {V1}labels/l1/", f"GET {V1}labels/"]
+    with pytest.raises(PlaneRefused, match="403 no"):
+        plane.delete_label("javisi", KEY, SEEN, label)
 
 
 def test_with_a_key_each_member_is_a_request(site: Site, plane: Plane) -> None:

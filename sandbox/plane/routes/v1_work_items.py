@@ -12,7 +12,7 @@ from ..models import MEMBER, WorkItem
 from ..paging import paged
 
 routes = Routes()
-FIELDS = ("name", "description_html", "priority", "state")
+FIELDS = ("name", "description_html", "priority", "state", "labels")
 RELATIONS = (
     "blocking",
     "blocked_by",
@@ -51,6 +51,7 @@ async def make_work_item(request: web.Request) -> web.Response:
         state=body.get("state", first_state.id),
         sequence_id=max((item.sequence_id for item in state.work_items_in(project)), default=0) + 1,
         type=body.get("type_id") or next(types, None),
+        labels=body.get("labels", []),
         created_by=caller.user.id,
     )
     state.work_items[row.id] = row
