@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -86,6 +87,15 @@ class Asking:
                         f"{path}: a list of more than {most:.0f} {what}; is plane_api_url the address of Plane's API?"
                     )
             seen.add(cursor)
+
+
+def uncached(path: str) -> str:
+    """A path as nobody asked for it before.
+
+    Plane keeps some answers by their whole path for two hours, and not everything that changes them ends that
+    (1.2.2 and 1.3.1).
+    """
+    return f"{path}?now={secrets.token_hex(8)}"
 
 
 def part(text: str) -> str:

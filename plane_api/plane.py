@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 
 from plane_api.auth import ApiKey, Session
-from plane_api.base import part
+from plane_api.base import part, uncached
 from plane_api.errors import PlaneBadAnswer, PlaneError, PlaneFormRefused, PlaneRefused, PlaneSettings
 from plane_api.models import Configuration, Instance, Invitation, Token, Workspace, WorkspaceMember, listed
 from plane_api.projects import KEY_INVALID, NOT_A_MEMBER, Projects
@@ -43,7 +43,7 @@ class Plane(WorkItemTypesApi):
 
     def instance(self) -> Instance:
         """Edition, version, whether the instance is set up. Needs no login."""
-        return self._keep(("instance",), lambda: Instance.of(self.http.call("GET", "/api/instances/")))
+        return self._keep(("instance",), lambda: Instance.of(self.http.call("GET", uncached("/api/instances/"))))
 
     def set_up_instance(
         self, email: str, password: str, first_name: str, last_name: str = "", company_name: str = ""
@@ -82,14 +82,13 @@ class Plane(WorkItemTypesApi):
 
     def configurations(self, session: Session) -> dict[str, Configuration]:
         """The instance's settings by name, to an instance admin."""
+        path = uncached("/api/instances/configurations/")
         return self._keep(
             ("configurations",),
             lambda: {
                 row.key: row
                 for row in listed(
-                    self.http.call("GET", "/api/instances/configurations/", headers=session.headers()),
-                    Configuration.of,
-                    "instance settings",
+                    self.http.call("GET", path, headers=session.headers()), Configuration.of, "instance settings"
                 )
             },
         )

@@ -94,7 +94,7 @@ def instance_admin(
     if not instance.registered:
         raise PlaneError(
             f"Plane at {plane.http.base_url} is not registered yet: its start script does that before the API starts; "
-            f"restart {settings.plane_api_container} (Plane keeps this answer for two hours)"
+            f"restart {settings.plane_api_container}"
         )
     if instance.is_setup_done:
         yield Kept(f"the instance is set up (Plane {instance.version}, {instance.edition})")

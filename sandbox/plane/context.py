@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import time
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,9 @@ from .throttle import Throttle
 
 #: Callers without a session share this many requests a minute and address (seen on Plane 1.2.2).
 ANONYMOUS_LIMIT = 30
+
+#: For how many seconds Plane goes on giving some answers, whatever changes (seen on Plane 1.2.2 and 1.3.1).
+ANSWERS_LAST = 2 * 60 * 60.0
 
 
 def is_older_than_1_3(version: str) -> bool:
@@ -31,6 +35,7 @@ class Context:
     state: PlaneState
     keys: Throttle
     anonymous: Throttle = field(default_factory=lambda: Throttle(ANONYMOUS_LIMIT, 60.0))
+    _answers: dict[str, tuple[float, Any]] = field(default_factory=dict)
     _work: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
@@ -40,6 +45,19 @@ class Context:
     @property
     def older_than_1_3(self) -> bool:
         return is_older_than_1_3(self.version)
+
+    def cached(self, path: str, shape: Callable[[], Any]) -> Any:
+        """The answer as it was when this path, with its query, was first asked for."""
+        until, answer = self._answers.get(path, (0.0, None))
+        if time.monotonic() >= until:
+            answer = shape()
+            self._answers[path] = (time.monotonic() + ANSWERS_LAST, answer)
+        return answer
+
+    def drop_cached(self, *paths: str) -> None:
+        """Forget the answers to these paths; those with a query stay."""
+        for path in paths:
+            self._answers.pop(path, None)
 
     def in_background(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something as Plane's worker does: after the answer was given."""

@@ -20,8 +20,6 @@ class PlaneState:
     has_types: bool = False
     #: False makes the instance answer as one whose first start has not finished.
     registered: bool = True
-    #: Until when (time.monotonic) the unregistered answer is still given, because Plane cached it.
-    unregistered_answer_cached_until: float = 0.0
     configurations: dict[str, models.Configuration] = field(default_factory=dict)
     instance_admins: list[str] = field(default_factory=list)
     users: Table[models.User] = field(default_factory=Table)
@@ -53,7 +51,7 @@ class PlaneState:
 
     def snapshot(self) -> dict[str, Any]:
         rows = asdict(self)
-        for bookkeeping in ("has_types", "registered", "unregistered_answer_cached_until"):
+        for bookkeeping in ("has_types", "registered"):
             del rows[bookkeeping]
         for token in rows["api_tokens"].values():
             del token["last_used"]

@@ -322,6 +322,15 @@ def test_an_unregistered_instance_is_remembered_as_one() -> None:
         assert requests.get(f"{url}/api/instances/", timeout=10).json() == unregistered
 
 
+def test_the_instance_is_shown_as_it_was_to_whoever_asks_in_the_same_words(owner: Browser) -> None:
+    def there(query: str = "") -> object:
+        return owner.ask("GET", f"/api/instances/{query}").json()["instance"]["workspaces_exist"]
+
+    assert there() is True
+    assert owner.ask("DELETE", "/api/workspaces/javisi/").status_code == 204
+    assert (there(), there("?now=1")) == (True, False)
+
+
 def test_the_instance_admin_can_sign_in_again(owner: Browser) -> None:
     with Browser(owner.url) as admin:
         path = "/api/instances/admins/sign-in/"

@@ -34,6 +34,17 @@ def test_an_instance_that_a_person_set_up_with_the_admin_password(target: Target
     assert again.changed == [], again.output
 
 
+def test_a_workspace_that_a_person_made_since_somebody_looked_at_the_instance(target: Target) -> None:
+    person = set_up(target, workspace=None)
+    # Plane's own pages ask for this too, and it goes on giving the same answer.
+    assert person.ask("GET", "/api/instances/").json()["instance"]["workspaces_exist"] is False
+    person.make_workspace("javisi")
+    assert person.ask("GET", "/api/instances/").json()["instance"]["workspaces_exist"] is False
+    run = target.deploy(data=ADMIN, secrets={"PLANE_ADMIN_PASSWORD": PASSWORD})
+    assert run.code == 0, run.output
+    assert "+ workspace javisi (Javisi)" not in run.plan
+
+
 def test_an_instance_that_a_person_set_up_with_an_api_token_alone(target: Target) -> None:
     person = set_up(target)
     token = person.make_key()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,8 +17,7 @@ from ..session import ADMIN_COOKIE, csrf_refusal, sign_in, sign_out, signed_in
 
 routes = Routes()
 
-#: For how long Plane goes on giving the answer of an unregistered instance (facts).
-UNREGISTERED_ANSWER_LASTS = 2 * 60 * 60
+INSTANCE, CONFIGURATIONS = "/api/instances/", "/api/instances/configurations/"
 
 
 @routes.get("/")
@@ -31,18 +29,20 @@ async def probe(request: web.Request) -> web.Response:
 async def read_instance(request: web.Request) -> web.Response:
     spend_anonymous(request, signed_in(request) or signed_in(request, ADMIN_COOKIE))
     context = context_of(request)
-    state = context.state
-    if not state.registered:
-        state.unregistered_answer_cached_until = time.monotonic() + UNREGISTERED_ANSWER_LASTS
-    if time.monotonic() < state.unregistered_answer_cached_until:
-        return web.json_response({"is_activated": False, "is_setup_done": False})
-    return web.json_response({"config": _config(context), "instance": _instance(context)})
+
+    def shape() -> Any:
+        if not context.state.registered:
+            return {"is_activated": False, "is_setup_done": False}
+        return {"config": _config(context), "instance": _instance(context)}
+
+    return web.json_response(context.cached(request.path_qs, shape))
 
 
 @routes.patch("/api/instances/")
 async def change_instance(request: web.Request) -> web.Response:
     instance_admin(request)
     instance = state_of(request).instance
+    context_of(request).drop_cached(INSTANCE)
     body = await json_body(request)
     instance.instance_name = str(body.get("instance_name", instance.instance_name))
     instance.is_telemetry_enabled = bool(body.get("is_telemetry_enabled", instance.is_telemetry_enabled))
@@ -92,7 +92,7 @@ async def sign_up_admin(request: web.Request) -> web.Response:
     state.instance.instance_name = form.get("company_name") or state.instance.instance_name
     state.instance.is_telemetry_enabled = _telemetry(form)
     state.instance.is_setup_done = True
-    state.unregistered_answer_cached_until = 0.0
+    context.drop_cached(INSTANCE)
     return _welcome(request, user)
 
 
@@ -137,14 +137,17 @@ async def read_own_admin(request: web.Request) -> web.Response:
 @routes.get("/api/instances/configurations/")
 async def list_configurations(request: web.Request) -> web.Response:
     instance_admin(request)
-    rows = state_of(request).configurations.values()
-    return web.json_response([shapes.configuration(row) for row in rows])
+    context = context_of(request)
+    rows = context.state.configurations.values()
+    listed = context.cached(request.path_qs, lambda: [shapes.configuration(row) for row in rows])
+    return web.json_response(listed)
 
 
 @routes.patch("/api/instances/configurations/")
 async def change_configurations(request: web.Request) -> web.Response:
     """Set what is known and ignore the rest; the answer lists what was set."""
     instance_admin(request)
+    context_of(request).drop_cached(INSTANCE, CONFIGURATIONS)
     stored = _stored_before_1_3 if context_of(request).older_than_1_3 else _stored
     body = await json_body(request)
     changed = [row for key, row in state_of(request).configurations.items() if key in body]
