@@ -51,3 +51,11 @@ class PlaneFormRefused(PlaneError):
 
 class PlaneSettings(PlaneError):
     """What is asked for cannot be had with the settings as they are."""
+
+
+class PlaneNoAccount(PlaneSettings):
+    """Somebody was to sign in whom Plane does not know."""
+
+
+class PlaneNobody(PlaneSettings):
+    """Nobody who could do it can sign in."""

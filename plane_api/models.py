@@ -138,16 +138,23 @@ class Configuration:
 
 @dataclass(frozen=True)
 class Workspace:
-    """A workspace, as its members see it."""
+    """A workspace, as its members see it; `role` is that of whoever asked."""
 
     id: str
     slug: str
     name: str
+    role: int | None = None
 
     @classmethod
     def of(cls, item: dict[str, Any]) -> Workspace:
         """From JSON."""
-        return cls(_text(item, "id", "workspace"), _text(item, "slug", "workspace"), _text(item, "name", "workspace"))
+        what = "workspace"
+        return cls(
+            _text(item, "id", what),
+            _text(item, "slug", what),
+            _text(item, "name", what),
+            _maybe(item, "role", what, int),
+        )
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,14 @@ from typing import Any
 
 from plane_api.auth import ApiKey, Session
 from plane_api.base import part, uncached
-from plane_api.errors import PlaneBadAnswer, PlaneError, PlaneFormRefused, PlaneRefused, PlaneSettings
+from plane_api.errors import (
+    PlaneBadAnswer,
+    PlaneError,
+    PlaneFormRefused,
+    PlaneNoAccount,
+    PlaneRefused,
+    PlaneSettings,
+)
 from plane_api.models import Configuration, Instance, Invitation, Token, Workspace, WorkspaceMember, listed
 from plane_api.projects import KEY_INVALID, NOT_A_MEMBER, Projects
 from plane_api.work_item_types import WorkItemTypesApi
@@ -122,7 +129,8 @@ class Plane(WorkItemTypesApi):
             setting: the setting that holds the password, for the message when it is wrong.
 
         Raises:
-            PlaneSettings: the password is wrong, or there is no such account.
+            PlaneNoAccount: there is no such account.
+            PlaneSettings: the password is wrong.
         """
         email = email.lower()
         if email not in self._sessions:
@@ -134,7 +142,8 @@ class Plane(WorkItemTypesApi):
                     advice = "this Plane was never set up; run plane.instance_admin first (the whole deploy does)"
                 if error.code == "EMAIL_PASSWORD_AUTHENTICATION_DISABLED":
                     advice = "this needs ENABLE_EMAIL_PASSWORD (plane_instance_config) to be 1 for as long as it runs"
-                raise PlaneSettings(f"{error}; {advice}") from error
+                kind = PlaneNoAccount if error.code == "USER_DOES_NOT_EXIST" else PlaneSettings
+                raise kind(f"{error}; {advice}") from error
         return self._sessions[email]
 
     def sign_up(self, email: str, password: str) -> Session:
@@ -271,7 +280,7 @@ class Plane(WorkItemTypesApi):
             headers=session.headers(),
             json={"invitations": [invitation.id]},
         )
-        self.forget("members")
+        self.forget("members", "workspaces")
         self.forget_looks(keys)
 
     def change_role(
@@ -288,7 +297,7 @@ class Plane(WorkItemTypesApi):
             headers=session.headers(),
             json={"role": role},
         )
-        self.forget("members")
+        self.forget("members", "workspaces")
         self.forget_looks(keys)
 
     def remove_member(self, slug: str, session: Session, membership_id: str) -> None:

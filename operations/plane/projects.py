@@ -217,7 +217,7 @@ def _create_project(scene: Scene, slug: str, wanted: _Wanted) -> None:
     caller: ApiKey | Session = key
     if wanted.network == "secret":
         # By a session, so that it is never public, not even for a moment.
-        caller = scene.agent_session(owner) if owner is not None and owner.password else scene.admin_session()
+        caller = scene.agent_session(owner) if owner is not None and owner.password else scene.admin_session(slug)
         fields["network"] = NETWORK_NUMBERS["secret"]
     try:
         scene.plane().create_project(slug, caller, **fields)

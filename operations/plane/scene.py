@@ -16,9 +16,17 @@ from operations.converge import current_host
 from operations.plane.token_file import TokenFile
 from operations.report import is_executing, report_of
 from plane_api.auth import ApiKey, Session
-from plane_api.errors import PlaneError, PlaneFormRefused, PlaneSettings, PlaneUnreachable
-from plane_api.models import Project
-from plane_api.plane import KEY_INVALID, Plane, Projects
+from plane_api.errors import (
+    PlaneError,
+    PlaneForbidden,
+    PlaneFormRefused,
+    PlaneNoAccount,
+    PlaneNobody,
+    PlaneSettings,
+    PlaneUnreachable,
+)
+from plane_api.models import Invitation, Project, Workspace
+from plane_api.plane import KEY_INVALID, NOT_A_MEMBER, Plane, Projects
 from plane_api.seam import plane_from
 from settings import CONCIERGE, ROLES, Agent, Settings, settings_of
 from target import Reading, fact_reading, file_reading, read_fact, wait_for_readings
@@ -46,12 +54,17 @@ class Scene:
         self.settings = settings
         self.agents: tuple[Agent, ...] = settings.plane_agents
         """Whose saved tokens and passwords this run may use: those of the settings, and who an operation was given."""
-        self.made_workspaces: set[str] = set()
+        self.made_workspaces: dict[str, str] = {}
+        """By slug, those made in this run: the address of whoever did."""
+        self.new_names: dict[str, tuple[str, str]] = {}
+        """By slug, a workspace's name now and as it is to be, where nobody can sign in yet to change it."""
         self.made_projects: dict[str, ApiKey] = {}
         self.made_accounts: dict[str, dict[str, int]] = {}
         """By address, those made in this run: the projects they were put into since, each with the role."""
         self._not_opened: dict[str, PlaneError] = {}
         """By address, sessions that could not be opened ahead of their turn: said in it."""
+        self._admin_key_is_low = False
+        """Whether Plane refused what it lets an admin's key do."""
         self._plane: Plane | None = None
         self._token_file: TokenFile | None = None
         self._token_file_checked = False
@@ -225,7 +238,7 @@ class Scene:
         owner = self.owner_of(self.key_inside(slug, project))
         if owner is not None and owner.password is not None:
             return self.agent_session(owner)
-        session = self.admin_session()
+        session = self.admin_session(slug)
         self.plane().join_project(slug, session, project)
         return session
 
@@ -266,31 +279,111 @@ class Scene:
     def _admins_first(self) -> list[Agent]:
         return sorted(self.agents, key=lambda agent: -ROLES[agent.role])
 
-    def inviter(self) -> ApiKey | Session:
-        """Who invites: the admin's key where there is one, since it needs no sign-in, else a session."""
-        return self._admin_key() if self.settings.plane_admin_api_token else self.admin_session()
+    def invite(self, slug: str, invited: Sequence[tuple[str, int]]) -> dict[str, Invitation]:
+        """Invite addresses, each with its role, and give all open invitations.
 
-    def admin_session(self, not_as: str | None = None) -> Session:
+        By the admin's key where there is one, since it needs no sign-in. Where its owner is no admin, by a session.
+        """
+        plane = self.plane()
+        caller: ApiKey | Session | None = None
+        if self.settings.plane_admin_api_token is not None:
+            caller = self._admin_key()
+            try:
+                plane.invite(slug, caller, invited)
+                return plane.invitations(slug, caller)
+            except PlaneForbidden:
+                self._admin_key_is_low = True
+        caller = self.admin_session(slug)
+        plane.invite(slug, caller, invited)
+        return plane.invitations(slug, caller)
+
+    def admin_session(self, slug: str | None = None, not_as: str | None = None) -> Session:
         """A session that may administer the workspace: the admin's, else that of an agent who is admin.
 
         Args:
+            slug: the workspace; that of the settings when not given.
             not_as: an address that will not do: nobody can change their own role.
 
         Raises:
-            PlaneSettings: there is nobody to sign in as.
+            PlaneNobody: there is nobody to sign in as.
         """
-        settings = self.settings
-        if settings.plane_admin_password is not None and settings.plane_admin_email != not_as:
-            return self.plane().sign_in(
-                settings.plane_admin_email, settings.plane_admin_password.unmask(), "plane_admin_password"
+        slug = slug or self.settings.plane_workspace_slug
+        others = []
+        for session in self.admin_sessions(not_as):
+            if self.made_workspaces.get(slug) == session.email:
+                return session
+            mine = self.plane().my_workspaces(session)
+            if any(seen.slug == slug and seen.role in (None, ROLES["admin"]) for seen in mine):
+                return session
+            others.append(session.email)
+        self.refuse_admin_key(slug)
+        if others:
+            raise PlaneNobody(
+                f"this needs an admin of {slug}, which {', '.join(others)} is not; make that account one in Plane "
+                "(Workspace settings, Members), or set plane_admin_email and plane_admin_password of one"
             )
-        for agent in self.agents:
-            if agent.role == "admin" and agent.password is not None and agent.email != not_as:
-                return self.agent_session(agent)
-        raise PlaneSettings(
+        raise PlaneNobody(
             "this needs a signed-in workspace admin; set plane_admin_email and plane_admin_password"
             + (f" to another account than {not_as}" if not_as else "")
         )
+
+    def maker_session(self, slug: str) -> Session:
+        """A session to make the workspace with.
+
+        Raises:
+            PlaneNobody: there is nobody to sign in as.
+        """
+        return next(self.admin_sessions(), None) or self.admin_session(slug)
+
+    def admin_sessions(self, not_as: str | None = None) -> Iterator[Session]:
+        """Sessions of those who should be admins of the workspace, each opened in its turn: the admin's, then agents'.
+
+        An agent that has no account yet is passed over.
+        """
+        settings = self.settings
+        if settings.plane_admin_password is not None and settings.plane_admin_email != not_as:
+            yield self.plane().sign_in(
+                settings.plane_admin_email, settings.plane_admin_password.unmask(), "plane_admin_password"
+            )
+        for agent in self.agents:
+            if agent.role != "admin" or agent.password is None or agent.email == not_as:
+                continue
+            try:
+                session = self.agent_session(agent)
+            except PlaneNoAccount:
+                continue
+            yield session
+
+    def workspace_of_an_admin(self, slug: str) -> Workspace | None:
+        """The workspace, as the first is shown it who can sign in and is in it."""
+        mine = (seen for session in self.admin_sessions() for seen in self.plane().my_workspaces(session))
+        return next((seen for seen in mine if seen.slug == slug), None)
+
+    def may_sign_in(self, slug: str) -> bool:
+        """Whether there is an account to administer the workspace with; asks without signing in."""
+        admins = (agent for agent in self.agents if agent.role == "admin" and agent.password is not None)
+        return self.settings.plane_admin_password is not None or any(
+            isinstance(self.memberships(slug, agent), dict) for agent in admins
+        )
+
+    def refuse_admin_key(self, slug: str) -> None:
+        """Say what is wrong with ``plane_admin_api_token``, if anything.
+
+        Raises:
+            PlaneNobody: its owner is not in the workspace, or no admin of it.
+        """
+        if self.settings.plane_admin_api_token is None:
+            return
+        if self.plane().look(slug, self._admin_key()) == NOT_A_MEMBER:
+            raise PlaneNobody(
+                f"the owner of the API token in plane_admin_api_token is not in the workspace {slug}, or there is "
+                "none; make the token as an admin of it, or set plane_admin_email and plane_admin_password"
+            )
+        if self._admin_key_is_low:
+            raise PlaneNobody(
+                f"the owner of the API token in plane_admin_api_token is no admin of {slug}; make that account one in "
+                "Plane (Workspace settings, Members), or set plane_admin_email and plane_admin_password of one"
+            )
 
     def instance_admin_session(self, what: str) -> Session:
         """A session that may change the instance.

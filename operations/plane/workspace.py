@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from operations.converge import Change, Kept, Plan, converging
+from operations.converge import Change, Kept, Note, Plan, converging
 from operations.plane.scene import Scene, current_scene
 from operations.report import is_executing
 from plane_api.auth import Session
-from plane_api.errors import PlaneError, PlaneRefused, PlaneSettings
+from plane_api.errors import PlaneError, PlaneNobody, PlaneRefused, PlaneSettings
 from plane_api.models import Invitation, WorkspaceMember
 from plane_api.plane import KEY_INVALID, NOT_A_MEMBER
 from settings import CONCIERGE, ROLE_NAMES, Agent
@@ -40,16 +41,16 @@ def workspace(slug: str, workspace_name: str, size: str = "2-10") -> Plan:
         yield from _workspace_name(scene, slug, shown, workspace_name)
         return
     if is_executing() and plane.instance().workspaces_exist:
-        mine = {found.slug: found for found in plane.my_workspaces(scene.admin_session())}
-        if slug in mine:
-            yield from _workspace_name(scene, slug, mine[slug].name, workspace_name)
+        there = scene.workspace_of_an_admin(slug)
+        if there is not None:
+            yield from _workspace_name(scene, slug, there.name, workspace_name)
             return
     elif plane.instance().workspaces_exist and plane.instance().is_setup_done:
         yield Change((f"? workspace {slug}: made unless it is there (no saved token to look with)",), _nothing)
         return
 
     def create() -> None:
-        session = scene.admin_session()
+        session = scene.maker_session(slug)
         # Here, and not where the account is made: a run that is cut off in between comes by again.
         plane.finish_onboarding(session)
         try:
@@ -61,27 +62,37 @@ def workspace(slug: str, workspace_name: str, size: str = "2-10") -> Plan:
                     "making a workspace while that is closed (DISABLE_WORKSPACE_CREATION)"
                 )
                 plane.create_workspace_as_instance_admin(admin, slug, workspace_name, size)
-                scene.made_workspaces.add(slug)
+                scene.made_workspaces[slug] = admin.email
                 return
             if error.status == 400 and "already exists" in error.detail:
+                scene.refuse_admin_key(slug)
                 raise PlaneSettings(
                     f"the workspace {slug} is there, and {session.email} is not in it; invite that account as admin, "
                     "set plane_admin_api_token, or choose another plane_workspace_slug"
                 ) from error
             raise PlaneSettings(f"{error}; check plane_workspace_slug and plane_workspace_name") from error
-        scene.made_workspaces.add(slug)
+        scene.made_workspaces[slug] = session.email
 
     yield Change((f"+ workspace {slug} ({workspace_name})",), create)
 
 
 def _workspace_name(scene: Scene, slug: str, shown: str | None, wanted: str) -> Plan:
+    scene.new_names.pop(slug, None)
     if shown is None or shown == wanted:
         yield Kept(f"workspace {slug}")
-        return
-    yield Change(
-        (f"~ workspace {slug}: name {shown} → {wanted}",),
-        lambda: scene.plane().rename_workspace(scene.admin_session(), slug, wanted),
-    )
+    elif scene.may_sign_in(slug):
+        yield _renaming(scene, slug, shown, wanted)
+    else:
+        scene.new_names[slug] = (shown, wanted)
+        yield Note(f"! workspace {slug} is renamed after its members are there: nobody can sign in to do it yet")
+
+
+def _renaming(scene: Scene, slug: str, shown: str, wanted: str) -> Change:
+    def rename() -> None:
+        scene.plane().rename_workspace(scene.admin_session(slug), slug, wanted)
+        scene.new_names.pop(slug, None)
+
+    return Change((f"~ workspace {slug}: name {shown} → {wanted}",), rename)
 
 
 def _nothing() -> None:
@@ -133,6 +144,8 @@ def workspace_members(slug: str, members: Sequence[Agent] | None = None) -> Plan
             yield from _rename(scene, agent, member)
         if member.role == agent.role_number and member.display_name == agent.display_name:
             yield Kept(f"member {agent.email} ({agent.role})")
+    if slug in scene.new_names:
+        yield _renaming(scene, slug, *scene.new_names[slug])
     named = {agent.email for agent in (*members, *scene.settings.absent_agents)} | {scene.settings.plane_admin_email}
     for member in found.values():
         if member.email not in named and not member.email.startswith("bot_user_"):
@@ -157,11 +170,29 @@ def _members(scene: Scene, slug: str) -> dict[str, WorkspaceMember] | None:
         # A key is not told who was removed. Where the agent's own token cannot tell either, only a session can.
         if not (unsure and is_executing()):
             return members
-    elif not plane.instance().workspaces_exist:
+        try:
+            admin = scene.admin_session(slug)
+        except PlaneNobody:
+            # Then only they themselves can.
+            return _as_they_say(scene, slug, members, [agent for agent in unsure if agent.email in members])
+        return {member.email: member for member in plane.members(slug, admin)}
+    if not plane.instance().workspaces_exist:
         return {}
-    elif not is_executing():
+    if not is_executing():
         return None
-    return {member.email: member for member in plane.members(slug, scene.admin_session())}
+    return {member.email: member for member in plane.members(slug, scene.admin_session(slug))}
+
+
+def _as_they_say(
+    scene: Scene, slug: str, members: dict[str, WorkspaceMember], unsure: list[Agent]
+) -> dict[str, WorkspaceMember]:
+    """The members, with whether these agents still are, as their own accounts are shown."""
+    scene.open_sessions([(agent, False) for agent in unsure])
+    told = {}
+    for agent in unsure:
+        mine = scene.plane().my_workspaces(scene.agent_session(agent))
+        told[agent.email] = replace(members[agent.email], is_active=any(seen.slug == slug for seen in mine))
+    return {**members, **told}
 
 
 def _is_outside(scene: Scene, slug: str, agent: Agent, member: WorkspaceMember | None) -> bool:
@@ -183,9 +214,8 @@ class _Newcomers:
         """The agent's invitation, and a session of its account."""
         scene = self._scene
         if self._invitations is None:
-            plane, caller = scene.plane(), scene.inviter()
-            plane.invite(self._slug, caller, [(agent.email, agent.role_number) for agent, _ in self._agents])
-            self._invitations = plane.invitations(self._slug, caller)
+            wanted = [(agent.email, agent.role_number) for agent, _ in self._agents]
+            self._invitations = scene.invite(self._slug, wanted)
             # Not before they are invited: where sign-up is closed, that is what lets them in.
             invited = [(agent, member is None) for agent, member in self._agents if agent.email in self._invitations]
             scene.open_sessions(invited)
@@ -214,7 +244,7 @@ def _join(scene: Scene, slug: str, agent: Agent, member: WorkspaceMember | None,
 
 
 def _set_role(scene: Scene, slug: str, agent: Agent) -> None:
-    session = scene.admin_session(not_as=agent.email)
+    session = scene.admin_session(slug, not_as=agent.email)
     for member in scene.plane().members(slug, session):
         if member.email == agent.email and member.membership_id and member.role != agent.role_number:
             keys = scene.keys_of([agent])

@@ -60,6 +60,91 @@ def test_an_instance_that_a_person_set_up_with_an_api_token_alone(target: Target
     assert again.changed == [] and again.writes == [], again.output
 
 
+def leave(target: Target, address: str) -> None:
+    """Somebody is in the workspace no more."""
+    user = target.plane.user_by_email(address)
+    assert user is not None
+    row = target.plane.workspace_member(target.workspace().id, user.id)
+    assert row is not None
+    row.is_active = False
+
+
+def alone(token: str) -> dict[str, str | None]:
+    """The secrets of somebody who has an API token and no password."""
+    return {"PLANE_ADMIN_PASSWORD": None, "PLANE_ADMIN_API_TOKEN": token}
+
+
+def test_with_an_api_token_alone_the_workspace_is_renamed_once_somebody_can_sign_in(target: Target) -> None:
+    secrets = alone(set_up(target).make_key())
+    target.workspace().name = "Acme"
+    renamed = "~ workspace javisi: name Acme → Javisi"
+    assert target.deploy("--dry", secrets=secrets).plan.count(renamed) == 1
+    run = target.deploy(secrets=secrets)
+    assert run.code == 0, run.output
+    assert run.plan.count(renamed) == 1 and target.workspace().name == "Javisi"
+    target.workspace().name = "Acme"
+    later = target.deploy(secrets=secrets)
+    assert later.changed == ["Provisioning | Workspace javisi"], later.output
+    assert "is renamed after" not in later.output and target.workspace().name == "Javisi"
+
+
+def test_with_an_api_token_alone_an_agent_may_be_a_member_already_or_have_been(target: Target) -> None:
+    owner = set_up(target)
+    agents = [{"name": "concierge", "role": "admin"}]
+    for name in ("bob", "eve"):
+        person = Browser(url(target))
+        assert person.sign_up(f"{name}@example.org") == ""
+        person.join(owner, f"{name}@example.org", 15)
+        agents.append({"name": name, "email": f"{name}@example.org", "password": PASSWORD})
+    leave(target, "eve@example.org")
+    run = target.deploy(data={"plane_agents": agents}, secrets=alone(owner.make_key()))
+    assert run.code == 0, run.output
+    assert "+ member again: eve@example.org (member)" in run.plan
+    assert not [line for line in run.plan if "bob@" in line and not line.startswith("~ display name")]
+    assert set(target.tokens) == {"concierge", "bob", "eve"}
+
+
+def test_an_api_token_of_somebody_in_another_workspace_is_named(target: Target) -> None:
+    set_up(target)
+    with Browser(url(target)) as stranger:
+        assert stranger.sign_up("carol@example.org") == ""
+        stranger.make_workspace("other")
+        run = target.deploy(secrets=alone(stranger.make_key()))
+    assert run.code != 0
+    assert "plane_admin_api_token is not in the workspace javisi" in run.output
+    assert "concierge@" not in run.output.partition("--> Starting")[2]
+
+
+def test_an_admin_who_left_the_workspace_is_stood_in_for_by_an_agent_who_is_admin(target: Target) -> None:
+    agents = [{"name": "concierge", "role": "admin"}, {"name": "thot"}]
+    assert target.deploy(operation="deploy.provisioning", data={"plane_agents": agents}).code == 0
+    leave(target, "admin@javisi.local")
+    agents = [*agents[:1], {"name": "thot", "role": "guest"}, {"name": "ptah"}]
+    run = target.deploy(operation="deploy.provisioning", data={"plane_agents": agents})
+    assert run.code == 0, run.output
+    assert (target.membership("thot").role, target.membership("ptah").role) == (5, 15)
+    # Nobody else is there to change the concierge's own role.
+    target.membership("concierge").role = 15
+    run = target.deploy(operation="deploy.provisioning", data={"plane_agents": agents})
+    assert run.code != 0
+    assert "this needs an admin of javisi, which admin@javisi.local is not" in run.output
+
+
+def test_a_plain_members_api_token_does_for_what_it_may_and_the_password_for_the_rest(target: Target) -> None:
+    owner = set_up(target)
+    with Browser(url(target)) as person:
+        assert person.sign_up("bob@example.org") == ""
+        person.join(owner, "bob@example.org", 15)
+        token = person.make_key()
+    refused = target.deploy(operation="deploy.provisioning", data=ADMIN, secrets=alone(token))
+    assert refused.code != 0
+    assert "plane_admin_api_token is no admin of javisi" in refused.output
+    secrets = {"PLANE_ADMIN_PASSWORD": PASSWORD, "PLANE_ADMIN_API_TOKEN": token}
+    run = target.deploy(operation="deploy.provisioning", data=ADMIN, secrets=secrets)
+    assert run.code == 0, run.output
+    assert set(target.tokens) == set(AGENTS)
+
+
 def test_an_api_token_that_does_not_answer_is_named(target: Target) -> None:
     set_up(target)
     run = target.deploy(secrets={"PLANE_ADMIN_PASSWORD": None, "PLANE_ADMIN_API_TOKEN": "plane_api_nonsense"})
