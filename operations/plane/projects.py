@@ -10,7 +10,7 @@ from typing import Any
 from operations.converge import Change, Kept, Plan, converging
 from operations.plane.scene import Scene, current_scene, needs_project
 from plane_api.auth import ApiKey, Session
-from plane_api.errors import PlaneError, PlaneRefused, PlaneSettings
+from plane_api.errors import PlaneError, PlaneNobody, PlaneRefused, PlaneSettings
 from plane_api.models import NETWORK_NUMBERS, PROJECT_SWITCHES
 from plane_api.models import Project as SeenProject
 from plane_api.plane import NOT_A_MEMBER
@@ -174,8 +174,7 @@ def _differences(scene: Scene, slug: str, seen: SeenProject, wanted: _Wanted) ->
 
 def _addresses(scene: Scene, slug: str) -> dict[str, str]:
     """Everybody in the workspace: user id to address."""
-    key = scene.manager(slug) or scene.reader(slug)
-    return {member.user_id: member.email for member in scene.plane().members(slug, key)} if key is not None else {}
+    return {member.user_id: member.email for member in scene.members(slug) or ()}
 
 
 def _user_id(scene: Scene, slug: str, address: str) -> Callable[[], str]:
@@ -341,20 +340,21 @@ def _project_role(scene: Scene, slug: str, project: SeenProject, agent: Agent) -
 
 
 def _put_members(scene: Scene, slug: str, project: SeenProject, agents: list[Agent]) -> None:
-    plane = scene.plane()
-    key = scene.key_inside(slug, project)
-    ids = {member.email: member.user_id for member in plane.members(slug, key)}
+    ids = {member.email: member.user_id for member in scene.needed_members(slug)}
     unknown = [agent.email for agent in agents if agent.email not in ids]
     if unknown:
         raise PlaneError(f"not in the workspace {slug}: {', '.join(unknown)}; run the deploy again")
     scene.made_projects.pop(project.identifier, None)
     if not agents:
         return
-    owner = scene.owner_of(key)
-    # A session puts them in all at once, changes roles, and brings back who was removed; a key can do none of that.
-    caller = scene.agent_session(owner) if owner is not None and owner.password is not None else key
+    caller: ApiKey | Session
+    try:
+        # It puts them in all at once, changes roles, and brings back who was removed; a key can do none of that.
+        caller = scene.session_inside(slug, project)
+    except PlaneNobody:
+        caller = scene.key_inside(slug, project)
     put = [(ids[agent.email], agent.role_number) for agent in agents]
-    plane.put_project_members(slug, caller, project, put, scene.keys_of(agents))
+    scene.plane().put_project_members(slug, caller, project, put, scene.keys_of(agents))
     for agent in agents:
         if agent.email in scene.made_accounts:
             scene.made_accounts[agent.email][project.identifier] = agent.role_number

@@ -25,7 +25,7 @@ from plane_api.errors import (
     PlaneSettings,
     PlaneUnreachable,
 )
-from plane_api.models import Invitation, Project, Workspace
+from plane_api.models import Invitation, Project, Workspace, WorkspaceMember
 from plane_api.plane import KEY_INVALID, NOT_A_MEMBER, Plane, Projects
 from plane_api.seam import plane_from
 from settings import CONCIERGE, ROLES, Agent, Settings, settings_of
@@ -63,6 +63,8 @@ class Scene:
         """By address, those made in this run: the projects they were put into since, each with the role."""
         self._not_opened: dict[str, PlaneError] = {}
         """By address, sessions that could not be opened ahead of their turn: said in it."""
+        self._guests: set[str] = set()
+        """Keys that are not shown the members of the workspace."""
         self._admin_key_is_low = False
         """Whether Plane refused what it lets an admin's key do."""
         self._plane: Plane | None = None
@@ -84,6 +86,7 @@ class Scene:
         if stage != self._stage:
             self._stage = stage
             self._token_file = None
+            self._guests.clear()
             if self._plane is not None:
                 self._plane.forget()
 
@@ -182,13 +185,42 @@ class Scene:
 
     def reader(self, slug: str) -> ApiKey | None:
         """A key that can read the workspace: the admin's, else a saved one, admins' first."""
+        return next(self._readers(slug), None)
+
+    def _readers(self, slug: str) -> Iterator[ApiKey]:
+        """Keys that can read the workspace, those of guests behind the others as soon as they are known for it."""
+        keys = sorted(self._keys(self._admins_first()), key=lambda key: key.value in self._guests)
         # The first look of a stage brings the workspace's name along.
-        return next((key for key in self._keys(self._admins_first()) if self._sees(slug, key, True)), None)
+        return (key for key in keys if self._sees(slug, key, True))
+
+    def members(self, slug: str) -> list[WorkspaceMember] | None:
+        """The members of the workspace, as the first key is shown them; ``None`` without one that is.
+
+        A guest's is not (Plane 1.2.2 and 1.3.1).
+        """
+        for key in self._readers(slug):
+            try:
+                return self.plane().members(slug, key)
+            except PlaneForbidden:
+                self._guests.add(key.value)
+        return None
+
+    def needed_members(self, slug: str) -> list[WorkspaceMember]:
+        """As :meth:`members`, by a session where no key is shown them.
+
+        Raises:
+            PlaneNobody: there is nobody to sign in as.
+        """
+        members = self.members(slug)
+        return self.plane().members(slug, self.admin_session(slug)) if members is None else members
 
     def manager(self, slug: str) -> ApiKey | None:
         """A key that can make projects in the workspace: the admin's, else that of an agent who is admin."""
+        return next(self._managers(slug), None)
+
+    def _managers(self, slug: str) -> Iterator[ApiKey]:
         admins = [agent for agent in self.agents if agent.role == "admin"]
-        return next((key for key in self._keys(admins) if self._sees(slug, key)), None)
+        return (key for key in self._keys(admins) if self._sees(slug, key))
 
     def projects(self, slug: str) -> Projects | None:
         """The workspace's projects: as one who may change them sees them, else as anybody whose token answers."""
@@ -218,29 +250,46 @@ class Scene:
     def key_inside(self, slug: str, project: Project) -> ApiKey:
         """A key that may change the project, its account put into it first where need be.
 
-        A workspace admin may change a project only from within, and may enter a public one (Plane 1.2.2 and 1.3.1).
-        """
-        key = self.needed_manager(slug)
-        projects = self.plane().look(slug, key)
-        own = projects.get(project.identifier) if isinstance(projects, dict) else None
-        owner = self.owner_of(key)
-        if (own is None or not own.is_member) and owner is not None:
-            self.plane().join_project(slug, self.agent_session(owner), project, self.keys_of([owner]))
-            self.made_accounts.pop(owner.email, None)
-        return key
-
-    def session_inside(self, slug: str, project: Project) -> Session:
-        """A session that may change the project: of the account of :meth:`key_inside`, else the workspace admin's.
+        A workspace admin may change a project only from within, and may enter it (Plane 1.2.2 and 1.3.1).
 
         Raises:
-            PlaneSettings: there is nobody to sign in as.
+            PlaneSettings: there is none.
         """
-        owner = self.owner_of(self.key_inside(slug, project))
-        if owner is not None and owner.password is not None:
-            return self.agent_session(owner)
+        self.needed_manager(slug)
+        for key in self._managers(slug):
+            if self._is_inside(slug, key, project):
+                return key
+        raise PlaneSettings(
+            f"no admin of {slug} whose API token is known is in the project {project.identifier}; put one into it in "
+            "Plane (Project settings, Members), or set the password of an agent who is admin, so that it can join"
+        )
+
+    def session_inside(self, slug: str, project: Project) -> Session:
+        """A session that may change the project: of an agent who is admin, else the workspace admin's.
+
+        Raises:
+            PlaneNobody: there is nobody to sign in as.
+        """
+        for key in self._managers(slug):
+            owner = self.owner_of(key)
+            if owner is not None and owner.password is not None and self._is_inside(slug, key, project):
+                return self.agent_session(owner)
         session = self.admin_session(slug)
         self.plane().join_project(slug, session, project)
         return session
+
+    def _is_inside(self, slug: str, key: ApiKey, project: Project) -> bool:
+        """Whether the key's account is in the project, which an agent's joins where it is not."""
+        projects = self.plane().look(slug, key)
+        own = projects.get(project.identifier.upper()) if isinstance(projects, dict) else None
+        if own is not None and own.is_member:
+            return True
+        owner = self.owner_of(key)
+        if owner is None or owner.password is None:
+            return False
+        self.plane().join_project(slug, self.agent_session(owner), project, self.keys_of([owner]))
+        self.made_accounts.pop(owner.email, None)
+        return True
 
     def reader_inside(self, slug: str, project: Project) -> ApiKey | None:
         """A key whose account is in the project, admins' first: states, labels and fields are shown to no other."""

@@ -157,9 +157,9 @@ def _members(scene: Scene, slug: str) -> dict[str, WorkspaceMember] | None:
     plane = scene.plane()
     if slug in scene.made_workspaces or not plane.instance().is_setup_done:
         return {}
-    key = scene.reader(slug)
-    if key is not None:
-        members = {member.email: member for member in plane.members(slug, key)}
+    shown = scene.members(slug)
+    if shown is not None:
+        members = {member.email: member for member in shown}
         scene.look_ahead(slug, scene.agents)
         unsure = [
             agent

@@ -115,6 +115,55 @@ def test_an_api_token_of_somebody_in_another_workspace_is_named(target: Target) 
     assert "concierge@" not in run.output.partition("--> Starting")[2]
 
 
+def test_with_an_api_token_alone_a_project_that_its_owner_is_not_in(target: Target) -> None:
+    owner = set_up(target)
+    with Browser(url(target)) as other:
+        assert other.sign_up("bob@example.org") == ""
+        other.join(owner, "bob@example.org", 20)
+        project = {"name": "Onboarding", "identifier": "ONBOARD", "network": PUBLIC}
+        assert other.ask("POST", "/api/workspaces/javisi/projects/", json=project).status_code == 201
+    secrets = alone(owner.make_key())
+    run = target.deploy(operation="deploy.provisioning", secrets=secrets)
+    assert run.code == 0, run.output
+    assert target.deploy(operation="deploy.provisioning", secrets=secrets).changed == []
+    assert target.project_membership("thot").role == 15
+
+
+def test_with_an_api_token_alone_roles_in_a_project_are_mended_and_who_was_taken_out_comes_back(
+    target: Target,
+) -> None:
+    secrets = alone(set_up(target).make_key())
+    assert target.deploy(operation="deploy.provisioning", secrets=secrets).code == 0
+    target.project_membership("thot").is_active = False
+    target.project_membership("cfo").role = 5
+    run = target.deploy(operation="deploy.provisioning", secrets=secrets)
+    assert run.code == 0, run.output
+    assert run.plan == ["+ members of ONBOARD: thot", "~ role of cfo in ONBOARD: guest → member"]
+    assert target.project_membership("thot").is_active
+    assert target.project_membership("cfo").role == 15
+
+
+def test_an_admin_agent_whom_a_person_made_a_guest_is_admin_again(target: Target) -> None:
+    assert target.deploy(operation="deploy.provisioning").code == 0
+    target.membership("concierge").role = 5
+    mended = "~ role of concierge@javisi.local: guest → admin"
+    preview = target.deploy("--dry", operation="deploy.provisioning")
+    assert mended in preview.plan and not [line for line in preview.plan if line[:2] == "? "], preview.output
+    run = target.deploy(operation="deploy.provisioning")
+    assert run.code == 0 and mended in run.plan, run.output
+    assert target.membership("concierge").role == 20
+
+
+def test_where_only_guests_tokens_are_left_somebody_signs_in_to_see_the_members(target: Target) -> None:
+    agents = [{"name": "concierge", "role": "admin"}, {"name": "thot", "role": "guest"}]
+    target.data["plane_agents"] = agents
+    assert target.deploy(operation="deploy.provisioning").code == 0
+    target.plane.api_tokens.one(user=target.user("concierge").id).is_active = False  # type: ignore[union-attr]
+    run = target.deploy(operation="deploy.provisioning")
+    assert run.code == 0, run.output
+    assert run.plan == ["~ token agent-concierge: the saved one does not answer"]
+
+
 def test_an_admin_who_left_the_workspace_is_stood_in_for_by_an_agent_who_is_admin(target: Target) -> None:
     agents = [{"name": "concierge", "role": "admin"}, {"name": "thot"}]
     assert target.deploy(operation="deploy.provisioning", data={"plane_agents": agents}).code == 0

@@ -19,7 +19,7 @@ from ..http import (
     object_not_found,
     required_field,
 )
-from ..models import ADMIN, GUEST, ROLES, Invitation
+from ..models import ADMIN, GUEST, MEMBER, ROLES, Invitation
 from ..state import PlaneState
 
 routes = Routes()
@@ -32,8 +32,8 @@ async def read_me(request: web.Request) -> web.Response:
 
 @routes.get("/api/v1/workspaces/{slug}/members/")
 async def list_members(request: web.Request) -> web.Response:
-    """Newest first, with those who were removed and no sign of it (seen on Plane 1.2.2)."""
-    caller = v1_workspace(request)
+    """Newest first, with those who were removed and no sign of it (seen on Plane 1.2.2); a guest is refused."""
+    caller = v1_workspace(request, MEMBER)
     state = state_of(request)
     rows = reversed(state.members_of_workspace(caller.workspace.id))
     return web.json_response([shapes.v1_workspace_member(state, row) for row in rows])
