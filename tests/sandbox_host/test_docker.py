@@ -129,10 +129,10 @@ def test_ps_lists_what_runs(client: Client, host: sandbox.Host) -> None:
         return set(client.docker("ps", "--format", "{{.Names}}", *words).stdout.split())
 
     host.containers["javisi_redis"].stop()
-    assert ps("-a") - ps() == {"javisi_redis"}
+    assert ps("-a") - ps() == {"javisi_redis", "javisi_plane_migrator"}
     assert ps("--filter", "name=plane_w") == {"javisi_plane_worker"}
     assert ps("--filter", "name=^/?javisi_plane_api$") == {"javisi_plane_api"}
-    assert ps("--filter", "status=exited") == {"javisi_redis"}
+    assert ps("--filter", "status=exited") == {"javisi_redis", "javisi_plane_migrator"}
     assert ps("--filter", "label=com.docker.compose.service=beat-worker") == {"javisi_plane_beat"}
     quiet = client.docker("ps", "-aq", "--filter", "name=javisi_redis").stdout
     assert quiet == host.containers["javisi_redis"].id[:12] + "\n"
