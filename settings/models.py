@@ -265,6 +265,9 @@ class Settings:
 SECRETS = tuple(entry.name for entry in fields(Settings) if entry.type == "HiddenValue | None")
 """The settings that are secrets."""
 
+MAY_HOLD_SECRETS = (*SECRETS, "plane_agents", "plane_env_extra", "plane_instance_config")
+"""Those of which no value is shown."""
+
 
 def _locks_out(name: str, value: HiddenValue) -> bool:
     return name == "ENABLE_EMAIL_PASSWORD" and value.unmask() != "1"

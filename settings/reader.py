@@ -244,7 +244,7 @@ def _env_extra(values: Values) -> dict[str, str]:
     result = {}
     for key, item in value.items():
         if not isinstance(key, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key):
-            values.refuse("plane_env_extra", key, "wanted: names of letters, digits and underscores")
+            values.refuse("plane_env_extra", key, "wanted: names of letters, digits and underscores", is_key=True)
         elif (text := as_text(item.unmask() if isinstance(item, HiddenValue) else item)) is None:
             values.problems.append(f"plane_env_extra.{key}: the value is not allowed; wanted: text or a number")
         else:
@@ -260,7 +260,8 @@ def _instance_config(values: Values) -> dict[str, HiddenValue]:
     result = {}
     for key, item in value.items():
         if not isinstance(key, str) or not re.fullmatch(r"[A-Z][A-Z0-9_]*", key):
-            values.refuse("plane_instance_config", key, "wanted: names of capital letters, digits and underscores")
+            wanted = "wanted: names of capital letters, digits and underscores"
+            values.refuse("plane_instance_config", key, wanted, is_key=True)
             continue
         path = f"plane_instance_config.{key}"
         if item is None:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pyinfra.api.hiddenvalue import HiddenValue
 
+from settings.models import MAY_HOLD_SECRETS
 from settings.passwords import is_weak
 from settings.secrets import read_secret_files
 
@@ -51,11 +52,25 @@ def as_text(value: object) -> str | None:
     return None
 
 
-def _shown(value: object) -> str:
+def may_hold_password(text: str) -> bool:
+    """Whether it looks like an address with a user and a password in it; or like a query, which may hold one too."""
+    return re.search(r":.*@|://.*\?", text, re.DOTALL) is not None
+
+
+def is_like_a_name(key: object) -> bool:
+    """Whether a key can be shown: what is no name of anything may be a password that got there."""
+    return isinstance(key, str) and re.fullmatch(r"[\w-]{1,64}", key) is not None
+
+
+def _shown(name: str, value: object) -> str:
     if isinstance(value, int) and abs(value) >= LARGE:
         return "so large a number"
-    if value is not None and not isinstance(value, (str, int, float)):
-        return f"a {type(value).__name__}"
+    # The setting, or an entry of it, is not of the kind that could be looked into.
+    is_secret = name.partition("[")[0] in MAY_HOLD_SECRETS and not name.rpartition("]")[2].startswith(".")
+    hides = is_secret or (isinstance(value, str) and may_hold_password(value))
+    if value is not None and (hides or not isinstance(value, (str, int, float))):
+        kind = type(value).__name__
+        return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
     text = repr(value)
     return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
 
@@ -70,9 +85,17 @@ class Values:
         self.secret_files, unreadable = read_secret_files(self.secrets_dir, host_name)
         self.problems += unreadable
 
-    def refuse(self, name: str, value: object, wanted: str) -> None:
-        """Keep a problem. A list or dict may hold a secret somewhere, so only its kind is shown."""
-        self.problems.append(f"{name}: {_shown(value)} is not allowed; {wanted}")
+    def refuse(self, name: str, value: object, wanted: str, is_key: bool = False) -> None:
+        """Keep a problem. Of what may hold a secret, such as a list or a dict, only the kind is shown.
+
+        Args:
+            name: of the setting.
+            value: what is not allowed.
+            wanted: what is.
+            is_key: whether the value is a key of the setting; one that looks like a name is shown.
+        """
+        shown = repr(value) if is_key and is_like_a_name(value) else _shown(name, value)
+        self.problems.append(f"{name}: {shown} is not allowed; {wanted}")
 
     # Settings by name
 
@@ -197,6 +220,7 @@ class Values:
         allowed = tuple(allowed)
         for key in entry:
             if key not in allowed:
+                key = key if is_like_a_name(key) else "…"
                 self.problems.append(f"{path}.{key}: unknown; wanted: {', '.join(allowed)}")
 
     def unique(self, name: str, what: str, values: Iterable[str]) -> None:

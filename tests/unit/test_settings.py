@@ -528,7 +528,7 @@ def test_what_closes_the_way_in_is_set_last(value: object, last: bool) -> None:
         ({"plane_db_name": "postgres"},
          "plane_db_name: 'postgres' is not allowed; wanted: a database of its own, not the one that tools connect to"),
         ({"plane_agents": [{"name": "a", "role": "admin"}, "b"]},
-         "plane_agents[1]: 'b' is not allowed; wanted: a dict"),
+         "plane_agents[1]: a str is not allowed; wanted: a dict"),
         ({"plane_compose_services": ["api", "-x"]},
          "plane_compose_services: '-x' is not allowed; wanted: a list of service names"),
         ({"plane_env_extra": {"not-a-name": "x"}},
@@ -683,6 +683,31 @@ def test_agents_in_another_shape_are_refused_without_their_passwords(value: obje
 
 def test_variables_in_another_shape_are_refused_without_their_values() -> None:
     assert PASSWORD not in refusal(plane_env_extra=[("SMTP_PASSWORD", PASSWORD)])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("plane_env_extra", f"EMAIL_HOST_PASSWORD={PASSWORD}", "plane_env_extra: a str is"),
+        ("plane_env_extra", {f"A={PASSWORD}": "x"}, "plane_env_extra: a str is"),
+        ("plane_instance_config", f"EMAIL_HOST_PASSWORD={PASSWORD}", "plane_instance_config: a str is"),
+        ("plane_instance_config", {f"A={PASSWORD}": "x"}, "plane_instance_config: a str is"),
+        ("plane_agents", f"[{{'name':'thot','password':'{PASSWORD}'}}]", "plane_agents: a str is"),
+        ("plane_agents", [f"thot:{PASSWORD}"], "plane_agents[0]: a str is"),
+        ("plane_agents", [{"name": "a", "role": "admin", f"password:{PASSWORD}": ""}], "plane_agents[0].…: unknown"),
+        ("plane_agents", [{"name": "a", "role": "admin", "email": f"a:{PASSWORD}@b.c"}], "plane_agents[0].email: a "),
+        ("plane_db_host", f"plane:{PASSWORD}@db", "plane_db_host: a str is"),
+        ("postgres_container", f"http://db/?password={PASSWORD}", "postgres_container: a str is"),
+    ],
+)  # fmt: skip
+def test_of_what_may_hold_a_secret_only_the_kind_is_told(name: str, value: object, told: str) -> None:
+    [problem] = problems(**{name: value})
+    assert problem.startswith(told)
+    assert PASSWORD not in problem
+
+
+def test_a_number_may_be_a_password_too() -> None:
+    assert problems(plane_env_extra=4711)[0].startswith("plane_env_extra: an int is not allowed")
 
 
 def test_a_secrets_file_in_another_encoding_is_refused(folder: Path) -> None:
