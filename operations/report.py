@@ -27,6 +27,8 @@ from pyinfra.context import ctx_host
 from pyinfra.context import state as context_state
 
 from plain import plain
+from settings.models import MAY_HOLD_SECRETS, Settings
+from settings.values import may_hold_password
 
 _COLOURS = {"+": "green", "~": "yellow", "-": "red", "!": "yellow", "?": "cyan"}
 
@@ -58,10 +60,11 @@ class Report:
     said: set[str] = field(default_factory=set)
 
 
-_SECRET_OPTIONS = ("--ssh-password", "--ssh-key-password")
+_SECRET_OPTIONS = ("--ssh-password", "--password", "--ssh-key-password", "--key-password")
+"""Those of pyinfra 3.10; every other password it asks for."""
 
-_SECRET_NAME = re.compile("passw|secret|token|seed|_key$|_config$|_agents$|_extra$|_url$", re.I)
-"""Of settings that are secret, or may hold one; ``--data ssh_key=…`` is a path, and is hidden with them."""
+_SECRET_NAME = re.compile("passw|secret|token|seed|_key$|^values$|^text$", re.I)
+"""Of data of one's own, and of operations' arguments; ``--data ssh_key=…`` is a path, and is hidden with them."""
 
 _json = False
 
@@ -221,19 +224,29 @@ def _show_end(host: Any) -> None:
 
 
 def _command(host: Any) -> str:
-    """The command that was given, for this host; without the values of secrets, which had better not been in it."""
-    words = ["pyinfra"]
-    for before, word in pairwise(["", *sys.argv[1:]]):
-        name, equals, _ = word.removeprefix("--data=").partition("=")
-        if before in _SECRET_OPTIONS:
-            words.append("…")
-        elif equals and (_SECRET_NAME.search(name) or name in _SECRET_OPTIONS):
-            words.append(f"{word.partition(name)[0]}{name}=…")
-        else:
-            words.append(word)
-    if len(context_state.inventory) > 1 and "--limit" not in words:
+    """The command that was given, for this host; without the values of secrets, which had better not be in it."""
+    given, words = sys.argv[1:], ["pyinfra"]
+    for before, word in pairwise(["", *given]):
+        if "--limit" not in (before, word) and not word.startswith("--limit="):
+            words.append("…" if before in _SECRET_OPTIONS else _without_secret(word))
+    if len(context_state.inventory) > 1 or len(words) <= len(given):
         words += ["--limit", host.name]
     return " ".join(word if "…" in word else shlex.quote(word) for word in words)
+
+
+def _without_secret(word: str) -> str:
+    if word.startswith(("[", "{")):
+        return "…"  # the arguments of an operation, as JSON
+    name, equals, value = word.removeprefix("--data=").partition("=")
+    if not equals or not (name in _SECRET_OPTIONS or _is_secret(name) or may_hold_password(value)):
+        return word
+    return f"{word.removesuffix(value)}…"
+
+
+def _is_secret(name: str) -> bool:
+    if name in Settings.__dataclass_fields__:
+        return name in MAY_HOLD_SECRETS
+    return bool(_SECRET_NAME.search(name))
 
 
 def prepare_output() -> None:

@@ -1,0 +1,78 @@
+"""The command to go on with: it can be given as it is, and holds no secret."""
+
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pyinfra.context import ctx_state
+
+from operations.report import _command
+
+HIDDEN = "hunter2"
+
+
+def told(monkeypatch: pytest.MonkeyPatch, *given: str, hosts: int = 1) -> str:
+    """What is told of ``pyinfra inventory.py deploy.py`` with these further words, for the first host."""
+    monkeypatch.setattr(sys, "argv", ["pyinfra", "inventory.py", "deploy.py", *given])
+    inventory: list[Any] = [SimpleNamespace(name=f"host-{number}") for number in range(1, hosts + 1)]
+    with ctx_state.use(SimpleNamespace(inventory=inventory)):
+        return _command(inventory[0]).removeprefix("pyinfra inventory.py deploy.py").strip()
+
+
+@pytest.mark.parametrize("option", ["--ssh-password", "--password", "--ssh-key-password", "--key-password"])
+def test_the_value_of_an_option_for_a_password_is_left_out(monkeypatch: pytest.MonkeyPatch, option: str) -> None:
+    assert told(monkeypatch, option, HIDDEN, "-y") == f"{option} … -y"
+    assert told(monkeypatch, f"{option}={HIDDEN}", "-y") == f"{option}=… -y"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "plane_admin_password={}",
+        "plane_minio_access_key={}",
+        'plane_env_extra={{"EMAIL_HOST_PASSWORD": "{}"}}',
+        "plane_instance_config={}",
+        'plane_agents=[{{"name": "thot", "password": "{}"}}]',
+        "plane_redis_url=redis://:{}@redis:6379/4",
+        "plane_amqp_url=redis://redis:6379/4?password={}",
+        "ssh_password={}",
+        "_sudo_password={}",
+        "my_own_token={}",
+    ],
+)
+def test_data_that_may_hold_a_secret_is_left_out(monkeypatch: pytest.MonkeyPatch, data: str) -> None:
+    name, word = data.partition("=")[0], data.format(HIDDEN)
+    assert told(monkeypatch, "--data", word, f"--data={word}") == f"--data {name}=… --data={name}=…"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "rotate_tokens=thot,cfo",
+        "plane_tokens_path=/srv/tokens.env",
+        "plane_token_renew_days=7",
+        "plane_secrets_dir=secrets",
+        "plane_api_url=http://172.18.0.5:8000",
+        "plane_redis_url=redis://redis:6379/4",
+        "plane_admin_email=anna@example.com",
+    ],
+)
+def test_other_data_is_told(monkeypatch: pytest.MonkeyPatch, data: str) -> None:
+    assert told(monkeypatch, "--data", data) == f"--data {data}"
+
+
+def test_the_arguments_of_an_operation_are_left_out_where_they_may_hold_a_secret(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert told(monkeypatch, f'values={{"EMAIL_HOST_PASSWORD": "{HIDDEN}"}}', "slug=javisi") == "values=… slug=javisi"
+    assert told(monkeypatch, f'[[], {{"password": "{HIDDEN}"}}]') == "…"
+
+
+def test_the_command_is_for_the_host_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert told(monkeypatch, "-y") == "-y"
+    assert told(monkeypatch, "-y", hosts=2) == "-y --limit host-1"
+    given = ("--limit", "host-1", "-y", "--limit=host-2", "--limit", "web")
+    assert told(monkeypatch, *given, hosts=3) == "-y --limit host-1"
