@@ -18,6 +18,7 @@ from facts.docker import ComposeServiceNames, ComposeServices, ServiceContainer
 from operations.converge import Change, Kept, Note, Plan, converging, converging_with, current_host
 from operations.report import is_executing
 from settings import Settings, SettingsError
+from settings.carried import is_carried, not_carried, refusals
 from target import (
     TargetError,
     change_access,
@@ -45,12 +46,6 @@ READ_BY_PLANE = re.compile(
     "|DISABLE_WORKSPACE_CREATION|(EMAIL|GOOGLE|GITHUB|GITLAB|GITEA|LLM)_[A-Z_]+|UNSPLASH_ACCESS_KEY|SKIP_ENV_VAR"
 )
 """The variables that Plane's API, worker and beat containers read; any other does nothing there."""
-
-# What `docker run --env-file` and Compose read differently from one another, or not at all.
-_NOT_CARRIED = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff\"'`$#\\]|^\s|\s$")
-
-LONGEST_VALUE = 60_000
-"""Bytes of a variable. `docker run --env-file` reads lines of less than 64 KiB, its name among them."""
 
 LONGEST_MIGRATION = 1800
 """Seconds to wait for Plane's migrations. On an empty database there are more than a hundred (1.3.1)."""
@@ -91,18 +86,11 @@ def render(settings: Settings, template: Path = TEMPLATE) -> HiddenValue:
     for name in settings.plane_env_extra.keys() - further.keys():
         # One of the template's own: in its place, since a name that stands twice is read differently by each reader.
         text = _with(text, name, settings.plane_env_extra[name])
-    # The database's name, role and password are percent-encoded in DATABASE_URL, so they can be anything. What stands
-    # in the file is looked at, and what was to stand there: a line break would make two variables of one.
-    unused = () if settings.plane_minio_endpoint else ("minio_access_key", "minio_secret_key")
-    carried = {name: value for name, value in shown.items() if not name.startswith("db_") and name not in unused}
-    carried = {**carried, **parse(text), **settings.plane_env_extra}
-    refused = sorted(name for name, value in carried.items() if _is_refused(value))
+    # What was to stand in the file is looked at first, since a line break would make two variables of one; then what
+    # stands in it, where a template of one's own may have put more.
+    refused = list(not_carried(settings)) or [name for name, value in parse(text).items() if not is_carried(value)]
     if refused:
-        raise SettingsError(
-            f"the environment file cannot carry the value of {', '.join(refused)} unchanged: a line break, quote, "
-            f"backtick, $, #, backslash, a space at either end, or more than {LONGEST_VALUE} bytes; choose another "
-            "value (an encoded one in an address)"
-        )
+        raise SettingsError(refusals(refused))
     return HiddenValue(text)
 
 
@@ -124,10 +112,6 @@ def _unmasked(value: object) -> object:
     if isinstance(value, HiddenValue):
         return value.unmask()
     return "" if value is None else value
-
-
-def _is_refused(value: object) -> bool:
-    return isinstance(value, str) and bool(_NOT_CARRIED.search(value) or len(value.encode()) > LONGEST_VALUE)
 
 
 def parse(text: str) -> dict[str, str]:

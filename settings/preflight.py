@@ -19,6 +19,7 @@ from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.state import BaseStateCallback, State, StateStage
 from pyinfra.connectors.ssh import SSHConnector
 
+from settings.carried import not_carried, refusals
 from settings.models import Settings, SettingsError, missing
 from settings.reader import settings_of
 
@@ -149,6 +150,8 @@ def check(hosts: Sequence[Any], parts: Sequence[str]) -> None:
             for problem in error.problems:
                 found.setdefault(problem, []).append(host.name)
             continue
+        for problem in refusals(not_carried(settings)) if "environment" in parts else ():
+            found.setdefault(problem, []).append(host.name)
         for name in missing_secrets(settings, parts):
             lacking.setdefault(settings.plane_secrets_dir, {})[name] = None
     problems = []

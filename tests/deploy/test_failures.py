@@ -104,6 +104,7 @@ def test_a_value_that_an_env_file_cannot_carry_is_refused_by_name(target: Target
     before = target.snapshot()
     run = target.deploy(data={"plane_env_extra": {"LLM_API_KEY": "sk-$ecret#1"}})
     assert "sk-$ecret" not in explained(run, "LLM_API_KEY", "cannot carry")
+    assert "Connected" not in run.output
     assert target.snapshot() == before
 
 

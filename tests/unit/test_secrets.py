@@ -141,8 +141,20 @@ def test_the_problems_of_all_hosts_are_told_once_with_the_hosts_that_have_them()
         "settings:",
         "    plane_db_port: 0 is not allowed; wanted: a whole number from 1 to 65535 (of one)",
         "    plane_prune: 1 is not allowed; wanted: True or False",
-        "    plane_agents: 5 is not allowed; wanted: a list (of two)",
+        "    plane_agents: an int is not allowed; wanted: a list (of two)",
     ]
+
+
+def test_what_the_environment_file_cannot_carry_is_told_with_the_host_and_without_the_value() -> None:
+    good = {"postgresql_password": PASSWORD}
+    bad = Host("two", plane_secret_key="hunter$2", plane_env_extra={"SMTP_PASSWORD": "hunter\n2"}, **good)
+    check([Host("one", **good), bad], ("database",))
+    with pytest.raises(SettingsError) as caught:
+        check([Host("one", **good), bad], ("environment",))
+    lines = str(caught.value).splitlines()[1:]
+    assert [line.split()[0] for line in lines] == ["plane_secret_key:", "plane_env_extra.SMTP_PASSWORD:"]
+    assert all("cannot carry the value unchanged" in line and line.endswith(" (of two)") for line in lines)
+    assert "hunter" not in str(caught.value)
 
 
 def test_what_is_no_deploy_is_not_checked() -> None:

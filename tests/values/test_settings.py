@@ -149,7 +149,7 @@ def rendered(changes: Mapping[str, Any]) -> tuple[Settings, dict[str, str], str]
     try:
         text = environment.render(settings).unmask()
     except SettingsError as error:
-        assert str(error).isprintable()
+        assert all(problem.isprintable() for problem in error.problems)
         assert STRONG not in str(error)
         return None
     return settings, parse(text), text
