@@ -32,6 +32,9 @@ from settings.values import may_hold_password
 
 _COLOURS = {"+": "green", "~": "yellow", "-": "red", "!": "yellow", "?": "cyan"}
 
+_BY_ITSELF = ("+", "~", "-", "?", "! would fail")
+"""How a line begins beside which it cannot be said that there is nothing to change."""
+
 _WORDS = {"+": "made", "~": "changed", "-": "removed"}
 
 
@@ -56,6 +59,8 @@ class Report:
     """What is said at the end beside the counts; each is asked then."""
     collecting: int = 0
     is_planned: bool = False
+    is_broken: bool = False
+    """Whether an error ends the run while the plan is being made; it says so itself, at the end."""
     planned: list[str] = field(default_factory=list)
     said: set[str] = field(default_factory=set)
 
@@ -134,6 +139,9 @@ def plan() -> Iterator[None]:
     report.collecting += 1
     try:
         yield
+    except BaseException:
+        report.is_broken = True
+        raise
     finally:
         report.collecting -= 1
         if not report.collecting:
@@ -151,7 +159,8 @@ def _show_plans() -> None:
         for line in report.planned:
             _show(host, line)
         # With -y nothing was compared yet, so there is nothing to tell.
-        if context_state.should_check_for_changes() and not any(line[0] in "+~-?" for line in report.planned):
+        is_told = report.is_broken or any(line.startswith(_BY_ITSELF) for line in report.planned)
+        if context_state.should_check_for_changes() and not is_told:
             host.log("nothing to change")
         report.planned.clear()
         report.is_planned = False

@@ -1,4 +1,4 @@
-"""The command to go on with: it can be given as it is, and holds no secret."""
+"""The plan of a preview, and the command to go on with: it can be given as it is, and holds no secret."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from pyinfra.context import ctx_state
+from pyinfra.context import ctx_host, ctx_state
 
-from operations.report import _command
+from operations.report import _command, plan, report_of
 
 HIDDEN = "hunter2"
 
@@ -76,3 +76,59 @@ def test_the_command_is_for_the_host_alone(monkeypatch: pytest.MonkeyPatch) -> N
     assert told(monkeypatch, "-y", hosts=2) == "-y --limit host-1"
     given = ("--limit", "host-1", "-y", "--limit=host-2", "--limit", "web")
     assert told(monkeypatch, *given, hosts=3) == "-y --limit host-1"
+
+
+# The plan
+
+
+class Host:
+    """As much of a pyinfra host as a plan asks for."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def log(self, line: str) -> None:
+        self.said.append(line)
+
+    def log_styled(self, line: str, **style: object) -> None:
+        self.said.append(line)
+
+
+class Inventory(list[Host]):
+    """As much of an inventory as a plan asks for."""
+
+    def get_active_hosts(self) -> list[Host]:
+        return self
+
+
+def shown(host: Host, *lines: str, error: Exception | None = None) -> list[str]:
+    """What a host's plan of these lines comes to, with an error after them."""
+    state = SimpleNamespace(
+        inventory=Inventory([host]),
+        callback_handlers=[],
+        add_callback_handler=lambda handler: None,
+        should_check_for_changes=lambda: True,
+        is_executing=False,
+    )
+    with ctx_state.use(state), ctx_host.use(host), plan():
+        report_of(host).planned += lines
+        if error is not None:
+            raise error
+    return host.said
+
+
+@pytest.mark.parametrize("lines", [(), ("! a note",), ("= kept",)])
+def test_without_a_difference_there_is_nothing_to_change(lines: tuple[str, ...]) -> None:
+    assert shown(Host(), *lines) == [*lines, "nothing to change"]
+
+
+@pytest.mark.parametrize("line", ["+ one", "~ one", "- one", "? one", "! would fail: set it"])
+def test_nothing_to_change_does_not_stand_beside_what_says_otherwise(line: str) -> None:
+    assert shown(Host(), line) == [line]
+
+
+def test_before_an_error_there_is_what_was_seen_and_not_that_nothing_is_to_change() -> None:
+    host = Host()
+    with pytest.raises(ValueError, match="late"):
+        shown(host, "= kept", error=ValueError("too late"))
+    assert host.said == ["= kept"]
