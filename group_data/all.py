@@ -130,7 +130,8 @@ plane_tokens_path = "{plane_config_dir}/agent-tokens.env"
 #   "custom_fields"       each {"name", "type"}, type one of text, number, boolean, date, option, url, email, member,
 #                         and where wanted "description", "required", "options" (of type option), "multiple" (of type
 #                         option or member), "default" (not of a required one: Plane drops it)
-#   "prune"               True: states, labels, fields and options that are not named here are deleted
+#   "prune"               True: states, labels, fields and options that are not named here are deleted; Plane keeps a
+#                         state with work items in it, but deletes the drafts in one, which only their writers can see
 # What is not named, or None, is left as it is.
 plane_projects = [
     {

@@ -32,7 +32,8 @@ def project_states(slug: str, identifier: str, states: Sequence[State], prune: b
     + slug: the workspace
     + identifier: the project's identifier
     + states: name, group and where wanted colour, description and which is the default one
-    + prune: delete states that are not named; Plane refuses it for one with work items in it
+    + prune: delete states that are not named. Plane refuses it for one with work items in it, and deletes with it the
+      drafts in it, which are shown to nobody but those who write them
 
     **Example:**
 
@@ -132,7 +133,8 @@ def _delete_state(scene: Scene, slug: str, seen: SeenProject, has: SeenState) ->
                 f"{has.name} in the states of {seen.identifier}"
             ) from error
 
-    return Change((f"- state {has.name} of {seen.identifier}",), delete)
+    # Plane refuses for work items alone, and shows nobody the drafts of others (1.2.2 and 1.3.1).
+    return Change((f"- state {has.name} of {seen.identifier}, with any drafts in it",), delete)
 
 
 @converging

@@ -136,11 +136,11 @@ def test_nothing_is_deleted_unless_it_is_asked_for(settled: Target) -> None:
     run = settled.deploy(data=with_project(**fewer, prune=True))
     assert run.code == 0, run.output
     assert run.plan == [
-        "- state Backlog of ONBOARD",
-        "- state In Progress of ONBOARD",
-        "- state Done of ONBOARD",
-        "- state Cancelled of ONBOARD",
-        "- state Review of ONBOARD",
+        "- state Backlog of ONBOARD, with any drafts in it",
+        "- state In Progress of ONBOARD, with any drafts in it",
+        "- state Done of ONBOARD, with any drafts in it",
+        "- state Cancelled of ONBOARD, with any drafts in it",
+        "- state Review of ONBOARD, with any drafts in it",
         "- label bug of ONBOARD",
     ]
     assert (list(states(settled)), list(labels(settled))) == (["Todo"], ["kind"])
