@@ -214,7 +214,7 @@ class ProjectsApi(Asking):
         self.forget("states")
 
     def delete_state(self, slug: str, key: ApiKey, project: Project, state: State) -> None:
-        """Delete a state, and with it the drafts in it. Plane refuses the default one, and one with work items in it."""
+        """Delete a state, with the drafts in it. Plane refuses the default one, and one with work items in it."""
         path = f"{self._project(slug, project)}states/{part(state.id)}/"
         self.http.call("DELETE", path, headers=key.headers())
         self.forget("states")
