@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -32,6 +33,12 @@ STATE_KEYS = ("name", "group", "color", "description", "default")
 LABEL_KEYS = ("name", "color", "description", "parent")
 
 NAME_ON_ONE_LINE = "at most 255 characters without blanks at the ends, on one line"
+
+HIDDEN_STATE = "Triage"
+"""Each project has a state of this name that no list shows, so Plane answers 500 to another (1.2.2 and 1.3.1)."""
+
+LONGEST_SLUG = 100
+"""Of a state. Plane makes it of the name without a look at its length, and answers 500 (1.2.2 and 1.3.1)."""
 
 SEVERAL = ("option", "member")
 """The types of which a field can hold more than one."""
@@ -96,7 +103,7 @@ class _Reader:
             self.values.known_keys(path, item, STATE_KEYS)
             states.append(
                 State(
-                    name=self._text(item, path, "name", NAME, NAME_WANTED),
+                    name=self._state_name(item, path),
                     group=self._choice(item, path, "group", STATE_GROUPS, needed=True) or STATE_GROUPS[0],
                     color=self._optional(item, path, "color", COLOR, "a colour such as #3f76ff"),
                     description=self._any_text(item, path, "description"),
@@ -107,6 +114,16 @@ class _Reader:
         if sum(state.default for state in states) > 1:
             self.values.problems.append(f"{self.path}.states: more than one is the default; wanted: at most one")
         return tuple(states)
+
+    def _state_name(self, item: Mapping[str, Any], path: str) -> str:
+        name = self._text(item, path, "name", NAME, NAME_WANTED)
+        if name == HIDDEN_STATE:
+            self.values.refuse(f"{path}.name", name, "Plane keeps this name for a state that it hides")
+        elif _slug_length(name) > LONGEST_SLUG:
+            self.values.refuse(
+                f"{path}.name", name, f"wanted: at most {LONGEST_SLUG} characters in the slug that Plane makes of it"
+            )
+        return name
 
     def _labels(self) -> tuple[Label, ...]:
         labels = []
@@ -263,6 +280,12 @@ class _Reader:
 def _is_text(text: str) -> bool:
     """Whether Plane can keep it: its database takes no NUL, and half of a pair of surrogates is no text."""
     return not re.search(r"[\x00\ud800-\udfff]", text)
+
+
+def _slug_length(name: str) -> int:
+    """How long Plane's slug of a name is: in ASCII where a character has such a form, and blanks as one dash."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return len(re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", plain)).strip("-_"))
 
 
 def _is_date(text: str) -> bool:

@@ -401,6 +401,11 @@ def test_a_bad_agent_is_named_by_its_place(changes: dict[str, Any], path: str, w
          "plane_projects[0].states: more than one is the default", "at most one"),
         ({"labels": [{"name": "bug", "parent": "kind"}, {"name": "kind"}]},
          "plane_projects[0].labels[0].parent: 'kind'", "a label that stands before it"),
+        ({"states": [{"name": "a" * 101, "group": "backlog"}]}, "plane_projects[0].states[0].name: 'aaa",
+         "at most 100 characters"),
+        # Each is three letters by the time that Plane counts.
+        ({"states": [{"name": "\N{LATIN SMALL LIGATURE FFI}" * 34, "group": "backlog"}]},
+         "plane_projects[0].states[0].name: ", "at most 100 characters"),
         ({"labels": [{"name": "bug", "colour": "#000000"}]}, "plane_projects[0].labels[0].colour: unknown", "name"),
         ({"custom_fields": [{"name": "a", "type": "option"}]},
          "plane_projects[0].custom_fields[0].options: None", "at least one text"),
@@ -435,6 +440,18 @@ def test_a_project_takes_its_people_by_their_names() -> None:
     ).plane_projects
     assert (found.lead, found.default_assignee) == ("thot@javisi.local", "boss@example.com")
     assert found.custom_fields[0].default == ("cfo@javisi.local", "me@example.com")
+
+
+def test_the_name_of_the_state_that_plane_hides_is_refused() -> None:
+    [problem] = problems(plane_projects=project(states=[{"name": "Triage", "group": "backlog"}]))
+    path = "plane_projects[0].states[0].name"
+    assert problem == f"{path}: 'Triage' is not allowed; Plane keeps this name for a state that it hides"
+
+
+@pytest.mark.parametrize("name", ["triage", "TRIAGE", "a" * 100, "ü" * 100, "漢" * 255, "a " * 50 + "?" * 100])
+def test_a_state_can_have_any_name_that_plane_can_keep(name: str) -> None:
+    [found] = checked(plane_projects=project(states=[{"name": name, "group": "backlog"}])).plane_projects
+    assert found.states[0].name == name
 
 
 def test_a_project_leaves_alone_what_it_does_not_name() -> None:
