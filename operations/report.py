@@ -32,8 +32,8 @@ from settings.values import may_hold_password
 
 _COLOURS = {"+": "green", "~": "yellow", "-": "red", "!": "yellow", "?": "cyan"}
 
-_BY_ITSELF = ("+", "~", "-", "?", "! would fail")
-"""How a line begins beside which it cannot be said that there is nothing to change."""
+_BY_ITSELF = ("+", "~", "-", "?")
+"""How a line begins beside which it cannot be said that there is nothing to change; so it is of what would fail."""
 
 _WORDS = {"+": "made", "~": "changed", "-": "removed"}
 
@@ -159,7 +159,9 @@ def _show_plans() -> None:
         for line in report.planned:
             _show(host, line)
         # With -y nothing was compared yet, so there is nothing to tell.
-        is_told = report.is_broken or any(line.startswith(_BY_ITSELF) for line in report.planned)
+        is_told = report.is_broken or any(
+            line.startswith(_BY_ITSELF) or line[2:].startswith("would fail: ") for line in report.planned
+        )
         if context_state.should_check_for_changes() and not is_told:
             host.log("nothing to change")
         report.planned.clear()
