@@ -7,15 +7,7 @@ import secrets
 import sys
 from pathlib import Path
 
-from settings.secrets import read_secret_files
-
-GENERATED = (
-    "POSTGRESQL_PASSWORD",
-    "PLANE_ADMIN_PASSWORD",
-    "PLANE_CONCIERGE_PASSWORD",
-    "PLANE_AGENT_PASSWORD_SEED",
-)
-"""What a first deploy needs. Plane's SECRET_KEY is made on the host, and storage keys come from the storage."""
+from settings.secrets import GENERATED, read_secret_files
 
 ADMIN, TOKEN = "PLANE_ADMIN_PASSWORD", "PLANE_ADMIN_API_TOKEN"
 

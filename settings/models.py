@@ -13,6 +13,7 @@ from pyinfra.api.exceptions import DeployError
 from pyinfra.api.hiddenvalue import HiddenValue
 
 from plain import plain
+from settings.secrets import GENERATED
 
 ROLES: Mapping[str, int] = {"admin": 20, "member": 15, "guest": 5}
 """Plane's role numbers (1.2.2 and 1.3.1)."""
@@ -51,10 +52,13 @@ class SettingsError(DeployError):
 
 def missing(names: Sequence[str], secrets_dir: str) -> str:
     """The line that asks for secrets by their names."""
+    made = [name.upper() for name in names if name.upper() in GENERATED]
+    what = "what is missing" if len(made) == len(names) else ", ".join(made)
+    how = f" (make secrets writes {what} there)" if made else ""
     return (
         f"missing: {', '.join(names)}. Set {'it' if len(names) == 1 else 'each'} in the environment "
-        f"({', '.join(name.upper() for name in names)}), in {secrets_dir}/all.env (make secrets writes what is "
-        "missing there), or in host data."
+        f"({', '.join(name.upper() for name in names)}), in {secrets_dir}/all.env{how}, or in host "
+        "data."
     )
 
 

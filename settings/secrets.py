@@ -9,6 +9,17 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+GENERATED = (
+    "POSTGRESQL_PASSWORD",
+    "PLANE_ADMIN_PASSWORD",
+    "PLANE_CONCIERGE_PASSWORD",
+    "PLANE_AGENT_PASSWORD_SEED",
+)
+"""What ``make secrets`` makes: what a first deploy needs.
+
+Plane's SECRET_KEY is made on the host, and storage keys come from the storage.
+"""
+
 DECRYPT = ("sops", "-d", "--input-type", "dotenv", "--output-type", "dotenv")
 """Understood by every release of sops 3."""
 

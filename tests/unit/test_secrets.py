@@ -10,10 +10,10 @@ import pytest
 from zxcvbn import zxcvbn
 
 from settings import SettingsError, read_settings
-from settings.make_secrets import GENERATED, main
+from settings.make_secrets import main
 from settings.passwords import is_weak
 from settings.preflight import check, missing_secrets, parts_of
-from settings.secrets import variables
+from settings.secrets import GENERATED, variables
 from tests.unit.given import ROOT, checked, data
 
 PASSWORD = "hunter2-Tr0ub4dor"
@@ -130,7 +130,20 @@ def test_every_missing_secret_of_every_host_is_in_one_line() -> None:
     assert "\n" not in line
     assert line.startswith("missing: plane_admin_password, plane_concierge_password, plane_agent_password_seed, "
                            "postgresql_password. Set each in the environment (PLANE_ADMIN_PASSWORD, ")  # fmt: skip
-    assert "make secrets" in line
+    assert "/all.env (make secrets writes what is missing there), or" in line
+
+
+def test_make_secrets_is_named_for_what_it_makes_alone() -> None:
+    stored = {"plane_minio_endpoint": "http://minio:9000"}
+    with pytest.raises(SettingsError) as caught:
+        check([Host("one", postgresql_password=PASSWORD, **stored)], ("environment",))
+    assert str(caught.value) == (
+        "missing: plane_minio_access_key, plane_minio_secret_key. Set each in the environment (PLANE_MINIO_ACCESS_KEY, "
+        "PLANE_MINIO_SECRET_KEY), in there-is-no-such-folder/all.env, or in host data."
+    )
+    with pytest.raises(SettingsError) as caught:
+        check([Host("one", **stored)], ("environment",))
+    assert "/all.env (make secrets writes POSTGRESQL_PASSWORD there), or in host data." in str(caught.value)
 
 
 def test_the_problems_of_all_hosts_are_told_once_with_the_hosts_that_have_them() -> None:
