@@ -22,11 +22,20 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 SAME, UNKNOWN, DIFFERENT = 0, 1, 2
 
 _CERTAIN = ("+", "~", "-")
+
+WITH_VALUE = frozenset((
+    "--limit", "--exclude", "--fail-percent", "--data", "--group-data", "--config", "--chdir", "--sudo-user",
+    "--su-user", "--dzdo-user", "--shell-executable", "--parallel", "--retry", "--retry-delay", "--ssh-user", "--user",
+    "--ssh-port", "--port", "--ssh-key", "--key", "--ssh-key-password", "--key-password", "--ssh-password",
+    "--password",
+))  # fmt: skip
+"""The options of pyinfra (3.10) that take a value, in the word after them where they have no ``=``."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,15 +47,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if inventory.startswith("-") or {"-y", "--yes"} & {*rest}:
         # With -y pyinfra compares nothing, and nothing would seem to be the same.
         return _cannot_tell("usage: python -m drift INVENTORY [DEPLOY] [OPTIONS OF PYINFRA, but not -y]")
-    if not rest or rest[0].startswith("-"):
+    if inventory.endswith(".py") and not Path(inventory).exists():
+        # pyinfra takes it for the name of a host, and ends well.
+        return _cannot_tell(f"there is no inventory {inventory}")
+    if not _names_a_deploy(rest):
         rest.insert(0, "deploy.py")
     environment = {name: value for name, value in os.environ.items() if name != "PYINFRA_YES"}
-    done = subprocess.run(
-        [sys.executable, "-m", "pyinfra", inventory, *rest, "--dry", "--json"],
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "pyinfra", inventory, *rest, "--dry", "--json"],
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+    except KeyboardInterrupt:
+        return _cannot_tell("interrupted, so it cannot be told")
     try:
         plan = json.loads(done.stdout)["plan"]
     except (ValueError, KeyError, TypeError):
@@ -63,6 +78,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if code == SAME:
         print("nothing to change")
     return code
+
+
+def _names_a_deploy(words: Sequence[str]) -> bool:
+    """Whether one of pyinfra's words is neither an option nor the value of one."""
+    return any(
+        not word.startswith("-") and before not in WITH_VALUE for before, word in zip(["", *words], words, strict=False)
+    )
 
 
 def _cannot_tell(reason: str) -> int:

@@ -91,6 +91,54 @@ def test_a_command_that_cannot_be_run_is_not_taken_for_the_same(finished: Target
     assert said in errors
 
 
+@pytest.mark.parametrize(
+    ("words", "handed_on"),
+    [
+        ([], ["deploy.py"]),
+        (["--sudo"], ["deploy.py", "--sudo"]),
+        (["--limit", "sese"], ["deploy.py", "--limit", "sese"]),
+        (["--limit", "sese", "deploy.database"], ["--limit", "sese", "deploy.database"]),
+        (["--limit=sese", "deploy.py"], ["--limit=sese", "deploy.py"]),
+        (["-v", "--data", "a=b", "deploy.py", "--sudo"], ["-v", "--data", "a=b", "deploy.py", "--sudo"]),
+    ],
+)
+def test_the_whole_deploy_is_looked_at_where_none_is_named(
+    words: list[str], handed_on: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        seen[:] = command
+        return subprocess.CompletedProcess(command, 0, '{"plan": []}', "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert drift.main(["inventory.py", *words]) == drift.UNKNOWN
+    assert seen[3:-2] == ["inventory.py", *handed_on]
+
+
+def test_the_options_with_a_value_are_those_of_pyinfra() -> None:
+    # In a process of its own, since pyinfra's command line patches the standard library.
+    program = """from click import Option; from pyinfra_cli.cli import cli
+for one in cli.params:
+    if isinstance(one, Option) and not one.is_flag and not one.count: print(*one.opts)"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert {*done.stdout.split()} == drift.WITH_VALUE
+
+
+def test_an_inventory_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert drift.main(["nosuch.py"]) == drift.UNKNOWN
+    assert capsys.readouterr().err == "there is no inventory nosuch.py\n"
+
+
+def test_an_interrupted_look_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def run(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert drift.main(["inventory.py"]) == drift.UNKNOWN
+    assert capsys.readouterr().err == "interrupted, so it cannot be told\n"
+
+
 def operation(*lines: Any, change: tuple[str, ...] = ("a",), conditional: tuple[str, ...] = ()) -> dict[str, Any]:
     """An operation as it stands in pyinfra's JSON."""
     said = [{"host": "a", "sign": line[0], "line": line} if isinstance(line, str) else line for line in lines]
