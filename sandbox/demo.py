@@ -7,10 +7,13 @@ import shlex
 import socket
 import subprocess
 import sys
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 PORT = 2222
-"""The port in inventory.py."""
+"""The port in inventory.py, as it comes with the deploy."""
 
 DIRECTORY = Path(".sandbox")
 
@@ -41,8 +44,17 @@ def _is_free(port: int) -> bool:
 
 
 def _deploy_twice() -> int:
-    state = json.loads((DIRECTORY / "inventory.json").read_text())
-    host = state["hosts"][0]
+    """With an inventory of its own: by now inventory.py may name the hosts of the person who looks at the demo."""
+    [host] = json.loads((DIRECTORY / "inventory.json").read_text())["hosts"]
+    data = {"ssh_hostname": "127.0.0.1", "ssh_port": host["port"]}
+    with tempfile.TemporaryDirectory() as folder:
+        inventory = Path(folder) / "inventory.py"
+        inventory.write_text(f"sandbox = [({host['name']!r}, {data!r})]\n")
+        return _show(host, inventory)
+
+
+def _show(host: Mapping[str, Any], inventory: Path) -> int:
+    """Run each step; what is typed for it, with the inventory that comes with the deploy, is shown above it."""
     further = [] if host["port"] == PORT else ["--data", f"ssh_port={host['port']}"]
     steps = {
         "A new host, and what would be made on it:": "--dry",
@@ -50,9 +62,10 @@ def _deploy_twice() -> int:
         "The same again: nothing changes.": "-y",
     }
     for heading, mode in steps.items():
-        command = ["pyinfra", "inventory.py", "deploy.py", mode, *further]
-        print(f"\n### {heading}\n$ {shlex.join(command)}", flush=True)
-        code = subprocess.run([sys.executable, "-m", *command], stderr=subprocess.STDOUT).returncode
+        typed = ["pyinfra", "inventory.py", "deploy.py", mode, *further]
+        print(f"\n### {heading}\n$ {shlex.join(typed)}", flush=True)
+        command = [sys.executable, "-m", "pyinfra", str(inventory), "deploy.py", mode]
+        code = subprocess.run(command, stderr=subprocess.STDOUT).returncode
         if code:
             return code
     tokens = Path(host["root"]) / "opt/javisi/configs/plane/agent-tokens.env"
