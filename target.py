@@ -13,7 +13,8 @@ import base64
 import posixpath
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -21,7 +22,7 @@ from weakref import WeakKeyDictionary
 import gevent
 from gevent.lock import BoundedSemaphore
 from gevent.monkey import is_module_patched
-from paramiko import ChannelException, SSHException
+from paramiko import Channel, ChannelException, SSHException
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, AllArguments, pop_global_arguments
 from pyinfra.api.output import echo
@@ -34,6 +35,9 @@ there."""
 
 LARGEST_OUTPUT = 4 * 2**20
 """Bytes that a file or a fact's command may come to; a file in base64. What is read here are a few KB."""
+
+LONGEST_OPENING = 10.0
+"""Seconds within which an SSH server says whether it will run a command."""
 
 LONGEST_READING = 300
 LONGEST_COMMAND = 3600
@@ -89,54 +93,89 @@ def run(
     Raises:
         TargetError: the connection to the host broke, or the command did not end.
     """
-    command, rights = StringCommand(*bits), _rights(host)
+    command, own = StringCommand(*bits), rights(host)
+    return _once_there_is_room(host, lambda: _run(host, command, own, stdin, show_output, longest))
+
+
+def open_session(host: Any) -> Channel:
+    """A channel of the host's SSH connection, for a command that :func:`run` cannot run: one that keeps running.
+
+    Raises:
+        TargetError: the connection to the host broke, or the SSH server runs as many commands as it will.
+    """
+
+    def attempt() -> Channel:
+        with explained():
+            client = host.connector.client
+            transport = client.get_transport() if client is not None else None
+            if transport is None:
+                raise EOFError
+            channel: Channel = transport.open_session(timeout=LONGEST_OPENING)
+            return channel
+
+    return _once_there_is_room(host, attempt)
+
+
+T = TypeVar("T")
+
+
+def _once_there_is_room(host: Any, attempt: Callable[[], T]) -> T:
     for pause in WHEN_REFUSED:
         try:
-            return _run(host, command, rights, stdin, show_output, longest)
+            return attempt()
         except _TooManyAtOnce:
             wait_for_readings(host)
             gevent.sleep(pause)
-    return _run(host, command, rights, stdin, show_output, longest)
+    return attempt()
 
 
 def _run(
-    host: Any, command: StringCommand, rights: dict[str, Any], stdin: str | None, show_output: bool, longest: int
+    host: Any, command: StringCommand, own: dict[str, Any], stdin: str | None, show_output: bool, longest: int
 ) -> Output:
-    arguments = dict(rights)
+    arguments = dict(own)
     if stdin is not None:
         arguments["_stdin"] = stdin
     arguments["_timeout"] = arguments.get("_timeout") or longest
-    try:
-        ok, output = host.run_shell_command(
-            command,
-            print_input=host.state.print_input,
-            print_output=show_output and host.state.print_output,
-            **arguments,
-        )
-    except EOFError as error:
-        raise TargetError(
-            "the connection to the host broke, or sudo asked for a password and nobody could answer; run again, with "
-            "_sudo_password in host data or --same-sudo-password"
-        ) from error
-    except TimeoutError as error:
-        raise TargetError(
-            f"a command on the host did not end within {arguments['_timeout']} s; -vv shows it, see what it waits for"
-        ) from error
-    except ChannelException as error:
-        raise _TooManyAtOnce(
-            f"the SSH server refused to run a command ({error.text or error.code}); see MaxSessions in its sshd_config"
-        ) from error
-    except (OSError, SSHException) as error:
-        raise TargetError(
-            f"the connection to the host broke ({str(error) or type(error).__name__}); run again"
-        ) from error
+    with explained():
+        try:
+            ok, output = host.run_shell_command(
+                command,
+                print_input=host.state.print_input,
+                print_output=show_output and host.state.print_output,
+                **arguments,
+            )
+        except EOFError as error:
+            raise TargetError(
+                "the connection to the host broke, or sudo asked for a password and nobody could answer; run again, "
+                "with _sudo_password in host data or --same-sudo-password"
+            ) from error
+        except TimeoutError as error:
+            raise TargetError(
+                f"a command on the host did not end within {arguments['_timeout']} s; -vv shows it, see what it waits "
+                "for"
+            ) from error
     if not (ok or output.stdout_lines or output.stderr_lines or _is_connected(host)):
         raise TargetError("the connection to the host broke while it ran a command; run again")
     # A terminal (_get_pty) ends lines as a typewriter does.
     return Output(ok, *([line.rstrip("\r") for line in lines] for lines in (output.stdout_lines, output.stderr_lines)))
 
 
-def _rights(host: Any) -> dict[str, Any]:
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turns what paramiko raises into a :class:`TargetError`."""
+    try:
+        yield
+    except ChannelException as error:
+        raise _TooManyAtOnce(
+            f"the SSH server refused to run a command ({error.text or error.code}); see MaxSessions in its sshd_config"
+        ) from error
+    except (OSError, EOFError, SSHException) as error:
+        raise TargetError(
+            f"the connection to the host broke ({str(error) or type(error).__name__}); run again"
+        ) from error
+
+
+def rights(host: Any) -> dict[str, Any]:
     """How the operation that is running has its commands run: sudo and so on; outside one, as the host's data say."""
     arguments = host.current_op_global_arguments
     if arguments is None:
@@ -186,28 +225,28 @@ def begin_readings(host: Any, readings: Iterable[Reading]) -> None:
     readings = list(readings)
     if not (readings and is_module_patched("socket")):
         return  # else nothing would take turns
-    rights, turns = _rights(host), _turns.setdefault(host, BoundedSemaphore(AT_ONCE))
+    own, turns = rights(host), _turns.setdefault(host, BoundedSemaphore(AT_ONCE))
 
     def read(reading: Reading) -> Output | None:
         with turns:
             # What fails is tried again when it is asked for, and then told.
             try:
-                output = _run(host, _bounded(reading), rights, reading.stdin, False, LONGEST_READING)
+                output = _run(host, _bounded(reading), own, reading.stdin, False, LONGEST_READING)
             except TargetError:
                 return None
             return output if output.ok else None
 
     begun, under_way = _begun.setdefault(host, {}), _under_way.setdefault(host, [])
     for reading in readings:
-        if (reading, repr(rights)) not in begun:
+        if (reading, repr(own)) not in begun:
             greenlet = gevent.spawn(read, reading)
-            begun[reading, repr(rights)] = time.monotonic(), greenlet
+            begun[reading, repr(own)] = time.monotonic(), greenlet
             under_way.append(greenlet)
 
 
 def is_ssh_user(host: Any) -> bool:
     """Whether commands outside an operation run as the SSH user, so that nobody is asked for another password."""
-    return not any(_rights(host).get(key) for key in ("_sudo", "_su_user", "_doas"))
+    return not any(rights(host).get(key) for key in ("_sudo", "_su_user", "_doas"))
 
 
 def take_turns(host: Any) -> None:
@@ -233,7 +272,7 @@ def _read(host: Any, reading: Reading) -> Output:
         TargetError: as :func:`run`.
         TargetTooMuch: it printed half of :data:`LARGEST_OUTPUT` or more.
     """
-    begun, greenlet = _begun.get(host, {}).pop((reading, repr(_rights(host))), (0.0, None))
+    begun, greenlet = _begun.get(host, {}).pop((reading, repr(rights(host))), (0.0, None))
     output: Output | None = None
     if greenlet is not None and time.monotonic() - begun < LONGEST_AHEAD:
         output = greenlet.get()
@@ -258,9 +297,6 @@ def _is_connected(host: Any) -> bool:
     client = getattr(host.connector, "client", None)
     transport = client.get_transport() if client is not None else None
     return transport is None or bool(transport.is_active())
-
-
-T = TypeVar("T")
 
 
 def fact_reading(fact: type[FactBase[Any]], stdin: str | None = None, **arguments: Any) -> Reading:

@@ -11,6 +11,7 @@ from typing import Any
 
 from gevent.monkey import is_module_patched
 from gevent.pool import Pool
+from paramiko import Channel
 from pyinfra.connectors.local import LocalConnector
 from pyinfra.connectors.ssh import SSHConnector
 
@@ -19,6 +20,7 @@ from plane_api.errors import PlaneSettings
 from plane_api.http import Http
 from plane_api.plane import Plane
 from plane_api.transport import Dial, DialAdapter, SSHDial, dial_directly
+from target import TargetError, open_session
 
 # A refused channel is an answer that is told in words; paramiko's own line about it would go to the terminal.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -70,8 +72,16 @@ def _dial(host: Any) -> Dial:
     if isinstance(host.connector, SSHConnector):
         return SSHDial(
             lambda: host.connector.client.get_transport(),
+            lambda: _session(host),
             on_relay=lambda: host.noop("the SSH server forbids forwarding; Plane is reached through bash on the host"),
         )
     raise PlaneSettings(
         f"{type(host.connector).__name__} cannot carry requests to Plane; use SSH, or @local on the target itself"
     )
+
+
+def _session(host: Any) -> Channel:
+    try:
+        return open_session(host)
+    except TargetError as error:
+        raise ConnectionError(f"the relay on the target failed: {error}") from error

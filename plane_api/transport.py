@@ -42,10 +42,6 @@ write that meets the close could not be told from one that was carried out."""
 LARGEST_ANSWER = 16 * 2**20
 """Bytes of an answer, head and framing included: for the thousand projects of Plane's fullest page, 16 KB each."""
 
-WHEN_REFUSED = (0.1, 0.5, 2.0)
-"""Seconds after which to ask an SSH server again that refused a session: what ended here counts for a moment more
-there."""
-
 _CHUNK = 65536
 
 _now = time.monotonic
@@ -74,11 +70,18 @@ class SSHDial:
 
     Args:
         transport: gives the connection's paramiko transport; asked at each dial, because a host can reconnect.
+        session: opens a channel of the connection that a command can be run in; raises ``OSError`` when that fails.
         on_relay: told once when forwarding turns out to be forbidden and the relay is used.
     """
 
-    def __init__(self, transport: Callable[[], Transport | None], on_relay: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        transport: Callable[[], Transport | None],
+        session: Callable[[], Channel],
+        on_relay: Callable[[], None] = lambda: None,
+    ) -> None:
         self._transport = transport
+        self._session = session
         self._on_relay = on_relay
         self._relay = False
 
@@ -108,6 +111,7 @@ class SSHDial:
             raise ConnectionError(f"the SSH connection failed: {error}") from error
 
     def _relayed(self, host: str, port: int) -> Channel:
+        self._open()
         try:
             channel = self._session()
             channel.settimeout(CONNECT_TIMEOUT)
@@ -120,13 +124,6 @@ class SSHDial:
         except (SSHException, EOFError, TimeoutError) as error:
             raise ConnectionError(f"the relay on the target failed: {error}") from error
         return channel
-
-    def _session(self) -> Channel:
-        for pause in WHEN_REFUSED:
-            with contextlib.suppress(ChannelException):
-                return self._open().open_session(timeout=CONNECT_TIMEOUT)
-            time.sleep(pause)
-        return self._open().open_session(timeout=CONNECT_TIMEOUT)
 
 
 def relay_command(host: str, port: int) -> str:

@@ -23,15 +23,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from paramiko import ChannelException, SSHException, Transport
 from pyinfra.connectors.local import LocalConnector
-from pyinfra.connectors.ssh import SSHConnector
 
 from operations.converge import Note
 from operations.plane import instance
 from plane_api.errors import PlaneSettings
 from plane_api.plane import Plane
-from plane_api.seam import plane_from
+from plane_api.seam import _session, plane_from
 from plane_api.transport import Dial, SSHDial, dial_directly, relay_command
 from tests.unit.given import checked
+from tests.unit.ssh import FakeTransport
+from tests.unit.ssh import connected as connected_by
 from tests.unit.web import Site, as_json, client_of, closed_port, serving
 
 GOOD = as_json({"status": "OK"})
@@ -374,84 +375,9 @@ def test_a_hostile_name_is_only_a_name_to_the_relay(tmp_path: Path, host: str) -
 # Through SSH
 
 
-class FakeChannel:
-    """A channel whose command runs on this machine."""
-
-    def __init__(self) -> None:
-        self.near, self.far = socket.socketpair()
-        self.process: subprocess.Popen[bytes] | None = None
-        self.closed = threading.Event()
-
-    def settimeout(self, seconds: float | None) -> None:
-        self.near.settimeout(seconds)
-
-    def exec_command(self, command: str) -> None:
-        far = self.far.fileno()
-        self.process = subprocess.Popen(
-            ["sh", "-c", command], stdin=far, stdout=far, stderr=subprocess.PIPE, start_new_session=True
-        )
-        self.far.close()
-
-    def recv(self, size: int) -> bytes:
-        return self.near.recv(size)
-
-    def recv_stderr(self, size: int) -> bytes:
-        assert self.process is not None
-        assert self.process.stderr is not None
-        return self.process.stderr.read(size)
-
-    def sendall(self, data: bytes) -> None:
-        self.near.sendall(data)
-
-    def close(self) -> None:
-        with contextlib.suppress(OSError):
-            self.near.shutdown(socket.SHUT_RDWR)
-        self.near.close()
-        self.closed.set()
-        if self.process is not None:
-            assert self.process.stderr is not None
-            self.process.wait(10)
-            self.process.stderr.close()
-
-
-class FakeTransport:
-    """As much of paramiko's transport as dials: forwards, refuses, or runs a command."""
-
-    def __init__(self, forwarding: Exception | None = None, session: Exception | None = None) -> None:
-        self.forwarding = forwarding
-        self.session = session
-        self.asked: list[str] = []
-        self.channels: list[FakeChannel] = []
-        self.active = True
-        self.full = 0
-        """How often a session is still refused."""
-
-    def is_active(self) -> bool:
-        return self.active
-
-    def open_channel(self, kind: str, destination: tuple[str, int], origin: tuple[str, int], timeout: int) -> Any:
-        self.asked.append(f"{kind} {destination[0]}:{destination[1]}")
-        if self.forwarding is not None:
-            raise self.forwarding
-        channel = FakeChannel()
-        channel.near.close()
-        channel.near = dial_directly(*destination)
-        self.channels.append(channel)
-        return channel
-
-    def open_session(self, timeout: float) -> Any:
-        self.asked.append("session")
-        if self.session is not None:
-            raise self.session
-        if self.full:
-            self.full -= 1
-            raise ChannelException(2, "Connect failed")
-        self.channels.append(FakeChannel())
-        return self.channels[-1]
-
-
 def ssh_dial(transport: FakeTransport, on_relay: Callable[[], None] = lambda: None) -> SSHDial:
-    return SSHDial(lambda: cast(Transport, transport), on_relay)
+    host = Host(connected_by(transport))
+    return SSHDial(lambda: cast(Transport, transport), lambda: _session(host), on_relay)
 
 
 def test_a_forwarded_connection_carries_requests_and_closes_its_channel(site: Site) -> None:
@@ -528,16 +454,16 @@ def test_a_refusal_at_the_far_end_of_the_relay_is_an_oserror_that_says_why() -> 
     [
         (EOFError("ended"), None, "the SSH connection failed: ended"),
         (SSHException("SSH session not active"), None, "the SSH connection failed: SSH session not active"),
-        (ChannelException(1, "no"), SSHException("gone"), "the relay on the target failed: gone"),
-        (ChannelException(1, "no"), ChannelException(4, "full"), "the relay on the target failed: .*full"),
-        (ChannelException(1, "no"), EOFError("ended"), "the relay on the target failed: ended"),
-        (ChannelException(1, "no"), TimeoutError("slow"), "the relay on the target failed: slow"),
+        (ChannelException(1, "no"), SSHException("gone"), r"^the relay on the target failed: .* broke \(gone\)"),
+        (ChannelException(1, "no"), ChannelException(4, "full"), r"^the relay .*: .* \(full\); see MaxSessions"),
+        (ChannelException(1, "no"), EOFError("ended"), r"^the relay on the target failed: .* broke \(ended\)"),
+        (ChannelException(1, "no"), TimeoutError("slow"), r"^the relay on the target failed: .* broke \(slow\)"),
     ],
 )
 def test_an_ssh_connection_that_fails_is_an_oserror(
     forwarding: Exception, session: Exception | None, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("plane_api.transport.WHEN_REFUSED", (0.0,))
+    monkeypatch.setattr("target.WHEN_REFUSED", (0.0,))
     with pytest.raises(OSError, match=said):
         ssh_dial(FakeTransport(forwarding, session))("127.0.0.1", 1)
 
@@ -548,12 +474,12 @@ def test_an_ssh_connection_that_is_closed_is_an_oserror() -> None:
     with pytest.raises(ConnectionError, match=r"^the SSH connection is closed$"):
         ssh_dial(transport)("127.0.0.1", 1)
     with pytest.raises(ConnectionError, match=r"^the SSH connection is closed$"):
-        SSHDial(lambda: None)("127.0.0.1", 1)
+        SSHDial(lambda: None, lambda: pytest.fail("asked for a session"))("127.0.0.1", 1)
 
 
 def test_the_transport_is_asked_for_at_each_dial(echo: Echo) -> None:
     transports = [FakeTransport(SSHException("gone")), FakeTransport()]
-    dial = SSHDial(lambda: cast(Transport, transports.pop(0)))
+    dial = SSHDial(lambda: cast(Transport, transports.pop(0)), lambda: pytest.fail("asked for a session"))
     with pytest.raises(OSError, match="gone"):
         dial("127.0.0.1", echo.port)
     dial("127.0.0.1", echo.port).close()
@@ -591,15 +517,8 @@ def test_a_host_that_is_this_machine_is_dialled_from_here(site: Site, monkeypatc
 def test_a_host_over_ssh_is_dialled_through_its_connection(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
     transport = FakeTransport(ChannelException(1, "Administratively prohibited"))
-
-    class Client:
-        def get_transport(self) -> FakeTransport:
-            return transport
-
-    connector: Any = SSHConnector.__new__(SSHConnector)
-    connector.client = Client()
     site.says(GOOD)
-    host = Host(connector)
+    host = Host(connected_by(transport))
     plane = plane_from(host, site.url)
     assert connected(plane) == {"status": "OK"}
     assert host.said == ["the SSH server forbids forwarding; Plane is reached through bash on the host"]
