@@ -47,7 +47,7 @@ def plane_from(host: Any, base_url: str, ca: str | None = None, insecure: bool =
             return in_turn(function, arguments)
         return list(Pool(together).map(function, arguments))
 
-    return Plane(Http(base_url, DialAdapter(_dial(host)), verify=verify, say=host.log), at_once)
+    return Plane(Http(base_url, DialAdapter(_dial(host), max(together, 1)), verify=verify, say=host.log), at_once)
 
 
 def _bundle(ca: str | None) -> str | bool:

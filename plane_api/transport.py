@@ -217,11 +217,16 @@ class _BoundedResponse(HTTPResponse):
 
 
 class DialAdapter(HTTPAdapter):
-    """A `requests` adapter that opens its connections with `dial` and keeps them alive, each as long as Plane does."""
+    """A `requests` adapter that opens its connections with `dial` and keeps them alive, each as long as Plane does.
 
-    def __init__(self, dial: Dial) -> None:
+    Args:
+        dial: opens a connection.
+        kept: how many are kept; as many as requests are under way at the same time, or each wave opens some anew.
+    """
+
+    def __init__(self, dial: Dial, kept: int = 1) -> None:
         self._dial = dial
-        super().__init__(pool_connections=1, pool_maxsize=4, max_retries=0)
+        super().__init__(pool_connections=1, pool_maxsize=kept, max_retries=0)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
         """Called by `requests`: the pool that makes the connections."""

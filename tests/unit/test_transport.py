@@ -13,6 +13,7 @@ import subprocess
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
@@ -33,7 +34,7 @@ from plane_api.transport import Dial, SSHDial, dial_directly, relay_command
 from tests.unit.given import checked
 from tests.unit.ssh import FakeTransport
 from tests.unit.ssh import connected as connected_by
-from tests.unit.web import Site, as_json, client_of, closed_port, serving
+from tests.unit.web import Answer, Site, as_json, client_of, closed_port, serving
 
 GOOD = as_json({"status": "OK"})
 
@@ -511,6 +512,20 @@ def test_a_host_that_is_this_machine_is_dialled_from_here(site: Site, monkeypatc
     site.says(GOOD)
     plane = plane_from(Host(LocalConnector.__new__(LocalConnector)), site.url)
     assert connected(plane) == {"status": "OK"}
+    plane.http.close()
+
+
+def test_as_many_connections_are_kept_as_there_are_requests_at_once(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    together = 6
+    site.says(Answer(200, GOOD.body, GOOD.headers, wait=threading.Barrier(together)))
+    plane = plane_from(Host(LocalConnector.__new__(LocalConnector)), site.url, together=together)
+    with ThreadPoolExecutor(together) as pool:
+        for _ in range(3):
+            assert list(pool.map(connected, [plane] * together)) == [{"status": "OK"}] * together
+    assert site.connections == together
     plane.http.close()
 
 
