@@ -1,8 +1,13 @@
 """One run at a time on a host: a lock that ends with the connection that holds it.
 
 The lock is ``flock`` on a folder of the target, held by a command that lives as long as its standard input, which is a
-channel of this run's own SSH connection. A run that dies, however it dies, takes its connection along, and with it the
-lock; nothing has to be cleaned up, and nothing is guessed from the age of a file.
+channel of this run's own SSH connection. A run that ends or is killed takes its connection along, and with it the lock;
+nothing has to be cleaned up, and nothing is guessed from the age of a file.
+
+Where this machine loses its power or its network, nobody tells the host that the connection is gone. The command says a
+byte now and then, which nobody confirms; TCP gives up after some 15 minutes (Linux's ``tcp_retries2``), and the SSH
+server ends the command. Without that byte, nothing would be sent and the lock be held for two hours or more. Who cannot
+wait is told which process to end.
 """
 
 from __future__ import annotations
@@ -10,38 +15,74 @@ from __future__ import annotations
 import getpass
 import os
 import posixpath
+import re
+import select
 import socket
 import subprocess
+import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
-from paramiko import SSHException
+from paramiko import Channel
 from pyinfra.api import QuoteString, StringCommand
-from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, pop_global_arguments
 from pyinfra.connectors.local import LocalConnector
 from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.connectors.util import make_unix_command_for_host
 
-from target import TargetError
+from plain import quote
+from target import LONGEST_READING, Output, TargetError, explained, open_session, rights
 
 NAME = ".deploy-lock"
 """Beside the files that the lock protects; says who holds it, and is gone when nobody does."""
 
+BEAT = 30
+"""Seconds between the bytes that the host sends. Nobody reads them: SSH holds 2 MB of them for us, a pipe 64 KB, which
+are three weeks."""
+
+MOST_SAID = 2**16
+"""Bytes that may come before the word that counts: warnings of sudo's and of the shell's."""
+
+MOST_LINES = 20
+
 # Says `held`, or `taken` and by whom. The note is written by who holds the lock, so it is never of two.
+# A shell minds no signal while another program runs in front of it, so `cat` is behind, and its input on 3: what is
+# behind has none on 0. The shell alone has 9, so the lock ends when it does.
 _SCRIPT = """
 umask 022; mkdir -p -- "$1" && exec 9<"$1" || exit 1
 command -v flock >/dev/null || { echo without; exec cat >/dev/null; }
 if flock -n 9; then
-  umask 077; trap 'rm -f -- "$2"' EXIT; trap 'exit 1' HUP INT TERM PIPE
-  printf '%s\\n' "$3" > "$2"; echo held; cat >/dev/null
+  umask 077; trap 'rm -f -- "$2"; kill $input $beat' EXIT; trap 'exit 1' HUP INT TERM PIPE
+  printf '%s\\n' "$3" $$ > "$2"
+  exec 2>/dev/null 3<&0
+  cat <&3 >/dev/null 3<&- 9<&- & input=$!
+  (
+    exec 3<&- 9<&-; trap '' PIPE; trap 'kill $!; exit' TERM
+    while sleep "$4" >/dev/null & wait $!; do echo || { kill $$; exit; }; done
+  ) & beat=$!
+  echo held; wait $input
 else
-  echo taken; cat -- "$2" 2>/dev/null
+  echo taken; head -c 1000 -- "$2" 2>/dev/null
 fi
 """
 
-_held: WeakKeyDictionary[Any, object] = WeakKeyDictionary()
+
+class _Holder(Protocol):
+    """The command on the host that holds the lock."""
+
+    def receive(self, seconds: float) -> bytes:
+        """What it says next, nothing at its end; raises ``TimeoutError``."""
+        ...
+
+    def close(self) -> None:
+        """End its standard input, and with it the command."""
+        ...
+
+
+_held: WeakKeyDictionary[Any, _Holder] = WeakKeyDictionary()
 
 
 def is_held(host: Any) -> bool:
@@ -57,66 +98,124 @@ def hold(host: Any, directory: str) -> None:
         directory: the folder on the target that stands for what is protected; made where it is missing.
 
     Raises:
-        TargetError: another run holds it, or the folder cannot be made.
+        TargetError: another run holds it, or the folder cannot be made, or the host does not answer.
     """
     if host in _held:
         return
     who = f"{getpass.getuser()}@{socket.gethostname()} since {datetime.now():%Y-%m-%d %H:%M} (process {os.getpid()})"
     note = posixpath.join(directory, NAME)
-    command = StringCommand("sh -c", *(QuoteString(word) for word in (_SCRIPT, "sh", directory, note, who)))
-    holder, said = _start(host, command)
-    if said[:1] == ["taken"]:
-        other = said[1] if len(said) > 1 else "somebody"
-        if other.startswith(f"{who.partition(' since ')[0]} ") and other.endswith(f"(process {os.getpid()})"):
+    words = (_SCRIPT, "sh", directory, note, who, str(BEAT))
+    own = rights(host)
+    longest = own.get("_timeout") or LONGEST_READING
+    with explained():
+        holder = _start(host, StringCommand("sh -c", *(QuoteString(word) for word in words)), own)
+        try:
+            said = _said(holder.receive, longest)
+        except TimeoutError as error:
+            holder.close()
             raise TargetError(
-                "this run holds the host already, for another entry of the inventory; name one of them with --limit, "
-                "and run the other after it"
-            )
-        raise TargetError(f"another run is at work on this host: {other}; wait for it, or end it, and run again")
-    if not said:
-        raise TargetError("the connection to the host broke while it ran a command; run again")
-    if said not in (["held"], ["without"]):
-        raise TargetError(f"cannot lock {directory}: {said[-1]}")
+                f"cannot lock {directory}: the host did not say within {longest} s whether it is free; see whether the "
+                "disk or network folder there answers"
+            ) from error
     if said == ["without"]:
         host.noop("there is no flock on this host, so nothing keeps two runs apart")
+    elif said != ["held"]:
+        holder.close()
+        raise TargetError(_explain(said, directory, who))
     _held[host] = holder
 
 
-def _said(readline: Callable[[], str]) -> list[str]:
-    """What the command said, from the word that counts on; all of it when the word never came.
+def _explain(said: list[str], directory: str, who: str) -> str:
+    """Why the lock was not given."""
+    if said[:1] != ["taken"]:
+        if not any(said):
+            return "the connection to the host broke while it ran a command; run again"
+        return f"cannot lock {directory}: {Output(False, said, []).reason}"
+    other, pid = [*map(quote, said[1:3]), "", ""][:2]
+    if other.startswith(f"{who.partition(' since ')[0]} ") and other.endswith(f"(process {os.getpid()})"):
+        return (
+            "this run holds the host already, for another entry of the inventory; name one of them with --limit, "
+            "and run the other after it"
+        )
+    is_known = re.fullmatch("[1-9][0-9]{0,9}", pid)
+    note = posixpath.join(directory, NAME)
+    return (
+        f"another run is at work on this host: {other or 'somebody'}; wait for it, end it, or, where its machine is "
+        f"gone, run on the host: kill {pid if is_known else f'the process that {note} names'}"
+    )
+
+
+def _said(receive: Callable[[float], bytes], longest: float) -> list[str]:
+    """What the command said, from the word that counts on; the last of it when the word never came.
 
     Anything may come before that word: a warning of sudo's or of the shell's.
     """
+    end, count, rest = time.monotonic() + longest, 0, b""
     lines: list[str] = []
-    while line := readline():
-        line = line.strip()
-        if line in ("held", "without"):
-            return [line]
-        lines = [line] if line == "taken" else [*lines, line]
-    return lines
+    while count < MOST_SAID:
+        left = end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        data = receive(left)
+        if not data:
+            break
+        count += len(data)
+        *whole, rest = (rest + data).split(b"\n")
+        for line in (part.decode(errors="replace").strip() for part in whole):
+            if lines[:1] == ["taken"]:
+                lines.append(line)  # of the note, which may hold anything
+                if len(lines) == 3:
+                    return lines
+            elif line in ("held", "without"):
+                return [line]
+            else:
+                lines = [line] if line == "taken" else [*lines, line][-MOST_LINES:]
+    return [*lines, rest.decode(errors="replace").strip()] if rest else lines
 
 
-def _start(host: Any, command: StringCommand) -> tuple[object, list[str]]:
-    """Start a command that keeps running, and read what it says first."""
-    arguments = host.current_op_global_arguments
-    if arguments is None:
-        arguments, _ = pop_global_arguments(host.state, host, {})
-    kept = ("_get_pty", "_timeout", "_stdin", "_success_exit_codes")
-    arguments = {key: value for key, value in arguments.items() if key in CONNECTOR_ARGUMENT_KEYS and key not in kept}
+@dataclass(frozen=True)
+class _Local:
+    process: subprocess.Popen[bytes]
+
+    def receive(self, seconds: float) -> bytes:
+        assert self.process.stdout is not None
+        if not select.select([self.process.stdout], [], [], seconds)[0]:
+            raise TimeoutError
+        return os.read(self.process.stdout.fileno(), 4096)
+
+    def close(self) -> None:
+        for stream in (self.process.stdin, self.process.stdout):
+            assert stream is not None
+            stream.close()
+
+
+@dataclass(frozen=True)
+class _Remote:
+    channel: Channel
+
+    def receive(self, seconds: float) -> bytes:
+        self.channel.settimeout(seconds)
+        return self.channel.recv(4096)
+
+    def close(self) -> None:
+        with suppress(EOFError):
+            self.channel.close()
+
+
+def _start(host: Any, command: StringCommand, own: dict[str, Any]) -> _Holder:
+    """Start a command that keeps running."""
+    not_kept = ("_get_pty", "_timeout", "_stdin", "_success_exit_codes")
+    arguments = {key: value for key, value in own.items() if key not in not_kept}
     words = make_unix_command_for_host(host.state, host, command, **arguments).get_raw_value()
     if isinstance(host.connector, LocalConnector):
-        process = subprocess.Popen(
-            ["sh", "-c", words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        return _Local(
+            subprocess.Popen(
+                ["sh", "-c", words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            )
         )
-        assert process.stdout is not None
-        return process, _said(process.stdout.readline)
     if isinstance(host.connector, SSHConnector):
-        try:
-            client: Any = host.connector.client
-            channel = client.get_transport().open_session(timeout=10)
-            channel.set_combine_stderr(True)
-            channel.exec_command(words)
-            return channel, _said(channel.makefile("r").readline)
-        except (SSHException, EOFError, OSError, AttributeError) as error:
-            raise TargetError(f"the connection to the host broke ({str(error) or type(error).__name__})") from error
+        channel = open_session(host)
+        channel.set_combine_stderr(True)
+        channel.exec_command(words)
+        return _Remote(channel)
     raise TargetError(f"{type(host.connector).__name__} cannot hold a lock; use SSH, or @local on the target itself")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from pyinfra.api import StringCommand
 
+import lock
 from facts.docker import ComposeServices, DockerContainers
 from facts.postgres import FAILED, MOST_ITERATIONS, PostgresService, Service
 from facts.redis import RedisNeighbours, SharedRedis
@@ -23,6 +25,7 @@ from operations.postgres import _is_password
 from plain import LONGEST
 from target import LARGEST_OUTPUT, LONGEST_READING, Output, TargetError, read_fact, read_file, run, write_file
 from tests.unit.given import PROPERTY, Lines, Shell
+from tests.unit.ssh import FakeTransport, connected
 
 ESCAPES = "\x1b[2J\x1b]0;title\x07\x9b31m\x08\u202e\u2028"
 
@@ -183,6 +186,75 @@ def test_a_command_that_never_ends_is_given_up(host: Shell, monkeypatch: pytest.
     host.current_op_global_arguments = {"_timeout": 5}
     assert "did not end within 5 s" in refused(host, "file")
     assert [given["_timeout"] for given in host.arguments] == [LONGEST_READING, 5]
+
+
+# The lock
+
+
+@pytest.fixture(params=["local", "SSH"])
+def locking(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
+    """A host whose programs are also those of the command that holds the lock."""
+    (tmp_path / "host").mkdir()
+    host = Shell(tmp_path / "host")
+    monkeypatch.setenv("PATH", f"{host.programs}:{os.environ['PATH']}")
+    if request.param == "SSH":
+        host.connector = connected(FakeTransport())
+    yield host
+    assert not lock.is_held(host)
+
+
+def not_locked(host: Shell, folder: Path) -> str:
+    """Why the lock is not given: one line, and soon."""
+    began = time.monotonic()
+    with pytest.raises(TargetError) as caught:
+        lock.hold(host, str(folder))
+    assert time.monotonic() - began < 10
+    return one_line(caught.value)
+
+
+def test_a_lock_is_not_waited_for_without_end(locking: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "LONGEST_READING", 1)
+    # As one on a network folder that does not answer, but that it can be ended.
+    locking.replace("mkdir", "exec cat >/dev/null")
+    assert not_locked(locking, tmp_path / "folder") == (
+        f"cannot lock {tmp_path}/folder: the host did not say within 1 s whether it is free; see whether the disk or "
+        "network folder there answers"
+    )
+
+
+def test_a_host_that_says_a_little_now_and_then_is_not_listened_to_without_end(
+    locking: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "LONGEST_READING", 1)
+    locking.replace("mkdir", "while sleep 0.1; do echo wait || exit; done")
+    assert "did not say within 1 s" in not_locked(locking, tmp_path / "folder")
+
+
+@pytest.mark.parametrize("script", ["yes", "cat /dev/zero", "yes | tr -d '\\n'", "yes >&2", "cat /dev/urandom"])
+def test_what_is_said_of_a_lock_without_end_ends(locking: Shell, tmp_path: Path, script: str) -> None:
+    locking.replace("mkdir", script)
+    assert not_locked(locking, tmp_path / "folder").startswith(f"cannot lock {tmp_path}/folder: ")
+
+
+NOTES = {
+    "escapes": (ESCAPES + "\n" + ESCAPES).encode(),
+    "binary": bytes(range(256)) * 100,
+    "large": b"x" * 10**6,
+    "lines": b"x\n" * 10**6,
+    "no process": b"ada\n1; rm -rf /\n",
+    "nothing": b"",
+    "held": b"held\nheld\n",
+}
+
+
+@pytest.mark.parametrize("note", NOTES.values(), ids=NOTES)
+def test_any_note_of_who_has_the_lock_is_one_line(locking: Shell, tmp_path: Path, note: bytes) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / lock.NAME).write_bytes(note)
+    locking.replace("flock", "exit 1")
+    said = not_locked(locking, tmp_path / "folder")
+    assert said.startswith("another run is at work on this host: ")
+    assert said.endswith(f"run on the host: kill the process that {tmp_path}/folder/{lock.NAME} names")
 
 
 # Facts

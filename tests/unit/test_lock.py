@@ -9,19 +9,23 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from paramiko import ChannelException, SSHException
 
 import lock
+import target
 from target import TargetError
 from tests.unit.given import ROOT, Shell
+from tests.unit.ssh import FakeTransport, connected
 
 ANOTHER = re.compile(
     r"another run is at work on this host: \S+@\S+ since \d{4}-\d\d-\d\d \d\d:\d\d \(process (\d+)\); "
-    r"wait for it, or end it, and run again"
+    r"wait for it, end it, or, where its machine is gone, run on the host: kill ([1-9]\d*)"
 )
 
 
@@ -50,9 +54,8 @@ def let_go(host: Shell) -> None:
     """What the end of a run does: its end of the holder's standard input is closed."""
     holder: Any = lock._held.pop(host, None)
     if holder is not None:
-        holder.stdin.close()
-        holder.stdout.close()
-        holder.wait(10)
+        holder.close()
+        holder.process.wait(10)
 
 
 def one_line(error: pytest.ExceptionInfo[TargetError]) -> str:
@@ -60,14 +63,71 @@ def one_line(error: pytest.ExceptionInfo[TargetError]) -> str:
     return str(error.value)
 
 
-def holder_of(folder: Path, host: Shell) -> int:
-    """The process that a host which wants the lock too is told of."""
+def holders_of(folder: Path, host: Shell) -> tuple[int, int]:
+    """The two processes, the other run's and the host's, that a host which wants the lock too is told of."""
     with pytest.raises(TargetError) as caught:
         lock.hold(host, str(folder))
     assert not lock.is_held(host)
     found = ANOTHER.fullmatch(one_line(caught))
     assert found is not None, one_line(caught)
-    return int(found[1])
+    return int(found[1]), int(found[2])
+
+
+def holder_of(folder: Path, host: Shell) -> int:
+    """The other run's process."""
+    return holders_of(folder, host)[0]
+
+
+MARK = "STARTED_BY_THIS_TEST"
+
+
+@pytest.fixture
+def none_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Waits until nothing runs any more that the test's runs have started on the host."""
+    mark = f"{MARK}={tmp_path}".encode()
+    monkeypatch.setenv(MARK, str(tmp_path))
+
+    def left() -> list[str]:
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if mark in (process / "environ").read_bytes().split(b"\0") and process.name != str(os.getpid()):
+                    found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        return found
+
+    def wait() -> None:
+        until = time.monotonic() + 10
+        while there := left():
+            assert time.monotonic() < until, there
+            time.sleep(0.01)
+
+    return wait
+
+
+SHELLS = [name for name in ("dash", "bash", "busybox") if shutil.which(name)]
+
+
+@pytest.fixture(params=SHELLS)
+def shell(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What `sh` is on the host."""
+    programs = tmp_path / "shell"
+    programs.mkdir()
+    (programs / "sh").symlink_to(shutil.which(request.param) or "")
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    return str(request.param)
+
+
+@pytest.fixture
+def over_ssh(tmp_path: Path) -> Iterator[tuple[Shell, FakeTransport]]:
+    """A host over SSH, and its connection."""
+    own = tmp_path / "over-ssh"
+    own.mkdir()
+    host, transport = Shell(own), FakeTransport()
+    host.connector = connected(transport)
+    yield host, transport
+    lock._held.pop(host, None)
+    for channel in transport.channels:
+        channel.close()
 
 
 def until_free(folder: Path) -> None:
@@ -161,8 +221,13 @@ def test_another_process_is_told_of_and_the_lock_is_free_when_it_ends(
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP], ids=lambda how: how.name)
-def test_a_run_that_is_ended_by_force_leaves_neither_lock_nor_note(
-    a_host: Callable[[], Shell], folder: Path, tmp_path: Path, how: signal.Signals
+def test_a_run_that_is_ended_by_force_leaves_neither_lock_nor_note_nor_process(
+    a_host: Callable[[], Shell],
+    folder: Path,
+    tmp_path: Path,
+    how: signal.Signals,
+    shell: str,
+    none_left: Callable[[], None],
 ) -> None:
     host = a_host()
     with another_run(folder, tmp_path / "run") as process:
@@ -170,9 +235,111 @@ def test_a_run_that_is_ended_by_force_leaves_neither_lock_nor_note(
         process.send_signal(how)
         assert process.wait(10) == -how
         until_free(folder)
+        none_left()
         assert list(folder.iterdir()) == []
         lock.hold(host, str(folder))
         assert f"(process {os.getpid()})" in (folder / lock.NAME).read_text()
+
+
+def test_a_run_that_ends_leaves_no_process(
+    a_host: Callable[[], Shell], folder: Path, shell: str, none_left: Callable[[], None]
+) -> None:
+    host = a_host()
+    lock.hold(host, str(folder))
+    let_go(host)
+    none_left()
+    assert list(folder.iterdir()) == []
+
+
+def test_the_process_that_is_told_of_can_be_ended_while_the_connection_seems_to_live(
+    a_host: Callable[[], Shell], folder: Path, tmp_path: Path, shell: str, none_left: Callable[[], None]
+) -> None:
+    gone = a_host()
+    lock.hold(gone, str(folder))
+    # As another run, of another process, is told.
+    note = folder / lock.NAME
+    note.write_text(note.read_text().replace(f"(process {os.getpid()})", "(process 4711)"))
+    next_one = a_host()
+    assert holders_of(folder, next_one)[0] == 4711
+    os.kill(holders_of(folder, next_one)[1], signal.SIGTERM)
+    until_free(folder)
+    none_left()
+    assert list(folder.iterdir()) == []
+    lock.hold(next_one, str(folder))
+
+
+def test_the_holder_sends_something_now_and_then_so_that_a_dead_connection_is_noticed(
+    a_host: Callable[[], Shell], folder: Path, monkeypatch: pytest.MonkeyPatch, shell: str
+) -> None:
+    monkeypatch.setattr(lock, "BEAT", 0.05)
+    host = a_host()
+    lock.hold(host, str(folder))
+    assert [lock._held[host].receive(10) for _ in range(3)] == [b"\n"] * 3
+
+
+def test_a_holder_that_can_send_nothing_any_more_ends(
+    a_host: Callable[[], Shell],
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    shell: str,
+    none_left: Callable[[], None],
+) -> None:
+    monkeypatch.setattr(lock, "BEAT", 0.05)
+    host = a_host()
+    lock.hold(host, str(folder))
+    holder: Any = lock._held[host]
+    holder.process.stdout.close()
+    assert holder.process.wait(10) == 1
+    none_left()
+    assert list(folder.iterdir()) == []
+
+
+def test_a_lock_is_held_by_a_session_of_the_ssh_connection(
+    over_ssh: tuple[Shell, FakeTransport], a_host: Callable[[], Shell], folder: Path, none_left: Callable[[], None]
+) -> None:
+    host, transport = over_ssh
+    transport.full = 2
+    lock.hold(host, str(folder))
+    assert transport.asked == ["session"] * 3
+    assert lock.is_held(host)
+    assert subprocess.run(["flock", "-n", str(folder), "true"]).returncode == 1
+    transport.channels[0].close()
+    none_left()
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            ChannelException(2, "Connect failed"),
+            "the SSH server refused to run a command (Connect failed); see MaxSessions in its sshd_config",
+        ),
+        (SSHException("gone"), "the connection to the host broke (gone); run again"),
+        (EOFError(), "the connection to the host broke (EOFError); run again"),
+    ],
+)
+def test_a_lock_for_which_no_session_can_be_opened_is_one_line(
+    over_ssh: tuple[Shell, FakeTransport], folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
+    monkeypatch.setattr(target, "WHEN_REFUSED", (0.0,))
+    host, transport = over_ssh
+    transport.session = error
+    with pytest.raises(TargetError) as caught:
+        lock.hold(host, str(folder))
+    assert one_line(caught) == said
+    assert not lock.is_held(host)
+
+
+def test_a_session_that_breaks_off_is_told_so(
+    over_ssh: tuple[Shell, FakeTransport], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, _ = over_ssh
+    host.replace("mkdir", "kill -9 0")
+    monkeypatch.setenv("PATH", f"{host.programs}:{os.environ['PATH']}")
+    with pytest.raises(TargetError) as caught:
+        lock.hold(host, str(folder))
+    assert one_line(caught) == "the connection to the host broke while it ran a command; run again"
 
 
 def test_a_note_that_a_power_cut_left_behind_is_no_lock(a_host: Callable[[], Shell], folder: Path) -> None:
@@ -188,7 +355,10 @@ def test_a_holder_who_cannot_be_named_is_somebody(a_host: Callable[[], Shell], f
     (folder / lock.NAME).unlink()
     with pytest.raises(TargetError) as caught:
         lock.hold(a_host(), str(folder))
-    assert one_line(caught).startswith("another run is at work on this host: somebody; ")
+    assert one_line(caught) == (
+        "another run is at work on this host: somebody; wait for it, end it, or, where its machine is gone, run on the "
+        f"host: kill the process that {folder}/{lock.NAME} names"
+    )
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(a_host: Callable[[], Shell], tmp_path: Path) -> None:
@@ -205,7 +375,7 @@ def test_a_host_without_flock_is_told_so_and_goes_on(
 ) -> None:
     programs = tmp_path / "programs"
     programs.mkdir()
-    for name in ("sh", "mkdir", "cat", "rm"):
+    for name in ("sh", "mkdir", "cat"):
         (programs / name).symlink_to(shutil.which(name) or name)
     monkeypatch.setenv("PATH", str(programs))
     host = a_host()
