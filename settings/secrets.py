@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import stat
 import subprocess
+import threading
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -78,7 +79,13 @@ def _plain(path: Path) -> str:
 
 
 def _decrypted(path: Path) -> str:
-    return _sops(path.resolve(), path.stat().st_mtime_ns)
+    with _one_at_a_time:
+        return _sops(path.resolve(), path.stat().st_mtime_ns)
+
+
+_one_at_a_time = threading.Lock()
+"""Else each host begins to decrypt before the first one is done, and a person is asked for a passphrase by each. Under
+pyinfra, which patches it, it makes greenlets wait for one another."""
 
 
 @cache

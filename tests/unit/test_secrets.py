@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +68,24 @@ def test_an_encrypted_file_is_read_with_sops_after_the_plain_ones(tmp_path: Path
     (tmp_path / "all.env").chmod(0o600)
     found = read_settings(data(plane_secrets_dir=str(tmp_path)), "sese")
     assert found.secret("postgresql_password").unmask() == "plain"
+
+
+AT_ONCE = """
+import sys
+from gevent import monkey
+monkey.patch_all()
+from gevent.pool import Pool
+from settings.secrets import read_secret_files
+found = Pool(4).map(lambda host: read_secret_files(sys.argv[1], host), ["one", "two", "three", "four"])
+assert [values for values, problems in found if not problems] == [{"POSTGRESQL_PASSWORD": "from-sops"}] * 4, found
+"""
+
+
+def test_hosts_that_read_a_file_at_once_have_it_decrypted_once(tmp_path: Path, sops: Path) -> None:
+    (tmp_path / "all.sops.env").write_text("postgresql_password=FROM-SOPS")
+    # As under pyinfra, whose hosts are greenlets.
+    subprocess.run([sys.executable, "-c", AT_ONCE, str(tmp_path)], check=True, cwd=ROOT, timeout=60)
+    assert len(sops.read_text().splitlines()) == 1
 
 
 def test_without_sops_an_encrypted_file_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
