@@ -340,12 +340,14 @@ def read_fact(host: Any, fact: type[FactBase[T]], stdin: str | None = None, **ar
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file on the target: text, mode (such as ``600``), owner and group."""
+    """A file on the target: text, mode (such as ``600``), owner and group, these by name and by number."""
 
     text: str
     mode: str
     user: str
     group: str
+    uid: str = ""
+    gid: str = ""
 
 
 RIGHTS = "give the SSH user the right to, or use --sudo"
@@ -358,7 +360,7 @@ def file_reading(path: str) -> Reading:
     """What :func:`read_file` runs."""
     quoted = QuoteString(path)
     command = StringCommand(
-        "if [ -f", quoted, "]; then LC_ALL=C stat -L -c '%a %U %G' --", quoted, "&& base64 --", quoted,
+        "if [ -f", quoted, "]; then LC_ALL=C stat -L -c '%a %u %g %U/%G' --", quoted, "&& base64 --", quoted,
         "; elif [ -e", quoted, "] || [ -L", quoted, "]; then echo", _ODD, "&& LC_ALL=C stat -c %F --", quoted,
         "; else echo", _ABSENT, "; fi",
     )  # fmt: skip
@@ -383,17 +385,18 @@ def read_file(host: Any, path: str) -> RemoteFile | None:
         kind = quote(output.stdout[-1])
         kind = "link that leads nowhere" if kind == "symbolic link" else kind
         raise TargetError(f"cannot read {path}: it is a {kind}, not a file; move it away")
-    access = re.fullmatch(r"([0-7]{1,4}) (\S+) (\S+)", output.stdout[0])
+    # A name may hold blanks, where it comes from a directory service.
+    access = re.fullmatch(r"([0-7]{1,4}) ([0-9]+) ([0-9]+) ([^/]+)/([^/]+)", output.stdout[0])
     if access is None:
         said = quote(output.stdout[0], 80)
         raise TargetError(f"cannot read {path}: the host said '{said}' first; its shell must not print anything itself")
-    mode, user, group = access.groups()
+    mode, uid, gid, user, group = access.groups()
     try:
         # In base64, because pyinfra's reading of lines is not exact for every byte.
         text = base64.b64decode("".join(output.stdout[1:]), validate=True).decode()
     except ValueError as error:
         raise TargetError(f"{path} is not UTF-8 text; mend it or move it away") from error
-    return RemoteFile(text, mode, user, group)
+    return RemoteFile(text, mode, user, group, uid, gid)
 
 
 def write_file(
@@ -436,8 +439,16 @@ def _chown(user: str | None, group: str | None, file: QuoteString) -> list[objec
 
 
 def differing_access(file: RemoteFile, mode: str, user: str | None = None, group: str | None = None) -> str | None:
-    """How a file's mode and owner differ from what is wanted, in words; ``None`` when they do not."""
-    wanted = {"mode": (file.mode, mode), "user": (file.user, user), "group": (file.group, group)}
+    """How a file's mode and owner differ from what is wanted, in words; ``None`` when they do not.
+
+    Args:
+        user, group: a name or a number.
+    """
+    wanted = {
+        "mode": (file.mode, mode),
+        "user": (file.uid if user and user.isdecimal() else file.user, user),
+        "group": (file.gid if group and group.isdecimal() else file.group, group),
+    }
     lines = [f"{what} {now} → {then}" for what, (now, then) in wanted.items() if then is not None and now != then]
     return ", ".join(lines) or None
 

@@ -23,6 +23,7 @@ from target import (
     TargetError,
     begin_readings,
     change_access,
+    differing_access,
     forget_readings,
     read_fact,
     read_file,
@@ -483,7 +484,29 @@ def test_a_file_tells_its_owner_and_group(host: Shell, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("text\n")
     path.chmod(0o640)
-    assert read_file(host, str(path)) == RemoteFile("text\n", "640", path.owner(), path.group())
+    uid, gid = str(path.stat().st_uid), str(path.stat().st_gid)
+    assert read_file(host, str(path)) == RemoteFile("text\n", "640", path.owner(), path.group(), uid, gid)
+
+
+def test_an_owner_that_is_given_as_a_number_converges(host: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.touch(mode=0o600)
+    uid, gid = path.stat().st_uid, path.stat().st_gid
+    file = read_file(host, str(path))
+    assert file is not None
+    assert differing_access(file, "600", str(uid), str(gid)) is None
+    assert differing_access(file, "600", path.owner(), path.group()) is None
+    assert differing_access(file, "600", str(uid), str(gid + 1)) == f"group {gid} → {gid + 1}"
+    assert differing_access(file, "600", "nobody-here") == f"user {path.owner()} → nobody-here"
+
+
+def test_an_owner_whose_name_has_a_blank_is_read(host: Shell, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("text\n")
+    host.replace("stat", "echo '600 47001 47002 EXAMPLE+ada lovelace/domain users'")
+    file = read_file(host, str(tmp_path / "file"))
+    assert file is not None
+    assert (file.text, file.user, file.group) == ("text\n", "EXAMPLE+ada lovelace", "domain users")
+    assert differing_access(file, "600", "47001", "domain users") is None
 
 
 def test_what_is_read_is_never_shown(host: Shell, tmp_path: Path) -> None:
