@@ -10,7 +10,6 @@ made plain before it is shown.
 from __future__ import annotations
 
 import base64
-import posixpath
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -407,6 +406,11 @@ def write_file(
     What arrives is counted before the rename, so that a connection that drops cannot leave half a file. The folder is
     made where it is missing. Readers keep the old file until the new one is complete and on the disk.
 
+    Where the path is a link, the file that it leads to is written, beside which the new one is made: that is the file
+    that was read and compared. In the link's place, a new file would leave the old one with its secrets where nobody
+    looks, and whoever reads that one with what is no longer true. Who can put a link into the folder could put a file
+    there as well.
+
     Args:
         text: must end in a newline; goes in on standard input.
         mode: octal digits.
@@ -415,16 +419,19 @@ def write_file(
     Raises:
         TargetError: it could not be written; what was there is untouched.
     """
-    folder, name = posixpath.split(path)
-    new = QuoteString(posixpath.join(folder, f".{name}.new"))
     size = len(text.encode())
     output = run(
         host,
-        "umask 022; mkdir -p --", QuoteString(folder or "."), "&& umask 077 && rm -f --", new,
-        "&& trap", QuoteString(StringCommand("rm -f --", new)), "EXIT",
+        "umask 022; set --", QuoteString(path if "/" in path else f"./{path}"), "; file=$1;",
+        # The dot keeps line breaks that a name may end in.
+        '[ ! -L "$1" ] || { file=$(readlink -nf -- "$1" && echo .) && file=${file%.}; }',
+        '|| { echo "it is a link that leads nowhere" >&2; exit 1; };',
+        'mkdir -p -- "${file%/*}/" && umask 077 && new="${file%/*}/.${file##*/}.new" && rm -f -- "$new"',
+        """&& trap 'rm -f -- "$new"' EXIT""",
         # noclobber: the file is made, never followed or reused.
-        "&& set -C && cat >", new, "&& [ $(wc -c <", new, f") -eq {size} ] && chmod {mode} --", new,
-        *_chown(user, group, new), "&& { sync --", new, "2>/dev/null || sync; } && mv -fT --", new, QuoteString(path),
+        '&& set -C && cat >"$new" && [ $(wc -c <"$new"', f') -eq {size} ] && chmod {mode} -- "$new"',
+        *_chown(user, group, '"$new"'),
+        '&& { sync -- "$new" 2>/dev/null || sync; } && mv -fT -- "$new" "$file"',
         stdin=text,
     )  # fmt: skip
     if not output.ok:
@@ -433,7 +440,7 @@ def write_file(
         raise TargetError(f"cannot write {path}: {reason}; what was there is untouched{advice}")
 
 
-def _chown(user: str | None, group: str | None, file: QuoteString) -> list[object]:
+def _chown(user: str | None, group: str | None, file: str | QuoteString) -> list[object]:
     owner = f"{user or ''}:{group}" if group else user
     return ["&& chown", QuoteString(owner), "--", file] if owner else []
 

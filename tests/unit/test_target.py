@@ -378,6 +378,44 @@ def test_a_link_at_the_temporary_name_is_not_followed(host: Shell, tmp_path: Pat
     assert (tmp_path / "file").read_text() == "secret\n"
 
 
+@pytest.mark.parametrize("leads_to", ["elsewhere/real", "../{0}/elsewhere/real", "{1}/elsewhere/real", "another"])
+@pytest.mark.parametrize("name", ["file", "it's $HOME", "two\nlines\n", "-e"])
+def test_a_link_stays_and_the_file_that_it_leads_to_is_written(
+    host: Shell, tmp_path: Path, leads_to: str, name: str
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    real, link = tmp_path / "elsewhere" / "real", tmp_path / name
+    real.write_text("old secret\n")
+    (tmp_path / "another").symlink_to("elsewhere/real")
+    link.symlink_to(leads_to.format(tmp_path.name, tmp_path))
+    for path in (str(link), name):
+        write_file(host, path, f"new of {path}\n", "640")
+        assert link.is_symlink()
+        assert not real.is_symlink()
+        assert (real.read_text(), real.stat().st_mode & 0o777) == (f"new of {path}\n", 0o640)
+        found = read_file(host, path)
+        assert found is not None and found.text == f"new of {path}\n"
+    assert sorted(entry.name for entry in tmp_path.rglob("*") if ".programs" not in entry.name) == sorted(
+        ["another", "elsewhere", name, "real"]
+    )
+
+
+def test_a_link_to_a_name_that_ends_in_a_line_break_leads_there(host: Shell, tmp_path: Path) -> None:
+    (tmp_path / "real\n").write_text("old\n")
+    (tmp_path / "real").write_text("untouched\n")
+    (tmp_path / "file").symlink_to("real\n")
+    write_file(host, "file", "new\n")
+    assert ((tmp_path / "real\n").read_text(), (tmp_path / "real").read_text()) == ("new\n", "untouched\n")
+
+
+def test_a_loop_of_links_is_an_error_of_one_line(host: Shell, tmp_path: Path) -> None:
+    (tmp_path / "file").symlink_to("other")
+    (tmp_path / "other").symlink_to("file")
+    with pytest.raises(TargetError) as caught:
+        write_file(host, "file", "secret\n")
+    assert one_line(caught) == "cannot write file: it is a link that leads nowhere; what was there is untouched"
+
+
 @pytest.mark.parametrize("existing", [True, False])
 def test_a_link_that_appears_at_the_temporary_name_is_not_followed_either(
     host: Shell, tmp_path: Path, existing: bool
