@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -68,9 +69,26 @@ class Output:
 
     @property
     def reason(self) -> str:
-        """The last line that it complained with."""
-        lines = (quote(line, 300) for line in reversed(self.stderr or self.stdout))
-        return next((line for line in lines if line), "it said nothing")
+        """The last line that it complained with; not where help is to be had, nor the help itself."""
+        lines = [quote(line, 300) for line in (self.stderr or self.stdout)[-LONGEST_HELP:]]
+        complaints = takewhile(lambda line: not line.startswith("Usage:"), lines)
+        said = [line for line in complaints if line and not _ADVICE.fullmatch(line)] or [line for line in lines if line]
+        reason = said[-1] if said else "it said nothing"
+        if _NO_COMPOSE.fullmatch(reason):
+            return f"docker has no plugin compose on this host ({reason}); install docker-compose-plugin"
+        return reason
+
+
+LONGEST_HELP = 200
+"""Lines that a command may end with and that are looked at for a reason. Docker 20.10 has some 70 of help."""
+
+_ADVICE = re.compile(r"(Run|See|Try) '.*--help.*|BusyBox v.* multi-call binary\.?", re.I)
+
+_NO_COMPOSE = re.compile(
+    # Docker 20.10 to 28; where a flag follows, it is taken for one of docker's own.
+    r"docker: 'compose' is not a docker command\.?|docker: unknown command: docker compose"
+    r"|unknown flag: --project-directory"
+)
 
 
 def run(

@@ -177,10 +177,38 @@ def test_output_is_shown_only_where_the_caller_and_the_person_want_it(
         (["out"], [], "out"),
         (["out"], ["first", "last ", " "], "last"),
         ([], ["x" * 400], "x" * 300),
+        ([], ["mv: cannot do it", "Try 'mv --help' for more information."], "mv: cannot do it"),
+        ([], ["Run 'docker --help' for more information"], "Run 'docker --help' for more information"),
+        ([], ["Usage: flock [options]", "flock: bad number"], "flock: bad number"),
+        (
+            [],
+            ["mv: unrecognized option: T", "BusyBox v1.35.0 (Debian 1:1.35.0-4) multi-call binary.", "", "Usage: mv"],
+            "mv: unrecognized option: T",
+        ),
     ],
 )
 def test_the_reason_is_the_last_complaint(stdout: list[str], stderr: list[str], reason: str) -> None:
     assert Output(False, stdout, stderr).reason == reason
+
+
+# The first two as seen with 28.2.2, the others after the source of 20.10, whose help is as long.
+HELP = ["", "Usage:  docker [OPTIONS] COMMAND", "", "A self-sufficient runtime for containers", "", "Options:"]
+HELP += [f"      --option{number} string   What it is for" for number in range(60)]
+HELP += ["", "To get more help with docker, check out our guides at https://docs.docker.com/go/guides/"]
+NO_PLUGIN = [
+    ["unknown flag: --project-directory", "", "Usage:  docker [OPTIONS] COMMAND [ARG...]", "",
+     "Run 'docker --help' for more information"],
+    ["docker: unknown command: docker compose", "", "Run 'docker --help' for more information"],
+    ["unknown flag: --project-directory", "See 'docker --help'.", *HELP],
+    ["docker: 'compose' is not a docker command.", "See 'docker --help'"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("said", NO_PLUGIN)
+def test_where_docker_has_no_compose_that_is_the_reason(said: list[str]) -> None:
+    assert Output(False, [], said).reason == (
+        f"docker has no plugin compose on this host ({said[0]}); install docker-compose-plugin"
+    )
 
 
 @pytest.mark.parametrize(
