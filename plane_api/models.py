@@ -196,7 +196,7 @@ class WorkspaceMember:
 
 @dataclass(frozen=True)
 class Invitation:
-    """An open invitation into a workspace."""
+    """An open invitation into a workspace, for the address as it was written."""
 
     id: str
     email: str
@@ -206,7 +206,7 @@ class Invitation:
     def of(cls, item: dict[str, Any]) -> Invitation:
         """From JSON, of a session or of v1."""
         what = "invitations"
-        return cls(_text(item, "id", what), _text(item, "email", what).lower(), _role(item, "role", what))
+        return cls(_text(item, "id", what), _text(item, "email", what), _role(item, "role", what))
 
 
 @dataclass(frozen=True)

@@ -256,7 +256,10 @@ class Plane(WorkItemTypesApi):
                 raise
 
     def invitations(self, slug: str, caller: ApiKey | Session) -> dict[str, Invitation]:
-        """The open invitations of a workspace by address."""
+        """The open invitations of a workspace by address.
+
+        One with capitals, as v1 keeps them, fits no account, and another stands beside it (Plane 1.2.2 and 1.3.1).
+        """
         version = "" if isinstance(caller, Session) else "v1/"
         found = self._keep(
             ("invitations", slug),

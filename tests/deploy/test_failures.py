@@ -198,10 +198,9 @@ def test_a_workspace_that_somebody_else_owns(new_target: NewTarget) -> None:
     target = new_target()
     assert target.deploy(operation="deploy.provisioning").code == 0
     (target.host.root / TOKEN_FILE).unlink()
-    admin = target.plane.user_by_email("admin@javisi.local")
-    assert admin is not None
+    admins = [target.user("admin").id, target.user("concierge").id]
     for row in target.plane.workspace_members.values():
-        if row.member == admin.id:
+        if row.member in admins:
             row.is_active = False
     run = target.deploy()
     explained(run, "the workspace javisi is there, and admin@javisi.local is not in it")

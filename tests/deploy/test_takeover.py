@@ -143,6 +143,20 @@ def test_with_an_api_token_alone_roles_in_a_project_are_mended_and_who_was_taken
     assert target.project_membership("cfo").role == 15
 
 
+def test_an_open_invitation_with_capitals_fits_nobody_and_stands_in_nobodys_way(target: Target) -> None:
+    owner = set_up(target)
+    invited = requests.post(
+        f"{url(target)}/api/v1/workspaces/javisi/invitations/",
+        json={"email": "Hermes@Javisi.local", "role": 15},
+        headers={"X-API-Key": owner.make_key()},
+    )
+    assert invited.status_code == 201
+    secrets = {"PLANE_ADMIN_PASSWORD": PASSWORD}
+    run = target.deploy(operation="deploy.provisioning", data=ADMIN, secrets=secrets)
+    assert run.code == 0, run.output
+    assert target.membership("hermes").is_active
+
+
 def test_an_admin_agent_whom_a_person_made_a_guest_is_admin_again(target: Target) -> None:
     assert target.deploy(operation="deploy.provisioning").code == 0
     target.membership("concierge").role = 5

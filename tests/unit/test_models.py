@@ -99,7 +99,7 @@ def test_a_project_that_differs(changes: dict[str, Any], wanted: dict[str, Any])
 def test_the_small_ones() -> None:
     assert Workspace.of({"id": "w", "slug": "javisi", "name": "Javisi"}) == Workspace("w", "javisi", "Javisi")
     assert Token.of({"id": "t", "label": "agent-thot", "token": "never"}) == Token("t", "agent-thot")
-    assert Invitation.of({"id": "i", "email": "A@B.c", "role": 5}) == Invitation("i", "a@b.c", 5)
+    assert Invitation.of({"id": "i", "email": "A@B.c", "role": 5}) == Invitation("i", "A@B.c", 5)
     assert WorkItemType.of({"id": "k", "name": "Task", "is_default": True}) == WorkItemType("k", "Task", True)
     assert WorkItemProperty.of({"id": "p", "display_name": "cost", "property_type": "DECIMAL"}) == WorkItemProperty(
         "p", "cost", "DECIMAL"

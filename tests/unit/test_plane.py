@@ -290,10 +290,14 @@ def test_a_list_is_read_once_until_it_is_forgotten_and_refused_in_another_shape(
     assert len(site.asked) == 2
 
 
-def test_invitations_and_project_members_are_found_by_lower_case_address(site: Site, plane: Plane) -> None:
-    site.route("GET /api/workspaces/javisi/invitations/", as_json([{"id": "i", "email": "A@B.c", "role": 5}]))
+def test_an_invitation_with_capitals_is_another_than_the_one_without(site: Site, plane: Plane) -> None:
+    rows = [{"id": "i", "email": "a@b.c", "role": 5}, {"id": "j", "email": "A@B.c", "role": 15}]
+    site.route("GET /api/workspaces/javisi/invitations/", as_json(rows))
+    assert plane.invitations("javisi", SESSION)["a@b.c"] == Invitation("i", "a@b.c", 5)
+
+
+def test_project_members_are_found_by_lower_case_address(site: Site, plane: Plane) -> None:
     site.route("GET /api/v1/workspaces/javisi/projects/p1/members/", as_json([{"email": "A@B.c"}]))
-    assert plane.invitations("javisi", SESSION) == {"a@b.c": Invitation("i", "a@b.c", 5)}
     assert plane.project_members("javisi", KEY, SEEN) == {"a@b.c"}
 
 
