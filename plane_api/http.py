@@ -258,7 +258,7 @@ class Http:
         if reply.status == 403 and detail == _KEY_INVALID:
             raise PlaneKeyInvalid(message, reply.status, detail)
         if reply.status == 403:
-            raise PlaneForbidden(message, reply.status, detail)
+            raise PlaneForbidden(f"{message}; {_who_may(path)}", reply.status, detail)
         raise PlaneRefused(message, reply.status, detail)
 
 
@@ -293,6 +293,20 @@ def explain(reply: Reply) -> str:
     except (ValueError, RecursionError):
         return "(the answer is not JSON)"
     return reply.quoted(text)
+
+
+def _who_may(path: str) -> str:
+    """Who may do what Plane refused with 403, and what to set."""
+    seen = re.match(r"/api/(?:v1/|users/me/)?workspaces/([^/?]+)/(projects/(?!invitations/)[^/?]+/)?", path)
+    if seen is not None and seen[0] != "/api/users/me/workspaces/invitations/":
+        there = "a member of the project and an admin of the workspace" if seen[2] else "an admin of the workspace"
+        return (
+            f"the account that asked must be {there} {seen[1]}: see to it in Plane (Workspace settings, Members), or "
+            "set plane_admin_email and plane_admin_password of such an account"
+        )
+    if path.startswith(("/api/instances/", "/api/workspaces/")):
+        return "an instance admin may; set plane_admin_email and plane_admin_password of one"
+    return "see in Plane whether the account that asked is suspended"
 
 
 def _hidden(headers: Mapping[str, str] | None, form: Mapping[str, str] | None, json: Any) -> tuple[str, ...]:

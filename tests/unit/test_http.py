@@ -220,6 +220,28 @@ def test_a_read_that_was_throttled_is_still_sent_again_after_a_dropped_connectio
 
 
 @pytest.mark.parametrize(
+    ("path", "advice"),
+    [
+        ("/api/v1/workspaces/javisi/members/", "must be an admin of the workspace javisi: see to it"),
+        ("/api/workspaces/javisi/", "must be an admin of the workspace javisi: see to it"),
+        ("/api/v1/workspaces/javisi/projects/?per_page=1", "must be an admin of the workspace javisi: see to it"),
+        ("/api/workspaces/javisi/projects/p1/members/", "a member of the project and an admin of the workspace javisi"),
+        ("/api/users/me/workspaces/javisi/projects/invitations/", "asked must be an admin of the workspace"),
+        ("/api/users/me/workspaces/invitations/", "whether the account that asked is suspended"),
+        ("/api/instances/configurations/?now=1", "an instance admin may; set plane_admin_email"),
+        ("/api/workspaces/", "an instance admin may; set plane_admin_email"),
+        ("/api/users/me/", "whether the account that asked is suspended"),
+    ],
+)
+def test_what_is_forbidden_says_who_may(site: Site, client: Client, path: str, advice: str) -> None:
+    site.says(as_json({"error": "You may not"}, 403))
+    with pytest.raises(PlaneForbidden) as caught:
+        client.http.call("POST", path)
+    said = str(caught.value).partition("403 You may not; ")[2]
+    assert advice in said
+
+
+@pytest.mark.parametrize(
     ("status", "body", "kind", "detail"),
     [
         (403, {"detail": "Given API token is not valid"}, PlaneKeyInvalid, "Given API token is not valid"),
