@@ -26,10 +26,24 @@ PLANES_KEY = re.compile(
 
 @dataclass(frozen=True)
 class SharedRedis:
-    """By database number, the beginnings of keys that are not Plane's; `unavailable` says why none could be read."""
+    """By number of the databases that were seen, the beginnings of keys that are not Plane's.
+
+    `unavailable` says why none could be read, `refused` why Redis let nobody in with the user and password that it was
+    given, or with none.
+    """
 
     others: dict[int, list[str]] = field(default_factory=dict)
     unavailable: str | None = None
+    refused: str | None = None
+
+
+_REFUSED = {
+    "NOAUTH": "it wants a password, and there is none",
+    "WRONGPASS": "it knows no such user with this password",
+    "ERR": "it knows no such user or password, or wants none",
+}
+"""By the word that Redis begins its answer to AUTH with, or to a command without it; 5 has none but the last. Never in
+Redis' own words: of a server whose AUTH has another name, they repeat the password."""
 
 
 def scan(databases: list[int], username: str | None = None, password: str | None = None) -> str:
@@ -66,11 +80,15 @@ class RedisNeighbours(FactBase[SharedRedis]):
 
     @override
     def process(self, output: list[str]) -> SharedRedis:
+        before, *parts = "\n".join(output).split(_MARK)
+        for line in before.split("\n"):
+            # redis-cli ends well all the same.
+            if line.partition(" ")[0] in _REFUSED:
+                return SharedRedis(refused=_REFUSED[line.partition(" ")[0]])
         if output[-1:] == [FAILED]:
             return SharedRedis(unavailable=quote(output[-2]) if len(output) > 1 else "docker said nothing")
         found: dict[int, list[str]] = {}
-        text = "\n".join(output)
-        for part in text.split(_MARK)[1:]:
+        for part in parts:
             number, answer, *rest = [*part.split("\n"), ""]
             if answer != "OK":
                 return SharedRedis(unavailable=quote(answer) or "the answer is not complete")

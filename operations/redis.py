@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
-from facts.redis import RedisNeighbours, scan
+from facts.redis import RedisNeighbours, SharedRedis, scan
 from operations.converge import Kept, Note, Plan, converging_with, current_host
 from target import Reading, fact_reading, read_fact
 
 SHOWN = 5
 
 
-def _scan(urls: Sequence[str]) -> tuple[list[int], str]:
-    """The Redis databases that the addresses name, and what their scan is asked with."""
-    parts = [urlsplit(url) for url in urls]
-    parts = [part for part in parts if part.scheme in ("redis", "rediss")]
-    databases = sorted({_database(part.path) for part in parts})
-    if not databases:
-        return [], ""
-    username, password = parts[0].username, parts[0].password
-    return databases, scan(databases, unquote(username or "") or None, unquote(password) if password else None)
+def _scans(urls: Sequence[str]) -> list[tuple[list[int], str]]:
+    """The Redis databases that the addresses name, by who signs in there, and what their scan is asked with."""
+    parts = [part for part in map(urlsplit, urls) if part.scheme in ("redis", "rediss")]
+    databases: dict[tuple[str | None, str | None], set[int]] = {}
+    for part in parts:
+        # The container is where the first one leads; another server cannot be asked through it.
+        if _server(part) == _server(parts[0]):
+            login = unquote(part.username or "") or None, unquote(part.password) if part.password else None
+            databases.setdefault(login, set()).add(_database(part.path))
+    return [(sorted(numbers), scan(sorted(numbers), *login)) for login, numbers in databases.items()]
 
 
 def _reads(container: str, urls: Sequence[str]) -> list[Reading]:
-    databases, stdin = _scan(urls)
-    return [fact_reading(RedisNeighbours, stdin, container=container)] if databases else []
+    return [fact_reading(RedisNeighbours, stdin, container=container) for _, stdin in _scans(urls)]
 
 
 @converging_with(_reads)
@@ -34,18 +34,30 @@ def own_databases(container: str, urls: Sequence[str]) -> Plan:
     Warn when keys of other services live in a Redis database that is given to Plane, which has no key prefix.
 
     + container: name of the Redis container
-    + urls: the addresses given to Plane; only ``redis://`` ones are looked at
+    + urls: the addresses given to Plane; only ``redis://`` ones are looked at, and only those of the first one's server
 
-    Changes nothing. Looks with SCAN at a bounded part of each database.
+    Warns as well when Redis refuses the user and password of an address. Changes nothing. Looks with SCAN at a bounded
+    part of each database.
     """
     host = current_host()
-    databases, stdin = _scan(urls)
-    if not databases:
+    scans = _scans(urls)
+    if not scans:
         yield Kept("no Redis database is given to Plane")
+    for databases, stdin in scans:
+        yield from _told(container, databases, read_fact(host, RedisNeighbours, stdin=stdin, container=container))
+
+
+def _told(container: str, databases: list[int], found: SharedRedis) -> Plan:
+    numbers = ", ".join(map(str, databases))
+    if found.refused is not None:
+        yield Note(
+            f"! Redis in {container} refuses the address given to Plane for database {numbers}: {found.refused}, so "
+            "Plane cannot sign in either; set user and password in plane_redis_url and plane_amqp_url"
+        )
         return
-    found = read_fact(host, RedisNeighbours, stdin=stdin, container=container)
-    if found.unavailable is not None:
-        yield Kept(f"Redis in {container} could not be asked whose keys it holds: {found.unavailable}")
+    if found.unavailable is not None or not found.others.keys() >= set(databases):
+        reason = found.unavailable or "the answer is not complete"
+        yield Kept(f"Redis in {container} could not be asked whose keys it holds: {reason}")
         return
     strangers = {number: keys for number, keys in found.others.items() if keys}
     for number, keys in strangers.items():
@@ -55,7 +67,11 @@ def own_databases(container: str, urls: Sequence[str]) -> Plan:
             f"({', '.join(keys[:SHOWN])}{more}); give Plane one of its own in plane_redis_url and plane_amqp_url"
         )
     if not strangers:
-        yield Kept(f"Redis databases {', '.join(map(str, databases))} of {container} are Plane's own")
+        yield Kept(f"Redis databases {numbers} of {container} are Plane's own")
+
+
+def _server(part: SplitResult) -> str:
+    return part.netloc.rpartition("@")[2].lower().removesuffix(":6379")
 
 
 def _database(path: str) -> int:
