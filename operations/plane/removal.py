@@ -77,20 +77,29 @@ def _may_be_there(scene: Scene, slug: str, agent: Agent) -> bool:
 
 def _remove(scene: Scene, slug: str, agent: Agent) -> None:
     plane = scene.plane()
-    try:
-        session = scene.agent_session(agent)
-    except PlaneSettings:
-        line = f"! the password of {agent.email} is not known here: its tokens stay, and open nothing in {slug}"
-        say(scene.host, line)
+    former = scene.stranger(agent)
+    if former is not None:
+        scene.revoke_former(agent, former)
     else:
-        for token in plane.tokens(session):
-            if token_variable(token.label.removeprefix("agent-")) == agent.token_variable:
-                plane.revoke_token(session, token)
+        _revoke(scene, slug, agent)
     admin = scene.admin_session(not_as=agent.email)
     for member in plane.members(slug, admin):
         if member.email == agent.email and member.is_active and member.membership_id:
             plane.remove_member(slug, admin, member.membership_id)
     _forget(scene, agent.token_variable)
+
+
+def _revoke(scene: Scene, slug: str, agent: Agent) -> None:
+    plane = scene.plane()
+    try:
+        session = scene.agent_session(agent)
+    except PlaneSettings:
+        line = f"! the password of {agent.email} is not known here: its tokens stay, and open nothing in {slug}"
+        say(scene.host, line)
+        return
+    for token in plane.tokens(session):
+        if token_variable(token.label.removeprefix("agent-")) == agent.token_variable:
+            plane.revoke_token(session, token)
 
 
 def _forget(scene: Scene, variable: str) -> None:

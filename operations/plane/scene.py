@@ -6,6 +6,7 @@ have taken their time in between.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -14,7 +15,7 @@ import lock
 from facts.docker import Container, DockerContainers
 from operations.converge import current_host
 from operations.plane.token_file import TokenFile
-from operations.report import is_executing, report_of
+from operations.report import is_executing, report_of, say
 from plane_api.auth import ApiKey, Session
 from plane_api.errors import (
     PlaneError,
@@ -28,7 +29,8 @@ from plane_api.errors import (
 from plane_api.models import Invitation, Project, Workspace, WorkspaceMember
 from plane_api.plane import KEY_INVALID, NOT_A_MEMBER, Plane, Projects
 from plane_api.seam import plane_from
-from settings import CONCIERGE, ROLES, Agent, Settings, settings_of
+from settings import CONCIERGE, ROLES, Agent, Settings, derive_password, settings_of, token_variable
+from settings.agents import EMAIL
 from target import Reading, fact_reading, file_reading, read_fact, wait_for_readings
 
 T = TypeVar("T")
@@ -70,6 +72,7 @@ class Scene:
         self._plane: Plane | None = None
         self._token_file: TokenFile | None = None
         self._token_file_checked = False
+        self._owners_to_save = False
         self._stage: object = None
         report_of(host).facts.append(self._requests)
 
@@ -87,6 +90,7 @@ class Scene:
             self._stage = stage
             self._token_file = None
             self._guests.clear()
+            self._owners_to_save = False
             if self._plane is not None:
                 self._plane.forget()
 
@@ -162,9 +166,99 @@ class Scene:
             self._token_file_checked = True
 
     def saved_key(self, agent: Agent) -> ApiKey | None:
-        """The agent's token as saved on the host."""
+        """The agent's token as saved on the host; ``None`` where that is known to be another account's."""
+        return None if self.stranger(agent) else self._key_in_line(agent)
+
+    def _key_in_line(self, agent: Agent) -> ApiKey | None:
         value = self.token_file().tokens.get(agent.token_variable)
         return ApiKey(value) if value else None
+
+    def stranger(self, agent: Agent) -> str | None:
+        """The other account that the token in the agent's line is known to belong to: its address was another one."""
+        owner = self.token_file().note(agent.token_variable).owner
+        return owner if owner != agent.email and self._key_in_line(agent) is not None else None
+
+    def ask_owners(self, agents: Iterable[Agent]) -> None:
+        """Ask Plane whose the tokens of these agents are, where the file does not say: an earlier version wrote it."""
+        for agent in agents:
+            key, note = self._key_in_line(agent), self.token_file().note(agent.token_variable)
+            if key is None or note.owner is not None:
+                continue
+            owner = self.plane().owner(key)
+            # It is written into the file, so that it must be an address and nothing else.
+            if owner is not None and re.fullmatch(EMAIL, owner):
+                note.owner = owner
+                self._owners_to_save = True
+
+    def save_owners(self) -> None:
+        """Save what :meth:`ask_owners` was told, before there is a change that it could no longer be told after."""
+        if self._owners_to_save:
+            self.token_file().save()
+            self._owners_to_save = False
+
+    def refuse_other_workspace(self, slug: str, agents: Iterable[Agent]) -> None:
+        """See to it that the token file is not another workspace's.
+
+        Raises:
+            PlaneSettings: a saved token is of another account than the agent's, and that one is not in the workspace.
+        """
+        is_seen = self.reader(slug) is not None
+        for agent in agents:
+            key, owner = self._key_in_line(agent), self.token_file().note(agent.token_variable).owner
+            if key is None or owner == agent.email or (owner is None and is_seen):
+                continue
+            if self.plane().memberships(slug, key) != NOT_A_MEMBER:
+                continue
+            self.ask_owners([agent])
+            if (other := self.stranger(agent)) is not None:
+                path = self.token_file().path
+                raise PlaneSettings(
+                    f"{agent.token_variable} in {path} is the token of {other}, who is not in {slug}; set "
+                    f"plane_tokens_path to a file of its own for each workspace, or take that line out"
+                )
+
+    def account_of(self, name: str, email: str, own: Agent | None = None) -> Agent:
+        """The account of a saved token, with its password where that may be known here.
+
+        Args:
+            name: the agent's, as its line in the token file has it.
+            email: what the file or Plane says. A password is derived for an address of this workspace's agents alone:
+                else whoever answers in Plane's place would be told that of any account anywhere.
+            own: the agent as it is wanted now.
+        """
+        s = self.settings
+        password = None
+        local, _, domain = email.partition("@")
+        namesake = next((one for one in (*self.agents, *s.absent_agents) if one.email == email), None)
+        if namesake is not None:
+            password = namesake.password
+        elif own is not None and not self._has_derived_password(own):
+            password = own.password  # its own, whatever its address
+        elif token_variable(local) == token_variable(name) and domain == f"{s.plane_workspace_slug}.local".lower():
+            seed = s.plane_agent_password_seed
+            password = derive_password(seed, email) if seed is not None else None
+        return Agent(name, email, "member", name, password, present=False)
+
+    def _has_derived_password(self, agent: Agent) -> bool:
+        seed = self.settings.plane_agent_password_seed
+        if seed is None or agent.password is None:
+            return True
+        return agent.password.unmask() == derive_password(seed, agent.email).unmask()
+
+    def revoke_former(self, agent: Agent, email: str) -> None:
+        """Revoke the agent's token of the account that it had before; say so where that cannot be done."""
+        try:
+            session = self.agent_session(self.account_of(agent.name, email, agent))
+        except PlaneSettings:
+            say(
+                self.host,
+                f"! the password of {email} is not known here: its token {agent.token_label} still answers; revoke it "
+                "in Plane as that account",
+            )
+            return
+        for token in self.plane().tokens(session):
+            if token.label == agent.token_label:
+                self.plane().revoke_token(session, token)
 
     def memberships(self, slug: str, agent: Agent) -> Projects | str | None:
         """What the agent's saved token sees that it is in; ``None`` without a saved token."""
@@ -189,7 +283,9 @@ class Scene:
 
     def _readers(self, slug: str) -> Iterator[ApiKey]:
         """Keys that can read the workspace, those of guests behind the others as soon as they are known for it."""
-        keys = sorted(self._keys(self._admins_first()), key=lambda key: key.value in self._guests)
+        agents = self._admins_first()
+        others = (key for agent in agents if self.stranger(agent) and (key := self._key_in_line(agent)) is not None)
+        keys = sorted((*self._keys(agents), *others), key=lambda key: key.value in self._guests)
         # The first look of a stage brings the workspace's name along.
         return (key for key in keys if self._sees(slug, key, True))
 

@@ -14,6 +14,12 @@ TOKEN_FILE_MODE = "600"  # noqa: S105 - a mode
 HEAD = "# API tokens of Plane's agents. Written by the deploy, which reads them back, with these comments."
 
 
+NOTED = re.compile(
+    r"# ([A-Z0-9_]+): (?:ends=(\d{4}-\d\d-\d\d) ?)?(rotating)? ?(removed)? ?(?:of=(\S+))? ?(?:former=(\S+))?"
+)
+"""A line that remembers something of a token."""
+
+
 def _day(text: str | None) -> date | None:
     try:
         return date.fromisoformat(text) if text else None
@@ -23,15 +29,23 @@ def _day(text: str | None) -> date | None:
 
 @dataclass
 class TokenNote:
-    """What is remembered of a token beside its value, since Plane shows neither again to whom only has the key."""
+    """What is remembered of a token beside its value, since Plane shows neither again to whom only has the key.
+
+    `owner` is the address of its account, unknown in a file of an earlier version. `former` is the account of the
+    token that was in its place, as long as that one is not revoked.
+    """
 
     ends: date | None = None
     rotating: bool = False
     removed: bool = False
+    owner: str | None = None
+    former: str | None = None
 
     def __str__(self) -> str:
         ends = [f"ends={self.ends.isoformat()}"] if self.ends else []
-        return " ".join([*ends, *(name for name in ("rotating", "removed") if getattr(self, name))])
+        words = [name for name in ("rotating", "removed") if getattr(self, name)]
+        accounts = [f"{name}={one}" for name, one in (("of", self.owner), ("former", self.former)) if one]
+        return " ".join([*ends, *words, *accounts])
 
 
 class TokenFile:
@@ -46,10 +60,10 @@ class TokenFile:
         self._notes: dict[str, TokenNote] = {}
         self._others: list[str] = []
         for line in self.file.text.split("\n") if self.file else ():
-            noted = re.fullmatch(r"# ([A-Z0-9_]+): (?:ends=(\d{4}-\d\d-\d\d) ?)?(rotating)? ?(removed)?", line)
+            noted = NOTED.fullmatch(line)
             name, equals, value = line.partition("=")
             if noted:
-                self._notes[noted[1]] = TokenNote(_day(noted[2]), bool(noted[3]), bool(noted[4]))
+                self._notes[noted[1]] = TokenNote(_day(noted[2]), bool(noted[3]), bool(noted[4]), noted[5], noted[6])
             elif equals and not line.startswith("#"):
                 self.tokens[name] = value
             elif line and line != HEAD:

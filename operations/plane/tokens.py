@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta, timezone
+from typing import NamedTuple
 
 from operations.converge import Change, Kept, Plan, converging
 from operations.plane.scene import Scene, current_scene
@@ -28,8 +29,9 @@ def api_tokens(slug: str, agents: Sequence[Agent] | None = None) -> Plan:
     The file is the setting ``plane_tokens_path``, one line ``PLANE_TOKEN_<NAME>=…`` for each agent.
 
     A saved token that answers is kept, unless it is to be rotated: named in ``rotate_tokens``, near its end
-    (``plane_token_renew_days``), or in a rotation that was cut off. Plane shows a token's value once: it is on the
-    host's disk before anything else happens, and a token of ours that was made and not saved is revoked.
+    (``plane_token_renew_days``), in a rotation that was cut off, or of another account than the agent's, whose address
+    was changed. Plane shows a token's value once: it is on the host's disk before anything else happens, and a token of
+    ours that was made and not saved is revoked.
     """
     scene = current_scene()
     agents = scene.known(agents)
@@ -43,17 +45,16 @@ def api_tokens(slug: str, agents: Sequence[Agent] | None = None) -> Plan:
     kept = []
     signing_in: list[Agent] = []
     scene.look_ahead(slug, agents)
+    scene.refuse_other_workspace(slug, agents)
+    if any(_what_is_due(scene, slug, agent) for agent in agents):
+        # The file is to be written anyway, so whose each token is goes into it.
+        scene.ask_owners(agent for agent in agents if scene.memberships(slug, agent) != KEY_INVALID)
     for agent in agents:
-        seen = scene.memberships(slug, agent)
-        if seen is None:
-            yield _made(scene, slug, agent, f"+ token {agent.token_label}", signing_in)
-        elif seen == KEY_INVALID:
-            yield _made(scene, slug, agent, f"~ token {agent.token_label}: the saved one does not answer", signing_in)
-        elif (reason := _why_rotate(scene, agent, file.note(agent.token_variable))) is not None:
-            yield _rotated(scene, slug, agent, f"~ token {agent.token_label}: {reason}", signing_in)
-        else:
+        due = _what_is_due(scene, slug, agent)
+        if due is None:
             kept.append(agent.token_label)
             continue
+        yield due.change(scene, slug, agent, due.line, signing_in)
         signing_in.append(agent)
     if kept:
         yield Kept(f"{len(kept)} tokens answer" if len(kept) > 1 else "1 token answers", shown_in_preview=True)
@@ -61,6 +62,24 @@ def api_tokens(slug: str, agents: Sequence[Agent] | None = None) -> Plan:
     for variable in file.tokens:
         if variable.startswith(token_variable("")) and variable not in named and not scene.settings.plane_prune:
             yield Kept(f"not managed: {variable} in {file.path}")
+
+
+class _Due(NamedTuple):
+    line: str
+    change: Callable[[Scene, str, Agent, str, Sequence[Agent]], Change]
+
+
+def _what_is_due(scene: Scene, slug: str, agent: Agent) -> _Due | None:
+    """What is to be done about an agent's token, if anything."""
+    if (other := scene.stranger(agent)) is not None:
+        return _Due(f"~ token {agent.token_label}: belongs to {other}", _rotated)
+    seen = scene.memberships(slug, agent)
+    if seen is None:
+        return _Due(f"+ token {agent.token_label}", _made)
+    if seen == KEY_INVALID:
+        return _Due(f"~ token {agent.token_label}: the saved one does not answer", _made)
+    reason = _why_rotate(scene, agent, scene.token_file().note(agent.token_variable))
+    return None if reason is None else _Due(f"~ token {agent.token_label}: {reason}", _rotated)
 
 
 def _why_rotate(scene: Scene, agent: Agent, note: TokenNote) -> str | None:
@@ -103,7 +122,7 @@ def _made(scene: Scene, slug: str, agent: Agent, line: str, signing_in: Sequence
                 plane.revoke_token(session, token)
         key, _ = plane.create_token(session, agent.token_label, f"Workspace {slug}", ends)
         file.tokens[agent.token_variable] = key.value
-        file.set_note(agent.token_variable, TokenNote(ends))
+        file.set_note(agent.token_variable, TokenNote(ends, owner=agent.email))
         file.save()
 
     return Change((line,), make)
@@ -113,6 +132,7 @@ def _rotated(scene: Scene, slug: str, agent: Agent, line: str, signing_in: Seque
     def rotate() -> None:
         plane, file, ends = scene.plane(), scene.token_file(), _end(scene)
         session = _session(scene, agent, signing_in)
+        former = scene.stranger(agent) or file.note(agent.token_variable).former
         # Said first, so that a run that is cut off from here on is finished by the next one.
         file.note(agent.token_variable).rotating = True
         file.save()
@@ -123,11 +143,13 @@ def _rotated(scene: Scene, slug: str, agent: Agent, line: str, signing_in: Seque
             plane.revoke_token(session, token)
             raise PlaneError(f"the new token of {agent.name} does not answer in {slug} ({seen}); the old one is kept")
         file.tokens[agent.token_variable] = key.value
-        file.set_note(agent.token_variable, TokenNote(ends, rotating=True))
+        file.set_note(agent.token_variable, TokenNote(ends, rotating=True, owner=agent.email, former=former))
         file.save()
         for old in before:
             plane.revoke_token(session, old)
-        file.note(agent.token_variable).rotating = False
+        if former is not None:
+            scene.revoke_former(agent, former)
+        file.set_note(agent.token_variable, TokenNote(ends, owner=agent.email))
         file.save()
 
     return Change((line,), rotate)
@@ -158,6 +180,9 @@ def agents_answer(slug: str, identifiers: Sequence[str], agents: Sequence[Agent]
     problems = []
     scene.look_ahead(slug, agents)
     for agent in agents:
+        if (other := scene.stranger(agent)) is not None:
+            problems.append(f"{agent.name} (the saved token belongs to {other})")
+            continue
         seen = scene.memberships(slug, agent)
         if not isinstance(seen, dict):
             problems.append(f"{agent.name} ({seen or 'no saved token'})")

@@ -32,6 +32,7 @@ def workspace(slug: str, workspace_name: str, size: str = "2-10") -> Plan:
     """
     scene = current_scene()
     plane = scene.plane()
+    scene.refuse_other_workspace(slug, scene.agents)
     key = scene.reader(slug)
     if key is not None:
         projects = plane.look(slug, key)
@@ -129,6 +130,7 @@ def workspace_members(slug: str, members: Sequence[Agent] | None = None) -> Plan
             tuple(f"? member {agent.email} ({agent.role}): no saved token to look with" for agent in members), _nothing
         )
         return
+    scene.ask_owners(agent for agent in members if agent.email not in found)
     joining = [agent for agent in members if _is_outside(scene, slug, agent, found.get(agent.email))]
     outside = {agent.email for agent in joining}
     newcomers = _Newcomers(scene, slug, [(agent, found.get(agent.email)) for agent in joining])
@@ -227,6 +229,7 @@ class _Newcomers:
 def _join(scene: Scene, slug: str, agent: Agent, member: WorkspaceMember | None, newcomers: _Newcomers) -> Plan:
     def join() -> None:
         plane = scene.plane()
+        scene.save_owners()
         invitation, session = newcomers.enter(agent, member)
         if agent.name == CONCIERGE:
             plane.finish_onboarding(session)  # before it joins: a run that is cut off in between comes by again

@@ -23,7 +23,16 @@ NOTES = [
     (TokenNote(END, removed=True), "ends=2027-01-01 removed"),
     (TokenNote(rotating=True, removed=True), "rotating removed"),
     (TokenNote(END, rotating=True, removed=True), "ends=2027-01-01 rotating removed"),
+    (TokenNote(owner="x@javisi.local"), "of=x@javisi.local"),
+    (TokenNote(END, owner="x@javisi.local"), "ends=2027-01-01 of=x@javisi.local"),
+    (
+        TokenNote(rotating=True, owner="x@new.example", former="x@old.example"),
+        "rotating of=x@new.example former=x@old.example",
+    ),
 ]
+
+
+ADDRESSES = st.none() | st.sampled_from(["x@javisi.local", "of=x'+y@bücher.example", "former=@a.b"])
 
 
 @pytest.fixture
@@ -142,7 +151,7 @@ def test_a_comment_of_a_person_is_no_note_and_no_token(host: Shell, path: Path, 
 @given(
     st.dictionaries(
         st.from_regex(r"PLANE_TOKEN_[A-Z0-9_]{1,10}", fullmatch=True),
-        st.builds(TokenNote, st.none() | st.dates(), st.booleans(), st.booleans()),
+        st.builds(TokenNote, st.none() | st.dates(), st.booleans(), st.booleans(), ADDRESSES, ADDRESSES),
         max_size=5,
     )
 )

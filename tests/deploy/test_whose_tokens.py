@@ -1,0 +1,165 @@
+"""A saved token is the agent's own: what follows when an agent's address, or the workspace, is another one."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tests.deploy.target import TOKEN_FILE, Target
+from tests.deploy.test_tokens import answers, labelled
+
+NEW = "thot@elsewhere.example"
+
+
+def agents(**thot: Any) -> dict[str, Any]:
+    """The settings of a concierge and of a thot who has, or is, something else."""
+    return {"plane_agents": [{"name": "concierge", "role": "admin"}, {"name": "thot", "role": "member", **thot}]}
+
+
+def owner(target: Target, name: str) -> str:
+    """The address of the account that an agent's saved token belongs to."""
+    [row] = [row for row in target.plane.api_tokens.values() if row.token == target.tokens[name]]
+    return target.plane.users[row.user].email
+
+
+def forget_owners(target: Target) -> None:
+    """The token file as an earlier version left it."""
+    path = target.host.root / TOKEN_FILE
+    path.write_text(re.sub(r"^# PLANE_TOKEN_\S+: of=\S+\n", "", path.read_text(), flags=re.M))
+
+
+def test_the_file_says_whose_each_token_is(target: Target) -> None:
+    run = target.deploy(data=agents())
+    assert run.code == 0, run.output
+    assert "# PLANE_TOKEN_THOT: of=thot@javisi.local" in target.file(TOKEN_FILE).splitlines()
+
+
+def test_an_agent_with_another_address_gets_a_token_of_its_new_account_and_the_old_one_is_revoked(
+    target: Target,
+) -> None:
+    assert target.deploy(data=agents()).code == 0
+    before = target.tokens
+    data = agents(email=NEW)
+    expected = [
+        f"+ account {NEW} (member)",
+        "~ token agent-thot: belongs to thot@javisi.local",
+        "+ members of ONBOARD: thot",
+    ]
+    preview = target.deploy("--dry", data=data)
+    assert preview.plan == expected and preview.writes == [], preview.output
+    run = target.deploy(data=data)
+    assert run.code == 0 and run.plan == expected, run.output
+    assert owner(target, "thot") == NEW and target.tokens["concierge"] == before["concierge"]
+    assert labelled(target, "thot") == [target.tokens["thot"]]
+    assert not answers(target, before["thot"]) and answers(target, target.tokens["thot"])
+    again = target.deploy(data=data)
+    assert again.changed == [] and again.writes == [], again.output
+
+
+def test_the_sole_admin_may_have_another_address(target: Target) -> None:
+    assert target.deploy(data=agents()).code == 0
+    data = {"plane_agents": [{"name": "concierge", "role": "admin", "email": "desk@elsewhere.example"}]}
+    preview = target.deploy("--dry", data=data)
+    assert preview.plan == [
+        "+ account desk@elsewhere.example (admin)",
+        "~ token agent-concierge: belongs to concierge@javisi.local",
+        "+ members of ONBOARD: concierge",
+    ], preview.output
+    run = target.deploy(data=data)
+    assert run.code == 0, run.output
+    assert owner(target, "concierge") == "desk@elsewhere.example"
+    assert labelled(target, "concierge") == [target.tokens["concierge"]]
+    assert target.deploy(data=data).changed == []
+
+
+def test_an_old_account_whose_password_is_not_known_is_told_of(target: Target) -> None:
+    assert target.deploy(data=agents(email="thot@before.example")).code == 0
+    old = target.tokens["thot"]
+    run = target.deploy(data=agents(email=NEW))
+    assert run.code == 0, run.output
+    note = (
+        "! the password of thot@before.example is not known here: its token agent-thot still answers; revoke it in "
+        "Plane as that account"
+    )
+    assert [line for line in run.notes if "thot" in line] == [note]
+    assert owner(target, "thot") == NEW and answers(target, old)
+    again = target.deploy(data=agents(email=NEW))
+    assert again.changed == [] and note not in again.notes, again.output
+
+
+def test_whose_the_tokens_of_an_earlier_version_are_is_asked_once(target: Target) -> None:
+    assert target.deploy(data=agents()).code == 0
+    old = target.tokens["thot"]
+    forget_owners(target)
+    quiet = target.deploy(data=agents())
+    assert quiet.changed == [] and ("GET", "/api/v1/users/me/") not in quiet.requests
+    assert "~ token agent-thot: belongs to thot@javisi.local" in target.deploy("--dry", data=agents(email=NEW)).plan
+    run = target.deploy(data=agents(email=NEW))
+    assert run.code == 0, run.output
+    assert owner(target, "thot") == NEW and not answers(target, old)
+    assert "# PLANE_TOKEN_CONCIERGE: of=concierge@javisi.local" in target.file(TOKEN_FILE)
+    again = target.deploy(data=agents(email=NEW))
+    assert again.changed == [] and ("GET", "/api/v1/users/me/") not in again.requests
+
+
+def test_a_replacement_that_was_cut_off_before_the_old_token_was_revoked_is_finished(target: Target) -> None:
+    assert target.deploy(data=agents()).code == 0
+    old, before = target.tokens["thot"], target.file(TOKEN_FILE)
+    assert target.deploy(data=agents(email=NEW)).code == 0
+    # As it is once the new token is saved: the old account still has the old one.
+    from sandbox.plane.models import ApiToken
+
+    row = ApiToken(user=target.user("thot").id, label="agent-thot", description="", token=old)
+    target.plane.api_tokens[row.id] = row
+    path = target.host.root / TOKEN_FILE
+    noted = f"# PLANE_TOKEN_THOT: rotating of={NEW} former=thot@javisi.local"
+    path.write_text(target.file(TOKEN_FILE).replace(f"# PLANE_TOKEN_THOT: of={NEW}", noted))
+    assert noted not in before and noted in target.file(TOKEN_FILE) and answers(target, old)
+    run = target.deploy(data=agents(email=NEW))
+    assert run.code == 0, run.output
+    assert not answers(target, old) and labelled(target, "thot") == [target.tokens["thot"]]
+    assert "former" not in target.file(TOKEN_FILE)
+
+
+def test_an_agent_that_goes_with_its_address_changed_leaves_no_token_behind(target: Target) -> None:
+    assert target.deploy(data=agents()).code == 0
+    old = target.tokens["thot"]
+    run = target.deploy(data=agents(email=NEW, present=False))
+    assert run.code == 0, run.output
+    assert labelled(target, "thot") == [] and not answers(target, old)
+    assert "thot" not in target.tokens
+
+
+def test_the_token_file_of_another_workspace_is_refused_before_anything_is_made(target: Target) -> None:
+    assert target.deploy(data=agents()).code == 0
+    tokens = target.tokens
+    for forget in (False, True):
+        if forget:
+            forget_owners(target)
+        before = target.file(TOKEN_FILE)
+        data = {**agents(), "plane_workspace_slug": "lab", "plane_workspace_name": "Lab"}
+        run = target.deploy(data=data)
+        assert run.code != 0
+        assert (
+            f"{TOKEN_FILE} is the token of concierge@javisi.local, who is not in lab; set plane_tokens_path to a file "
+            "of its own for each workspace, or take that line out"
+        ) in run.output
+        assert [row.slug for row in target.plane.workspaces.values()] == ["javisi"]
+        assert target.tokens == tokens and target.file(TOKEN_FILE) == before
+    own = {**data, "plane_tokens_path": TOKEN_FILE + ".lab"}
+    run = target.deploy(data=own)
+    assert run.code == 0, run.output
+    assert target.deploy(data=agents()).changed == []
+
+
+def test_one_file_may_serve_two_workspaces_with_the_same_accounts(target: Target) -> None:
+    own = agents(email=NEW)
+    own["plane_agents"][0]["email"] = "desk@elsewhere.example"
+    assert target.deploy(data=own).code == 0
+    tokens = target.tokens
+    lab = {**own, "plane_workspace_slug": "lab", "plane_workspace_name": "Lab"}
+    run = target.deploy(data=lab)
+    assert run.code == 0, run.output
+    assert target.tokens == tokens
+    assert target.deploy(data=lab).changed == []
+    assert target.deploy(data=own).changed == []
