@@ -8,7 +8,7 @@ from operations.plane.token_file import TokenNote
 from operations.report import say
 from plane_api.auth import ApiKey
 from plane_api.errors import PlaneSettings
-from settings import Agent, derive_password, token_variable
+from settings import Agent, token_variable
 
 
 @converging
@@ -24,13 +24,19 @@ def absent_members(slug: str) -> Plan:
     scene = current_scene()
     file = scene.token_file()
     gone = list(scene.settings.absent_agents)
+    wanted = {agent.email for agent in scene.agents} | {scene.settings.plane_admin_email}
     if scene.settings.plane_prune:
         for variable in _unnamed(scene):
             agent = _owner(scene, variable)
             if agent is None:
                 yield Change(
                     (f"- {variable} in {file.path}: it answers to nobody",),
-                    lambda variable=variable: _forget(scene, variable),  # type: ignore[misc]
+                    lambda variable=variable: _forget(scene, variable, TokenNote()),  # type: ignore[misc]
+                )
+            elif agent.email in wanted:
+                yield Change(
+                    (f"- token {agent.token_label}: {agent.email} stays, under another name",),
+                    lambda agent=agent: _remove_token(scene, agent),  # type: ignore[misc]
                 )
             else:
                 gone.append(agent)
@@ -49,19 +55,17 @@ def absent_members(slug: str) -> Plan:
 
 
 def _unnamed(scene: Scene) -> list[str]:
-    settings = scene.settings
-    named = {agent.token_variable for agent in (*settings.plane_agents, *settings.absent_agents)}
+    named = {agent.token_variable for agent in (*scene.agents, *scene.settings.absent_agents)}
     return [name for name in scene.token_file().tokens if name.startswith(token_variable("")) and name not in named]
 
 
 def _owner(scene: Scene, variable: str) -> Agent | None:
-    """Whom a line of the token file belongs to, by asking Plane."""
-    email = scene.plane().owner(ApiKey(scene.token_file().tokens[variable]))
+    """Whom a line of the token file belongs to, as the file remembers, or else by asking Plane."""
+    file = scene.token_file()
+    email = file.note(variable).owner or scene.plane().owner(ApiKey(file.tokens[variable]))
     if email is None:
         return None
-    name = variable.removeprefix(token_variable("")).lower()
-    seed = scene.settings.plane_agent_password_seed
-    return Agent(name, email, "member", name, derive_password(seed, email) if seed else None, present=False)
+    return scene.account_of(variable.removeprefix(token_variable("")).lower(), email)
 
 
 def _may_be_there(scene: Scene, slug: str, agent: Agent) -> bool:
@@ -86,7 +90,13 @@ def _remove(scene: Scene, slug: str, agent: Agent) -> None:
     for member in plane.members(slug, admin):
         if member.email == agent.email and member.is_active and member.membership_id:
             plane.remove_member(slug, admin, member.membership_id)
-    _forget(scene, agent.token_variable)
+    # Remembered, because a key is shown former members as if they still were.
+    _forget(scene, agent.token_variable, TokenNote(removed=True))
+
+
+def _remove_token(scene: Scene, agent: Agent) -> None:
+    scene.revoke_former(agent, agent.email)
+    _forget(scene, agent.token_variable, TokenNote())
 
 
 def _revoke(scene: Scene, slug: str, agent: Agent) -> None:
@@ -102,9 +112,8 @@ def _revoke(scene: Scene, slug: str, agent: Agent) -> None:
             plane.revoke_token(session, token)
 
 
-def _forget(scene: Scene, variable: str) -> None:
+def _forget(scene: Scene, variable: str, note: TokenNote) -> None:
     file = scene.token_file()
     file.tokens.pop(variable, None)
-    # Remembered, because a key is shown former members as if they still were.
-    file.set_note(variable, TokenNote(removed=True))
+    file.set_note(variable, note)
     file.save()

@@ -236,7 +236,8 @@ class Scene:
             password = own.password  # its own, whatever its address
         elif token_variable(local) == token_variable(name) and domain == f"{s.plane_workspace_slug}.local".lower():
             seed = s.plane_agent_password_seed
-            password = derive_password(seed, email) if seed is not None else None
+            derived = derive_password(seed, email) if seed is not None else None
+            password = s.plane_concierge_password if name == CONCIERGE else derived
         return Agent(name, email, "member", name, password, present=False)
 
     def _has_derived_password(self, agent: Agent) -> bool:
@@ -257,7 +258,7 @@ class Scene:
             )
             return
         for token in self.plane().tokens(session):
-            if token.label == agent.token_label:
+            if token_variable(token.label.removeprefix("agent-")) == agent.token_variable:
                 self.plane().revoke_token(session, token)
 
     def memberships(self, slug: str, agent: Agent) -> Projects | str | None:
