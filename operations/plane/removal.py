@@ -50,7 +50,7 @@ def absent_members(slug: str) -> Plan:
             )
     if not gone:
         yield Kept("no agent is to be removed")
-    elif not scene.settings.plane_prune and (unnamed := _unnamed(scene)):
+    if not scene.settings.plane_prune and (unnamed := _unnamed(scene)):
         yield Note(f"! not in plane_agents, and left alone without plane_prune: {', '.join(unnamed)}")
 
 

@@ -44,3 +44,13 @@ def test_no_password_is_derived_for_whatever_address_is_answered(target: Target)
         told = f"! the password of {NEW} is not known here: its tokens stay, and open nothing in javisi"
         assert told in run.notes, run.output
         assert "thot" not in target.tokens
+
+
+def test_a_line_of_nobody_who_is_named_is_told_of_on_every_run_and_is_no_change(target: Target) -> None:
+    assert target.deploy(data=agents()).code == 0
+    told = "! not in plane_agents, and left alone without plane_prune: PLANE_TOKEN_THOT"
+    for arguments in (["--dry"], []):
+        run = target.deploy(*arguments, data=ALONE)
+        assert run.code == 0 and run.plan == [] and run.changed == [], run.output
+        assert run.notes.count(told) == 1, run.output
+    assert told not in target.deploy(data=agents()).notes
