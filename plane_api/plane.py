@@ -271,6 +271,13 @@ class Plane(WorkItemTypesApi):
         )
         return {invitation.email: invitation for invitation in found}
 
+    def withdraw(self, slug: str, caller: ApiKey | Session, invitation: Invitation) -> None:
+        """Delete an open invitation, so that nobody joins by it."""
+        version = "" if isinstance(caller, Session) else "v1/"
+        path = f"/api/{version}workspaces/{part(slug)}/invitations/{part(invitation.id)}/"
+        self.http.call("DELETE", path, headers=caller.headers())
+        self.forget("invitations")
+
     def join(self, session: Session, invitation: Invitation, keys: Iterable[ApiKey] | None = None) -> None:
         """Accept an invitation as the invited account.
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from operations.converge import Change, Kept, Note, Plan, converging
 from operations.plane.scene import Scene, current_scene
 from operations.plane.token_file import TokenNote
-from operations.report import say
-from plane_api.auth import ApiKey
-from plane_api.errors import PlaneSettings
+from operations.report import is_executing, say
+from plane_api.auth import ApiKey, Session
+from plane_api.errors import PlaneForbidden, PlaneNobody, PlaneSettings
+from plane_api.models import Invitation, WorkspaceMember
 from settings import Agent, token_variable
 
 
@@ -19,7 +20,7 @@ def absent_members(slug: str) -> Plan:
     + slug: the workspace
 
     Their tokens are revoked where their password is known, then their membership ends, then their line leaves the
-    token file: a run that is cut off is finished by the next one.
+    token file: a run that is cut off is finished by the next one. An open invitation of theirs is deleted.
     """
     scene = current_scene()
     file = scene.token_file()
@@ -27,7 +28,7 @@ def absent_members(slug: str) -> Plan:
     wanted = {agent.email for agent in scene.agents} | {scene.settings.plane_admin_email}
     if scene.settings.plane_prune:
         for variable in _unnamed(scene):
-            agent = _owner(scene, variable)
+            agent = _owner(scene, slug, variable)
             if agent is None:
                 yield Change(
                     (f"- {variable} in {file.path}: it answers to nobody",),
@@ -38,9 +39,18 @@ def absent_members(slug: str) -> Plan:
                     (f"- token {agent.token_label}: {agent.email} stays, under another name",),
                     lambda agent=agent: _remove_token(scene, agent),  # type: ignore[misc]
                 )
-            else:
+            elif (listed := _listed(scene, slug)) is None or agent.email in listed:
                 gone.append(agent)
+            else:
+                # Another workspace's, which has its tokens in the same file.
+                yield Kept(f"not managed: {variable} in {file.path}: {agent.email} was never in {slug}")
+    invited = _invitations(scene, slug) if gone else {}
     for agent in gone:
+        if agent.email in invited:
+            yield Change(
+                (f"- invitation of {agent.email}",),
+                lambda agent=agent: _withdraw(scene, slug, invited[agent.email]),  # type: ignore[misc]
+            )
         if not _may_be_there(scene, slug, agent):
             yield Kept(f"no agent {agent.name}")
         else:
@@ -59,24 +69,64 @@ def _unnamed(scene: Scene) -> list[str]:
     return [name for name in scene.token_file().tokens if name.startswith(token_variable("")) and name not in named]
 
 
-def _owner(scene: Scene, variable: str) -> Agent | None:
-    """Whom a line of the token file belongs to, as the file remembers, or else by asking Plane."""
+def _owner(scene: Scene, slug: str, variable: str) -> Agent | None:
+    """Whom a line of the token file belongs to: as the file remembers, as Plane says, or by the address they had."""
     file = scene.token_file()
-    email = file.note(variable).owner or scene.plane().owner(ApiKey(file.tokens[variable]))
+    email = file.note(variable).owner
+    if email is None or email not in (_listed(scene, slug) or {email}):
+        email = scene.plane().owner(ApiKey(file.tokens[variable]))
+    if email is None:
+        at = f"@{slug.lower()}.local"
+        former = (one for one in _listed(scene, slug) or () if one.endswith(at))
+        email = next((one for one in former if token_variable(one.removesuffix(at)) == variable), None)
     if email is None:
         return None
     return scene.account_of(variable.removeprefix(token_variable("")).lower(), email)
 
 
+def _listed(scene: Scene, slug: str) -> dict[str, WorkspaceMember] | None:
+    """Who is or was in the workspace, by address; ``None`` where nobody can look."""
+    if slug in scene.made_workspaces:
+        return {}
+    plane, key = scene.plane(), scene.reader(slug)
+    is_signed_in = plane.is_signed_in(scene.settings.plane_admin_email)
+    caller: ApiKey | Session | None = key
+    # A session is told who was removed, so one that this run has anyway is asked first.
+    if is_executing() and (is_signed_in or key is None):
+        caller = _session(scene, slug) or key
+    return None if caller is None else {member.email: member for member in plane.members(slug, caller)}
+
+
+def _session(scene: Scene, slug: str) -> Session | None:
+    try:
+        return scene.admin_session(slug)
+    except PlaneNobody:
+        return None
+
+
 def _may_be_there(scene: Scene, slug: str, agent: Agent) -> bool:
-    file = scene.token_file()
-    if agent.token_variable in file.tokens:
+    if agent.token_variable in scene.token_file().tokens:
         return True
-    if file.note(agent.token_variable).removed:
-        return False
-    key = scene.reader(slug)
-    # Without a key that sees the members, there is no workspace yet, or a run will look with a session.
-    return key is not None and any(member.email == agent.email for member in scene.plane().members(slug, key))
+    member = (_listed(scene, slug) or {}).get(agent.email)
+    if member is None or member.is_active is not None:
+        return member is not None and bool(member.is_active)
+    return not scene.was_removed(agent, member)
+
+
+def _invitations(scene: Scene, slug: str) -> dict[str, Invitation]:
+    if slug in scene.made_workspaces:
+        return {}
+    caller: ApiKey | Session | None = scene.manager(slug)
+    if caller is None and is_executing():
+        caller = _session(scene, slug)
+    try:
+        return {} if caller is None else scene.plane().invitations(slug, caller)
+    except PlaneForbidden:
+        return {}  # the key's account is no admin (any more)
+
+
+def _withdraw(scene: Scene, slug: str, invitation: Invitation) -> None:
+    scene.plane().withdraw(slug, scene.manager(slug) or scene.admin_session(slug), invitation)
 
 
 def _remove(scene: Scene, slug: str, agent: Agent) -> None:
@@ -87,11 +137,11 @@ def _remove(scene: Scene, slug: str, agent: Agent) -> None:
     else:
         _revoke(scene, slug, agent)
     admin = scene.admin_session(not_as=agent.email)
-    for member in plane.members(slug, admin):
-        if member.email == agent.email and member.is_active and member.membership_id:
-            plane.remove_member(slug, admin, member.membership_id)
+    member = next((one for one in plane.members(slug, admin) if one.email == agent.email), None)
+    if member is not None and member.is_active and member.membership_id:
+        plane.remove_member(slug, admin, member.membership_id)
     # Remembered, because a key is shown former members as if they still were.
-    _forget(scene, agent.token_variable, TokenNote(removed=True))
+    _forget(scene, agent.token_variable, TokenNote(removed=True, role=member.role if member is not None else None))
 
 
 def _remove_token(scene: Scene, agent: Agent) -> None:

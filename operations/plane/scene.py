@@ -217,6 +217,14 @@ class Scene:
                     f"plane_tokens_path to a file of its own for each workspace, or take that line out"
                 )
 
+    def was_removed(self, agent: Agent, member: WorkspaceMember) -> bool:
+        """Whether a run removed the agent, and it was not invited again since with another role.
+
+        A key is shown former members as if they still were, but for a role that another invitation gave.
+        """
+        note = self.token_file().note(agent.token_variable)
+        return note.removed and member.role == (agent.role_number if note.role is None else note.role)
+
     def account_of(self, name: str, email: str, own: Agent | None = None) -> Agent:
         """The account of a saved token, with its password where that may be known here.
 

@@ -15,7 +15,8 @@ HEAD = "# API tokens of Plane's agents. Written by the deploy, which reads them 
 
 
 NOTED = re.compile(
-    r"# ([A-Z0-9_]+): (?:ends=(\d{4}-\d\d-\d\d) ?)?(rotating)? ?(removed)? ?(?:of=(\S+))? ?(?:former=(\S+))?"
+    r"# ([A-Z0-9_]+): (?:ends=(\d{4}-\d\d-\d\d) ?)?(rotating)? ?(removed)? ?"
+    r"(?:role=(\d+) ?)?(?:of=(\S+))? ?(?:former=(\S+))?"
 )
 """A line that remembers something of a token."""
 
@@ -32,7 +33,7 @@ class TokenNote:
     """What is remembered of a token beside its value, since Plane shows neither again to whom only has the key.
 
     `owner` is the address of its account, unknown in a file of an earlier version. `former` is the account of the
-    token that was in its place, as long as that one is not revoked.
+    token that was in its place, as long as that one is not revoked. `role` is the number that a removed agent had.
     """
 
     ends: date | None = None
@@ -40,10 +41,12 @@ class TokenNote:
     removed: bool = False
     owner: str | None = None
     former: str | None = None
+    role: int | None = None
 
     def __str__(self) -> str:
         ends = [f"ends={self.ends.isoformat()}"] if self.ends else []
         words = [name for name in ("rotating", "removed") if getattr(self, name)]
+        words += [] if self.role is None else [f"role={self.role}"]
         accounts = [f"{name}={one}" for name, one in (("of", self.owner), ("former", self.former)) if one]
         return " ".join([*ends, *words, *accounts])
 
@@ -63,7 +66,10 @@ class TokenFile:
             noted = NOTED.fullmatch(line)
             name, equals, value = line.partition("=")
             if noted:
-                self._notes[noted[1]] = TokenNote(_day(noted[2]), bool(noted[3]), bool(noted[4]), noted[5], noted[6])
+                _, ends, rotating, removed, role, owner, former = noted.groups()
+                self._notes[noted[1]] = TokenNote(
+                    _day(ends), bool(rotating), bool(removed), owner, former, int(role) if role else None
+                )
             elif equals and not line.startswith("#"):
                 self.tokens[name] = value
             elif line and line != HEAD:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from sandbox.plane.models import Invitation
 from tests.deploy.target import Target
+from tests.deploy.test_drift import _revoke
 from tests.deploy.test_tokens import answers, labelled
 from tests.deploy.test_whose_tokens import NEW, agents, forget_owners, owner
 
@@ -54,3 +56,78 @@ def test_a_line_of_nobody_who_is_named_is_told_of_on_every_run_and_is_no_change(
         assert run.code == 0 and run.plan == [] and run.changed == [], run.output
         assert run.notes.count(told) == 1, run.output
     assert told not in target.deploy(data=agents()).notes
+
+
+def invite(target: Target, email: str) -> None:
+    """A person invites an address."""
+    row = Invitation(workspace=target.workspace().id, email=email, role=15, token="x")
+    target.plane.invitations[row.id] = row
+
+
+def test_an_agent_that_a_person_took_back_as_admin_is_removed_again(target: Target) -> None:
+    assert target.deploy(data=agents()).code == 0
+    gone = agents(present=False)
+    assert target.deploy(data=gone).code == 0
+    membership = target.membership("thot")
+    membership.role, membership.is_active = 20, True
+    assert target.deploy("--dry", data=gone).plan == ["- member thot@javisi.local, token agent-thot"]
+    run = target.deploy(data=gone)
+    assert run.code == 0 and not membership.is_active, run.output
+    again = target.deploy(data=gone)
+    assert again.changed == [] and again.writes == [], again.output
+
+
+def test_an_agent_that_a_person_took_back_as_it_was_is_seen_by_a_run_that_signs_in(target: Target) -> None:
+    assert target.deploy(data=agents()).code == 0
+    gone = agents(present=False)
+    assert target.deploy(data=gone).code == 0
+    target.membership("thot").is_active = True
+    gone["plane_agents"].append({"name": "cfo", "role": "member"})
+    run = target.deploy(data=gone)
+    assert run.code == 0, run.output
+    assert "- member thot@javisi.local, token agent-thot" in run.plan
+    assert not target.membership("thot").is_active
+
+
+@pytest.mark.parametrize("is_told", [True, False], ids=["as the file says", "by its address"])
+def test_the_member_goes_whose_token_answers_no_more(target: Target, is_told: bool) -> None:
+    assert target.deploy(data=agents()).code == 0
+    _revoke(target, "thot")
+    if not is_told:
+        forget_owners(target)
+    run = target.deploy(data=PRUNED)
+    assert run.code == 0 and run.plan == ["- member thot@javisi.local, token agent-thot"], run.output
+    assert not target.membership("thot").is_active and set(target.tokens) == {"concierge"}
+    assert target.deploy(data=PRUNED).changed == []
+
+
+def test_the_line_of_another_workspaces_agent_is_not_pruned(target: Target) -> None:
+    assert target.deploy(data=agents()).code == 0
+    token = target.tokens["thot"]
+    lab = {
+        "plane_agents": [{"name": "desk", "role": "admin"}],
+        "plane_workspace_slug": "lab",
+        "plane_workspace_name": "Lab",
+        "plane_prune": True,
+    }
+    for _ in range(2):
+        run = target.deploy(data=lab)
+        assert run.code == 0 and not [line for line in run.plan if line.startswith("-")], run.output
+    assert target.tokens["thot"] == token and answers(target, token)
+
+
+def test_an_open_invitation_of_an_agent_that_is_to_be_gone_is_deleted(target: Target) -> None:
+    assert target.deploy(data=agents()).code == 0
+    gone = agents(present=False)
+    gone["plane_agents"].append({"name": "never", "present": False})
+    assert target.deploy(data=gone).code == 0
+    for email in ("thot@javisi.local", "never@javisi.local", "person@example.org"):
+        invite(target, email)
+    expected = ["- invitation of thot@javisi.local", "- invitation of never@javisi.local"]
+    preview = target.deploy("--dry", data=gone)
+    assert preview.plan == expected and preview.writes == [], preview.output
+    run = target.deploy(data=gone)
+    assert run.code == 0 and run.plan == expected, run.output
+    assert [row.email for row in target.plane.invitations.values()] == ["person@example.org"]
+    again = target.deploy(data=gone)
+    assert again.changed == [] and again.writes == [] and len(again.requests) <= 5 + 1, again.output

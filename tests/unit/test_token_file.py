@@ -19,6 +19,7 @@ NOTES = [
     (TokenNote(END), "ends=2027-01-01"),
     (TokenNote(rotating=True), "rotating"),
     (TokenNote(removed=True), "removed"),
+    (TokenNote(removed=True, role=15), "removed role=15"),
     (TokenNote(END, rotating=True), "ends=2027-01-01 rotating"),
     (TokenNote(END, removed=True), "ends=2027-01-01 removed"),
     (TokenNote(rotating=True, removed=True), "rotating removed"),
@@ -151,7 +152,15 @@ def test_a_comment_of_a_person_is_no_note_and_no_token(host: Shell, path: Path, 
 @given(
     st.dictionaries(
         st.from_regex(r"PLANE_TOKEN_[A-Z0-9_]{1,10}", fullmatch=True),
-        st.builds(TokenNote, st.none() | st.dates(), st.booleans(), st.booleans(), ADDRESSES, ADDRESSES),
+        st.builds(
+            TokenNote,
+            st.none() | st.dates(),
+            st.booleans(),
+            st.booleans(),
+            ADDRESSES,
+            ADDRESSES,
+            st.none() | st.integers(0, 20),
+        ),
         max_size=5,
     )
 )
