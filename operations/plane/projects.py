@@ -333,6 +333,8 @@ def _project_role(scene: Scene, slug: str, project: SeenProject, agent: Agent) -
         return own.member_role if own is not None and own.is_member else None
     if projects == NOT_A_MEMBER:
         return None
+    if scene.token_file().note(agent.token_variable).removed:
+        return None
     # Only a preview comes here: a run has made the token before. The list holds former members too, and no roles.
     key = scene.reader(slug)
     there = key is not None and agent.email in scene.plane().project_members(slug, key, project)

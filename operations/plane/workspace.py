@@ -200,7 +200,11 @@ def _as_they_say(
 def _is_outside(scene: Scene, slug: str, agent: Agent, member: WorkspaceMember | None) -> bool:
     if member is None or member.is_active is False:
         return True
-    return member.is_active is None and scene.memberships(slug, agent) == NOT_A_MEMBER
+    if member.is_active is not None:
+        return False
+    seen = scene.memberships(slug, agent)
+    # Only a preview has neither a session's word nor a token's, but what the run that removed the agent left.
+    return seen == NOT_A_MEMBER or (seen is None and scene.was_removed(agent, member))
 
 
 class _Newcomers:

@@ -131,3 +131,19 @@ def test_an_open_invitation_of_an_agent_that_is_to_be_gone_is_deleted(target: Ta
     assert [row.email for row in target.plane.invitations.values()] == ["person@example.org"]
     again = target.deploy(data=gone)
     assert again.changed == [] and again.writes == [] and len(again.requests) <= 5 + 1, again.output
+
+
+def test_the_preview_of_taking_an_agent_back_shows_all_that_the_run_does(target: Target) -> None:
+    assert target.deploy(data=agents()).code == 0
+    assert target.deploy(data=agents(present=False)).code == 0
+    expected = [
+        "+ member again: thot@javisi.local (member)",
+        "+ token agent-thot",
+        "+ members of ONBOARD: thot",
+    ]
+    preview = target.deploy("--dry", data=agents())
+    assert preview.plan == expected and preview.writes == [], preview.output
+    run = target.deploy(data=agents())
+    assert run.code == 0 and run.plan == expected, run.output
+    assert target.membership("thot").is_active
+    assert target.deploy(data=agents()).changed == []
