@@ -85,6 +85,7 @@ def provisioning() -> None:
     """The instance, the workspace, its members, their tokens, and the projects."""
     s = settings_of(host)
     s.require(*s.secrets_of("provisioning"))
+    s.require_admin()
     slug = s.plane_workspace_slug
     plane.ready(name="Plane answers", retries=s.plane_health_retries, delay=s.plane_health_delay)
     edition()

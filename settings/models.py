@@ -32,6 +32,8 @@ NETWORKS = ("secret", "public")
 SWITCHES = ("cycles", "modules", "views", "pages", "intake")
 """Parts of a project that can be on or off; ``plane_api.models`` says what Plane calls them."""
 
+NOBODY_IS_ADMIN = "plane_agents: nobody is admin; wanted: at least one, who makes the projects"
+
 CONCIERGE = "concierge"
 """The agent whose password is a setting of its own, so that a person can sign in as it."""
 
@@ -229,6 +231,11 @@ class Settings:
         return tuple(dict.fromkeys(needed))
 
     @property
+    def has_admin(self) -> bool:
+        """Whether there is somebody who can make projects."""
+        return self.plane_admin_api_token is not None or any(agent.role == "admin" for agent in self.plane_agents)
+
+    @property
     def instance_config_first(self) -> Mapping[str, HiddenValue]:
         """The instance settings that are set before accounts are made."""
         return {name: value for name, value in self.plane_instance_config.items() if not _locks_out(name, value)}
@@ -254,6 +261,15 @@ class Settings:
         value = getattr(self, name)
         assert isinstance(value, HiddenValue)
         return value
+
+    def require_admin(self) -> None:
+        """Say that there are projects to make and nobody who can.
+
+        Raises:
+            SettingsError: so it is.
+        """
+        if self.plane_projects and not self.has_admin:
+            raise SettingsError(NOBODY_IS_ADMIN)
 
     def require(self, *names: str) -> None:
         """Say in one line which of the settings `names` are missing.

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from pyinfra.api.hiddenvalue import HiddenValue
 
 from settings.agents import EMAIL, read_agents
-from settings.models import Agent, Settings, SettingsError
+from settings.models import NOBODY_IS_ADMIN, Agent, Settings, SettingsError
 from settings.projects import read_projects
 from settings.values import CHARACTER, Values, as_text, name_of
 
@@ -166,9 +166,9 @@ def _check_together(values: Values, settings: Settings) -> None:
         values.refuse("plane_db_user", settings.plane_db_user, "wanted: a role of its own, not postgres_superuser")
     if settings.plane_db_name == "postgres":
         values.refuse("plane_db_name", "postgres", "wanted: a database of its own, not the one that tools connect to")
-    has_admin = any(agent.role == "admin" for agent in settings.plane_agents)
-    if settings.plane_agents and not has_admin and settings.plane_admin_api_token is None:
-        values.problems.append("plane_agents: nobody is admin; wanted: at least one, who makes the projects")
+    # With no list at all, a deploy of one's own may ask for something else than agents.
+    if (settings.plane_agents or settings.absent_agents or settings.plane_prune) and not settings.has_admin:
+        values.problems.append(NOBODY_IS_ADMIN)
 
 
 def _misspelt(values: Values) -> None:

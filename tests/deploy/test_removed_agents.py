@@ -147,3 +147,13 @@ def test_the_preview_of_taking_an_agent_back_shows_all_that_the_run_does(target:
     assert run.code == 0 and run.plan == expected, run.output
     assert target.membership("thot").is_active
     assert target.deploy(data=agents()).changed == []
+
+
+@pytest.mark.parametrize("gone", [[{"name": "concierge", "role": "admin", "present": False}], []])
+def test_the_last_admin_is_not_removed(target: Target, gone: list[dict[str, Any]]) -> None:
+    assert target.deploy(data=ALONE).code == 0
+    before = target.snapshot()
+    run = target.deploy(data={"plane_agents": gone})
+    assert run.code != 0
+    assert "plane_agents: nobody is admin; wanted: at least one, who makes the projects" in run.output
+    assert target.snapshot() == before

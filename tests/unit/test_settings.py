@@ -92,6 +92,15 @@ def test_no_agents_and_no_projects_are_fine() -> None:
     assert (settings.plane_agents, settings.plane_projects) == ((), ())
 
 
+def test_no_agents_are_fine_for_a_deploy_that_makes_no_projects() -> None:
+    settings = checked(plane_agents=[])
+    with pytest.raises(SettingsError, match=r"^plane_agents: nobody is admin; wanted: at least one"):
+        settings.require_admin()
+    checked(plane_agents=[], plane_projects=()).require_admin()
+    checked(plane_agents=[], plane_admin_api_token="plane_api_x").require_admin()
+    checked().require_admin()
+
+
 def test_an_identifier_becomes_upper_case() -> None:
     assert checked(plane_projects=project(identifier="onboard")).plane_projects[0].identifier == "ONBOARD"
 
@@ -537,6 +546,10 @@ def test_what_closes_the_way_in_is_set_last(value: object, last: bool) -> None:
         ({"plane_agents": [{"name": "a"}, {"name": "b", "role": "guest"}]},
          "plane_agents: nobody is admin; wanted: at least one, who makes the projects"),
         ({"plane_agents": [{"name": "a"}, {"name": "b", "role": "admin", "present": False}]},
+         "plane_agents: nobody is admin; wanted: at least one, who makes the projects"),
+        ({"plane_agents": [{"name": "a", "role": "admin", "present": False}], "plane_projects": []},
+         "plane_agents: nobody is admin; wanted: at least one, who makes the projects"),
+        ({"plane_agents": [], "plane_prune": True},
          "plane_agents: nobody is admin; wanted: at least one, who makes the projects"),
         ({"plane_agents": agents(email="one@javisi.local", present=False)},
          "plane_agents: one@javisi.local is the address of more than one entry; wanted: one each"),
