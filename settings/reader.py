@@ -14,6 +14,7 @@ from pyinfra.api.hiddenvalue import HiddenValue
 
 from settings.agents import EMAIL, read_agents
 from settings.models import NOBODY_IS_ADMIN, Agent, Settings, SettingsError
+from settings.passwords import is_weak
 from settings.projects import read_projects
 from settings.values import CHARACTER, Values, as_text, name_of
 
@@ -83,7 +84,7 @@ def _read_all(values: Values) -> Settings:
     )
     if re.search(r"://|www\.", workspace_name):
         values.refuse("plane_workspace_name", workspace_name, "wanted: a name without an address in it")
-    seed, concierge = values.secret("plane_agent_password_seed"), _password(values, "plane_concierge_password")
+    seed, concierge = _seed(values), _password(values, "plane_concierge_password")
     agents = read_agents(values, slug, seed, concierge)
     postgres_container = values.text("postgres_container", CONTAINER, "a container's name")
     return Settings(
@@ -183,6 +184,16 @@ def _misspelt(values: Values) -> None:
 
 def _password(values: Values, name: str) -> HiddenValue | None:
     return values.password_of(name, values.secret(name))
+
+
+def _seed(values: Values) -> HiddenValue | None:
+    value = values.secret("plane_agent_password_seed")
+    if value is not None and is_weak(value.unmask()):
+        values.problems.append(
+            "plane_agent_password_seed: the value (not shown) is too weak for what all agents' passwords are derived "
+            "from; wanted: score 3 of 4 by zxcvbn (make secrets makes a strong one)"
+        )
+    return value
 
 
 def _postgres_name(values: Values, name: str, reserved: re.Pattern[str] | None = None) -> str:

@@ -135,7 +135,7 @@ def test_a_command_line_asks_for_parts_of_this_deploy(
          ("postgresql_password", "plane_admin_password", "plane_concierge_password", "plane_agent_password_seed")),
         (("provisioning",), {"plane_admin_api_token": "x"}, ("plane_concierge_password", "plane_agent_password_seed")),
         # An instance that is set up may do without the admin's password.
-        (("provisioning",), {"plane_concierge_password": PASSWORD, "plane_agent_password_seed": "x"}, ()),
+        (("provisioning",), {"plane_concierge_password": PASSWORD, "plane_agent_password_seed": PASSWORD}, ()),
     ],
 )  # fmt: skip
 def test_the_missing_secrets_of_a_part(parts: tuple[str, ...], changes: dict[str, Any], names: tuple[str, ...]) -> None:
@@ -264,6 +264,15 @@ def test_a_password_that_plane_would_refuse_is_refused_and_not_shown(name: str) 
         checked(**{name: "Password123"})
     assert str(caught.value).startswith(f"setting {name}: the value (not shown) is too weak for Plane")
     assert "Password123" not in str(caught.value)
+
+
+@pytest.mark.parametrize("seed", ["1", "seed", "Password123"])
+def test_a_weak_seed_is_refused_and_not_shown(seed: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        checked(plane_agent_password_seed=seed)
+    told, _, wanted = str(caught.value).partition("; wanted: ")
+    assert told.startswith("setting plane_agent_password_seed: the value (not shown) is too weak")
+    assert "make secrets makes a strong one" in wanted and f"{seed} " not in told
 
 
 def test_a_weak_password_of_an_agent_is_named_by_its_place() -> None:

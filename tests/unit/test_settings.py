@@ -783,9 +783,9 @@ def test_secrets_show_in_no_text_of_an_error() -> None:
 
 
 def test_a_password_is_derived_from_the_seed_and_the_address() -> None:
-    settings = checked(plane_agent_password_seed="a seed", plane_concierge_password=PASSWORD)
-    again = checked(plane_agent_password_seed="a seed", plane_concierge_password=PASSWORD)
-    other = checked(plane_agent_password_seed="another seed", plane_concierge_password=PASSWORD)
+    settings = checked(plane_agent_password_seed=SEED, plane_concierge_password=PASSWORD)
+    again = checked(plane_agent_password_seed=SEED, plane_concierge_password=PASSWORD)
+    other = checked(plane_agent_password_seed=SEED[::-1], plane_concierge_password=PASSWORD)
     assert passwords(settings) == passwords(again)
     assert passwords(settings)[0] == passwords(other)[0] == PASSWORD
     assert not set(passwords(settings)[1:]) & set(passwords(other))
@@ -847,9 +847,9 @@ def test_a_secret_is_given_or_named_as_missing() -> None:
     ("changes", "needed"),
     [
         ({}, ("plane_concierge_password", "plane_agent_password_seed")),
-        ({"plane_agent_password_seed": "x"}, ("plane_concierge_password",)),
+        ({"plane_agent_password_seed": SEED}, ("plane_concierge_password",)),
         ({"plane_concierge_password": PASSWORD}, ("plane_agent_password_seed",)),
-        ({"plane_concierge_password": PASSWORD, "plane_agent_password_seed": "x"}, ()),
+        ({"plane_concierge_password": PASSWORD, "plane_agent_password_seed": SEED}, ()),
         ({"plane_agents": [{"name": "a", "role": "admin", "password": PASSWORD}]}, ()),
     ],
 )
