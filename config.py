@@ -1,4 +1,5 @@
-"""pyinfra reads this before the inventory: have every host's settings checked before the first connection."""
+"""pyinfra reads this before the inventory: have every host's settings checked before the first connection, and Ctrl-C
+end a run where it is safe."""
 
 import os
 import sys
@@ -10,9 +11,11 @@ config.REQUIRE_PYINFRA_VERSION = ">=3.10,<4"
 # pyinfra turns this off; compiling the modules here anew on every run takes a tenth of a second.
 sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
 
+from operations.interrupt import take_over  # noqa: E402
 from operations.report import prepare_output  # noqa: E402
 from settings.preflight import check_before_connecting, check_installed  # noqa: E402
 
 check_installed()
 prepare_output()
 check_before_connecting(state)
+take_over(state)

@@ -23,6 +23,8 @@ from pyinfra.context import ctx_host
 
 import lock
 import target
+from operations import interrupt
+from operations.interrupt import Interrupted
 from operations.report import is_executing, report_of, say, say_once
 from plain import plain
 from plane_api.errors import PlaneError, PlaneSettings, PlaneUnreachable
@@ -30,7 +32,7 @@ from target import Reading, TargetError
 
 P = ParamSpec("P")
 
-EXPECTED = (PlaneError, TargetError)
+EXPECTED = (PlaneError, TargetError, Interrupted)
 """What a person, the network or the server can cause."""
 
 
@@ -95,6 +97,7 @@ def _converging(function: Callable[P, Plan], reads: Callable[..., Iterable[Readi
         if is_executing():
             _enter_streak(host)
         try:
+            interrupt.check()
             plan = list(function(*args, **kwargs))
             if is_executing() and any(isinstance(item, Change) for item in plan) and _take_lock(host):
                 # Another run may have been at work until now.
@@ -238,13 +241,18 @@ def _cannot_plan(host: Any, error: Exception) -> Generator[PyinfraCommand, None,
 
 
 def _fail(state: Any, host: Any, error: Exception) -> bool:
-    reason = report_of(host).reason = plain(str(error))
+    report, reason = report_of(host), plain(str(error))
+    if isinstance(error, Interrupted):
+        report.is_interrupted = True
+    else:
+        report.reason = reason
     host.log_styled(reason, fg="red", log_func=logger.error)
     return False
 
 
 def _carry_out(state: Any, host: Any, change: Change) -> bool:
     try:
+        interrupt.check()
         change.apply()
     except EXPECTED as error:
         return _fail(state, host, error)

@@ -26,6 +26,7 @@ from pyinfra.api.state import BaseStateCallback
 from pyinfra.context import ctx_host
 from pyinfra.context import state as context_state
 
+from operations import interrupt
 from plain import plain
 from settings.models import MAY_HOLD_SECRETS, Settings
 from settings.values import may_hold_password
@@ -55,6 +56,7 @@ class Report:
     unavailable: int = 0
     failed_at: str | None = None
     reason: str = ""
+    is_interrupted: bool = False
     facts: list[Callable[[], str | None]] = field(default_factory=list)
     """What is said at the end beside the counts; each is asked then."""
     collecting: int = 0
@@ -204,7 +206,8 @@ class _Ending(BaseStateCallback):
         self, state: Any, host: Any, op_hash: str, retry_count: int = 0, max_retries: int = 0
     ) -> None:
         report = report_of(host)
-        report.failed_at = report.failed_at or sorted(state.get_op_meta(op_hash).names)[0]
+        if not report.is_interrupted:
+            report.failed_at = report.failed_at or sorted(state.get_op_meta(op_hash).names)[0]
 
     def host_disconnect(self, state: Any, host: Any) -> None:  # type: ignore[override]
         if self.shown or not is_executing():
@@ -214,6 +217,8 @@ class _Ending(BaseStateCallback):
         for one in state.inventory:
             if one in state.activated_hosts:
                 _show_end(one)
+        if interrupt.is_asked():
+            logger.info(f"    to go on: {_command()}")
 
 
 def _show_end(host: Any) -> None:
@@ -225,7 +230,7 @@ def _show_end(host: Any) -> None:
     facts = [", ".join(counts), *(told for fact in report.facts if (told := fact()))]
     facts.append(f"{time.monotonic() - report.begun:.1f} s")
     if report.failed_at is None:
-        host.log("; ".join(facts))
+        host.log("; ".join(["interrupted", *facts] if interrupt.is_asked() else facts))
         return
     host.log_styled(f"failed at {report.failed_at}", fg="red", log_func=logger.error)
     if report.reason:
@@ -234,13 +239,14 @@ def _show_end(host: Any) -> None:
     host.log(f"    once it is mended: {_command(host)}")
 
 
-def _command(host: Any) -> str:
-    """The command that was given, for this host; without the values of secrets, which had better not be in it."""
+def _command(host: Any = None) -> str:
+    """The command that was given, for this host alone where one is given; without the values of secrets, which had
+    better not be in it."""
     given, words = sys.argv[1:], ["pyinfra"]
     for before, word in pairwise(["", *given]):
-        if "--limit" not in (before, word) and not word.startswith("--limit="):
+        if host is None or ("--limit" not in (before, word) and not word.startswith("--limit=")):
             words.append("…" if before in _SECRET_OPTIONS else _without_secret(word))
-    if len(context_state.inventory) > 1 or len(words) <= len(given):
+    if host is not None and (len(context_state.inventory) > 1 or len(words) <= len(given)):
         words += ["--limit", host.name]
     return " ".join(word if "…" in word else shlex.quote(word) for word in words)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import time
 from collections.abc import Mapping
 
 from pyinfra.api.hiddenvalue import HiddenValue
 
 from operations.converge import Change, Kept, Note, Plan, converging, converging_with, expect_changes
+from operations.interrupt import pause
 from operations.plane.scene import Scene, current_scene
 from operations.report import is_executing, waiting
 from plane_api.errors import PlaneError, PlaneFormRefused, PlaneSettings, PlaneUnreachable
@@ -48,7 +48,7 @@ def ready(retries: int = 12, delay: int = 10) -> Plan:
             for attempt in range(2, retries + 1):
                 for _ in range(delay):
                     tell(f"try {attempt} of {retries}, the last: {last}")
-                    time.sleep(1)
+                    pause(1)
                 last = _health(scene)
                 if last is None:
                     return
