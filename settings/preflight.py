@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +19,7 @@ from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.state import BaseStateCallback, State, StateStage
 from pyinfra.connectors.ssh import SSHConnector
 
+from plain import plain
 from settings.carried import not_carried, refusals
 from settings.models import Settings, SettingsError, missing
 from settings.reader import settings_of
@@ -30,6 +31,9 @@ DEPLOY = Path(__file__).resolve().parent.parent / "deploy.py"
 
 PACKAGES = ("requests", "zxcvbn")
 """What is needed beside pyinfra, which may be one that was installed for itself."""
+
+MOST_NAMES = 10
+"""Of hosts, in a message."""
 
 
 def check_installed() -> None:
@@ -63,12 +67,14 @@ def check_before_connecting(state: State) -> None:
             operations = context.params.get("operations", ()) if context is not None else ()
             hosts = [host for host in state.inventory if state.is_host_in_limit(host)]
             parts = parts_of(operations, Path(state.cwd or "."))
+            # Not at the top: the import patches the process, which is for pyinfra's command line to do.
+            from pyinfra_cli.exceptions import CliError
+
+            if not hosts:
+                raise CliError(_nobody(state, context.params if context is not None else {}))
             try:
                 check(hosts, parts)
             except SettingsError as error:
-                # Not at the top: the import patches the process, which is for pyinfra's command line to do.
-                from pyinfra_cli.exceptions import CliError
-
                 # As the command line says what is wrong with it; another error would name a line of this file.
                 raise CliError(str(error)) from error
             state.add_callback_handler(_AtOnce())
@@ -77,6 +83,16 @@ def check_before_connecting(state: State) -> None:
         go_on(stage)
 
     state.set_stage = set_stage  # type: ignore[method-assign]
+
+
+def _nobody(state: State, options: Mapping[str, Any]) -> str:
+    """Why there is no host, which pyinfra 3.10 takes for a run that is done."""
+    given = [f"--{option} {pattern}" for option in ("limit", "exclude") for pattern in options.get(option) or ()]
+    if not given or not len(state.inventory):
+        return "there is no host in the inventory; name one in it"
+    names = [host.name for host in state.inventory]
+    shown = ", ".join(names[:MOST_NAMES]) + (", …" if len(names) > MOST_NAMES else "")
+    return f"no host is left with {plain(' '.join(given))}; correct it: the inventory has {plain(shown)}"
 
 
 # What deploy.py needs beside what a run has already, the parts of what takes long by themselves.

@@ -78,7 +78,7 @@ def test_a_host_that_cannot_be_reached_is_not_taken_for_the_same(finished: Targe
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--limit", "nobody"], "is it within --limit?"),
+        (["--limit", "nobody"], "no host is left with --limit nobody"),
         (["--data", "plane_web_url=x"], "plane_web_url"),
         (["--no-such-option"], "no-such-option"),
         (["no_such_deploy.py"], "no_such_deploy.py"),

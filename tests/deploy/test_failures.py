@@ -95,6 +95,20 @@ def test_missing_secrets_are_all_named_at_once(target: Target) -> None:
     assert "Connected" not in run.output
 
 
+@pytest.mark.parametrize("mode", [("-y",), ("--dry",)])
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (("--limit", "nosuch", "--limit", "sandbx-*"), "--limit nosuch --limit sandbx-*"),
+        (("--exclude", "*"), "--exclude *"),
+    ],
+)
+def test_a_run_for_nobody_is_an_error(target: Target, mode: tuple[str, ...], given: tuple[str, ...], told: str) -> None:
+    run = target.deploy(*mode, *given)
+    assert f"no host is left with {told}; correct it: the inventory has {target.host.name}" in run.output
+    assert run.code == 1
+
+
 def test_nothing_is_asked_of_the_settings_by_what_is_no_deploy(target: Target) -> None:
     run = target.deploy(operation=["exec", "--", "true"], data={"plane_prune": "maybe"}, secrets={"PLANE_": None})
     assert run.code == 0, run.output
