@@ -13,9 +13,10 @@ sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
 
 from operations.interrupt import take_over  # noqa: E402
 from operations.report import prepare_output  # noqa: E402
-from settings.preflight import check_before_connecting, check_installed  # noqa: E402
+from settings.preflight import answer_without_terminal, check_before_connecting, check_installed  # noqa: E402
 
 check_installed()
 prepare_output()
+answer_without_terminal()
 check_before_connecting(state)
 take_over(state)

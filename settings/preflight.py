@@ -85,6 +85,27 @@ def check_before_connecting(state: State) -> None:
     state.set_stage = set_stage  # type: ignore[method-assign]
 
 
+def answer_without_terminal() -> None:
+    """Where pyinfra asks and nobody can answer (cron, CI, Ctrl-D), say so in a line; pyinfra 3.10 ends in a traceback.
+
+    Whatever standard input holds is an answer, as before.
+    """
+    command_line: Any = sys.modules.get("pyinfra_cli.cli")
+    if command_line is None:
+        return
+
+    def ask() -> str:
+        try:
+            return input()
+        except EOFError:
+            click.echo(err=True)  # the question has no end of its line
+            raise command_line.CliError(
+                "there is no terminal to answer on; use -y to go ahead, --dry to only look"
+            ) from None
+
+    command_line.input = ask
+
+
 def _nobody(state: State, options: Mapping[str, Any]) -> str:
     """Why there is no host, which pyinfra 3.10 takes for a run that is done."""
     given = [f"--{option} {pattern}" for option in ("limit", "exclude") for pattern in options.get(option) or ()]

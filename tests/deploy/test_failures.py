@@ -109,6 +109,15 @@ def test_a_run_for_nobody_is_an_error(target: Target, mode: tuple[str, ...], giv
     assert run.code == 1
 
 
+def test_without_anybody_to_answer_nothing_is_changed_and_that_is_one_line(target: Target) -> None:
+    before = target.snapshot()
+    run = target.deploy(stdin="")
+    assert run.code == 1
+    assert "there is no terminal to answer on; use -y to go ahead, --dry to only look" in run.output
+    assert "Traceback" not in run.output and "exception" not in run.output
+    assert target.snapshot() == before
+
+
 def test_nothing_is_asked_of_the_settings_by_what_is_no_deploy(target: Target) -> None:
     run = target.deploy(operation=["exec", "--", "true"], data={"plane_prune": "maybe"}, secrets={"PLANE_": None})
     assert run.code == 0, run.output
