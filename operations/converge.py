@@ -24,6 +24,7 @@ from pyinfra.context import ctx_host
 import lock
 import target
 from operations import interrupt
+from operations.arguments import checked
 from operations.interrupt import Interrupted
 from operations.report import is_executing, report_of, say, say_once
 from plain import plain
@@ -155,6 +156,8 @@ def _noting(
 ) -> PyinfraOperation[P]:
     @wraps(noted)
     def note(*args: P.args, **kwargs: P.kwargs) -> OperationMeta:
+        own = {name: value for name, value in kwargs.items() if name != "name" and not name.startswith("_")}
+        given, own = checked(cast(Any, noted).__name__, takes, args, own)
         host = current_host()
         operations, streaks = host.state.ops[host], _streaks.setdefault(host, {})
         streak = streaks.get(next(reversed(operations), ""))
@@ -162,11 +165,10 @@ def _noting(
             streak = _Streak(is_begun=not operations and _is_sure_to_run(host))
             if streak.is_begun:
                 _current[host] = streak
-        own = {name: value for name, value in kwargs.items() if name != "name" and not name.startswith("_")}
-        meta: OperationMeta = cast(Any, noted)(*args, **kwargs)
+        meta: OperationMeta = cast(Any, noted)(*given, **{**kwargs, **own})
         this = next(reversed(operations), "")
         streaks[this] = streak
-        streak[this] = partial(reads, **takes.bind(*args, **own).arguments) if reads is not None else tuple
+        streak[this] = partial(reads, **takes.bind(*given, **own).arguments) if reads is not None else tuple
         if streak.is_begun:
             target.begin_readings(host, streak[this]())
             target.take_turns(host)

@@ -241,3 +241,41 @@ def test_one_host_that_fails_does_not_stop_the_other(new_target: NewTarget) -> N
     explained(run, f"[{bad.host.name}]", "is not running")
     assert set(good.tokens) == set(AGENTS)
     assert bad.plane.workspaces == {}
+
+
+@pytest.mark.parametrize("mode", ["-y", "--dry"])
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ["operations.plane.workspace", "slug=javisi", "title=Lab"],
+            "workspace: there is no argument title; it takes: slug, workspace_name, size",
+        ),
+        (
+            ["operations.plane.workspace", "slug=javisi", "name=Lab"],
+            "workspace: no workspace_name is given; it takes: slug, workspace_name, size",
+        ),
+        (
+            ["operations.plane.instance_config", "values=ENABLE_SIGNUP"],
+            "instance_config.values: the value is not allowed; wanted: a dict, on a command line as JSON",
+        ),
+    ],
+)
+def test_an_operation_that_is_called_wrongly_is_one_line(
+    finished: Target, words: list[str], told: str, mode: str
+) -> None:
+    run = finished.deploy(mode, operation=words)
+    assert run.code == 1
+    assert f"--> pyinfra error: {told}\n" in run.output
+    assert "Traceback" not in run.output and "exception" not in run.output
+
+
+def test_an_operation_takes_its_secrets_from_the_command_line_and_does_not_show_them(finished: Target) -> None:
+    words = ["operations.plane.instance_config", 'values={"EMAIL_HOST": "hunter-9", "EMAIL_HOST_PASSWORD": "hunter-8"}']
+    looked = finished.deploy("--dry", "-v", operation=words)
+    assert "~ instance setting EMAIL_HOST" in looked.plan, looked.output
+    assert looked.code == 0
+    run = finished.deploy("-v", operation=words)
+    assert run.code == 0, run.output
+    assert "hunter" not in looked.output + run.output
+    assert finished.deploy("--dry", operation=words).plan == []
