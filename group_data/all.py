@@ -5,6 +5,13 @@ Secrets are None here: each is read from host data, else from the environment un
 same two with .sops.env, which the command `sops` reads. `make secrets` writes what is missing to all.env.
 """
 
+# --- SSH ---
+# Only a host whose key is known is connected to, since passwords go there; pyinfra's own default is to trust any host
+# that it meets for the first time. To accept a key: connect once with ssh, and compare what it shows with the host's
+# own (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub there); or put it into ~/.ssh/known_hosts in another way that
+# you trust. "accept-new" has pyinfra add it unseen. This wins over StrictHostKeyChecking in ~/.ssh/config.
+ssh_strict_host_key_checking = "yes"
+
 # --- The shared PostgreSQL container, reached on its host with `docker exec` ---
 postgres_container = "javisi_postgresql"
 postgres_superuser = "postgres"

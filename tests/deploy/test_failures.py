@@ -131,6 +131,30 @@ def test_a_value_that_an_env_file_cannot_carry_is_refused_by_name(target: Target
     assert target.snapshot() == before
 
 
+def test_a_host_whose_key_is_not_known_is_sent_nothing(target: Target) -> None:
+    known = target.directory / "known_hosts"
+    known.write_text("")
+    name, data = target.inventory()
+    data |= {"ssh_hostname": "127.0.0.1", "ssh_user": "sandbox", "ssh_known_hosts_file": str(known)}
+    # Of a group without data of its own.
+    inventory = target.directory / "others.py"
+    inventory.write_text(f"others = [({name!r}, {data!r})]\n")
+    before = target.host.connections
+    done = subprocess.run(
+        [sys.executable, "-m", "pyinfra", str(inventory), "deploy.py", "--dry"],
+        cwd=CHECKOUT,
+        env=environment_with(target.secrets),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert "StrictPolicy: No host key for " in done.stderr and "found in known_hosts" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (target.host.connections, known.read_text()) == (before, "")
+
+
 @pytest.mark.parametrize("how", ["stopped", "absent"])
 def test_a_database_container_that_does_not_run(target: Target, how: str) -> None:
     container = target.host.containers["javisi_postgresql"]
