@@ -22,6 +22,7 @@ from settings.models import (
     token_variable,
 )
 from settings.reader import read_settings, settings_of
+from settings.secrets import secret_variable
 
 __all__ = [
     "CONCIERGE",
@@ -39,6 +40,7 @@ __all__ = [
     "State",
     "derive_password",
     "read_settings",
+    "secret_variable",
     "settings_of",
     "token_variable",
 ]

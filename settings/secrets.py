@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 import subprocess
@@ -9,6 +10,8 @@ import threading
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+
+from pyinfra.api.hiddenvalue import HiddenValue
 
 GENERATED = (
     "POSTGRESQL_PASSWORD",
@@ -23,6 +26,23 @@ Plane's SECRET_KEY is made on the host, and storage keys come from the storage.
 
 DECRYPT = ("sops", "-d", "--input-type", "dotenv", "--output-type", "dotenv")
 """Understood by every release of sops 3."""
+
+
+class Wrapped(HiddenValue):
+    """A secret in the data of a host. What pyinfra prints of those (``debug-inventory``) has the mask in its place."""
+
+    def to_json(self) -> str:
+        """What stands in JSON; pyinfra 3.10 has nothing for a HiddenValue."""
+        return str(self)
+
+
+def secret_variable(name: str) -> HiddenValue:
+    """A variable of the environment, for the data of a host or group: wrapped, so that nothing prints it.
+
+    Args:
+        name: of the variable. Without it the value is empty, which is refused with the other settings.
+    """
+    return Wrapped(os.environ.get(name, ""))  # type: ignore[no-untyped-call]
 
 
 class Unreadable(Exception):

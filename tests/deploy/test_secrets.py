@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import shlex
+import subprocess
+import sys
 from urllib.parse import quote
 
 import pytest
 from pyinfra.api.hiddenvalue import HiddenValue
 
+from sandbox.plane import passwords
 from settings import derive_password
-from tests.deploy.target import ENV_FILE, TOKEN_FILE, Target
+from tests.deploy.target import CHECKOUT, ENV_FILE, TOKEN_FILE, Target, environment_with
 
 
 def forms(secret: str) -> set[str]:
@@ -108,3 +112,26 @@ def test_a_failed_run_shows_no_secret(target: Target) -> None:
     run = target.deploy("-vvv", secrets={"PLANE_ADMIN_PASSWORD": "password1"})
     assert run.code != 0
     assert "password1" not in run.output and found(target, run.output) == []
+
+
+def test_a_password_of_an_agent_that_is_wrapped_as_the_docs_say_is_not_shown(target: Target) -> None:
+    inventory = target.write_inventory()
+    agents = '[{"name": "thot", "role": "admin", "password": secret_variable("THOT_PASSWORD")}]'
+    folder = inventory.parent / "group_data"
+    folder.mkdir()
+    (folder / "sandbox.py").write_text(f"from settings import secret_variable\nplane_agents = {agents}\n")
+    password = "th0t-Correct-Horse-9"
+    for words in (["debug-inventory"], ["debug-inventory", "--json"], ["deploy.py", "--debug-all", "-y", "-vvv"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "pyinfra", str(inventory), *words],
+            cwd=CHECKOUT,
+            env=environment_with({**target.secrets, "THOT_PASSWORD": password}),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+        assert password not in done.stdout + done.stderr
+        assert "*MASKED*" in done.stdout + done.stderr or words[0] != "debug-inventory"
+    assert asyncio.run(passwords.matches(password, target.user("thot").password_hash))
