@@ -168,7 +168,9 @@ def _check_together(values: Values, settings: Settings) -> None:
     if settings.plane_db_name == "postgres":
         values.refuse("plane_db_name", "postgres", "wanted: a database of its own, not the one that tools connect to")
     # With no list at all, a deploy of one's own may ask for something else than agents.
-    if (settings.plane_agents or settings.absent_agents or settings.plane_prune) and not settings.has_admin:
+    named = settings.plane_agents or settings.absent_agents or settings.plane_prune
+    refused = any(problem.startswith(("plane_agents:", "plane_prune:")) for problem in values.problems)
+    if named and not settings.has_admin and not refused:
         values.problems.append(NOBODY_IS_ADMIN)
 
 

@@ -17,6 +17,7 @@ from settings import SECRETS, Agent, CustomField, Settings, SettingsError, deriv
 from tests.unit.given import PROPERTY, checked, data
 
 PASSWORD = "hunter2-Tr0ub4dor"
+SEED = "9f1c-Tr0ub4dor-hunter2"
 
 
 def refusal(**changes: Any) -> str:
