@@ -56,7 +56,8 @@ umask 022; mkdir -p -- "$1" && exec 9<"$1" || exit 1
 command -v flock >/dev/null || { echo without; exec cat >/dev/null; }
 if flock -n 9; then
   umask 077; trap 'rm -f -- "$2"; kill $input $beat' EXIT; trap 'exit 1' HUP INT TERM PIPE
-  printf '%s\\n' "$3" $$ > "$2"
+  # The name is ours alone; a link there would lead elsewhere, and -C follows none.
+  rm -f -- "$2"; set -C; printf '%s\\n' "$3" $$ > "$2"
   exec 2>/dev/null 3<&0
   cat <&3 >/dev/null 3<&- 9<&- & input=$!
   (
@@ -207,6 +208,9 @@ def _start(host: Any, command: StringCommand, own: dict[str, Any]) -> _Holder:
     not_kept = ("_get_pty", "_timeout", "_stdin", "_success_exit_codes")
     arguments = {key: value for key, value in own.items() if key not in not_kept}
     words = make_unix_command_for_host(host.state, host, command, **arguments).get_raw_value()
+    if not own.get("_su_password"):
+        # Else a shell might stay in front for as long as the lock is held, with the password for sudo in its words.
+        words = f"exec {words}"
     if isinstance(host.connector, LocalConnector):
         return _Local(
             subprocess.Popen(

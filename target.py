@@ -152,13 +152,15 @@ def _run(
     arguments = dict(own)
     if stdin is not None:
         arguments["_stdin"] = stdin
+        # A terminal would repeat what goes in, and change it: the line's length, its ends.
+        arguments.pop("_get_pty", None)
     arguments["_timeout"] = arguments.get("_timeout") or longest
     with explained():
         try:
             ok, output = host.run_shell_command(
                 command,
                 print_input=host.state.print_input,
-                print_output=show_output and host.state.print_output,
+                print_output=False,
                 **arguments,
             )
         except EOFError as error:
@@ -174,7 +176,16 @@ def _run(
     if not (ok or output.stdout_lines or output.stderr_lines or _is_connected(host)):
         raise TargetError("the connection to the host broke while it ran a command; run again")
     # A terminal (_get_pty) ends lines as a typewriter does.
-    return Output(ok, *([line.rstrip("\r") for line in lines] for lines in (output.stdout_lines, output.stderr_lines)))
+    stdout, stderr = ([line.rstrip("\r") for line in lines] for lines in (output.stdout_lines, output.stderr_lines))
+    if show_output:
+        _show(host, (*stdout, *stderr))
+    return Output(ok, stdout, stderr)
+
+
+def _show(host: Any, lines: Iterable[str]) -> None:
+    if host.state.print_output:
+        for line in lines:
+            echo(f"{host.print_prefix}{plain(line)}", err=True)
 
 
 @contextmanager
@@ -344,9 +355,8 @@ def read_fact(host: Any, fact: type[FactBase[T]], stdin: str | None = None, **ar
         said = quote(output.stdout[0], 80)
         raise TargetError(f"the host said '{said}' of itself; its shell must not print anything itself") from error
     lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n") if text else []
-    if stdin is None and host.state.print_output:
-        for line in lines:
-            echo(f"{host.print_prefix}{plain(line)}", err=True)
+    if stdin is None:
+        _show(host, lines)
     if not output.ok:
         reason = Output(False, lines, output.stderr).reason
         raise TargetError(

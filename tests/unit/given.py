@@ -69,6 +69,7 @@ class Shell:
         self.commands: list[str] = []
         self.arguments: list[dict[str, Any]] = []
         self.said: list[str] = []
+        self.print_prefix = "[host] "
         self.programs = folder / ".programs"
         self.programs.mkdir()
 

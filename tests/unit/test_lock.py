@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from paramiko import ChannelException, SSHException
+from pyinfra.api import StringCommand
 
 import lock
 import target
@@ -359,6 +360,39 @@ def test_a_holder_who_cannot_be_named_is_somebody(a_host: Callable[[], Shell], f
         "another run is at work on this host: somebody; wait for it, end it, or, where its machine is gone, run on the "
         f"host: kill the process that {folder}/{lock.NAME} names"
     )
+
+
+def test_a_link_in_the_place_of_the_note_is_not_followed(a_host: Callable[[], Shell], folder: Path) -> None:
+    folder.mkdir(parents=True)
+    other = folder.parent / "other"
+    other.write_text("theirs\n")
+    (folder / lock.NAME).symlink_to(other)
+    lock.hold(a_host(), str(folder))
+    assert other.read_text() == "theirs\n"
+    assert f"(process {os.getpid()})" in (folder / lock.NAME).read_text()
+
+
+def test_a_password_for_sudo_is_in_no_list_of_processes(
+    a_host: Callable[[], Shell], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = lock.make_unix_command_for_host
+
+    def with_password(*given: Any, **arguments: Any) -> StringCommand:
+        return StringCommand("env ASKED=hunter2", made(*given, **arguments))
+
+    monkeypatch.setattr(lock, "make_unix_command_for_host", with_password)
+    # Some shells let go of their last command by themselves: dash and bash do, busybox does not.
+    own = folder.parent / "shell"
+    own.mkdir(parents=True)
+    (own / "sh").write_text('#!/bin/bash\nif [ "$1" = -c ]; then eval "$2"; exit; fi\nexec dash "$@"\n')
+    (own / "sh").chmod(0o755)
+    host = a_host()
+    monkeypatch.setenv("PATH", f"{own}:{os.environ['PATH']}")
+    lock.hold(host, str(folder))
+    monkeypatch.undo()
+    holder: Any = lock._held[host]
+    assert b"hunter2" in Path(f"/proc/{holder.process.pid}/environ").read_bytes()
+    assert b"hunter2" not in Path(f"/proc/{holder.process.pid}/cmdline").read_bytes()
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(a_host: Callable[[], Shell], tmp_path: Path) -> None:

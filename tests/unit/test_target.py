@@ -163,11 +163,22 @@ def test_outside_an_operation_the_rights_are_those_of_the_host(host: Shell) -> N
     ("allowed", "wanted", "shown"), [(True, False, False), (True, True, True), (False, True, False)]
 )
 def test_output_is_shown_only_where_the_caller_and_the_person_want_it(
-    host: Shell, allowed: bool, wanted: bool, shown: bool
+    host: Shell, allowed: bool, wanted: bool, shown: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(target, "echo", lambda line, err: lines.append(line))
     host.state.print_output = host.state.print_input = allowed
-    run(host, "true", show_output=wanted)
-    assert (host.arguments[0]["print_output"], host.arguments[0]["print_input"]) == (shown, allowed)
+    run(host, r"printf 'one \033[2Jline\n'; echo another >&2", show_output=wanted)
+    assert (host.arguments[0]["print_output"], host.arguments[0]["print_input"]) == (False, allowed)
+    # pyinfra would print it as it is; a terminal is not to be steered from there.
+    assert lines == (["[host] one line", "[host] another"] if shown else [])
+
+
+def test_no_terminal_repeats_what_a_command_is_given(host: Shell) -> None:
+    host.current_op_global_arguments = {"_get_pty": True}
+    run(host, "cat", stdin="secret\n")
+    run(host, "true")
+    assert ["_get_pty" in given for given in host.arguments] == [False, True]
 
 
 @pytest.mark.parametrize(
