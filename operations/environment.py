@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,9 @@ READ_BY_PLANE = re.compile(
     "|DISABLE_WORKSPACE_CREATION|(EMAIL|GOOGLE|GITHUB|GITLAB|GITEA|LLM)_[A-Z_]+|UNSPLASH_ACCESS_KEY|SKIP_ENV_VAR"
 )
 """The variables that Plane's API, worker and beat containers read; any other does nothing there."""
+
+SHOWN = re.compile("[A-Z_][A-Z0-9_]*|[a-z_][a-z0-9_]*")
+"""Names that are told of where they are surplus. Any other may be a part of a value, such as a key of several lines."""
 
 LONGEST_MIGRATION = 1800
 """Seconds to wait for Plane's migrations. On an empty database there are more than a hundred (1.3.1)."""
@@ -117,11 +120,21 @@ def _unmasked(value: object) -> object:
 def parse(text: str) -> dict[str, str]:
     """The variables of an env file; of a name that stands twice, the last."""
     found = {}
-    for line in text.split("\n"):
+    for line in _lines(text):
         name, equals, value = line.partition("=")
-        if equals and not line.lstrip().startswith("#"):
+        if equals:
             found[name.strip()] = value
     return found
+
+
+def _lines(text: str) -> list[str]:
+    return [line for line in text.split("\n") if line.strip() and not line.lstrip().startswith("#")]
+
+
+def _value_of(name: str, text: str) -> str | None:
+    """What a variable is in an env file that a person may have written, in any form that Docker Compose 2 reads."""
+    found: list[str] = re.findall(rf"(?m)^\ufeff?\s*(?:export\s+)?{re.escape(name)}\s*(?:=|:[ \t]*)(.*?)\r?$", text)
+    return found[-1] if found else None
 
 
 @converging_with(lambda path, **_: [file_reading(path)])
@@ -159,18 +172,21 @@ def env_file(
     host = current_host()
     file = read_file(host, path)
     present = parse(file.text) if file else {}
-    wanted, content = _filled(text.unmask(), present, made_when_empty)
+    wanted, content = _filled(text.unmask(), file.text if file else "", made_when_empty)
     differing = [name for name in wanted if present.get(name) != wanted[name]]
-    surplus = [name for name in present if name not in wanted]
+    surplus = [name for name in present if name not in wanted and SHOWN.fullmatch(name)]
+    known = {*wanted, *surplus}
+    others = sum(line.partition("=")[0].strip() not in known for line in _lines(file.text if file else ""))
     _pending.setdefault(host, set()).discard(path)
     for name in wanted:
         if not READ_BY_PLANE.fullmatch(name):
             yield Note(f"! {path}: Plane reads no variable {name}; is it spelt right in plane_env_extra?")
     if file is None:
         lines = [f"+ {path}: {', '.join(wanted)}"]
-    elif differing or surplus:
+    elif differing or surplus or others:
         lines = [f"~ {path}: {', '.join(differing)}"] if differing else []
         lines += [f"- {path}: {', '.join(surplus)} (to keep, put into plane_env_extra)"] if surplus else []
+        lines += [f"- {path}: lines that are not NAME=value: {others}"] if others else []
     else:
         access = differing_access(file, MODE, user, group)
         if access is None:
@@ -188,11 +204,11 @@ def env_file(
     yield Change(tuple(lines), apply)
 
 
-def _filled(text: str, present: Mapping[str, str], made_when_empty: Iterable[str]) -> tuple[dict[str, str], str]:
+def _filled(text: str, present: str, made_when_empty: Iterable[str]) -> tuple[dict[str, str], str]:
     wanted = parse(text)
     for name in made_when_empty:
         if wanted.get(name) == "":
-            wanted[name] = present.get(name) or secrets.token_urlsafe(50)
+            wanted[name] = _value_of(name, present) or secrets.token_urlsafe(50)
             text = _with(text, name, wanted[name])
     return wanted, text
 

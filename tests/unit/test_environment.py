@@ -256,6 +256,34 @@ def test_a_key_that_is_there_is_kept_when_something_else_changes(host: Shell, tm
     assert path.read_text() == "# new\nSECRET_KEY=made-by-hand\\1\nDEBUG=1\n"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "export SECRET_KEY=k=1:2\n", "\ufeffSECRET_KEY=k=1:2\nDEBUG=1\n", "  export\tSECRET_KEY = k=1:2\n",
+        "SECRET_KEY: k=1:2\n", "SECRET_KEY:k=1:2\n", "SECRET_KEY=k=1:2\r\nDEBUG=1\r\n",
+        "SECRET_KEY=old\nexport SECRET_KEY=k=1:2",
+    ],
+)  # fmt: skip
+def test_a_key_is_kept_in_whatever_form_docker_compose_reads_it(host: Shell, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "plane.env"
+    path.write_bytes(text.encode())
+    apply(plan(environment.env_file, host, path=str(path), text=HiddenValue("SECRET_KEY=\nDEBUG=1\n")))
+    assert path.read_text().replace("KEY= ", "KEY=") == "SECRET_KEY=k=1:2\nDEBUG=1\n"
+    again = plan(environment.env_file, host, path=str(path), text=HiddenValue("SECRET_KEY=\nDEBUG=1\n"))
+    assert again == [Kept(str(path))]
+
+
+def test_of_lines_that_are_no_variables_nothing_is_shown(host: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "plane.env"
+    path.write_text('DEBUG=1\nKEY="-----BEGIN\nMIIBVwIBADANBgkqhk==\nhidden/words"\nhttp_proxy=x\n# hidden\n\n')
+    [change] = plan(environment.env_file, host, path=str(path), text=HiddenValue("DEBUG=1\n"))
+    assert isinstance(change, Change)
+    assert change.lines == (
+        f"- {path}: KEY, http_proxy (to keep, put into plane_env_extra)",
+        f"- {path}: lines that are not NAME=value: 2",
+    )
+
+
 def test_a_key_in_the_settings_replaces_the_one_that_is_there(host: Shell, tmp_path: Path) -> None:
     path = tmp_path / "plane.env"
     path.write_text("SECRET_KEY=old\n")

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from paramiko import ChannelException, SSHException
 from pyinfra.api import StringCommand
+from pyinfra.connectors.util import make_unix_command_for_host
 
 import lock
 import target
@@ -375,7 +376,7 @@ def test_a_link_in_the_place_of_the_note_is_not_followed(a_host: Callable[[], Sh
 def test_a_password_for_sudo_is_in_no_list_of_processes(
     a_host: Callable[[], Shell], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = lock.make_unix_command_for_host
+    made = make_unix_command_for_host
 
     def with_password(*given: Any, **arguments: Any) -> StringCommand:
         return StringCommand("env ASKED=hunter2", made(*given, **arguments))
