@@ -118,7 +118,11 @@ def provisioning() -> None:
             plane.project_states(name=f"{called}: states", **at, states=project.states, prune=project.prune)
         if project.labels:
             plane.project_labels(
-                name=f"{called}: labels", **at, labels=project.labels, prune=project.prune, keep=s.label_groups(project)
+                name=f"{called}: labels",
+                **at,
+                labels=project.labels,
+                prune=project.prune,
+                keep=s.labels_in_place(project),
             )
         plane.work_item_properties(
             name=f"{called}: custom fields",

@@ -19,6 +19,7 @@ from settings.models import (
     SettingsError,
     State,
     derive_password,
+    labels_for,
     token_variable,
 )
 from settings.reader import read_settings, settings_of
@@ -39,6 +40,7 @@ __all__ = [
     "SettingsError",
     "State",
     "derive_password",
+    "labels_for",
     "read_settings",
     "secret_variable",
     "settings_of",

@@ -130,6 +130,23 @@ class Label:
     parent: str | None = None
 
 
+AGENT_FIELD = "agent_id"
+"""The text field that a group of labels can stand in for, since its values are known: the agents' names."""
+
+
+def labels_for(fields: Sequence[CustomField], agents: Sequence[Agent]) -> list[Label]:
+    """Labels in place of custom fields: for each field whose values are known beforehand a group, and them in it."""
+    labels = []
+    for one in fields:
+        values: Sequence[str] = one.options
+        if one.name == AGENT_FIELD and one.type == "text":
+            values = [agent.name for agent in agents]
+        if values:
+            labels.append(Label(one.name))
+            labels += [Label(value, parent=one.name) for value in values]
+    return labels
+
+
 @dataclass(frozen=True)
 class Project:
     """One project: everyone in ``plane_agents`` is a member of it. What is ``None`` is left as it is.
@@ -245,11 +262,12 @@ class Settings:
         """The instance settings that are set once nobody has to sign in any more."""
         return {name: value for name, value in self.plane_instance_config.items() if _locks_out(name, value)}
 
-    def label_groups(self, project: Project) -> tuple[str, ...]:
-        """The groups of labels that may stand in for custom fields of the project."""
+    def labels_in_place(self, project: Project) -> tuple[str, ...]:
+        """The labels that may stand in for custom fields of the project, and their groups."""
         if self.plane_custom_fields_unsupported != "labels":
             return ()
-        return tuple(field.name for field in project.custom_fields)
+        labels = labels_for(project.custom_fields, self.plane_agents)
+        return tuple(dict.fromkeys([*(one.name for one in project.custom_fields), *(one.name for one in labels)]))
 
     def secret(self, name: str) -> HiddenValue:
         """The secret setting `name`.

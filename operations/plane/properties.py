@@ -14,10 +14,7 @@ from plane_api.errors import PlaneError, PlaneRefused, PlaneSettings, PlaneUnrea
 from plane_api.models import Project as SeenProject
 from plane_api.models import WorkItemProperty, WorkItemType
 from plane_api.properties import definition, field_type
-from settings import CustomField, Label
-
-AGENT_FIELD = "agent_id"
-"""The text field that a group of labels can stand in for, since its values are known: the agents' names."""
+from settings import CustomField, labels_for
 
 
 @converging
@@ -283,7 +280,7 @@ def _unsupported(
             f"custom fields of {identifier} ({names}): not available in {where}; take them out of plane_projects, or "
             "use a commercial edition"
         )
-    labels = _labels_for(scene, fields) if mode == "labels" else []
+    labels = labels_for(fields, scene.agents) if mode == "labels" else []
     groups = {label.name for label in labels if label.parent is None}
     without = ", ".join(field.name for field in fields if field.name not in groups)
     if without:
@@ -297,16 +294,3 @@ def _unsupported(
         yield Change((line,), lambda: needs_project(slug, identifier))
         return
     yield from labels_plan(scene, slug, *found, labels)
-
-
-def _labels_for(scene: Scene, fields: Sequence[CustomField]) -> list[Label]:
-    """A group for each field whose values are known beforehand, with a label for each of them."""
-    labels = []
-    for field in fields:
-        values: Sequence[str] = field.options
-        if field.name == AGENT_FIELD and field.type == "text":
-            values = [agent.name for agent in scene.agents]
-        if values:
-            labels.append(Label(field.name))
-            labels += [Label(value, parent=field.name) for value in values]
-    return labels

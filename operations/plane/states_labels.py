@@ -148,7 +148,7 @@ def project_labels(
     + identifier: the project's identifier
     + labels: name and where wanted colour, description and the label that groups it, which stands before it
     + prune: delete labels that are not named; one that stays is taken out of a group that is deleted
-    + keep: groups that are not pruned, and what is in them
+    + keep: labels that are not pruned, nor is what is in them
 
     **Example:**
 

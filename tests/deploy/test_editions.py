@@ -202,3 +202,7 @@ def test_labels_stand_in_for_the_agents_and_for_options(target: Target) -> None:
     assert target.deploy(data=data).changed == []
     pruned = with_fields(*fields, labels=[{"name": "bug"}], prune=True) | {"plane_custom_fields_unsupported": "labels"}
     assert target.deploy(data=pruned).plan == ["+ label bug of ONBOARD"]
+    rows["thot"].parent, rows["S"].parent = None, rows["agent_id"].id
+    run = target.deploy(data=pruned)
+    assert run.plan == ["~ label thot of ONBOARD: into agent_id", "~ label S of ONBOARD: into size"]
+    assert rows["thot"].id in {row.id for row in target.plane.labels_in(target.project().id)}
