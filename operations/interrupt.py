@@ -12,6 +12,7 @@ import time
 from types import FrameType
 from typing import Any
 
+from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.state import State, StateStage
 
 CODE = 128 + signal.SIGINT
@@ -20,6 +21,13 @@ CODE = 128 + signal.SIGINT
 _SLICE = 0.1
 
 _is_asked = False
+
+
+class _WithoutPlace(PyinfraError):
+    """An error of pyinfra's, without the place: its command line would tell of this file as of a deploy's own."""
+
+    # contextlib sets it.
+    __traceback__ = property(lambda self: None, lambda self, traceback: None)
 
 
 class Interrupted(Exception):
@@ -80,7 +88,10 @@ def take_over(state: State) -> None:
         if _is_asked:
             state.failed_hosts.update(hosts)
             sys.exit(CODE)
-        fail_hosts(hosts, activated_count)  # type: ignore[no-untyped-call]
+        try:
+            fail_hosts(hosts, activated_count)  # type: ignore[no-untyped-call]
+        except PyinfraError as error:
+            raise _WithoutPlace(*error.args) from None
 
     def go_on(stage: StateStage) -> None:
         if _is_asked:

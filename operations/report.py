@@ -277,11 +277,27 @@ def prepare_output() -> None:
     context = click.get_current_context(silent=True)
     if context is None:
         return
+    sys.unraisablehook = _without_paramikos(sys.unraisablehook)
     _json = bool(context.params.get("json_output"))
     if os.environ.get("NO_COLOR"):
         context.color = False
         for handler in logger.handlers:
             handler.setFormatter(_Uncoloured(handler.formatter))
+
+
+def _without_paramikos(hook: Callable[[Any], object]) -> Callable[[Any], object]:
+    """What else is told of an error that nobody can catch.
+
+    What is left of a command when its connection broke complains once more when it is done away with (paramiko 4,
+    ``BufferedFile.__del__``): a traceback beside the line that says what happened.
+    """
+
+    def told(unraisable: Any) -> None:
+        is_paramikos = str(getattr(unraisable.object, "__module__", "")).partition(".")[0] == "paramiko"
+        if not (is_paramikos and isinstance(unraisable.exc_value, (EOFError, OSError))):
+            hook(unraisable)
+
+    return told
 
 
 class _Uncoloured(logging.Formatter):

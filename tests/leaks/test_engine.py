@@ -64,7 +64,7 @@ def test_nobody_sees_a_secret(
             done = started.deploy("-vvv", "--debug", user=USER, data=data, env=known.environment)
             outputs.append(succeeded(done).stdout)
             plane |= set(started.container_ids().values())
-    assert "+ role plane" in plan(done.__class__([], 0, outputs[0])) and len(plane) == 3
+    assert "+ role plane" in plan(done.__class__([], 0, outputs[0])) and len(plane) == 4
     secrets = {**known.secrets, **{f"the saved {name}": token for name, token in started.tokens().items()}}
     secrets |= {f"a session ({row.kind})": row.key for row in started.plane().sessions.values()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from pyinfra.context import ctx_host, ctx_state
 
 from operations.report import _command, plan, report_of
+from tests.unit.given import ROOT
 
 HIDDEN = "hunter2"
 
@@ -132,3 +134,27 @@ def test_before_an_error_there_is_what_was_seen_and_not_that_nothing_is_to_chang
     with pytest.raises(ValueError, match="late"):
         shown(host, "= kept", error=ValueError("too late"))
     assert host.said == ["= kept"]
+
+
+def test_what_paramiko_leaves_of_a_broken_connection_is_not_told() -> None:
+    program = """
+import subprocess
+import sys
+from operations.report import _without_paramikos
+from paramiko.file import BufferedFile
+sys.unraisablehook = _without_paramikos(sys.unraisablehook)
+class Broken(BufferedFile):
+    def close(self):
+        raise {}
+class Own:
+    def __del__(self):
+        raise EOFError("of its own")
+Broken()
+Own()
+"""
+    for error, told in [("EOFError", False), ("ConnectionResetError", False), ("AssertionError('shown')", True)]:
+        done = subprocess.run(
+            [sys.executable, "-c", program.format(error)], cwd=ROOT, capture_output=True, text=True, timeout=60
+        )
+        assert ("BufferedFile.__del__" in done.stderr) == told, done.stderr
+        assert "EOFError: of its own" in done.stderr
