@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 PART = 65536
+PATIENCE = 5
+"""Seconds that commands have to clean up in."""
 
 
 class Server:
@@ -56,7 +58,11 @@ class Server:
             client.abort()
         await self._acceptor.wait_closed()
         if self._commands:
-            await asyncio.wait(self._commands)
+            # One that somebody holds up (`before_command`) does not see that its client is gone.
+            _, held = await asyncio.wait(self._commands, timeout=PATIENCE)
+            for command in held:
+                command.cancel()
+            await asyncio.gather(*held, return_exceptions=True)
 
     def _begin(self, process: Process) -> None:
         # A task of the sandbox's own: one of the connection's would be cancelled with it, before it has cleaned up.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import threading
 import time
@@ -30,6 +31,24 @@ def test_commands_that_still_run_end_with_it(tmp_path: Path) -> None:
         # The sandbox goes first, the client after it.
         running.call(running.__aexit__, None, None, None)
     assert processes_in(directory) == []
+    assert not directory.exists()
+
+
+def test_a_command_that_a_test_holds_up_does_not_hold_the_end_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sandbox.ssh.PATIENCE", 0.1)
+    begun = threading.Event()
+
+    async def hold(command: str) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    directory = tmp_path / "made"
+    with sandbox.running(directory) as running, Client(running, running.hosts[0]) as client:
+        running.hosts[0].before_command = hold
+        client.ssh.exec_command("true")
+        assert begun.wait(10)
     assert not directory.exists()
 
 
