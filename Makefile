@@ -40,11 +40,11 @@ secrets: $(VENV)/.made
 lab:
 	@tests/docker/setup.sh
 
-# The coverage of what the runs of the real pyinfra command reach counts too: see tool.coverage in pyproject.toml.
+# The coverage of what runs of the real pyinfra command reach counts too: see tests/measured.py.
 test: $(VENV)/.made
 	@$(BIN)/python -m coverage erase
 	@status=0; \
-	$(BIN)/python -m coverage run -m pytest -q -n 3 --dist worksteal --required "$(REQUIRED)" || status=$$?; \
+	MEASURED=1 $(BIN)/python -m pytest -q -n 3 --dist worksteal --required "$(REQUIRED)" || status=$$?; \
 	$(BIN)/python -m coverage combine -q && $(BIN)/python -m coverage report || status=1; \
 	exit $$status
 

@@ -9,7 +9,15 @@ import pytest
 
 import sandbox
 from sandbox.server import Sandbox
+from tests import measured
 from tests.deploy.target import Target
+
+
+@pytest.fixture(autouse=True)
+def measuring(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in measured.in_runs().items():
+        monkeypatch.setenv(name, value)
+
 
 HOSTS = 24
 """In one sandbox; PostgreSQL starts on a host when it is first used."""

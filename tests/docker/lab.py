@@ -10,7 +10,6 @@ import contextlib
 import fcntl
 import importlib.util
 import json
-import os
 import pickle
 import re
 import secrets
@@ -254,14 +253,11 @@ class Lab:
         }
         inventory = self.directory / "inventory.py"
         inventory.write_text(f"lab = {[('target', host)]!r}\n")
-        python = [sys.executable, "-m"]
-        if os.environ.get("COVERAGE_RUN"):
-            python += ["coverage", "run", "-m"]
         mode = [] if "--dry" in arguments else ["-y"]
         # An address has 30 requests a minute without a key, which a person's deploys do not come near.
         self.signal_api("USR1")
         return subprocess.run(
-            [*python, "pyinfra", str(inventory), *operation, *mode, *arguments],
+            [sys.executable, "-m", "pyinfra", str(inventory), *operation, *mode, *arguments],
             cwd=CHECKOUT,
             env=environment_with({**SECRETS, **(env or {})}),
             stdin=subprocess.DEVNULL,

@@ -7,7 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from settings import SECRETS
+from tests import measured
 from tests.unit.web import Client, Site, client_of, serving
+
+
+@pytest.fixture(scope="package", autouse=True)
+def measuring() -> Iterator[None]:
+    with measured.in_process():
+        yield
 
 
 @pytest.fixture(autouse=True)
