@@ -162,9 +162,11 @@ def _answers(address: Path) -> bool:
 
 @cache
 def _unprivileged() -> tuple[str, ...]:
-    """What comes before a command that refuses to run as root.
+    """Return what precedes a command that refuses to run as root.
 
-    The directory is root's alone and may be below root's home, so the other user keeps the right to pass through.
+    The sandbox and this environment may both lie in a folder that only root can enter, such as /root, so the other
+    user keeps the capability that ignores file permissions. PostgreSQL's programs look for each other with access(2),
+    which drops that capability unless no_setuid_fixup is set, and that takes root: hence two steps.
     """
     if os.geteuid() != 0:
         return ()
@@ -173,6 +175,8 @@ def _unprivileged() -> tuple[str, ...]:
         raise SandboxError("PostgreSQL refuses to run as root: start the sandbox as an ordinary user")
     nobody = pwd.getpwnam("nobody")
     return (
+        setpriv,
+        "--securebits=+no_setuid_fixup",
         setpriv,
         f"--reuid={nobody.pw_uid}",
         f"--regid={nobody.pw_gid}",
