@@ -10,10 +10,30 @@ REQUIRED ?=
 
 .PHONY: reference audit demo sandbox secrets lab test test-deep test-live bench lint lock clean drift recording
 
+# What a shell says to every Python is not meant for this one: other packages, an encoding that lacks a letter.
+unexport PYTHONHOME PYTHONIOENCODING PYTHONOPTIMIZE PYTHONPATH PYTHONSAFEPATH PYTHONWARNINGS
+export PYTHONUTF8 := 1
+
+# Make an environment from a file of requirements; one that was not finished is made anew.
+define environment
+@fail() { echo "make: $$*; then run: make $(MAKECMDGOALS)" >&2; exit 1; }; \
+version=$$($(PYTHON) -c 'import sys; print("Python %d.%d" % sys.version_info[:2])' 2>/dev/null) || version=missing; \
+$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || \
+	fail "$(PYTHON) is $$version; install Python 3.10 or later, or name one as in PYTHON=python3.12"; \
+$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	fail "$(PYTHON) cannot make an environment; install its venv (Debian, Ubuntu: apt install python3-venv)"; \
+echo "making $(@D), which takes about half a minute"; \
+[ -e $@ ] || said=$$($(PYTHON) -m venv --clear $(@D) 2>&1) || \
+	fail "cannot make $(@D): $$(echo "$$said" | tail -n 1); correct that"; \
+PIP_USER=0 $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< \
+	>$(@D)/pip.log 2>&1 || \
+	fail "pip cannot install $<: $$(sed -n 's/^ERROR: //p' $(@D)/pip.log | tail -n 1); read $(@D)/pip.log and check" \
+		"that this machine reaches its package index"; \
+touch $@
+endef
+
 $(VENV)/.made: requirements.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
-	touch $@
+	$(environment)
 
 demo: $(VENV)/.made
 	@$(BIN)/python -m sandbox.demo
@@ -61,9 +81,7 @@ BENCH ?=
 ANSIBLE := .venv-ansible
 
 $(ANSIBLE)/.made: benchmarks/ansible/requirements.txt
-	$(PYTHON) -m venv $(ANSIBLE)
-	$(ANSIBLE)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
-	touch $@
+	$(environment)
 
 bench: $(VENV)/.made $(ANSIBLE)/.made
 	@$(BIN)/python -m benchmarks $(BENCH)
