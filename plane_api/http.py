@@ -12,6 +12,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, NoReturn
 from urllib.parse import parse_qs, quote_plus, urlsplit
@@ -366,7 +367,14 @@ _FINAL = (ReadTimeoutError, AnswerTooSlow, AnswerTooLarge)
 
 def _is_final(error: Exception) -> bool:
     """Whether the same request would end the same way, or take as long again."""
-    return isinstance(error, requests.exceptions.SSLError) or any(isinstance(one, _FINAL) for one in _causes(error))
+    return isinstance(error, requests.exceptions.SSLError) or any(
+        isinstance(one, _FINAL) or _is_excess(one) for one in _causes(error)
+    )
+
+
+def _is_excess(error: BaseException) -> bool:
+    """Return whether Python's HTTP client stopped counting: headers, and from 3.14 on answers such as 100 Continue."""
+    return type(error) is HTTPException and str(error).startswith("got more than ")
 
 
 def _give_up(asked: str, error: Exception, advice: str) -> NoReturn:
@@ -379,6 +387,8 @@ def _give_up(asked: str, error: Exception, advice: str) -> NoReturn:
     if is_of(AnswerTooLarge):
         size = f"{transport.LARGEST_ANSWER / 2**20:.3g} MiB"
         raise PlaneBadAnswer(f"{asked}: the answer is larger than {size}; {_IS_IT_PLANE}") from None
+    if excess := next(filter(_is_excess, causes), None):
+        raise PlaneBadAnswer(f"{asked}: {excess}; {_IS_IT_PLANE}") from None
     if is_of(AnswerTooSlow):
         seconds = f"{transport.LONGEST_ANSWER:.0f} s"
         raise PlaneUnreachable(f"{asked}: the answer was not complete within {seconds}{_ADVICE}") from None
