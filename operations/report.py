@@ -293,8 +293,10 @@ def _without_paramikos(hook: Callable[[Any], object]) -> Callable[[Any], object]
     """
 
     def told(unraisable: Any) -> None:
-        is_paramikos = str(getattr(unraisable.object, "__module__", "")).partition(".")[0] == "paramiko"
-        if not (is_paramikos and isinstance(unraisable.exc_value, (EOFError, OSError))):
+        # From Python 3.14 on, the object that complains is not named.
+        trace = unraisable.exc_traceback
+        module = trace.tb_frame.f_globals.get("__name__", "") if trace is not None else ""
+        if not (module.startswith("paramiko.") and isinstance(unraisable.exc_value, (EOFError, OSError))):
             hook(unraisable)
 
     return told
