@@ -91,7 +91,8 @@ def test_a_signal_while_it_starts_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_directory_that_was_there_stays_as_it_was(tmp_path: Path) -> None:
     directory = tmp_path / "there"
-    directory.mkdir(mode=0o755)
+    directory.mkdir()
+    directory.chmod(0o755)
     with started(directory) as process:
         assert directory.stat().st_mode & 0o777 == 0o700
         process.terminate()
