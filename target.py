@@ -27,6 +27,7 @@ from pyinfra.api import FactBase, QuoteString, StringCommand
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, AllArguments, pop_global_arguments
 from pyinfra.api.output import echo
 
+from facts.docker_errors import explain_no_compose
 from plain import plain, quote
 
 WHEN_REFUSED = (0.0, 0.1, 0.5, 2.0)
@@ -74,21 +75,14 @@ class Output:
         complaints = takewhile(lambda line: not line.startswith("Usage:"), lines)
         said = [line for line in complaints if line and not _ADVICE.fullmatch(line)] or [line for line in lines if line]
         reason = said[-1] if said else "it said nothing"
-        if _NO_COMPOSE.fullmatch(reason):
-            return f"docker has no plugin compose on this host ({reason}); install docker-compose-plugin"
-        return reason
+        no_compose = explain_no_compose(reason)
+        return no_compose.line if no_compose is not None else reason
 
 
 LONGEST_HELP = 200
 """Lines that a command may end with and that are looked at for a reason. Docker 20.10 has some 70 of help."""
 
 _ADVICE = re.compile(r"(Run|See|Try) '.*--help.*|BusyBox v.* multi-call binary\.?", re.I)
-
-_NO_COMPOSE = re.compile(
-    # Docker 20.10 to 28; where a flag follows, it is taken for one of docker's own.
-    r"docker: 'compose' is not a docker command\.?|docker: unknown command: docker compose"
-    r"|unknown flag: --project-directory"
-)
 
 
 def run(
