@@ -39,6 +39,9 @@ def database() -> None:
         superuser=s.postgres_superuser,
         superuser_password=s.postgres_superuser_password,
         wait=s.postgres_wait_seconds,
+        container_user=s.postgres_container_user,
+        port=s.postgres_port,
+        maintenance_db=s.postgres_maintenance_db,
     )
     if s.postgres_init_dir:
         postgres.init_script(

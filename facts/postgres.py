@@ -7,12 +7,13 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from typing_extensions import override
 
-from plain import LONGEST_QUOTE, plain, quote
+from plain import plain, quote
 
 FAILED = "##FAILED##"
 
@@ -37,6 +38,7 @@ SELECT json_build_object(
   'database', (
     SELECT json_build_object(
       'owner', pg_get_userbyid(datdba),
+      'encoding', pg_encoding_to_char(encoding),
       'open', datallowconn,
       'connections', datconnlimit,
       'privileges', (
@@ -44,6 +46,12 @@ SELECT json_build_object(
         FROM aclexplode(coalesce(datacl, acldefault('d', datdba)))
         WHERE grantee = (SELECT oid FROM pg_roles WHERE rolname = :'role')))
     FROM pg_database WHERE datname = :'database'));
+-- PostgreSQL before 15 does not record which version of the collation a database was made with.
+SELECT to_regproc('pg_database_collation_actual_version') IS NOT NULL AS versioned \gset
+\if :versioned
+SELECT json_build_object('collation_is_outdated', datcollversion <> pg_database_collation_actual_version(oid))
+FROM pg_database WHERE datname = :'database';
+\endif
 SELECT EXISTS (
   SELECT FROM pg_database WHERE datname = :'database' AND datallowconn AND datconnlimit <> -2) AS there \gset
 \if :there
@@ -79,22 +87,39 @@ SELECT json_build_object(
 """
 
 
-def psql(container: str, superuser: str, with_password: bool = False, **variables: str) -> StringCommand:
+def psql(
+    container: str,
+    superuser: str,
+    with_password: bool = False,
+    *,
+    container_user: str | None = None,
+    port: int | None = None,
+    maintenance_db: str = "postgres",
+    **variables: str,
+) -> StringCommand:
     """The command that runs SQL from its standard input in `container` and stops at the first error.
 
     Args:
         with_password: the superuser's password is the first line of standard input. From there it goes into the
             environment of the processes that need it, and into no command line.
+        container_user: whom psql runs as in the container; the container's own default when ``None``.
+        port: psql's own default when ``None``.
+        maintenance_db: the database to connect to.
         variables: psql variables, for ``:'name'`` and ``:"name"`` in the SQL. On the command line, so no secrets.
     """
     # Terse, so that an error is one line, in whichever language; and the statement it is in is not repeated.
     options = "-X -q -w -A -t -v ON_ERROR_STOP=1 -v VERBOSITY=terse"
-    bits: list[object] = ["docker exec -i", QuoteString(container), f"psql {options}"]
-    if with_password:
-        bits[0] = "docker exec -i -e PGPASSWORD"
+    bits = [*_exec(container, container_user, "-e PGPASSWORD" if with_password else ""), f"psql {options}"]
     for name, value in variables.items():
         bits += ["-v", QuoteString(f"{name}={value}")]
-    return StringCommand(*bits, "-U", QuoteString(superuser), "-d postgres")
+    if port is not None:
+        bits += ["-p", str(port)]
+    return StringCommand(*bits, "-U", QuoteString(superuser), "-d", QuoteString(maintenance_db))
+
+
+def _exec(container: str, user: str | None, options: str = "") -> list[object]:
+    as_user = ["-u", QuoteString(user)] if user is not None else []
+    return ["docker exec -i", *([options] if options else []), *as_user, QuoteString(container)]
 
 
 MOST_ITERATIONS = 10_000_000
@@ -123,6 +148,9 @@ class OtherOwner:
     owns_more: bool
 
 
+UTF8 = "UTF8"
+"""PostgreSQL's name of the encoding."""
+
 NO_LIMIT = -1
 INVALID = -2
 """As a database's limit of connections: a ``DROP DATABASE`` of it was interrupted, and nobody can connect."""
@@ -135,6 +163,8 @@ class Service:
     Args:
         role_expired: the day since which its password is not accepted any more.
         others: whose tables, views and sequences in the database are out of the role's hands.
+        database_encoding: PostgreSQL's name of it.
+        database_collation_is_outdated: whether the system sorts text by other rules than when the database was made.
     """
 
     unavailable: str | None = None
@@ -149,6 +179,8 @@ class Service:
     database_is_open: bool = True
     database_connections: int = NO_LIMIT
     others: tuple[OtherOwner, ...] = ()
+    database_encoding: str = UTF8
+    database_collation_is_outdated: bool = False
 
 
 class PostgresService(FactBase[Service]):
@@ -161,6 +193,9 @@ class PostgresService(FactBase[Service]):
     + superuser: the role to look as
     + nonce: mixed into the digest of the password verifier
     + with_password: whether the superuser's password is on standard input
+    + container_user: whom psql runs as in the container
+    + port: the server's port in the container
+    + maintenance_db: the database to connect to first
     """
 
     @override
@@ -172,8 +207,14 @@ class PostgresService(FactBase[Service]):
         superuser: str = "postgres",
         nonce: str = "",
         with_password: bool = False,
+        container_user: str | None = None,
+        port: int | None = None,
+        maintenance_db: str = "postgres",
     ) -> StringCommand:
-        command = psql(container, superuser, with_password, database=database, role=role, nonce=nonce)
+        command = psql(
+            container, superuser, with_password, container_user=container_user, port=port,
+            maintenance_db=maintenance_db, database=database, role=role, nonce=nonce,
+        )  # fmt: skip
         password = READ_PASSWORD if with_password else ""
         # A container that is not there is an answer, not a failure of the host.
         return StringCommand(password, "{", command, f"<<'SQL'\n{_SQL}SQL\n}} 2>&1 || echo '{FAILED}'")
@@ -187,7 +228,7 @@ class PostgresService(FactBase[Service]):
     def process(self, output: list[str]) -> Service:
         if output and output[-1] == FAILED:
             said = complaint(line for line in output[:-1] if not line.startswith("{"))
-            return Service(unavailable="docker said nothing" if said is None else plain(said, LONGEST_QUOTE))
+            return Service(unavailable="docker said nothing" if said is None else plain(said, LONGEST_COMPLAINT))
         found: dict[str, Any] = {}
         line = ""
         try:
@@ -196,8 +237,11 @@ class PostgresService(FactBase[Service]):
                     found.update(json.loads(line))
             role, database = _object(found.get("role")), _object(found.get("database"))
             owner, expired = database.get("owner"), role.get("expired")
+            encoding = database.get("encoding", UTF8)
             if (database and not isinstance(owner, str)) or not isinstance(expired, str | None):
                 raise ValueError("a database without an owner, or no day")
+            if not isinstance(encoding, str):
+                raise ValueError("wanted a name")
             return Service(
                 role_exists=bool(role),
                 role_can_log_in=bool(role.get("login")),
@@ -210,20 +254,73 @@ class PostgresService(FactBase[Service]):
                 database_is_open=database.get("open") is not False,
                 database_connections=_limit(database.get("connections")),
                 others=_others(found.get("others")),
+                database_encoding=encoding,
+                database_collation_is_outdated=found.get("collation_is_outdated") is True,
             )
         except (ValueError, RecursionError):
             return Service(unavailable=f"the answer cannot be understood: {quote(line, 80)}")
 
+
+SOCKETS = "/var/run/postgresql"
+"""The folder of the sockets, where PostgreSQL's image and Debian have it."""
+
+
+@dataclass(frozen=True)
+class Listening:
+    """What listens in a PostgreSQL container: the `ports` that have a socket.
+
+    `is_settled` is whether the container's first process is PostgreSQL. While it is still the image's script, which
+    sets up a new data directory, another server may listen for a while.
+    """
+
+    ports: tuple[int, ...] = ()
+    is_settled: bool = False
+
+
+class PostgresPorts(FactBase[Listening]):
+    """
+    Returns the ports that a PostgreSQL container has sockets for, as ``Listening``.
+
+    + container: name of the container
+    + directory: the folder of the sockets in the container
+    + container_user: whom to look as in the container
+    """
+
+    @override
+    def command(self, container: str, directory: str = SOCKETS, container_user: str | None = None) -> StringCommand:
+        look = 'cat /proc/1/comm; ls -A -- "$1"'
+        words = [*_exec(container, container_user), "sh -c", QuoteString(look), "sh", QuoteString(directory)]
+        return StringCommand(*words, "2>/dev/null </dev/null || true")
+
+    @staticmethod
+    @override
+    def default() -> Listening:
+        return Listening()
+
+    @override
+    def process(self, output: list[str]) -> Listening:
+        sockets = (re.fullmatch(r"\.s\.PGSQL\.([0-9]{1,5})", line) for line in output[1:])
+        ports = sorted({int(socket[1]) for socket in sockets if socket is not None})
+        return Listening(tuple(ports), output[:1] in (["postgres"], ["postmaster"]))
+
+
+LONGEST_COMPLAINT = 500
+"""Characters of a complaint that are shown; a hint of PostgreSQL's has some 200."""
 
 _FAILED_WITH = re.compile(r"\b(ERROR|FATAL|PANIC):|^psql: error:|^Error response from daemon")
 _ADDS = re.compile(r"\s|(DETAIL|HINT|CONTEXT|LINE \d+|Run|See)\b")
 
 
 def complaint(lines: Iterable[str]) -> str | None:
-    """The line that says what failed; PostgreSQL and docker may say more after it."""
+    """The line that says what failed, and the hint that PostgreSQL gives with it."""
     lines = [line for line in lines if line.strip()]
-    lines = [line for line in lines if not _ADDS.match(line)] or lines
-    return next((line for line in lines if _FAILED_WITH.search(line)), lines[-1] if lines else None)
+    telling = [number for number, line in enumerate(lines) if not _ADDS.match(line)] or list(range(len(lines)))
+    failed = [number for number in telling if _FAILED_WITH.search(lines[number])] or telling[-1:]
+    if not failed:
+        return None
+    line, rest = lines[failed[0]], takewhile(_ADDS.match, lines[failed[0] + 1 :])
+    hint = next((one for one in rest if one.startswith("HINT:")), None)
+    return line if hint is None else f"{line}; {hint}"
 
 
 def _object(value: Any) -> dict[str, Any]:

@@ -14,6 +14,12 @@ ssh_strict_host_key_checking = "yes"
 
 # --- The shared PostgreSQL container, reached on its host with `docker exec` ---
 postgres_container = "javisi_postgresql"
+# The user of the container that psql runs as. None: the container's own default, root in PostgreSQL's image.
+postgres_container_user = None
+# The port that PostgreSQL listens on in its container. None: psql's own default, 5432.
+postgres_port = None
+# The database to connect to before Plane's exists.
+postgres_maintenance_db = "postgres"
 postgres_superuser = "postgres"
 # Secret. Only where the container asks for a password on its local socket (PostgreSQL's own image does not).
 postgres_superuser_password = None

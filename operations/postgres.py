@@ -19,11 +19,16 @@ from weakref import WeakKeyDictionary
 
 from pyinfra.api import HiddenValue
 
+from facts.docker_errors import Failure, explain_docker
 from facts.postgres import (
     INVALID,
+    LONGEST_COMPLAINT,
     NO_LIMIT,
     READ_PASSWORD,
+    SOCKETS,
+    UTF8,
     OtherOwner,
+    PostgresPorts,
     PostgresService,
     Scram,
     Service,
@@ -81,6 +86,14 @@ _QUIETLY = (
 )
 
 
+# A new database takes its encoding and locale from its template. template0 allows another encoding, and refuses none
+# because of an outdated collation. Its locale fits UTF8 if it has that encoding itself; C fits any.
+_CREATE_DATABASE = r"""SELECT format(
+    $$CREATE DATABASE %I OWNER %I TEMPLATE template0 ENCODING 'UTF8'%s$$, :'database', :'role',
+    CASE (SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = 'template0')
+      WHEN 'UTF8' THEN '' ELSE $$ LC_COLLATE 'C' LC_CTYPE 'C'$$ END)"""
+
+
 @converging_with(lambda **asked: [_reading(current_host(), **asked)])
 def service_database(
     database: str,
@@ -90,6 +103,9 @@ def service_database(
     superuser: str = "postgres",
     superuser_password: HiddenValue | None = None,
     wait: int = 30,
+    container_user: str | None = None,
+    port: int | None = None,
+    maintenance_db: str = "postgres",
 ) -> Plan:
     """
     Give a service a role that can log in, a database that it owns, and all privileges on both it and schema public.
@@ -101,6 +117,12 @@ def service_database(
     + superuser: the role to make changes as
     + superuser_password: its password, where the container asks for one on its local socket
     + wait: seconds to wait for a container that is not accepting connections yet
+    + container_user: whom psql runs as in the container; the container's own default when ``None``
+    + port: the server's port in the container; psql's own default when ``None``
+    + maintenance_db: the database to connect to first, as the superuser
+
+    A new database has the encoding UTF8, whatever the server's default is. One that exists with another encoding is
+    left as it is, with a warning.
 
     A database that exists under another owner is given to the role; what is in it stays as it is, and tables that the
     role has no hold of are told of, with what mends it. The password that the role has is compared through its
@@ -123,13 +145,27 @@ def service_database(
     """
     host = current_host()
     secret = password.unmask() if isinstance(password, HiddenValue) else password
-    server = _Server(container, superuser, superuser_password.unmask() if superuser_password else None)
+    server = _Server(
+        container, superuser, superuser_password.unmask() if superuser_password else None, container_user, port,
+        maintenance_db,
+    )  # fmt: skip
     nonce = _nonce(host)
     found = _look(host, server, database, role, nonce, wait if is_executing() else 0)
     if found.database_connections == INVALID:
         raise TargetError(
             f"database {database} in {container} is unusable, because a DROP DATABASE of it was interrupted; run there "
             f"as {superuser}: DROP DATABASE {_identifier(database)}"
+        )
+    if found.database_encoding != UTF8:
+        yield Note(
+            f"! database {database} has the encoding {found.database_encoding}, but Plane needs UTF8; see "
+            '"A database in another encoding" in docs/taking-over.md'
+        )
+    if found.database_collation_is_outdated:
+        yield Note(
+            f"! database {database} was made with another version of its collation, so its indexes may be wrong; run "
+            f"in that database: REINDEX DATABASE {_identifier(database)}; ALTER DATABASE {_identifier(database)} "
+            "REFRESH COLLATION VERSION"
         )
     yield from (Note(_foreign(owner, database, role)) for owner in found.others)
     differing = differences(found, database, role, _is_password(secret, found.role_scram, nonce))
@@ -142,7 +178,7 @@ def service_database(
         sql = f"{_QUIETLY}\\set verifier '{scram.verifier(secret)}'\n{statements}"
         output = server.run(host, sql, database=database, role=role)
         if not output.ok:
-            reason = quote(complaint(output.stderr or output.stdout) or "it said nothing", 300)
+            reason = quote(complaint(output.stderr or output.stdout) or "it said nothing", LONGEST_COMPLAINT)
             raise TargetError(f"PostgreSQL in {container} refused: {_without_secret(reason)}")
 
     yield Change(tuple(line for line, _ in differing), apply)
@@ -179,7 +215,7 @@ def _role_differences(found: Service, role: str, has_password: bool) -> Iterator
 
 def _database_differences(found: Service, database: str, role: str) -> Iterator[tuple[str, str]]:
     if found.database_owner is None:
-        yield f"+ database {database}, owner {role}", 'CREATE DATABASE :"database" OWNER :"role";'
+        yield f"+ database {database}, owner {role}", f"\\set VERBOSITY default\n{_CREATE_DATABASE} \\gexec"
     elif found.database_owner != role:
         what = f"~ database {database}: owner {found.database_owner} → {role}"
         yield what, 'ALTER DATABASE :"database" OWNER TO :"role";'
@@ -211,14 +247,21 @@ def _foreign(owner: OtherOwner, database: str, role: str) -> str:
 
 @dataclass(frozen=True)
 class _Server:
-    """The container, and whom to be in it."""
+    """The container, and how to reach PostgreSQL in it."""
 
     container: str
     superuser: str
     password: str | None
+    container_user: str | None
+    port: int | None
+    maintenance_db: str
+
+    @property
+    def _reached(self) -> dict[str, Any]:
+        return {"container_user": self.container_user, "port": self.port, "maintenance_db": self.maintenance_db}
 
     def run(self, host: Any, sql: str, **variables: str) -> Output:
-        command = psql(self.container, self.superuser, self.password is not None, **variables)
+        command = psql(self.container, self.superuser, self.password is not None, **{**self._reached, **variables})
         if self.password is None:
             return run(host, command, stdin=sql)
         return run(host, READ_PASSWORD, command, stdin=f"{self.password}\n{sql}")
@@ -233,6 +276,7 @@ class _Server:
             "superuser": self.superuser,
             "nonce": nonce,
             "with_password": self.password is not None,
+            **self._reached,
         }
 
 
@@ -251,23 +295,16 @@ def _reading(
     container: str = "postgres",
     superuser: str = "postgres",
     superuser_password: HiddenValue | None = None,
+    container_user: str | None = None,
+    port: int | None = None,
+    maintenance_db: str = "postgres",
     **_: object,
 ) -> Reading:
-    server = _Server(container, superuser, superuser_password.unmask() if superuser_password else None)
+    server = _Server(
+        container, superuser, superuser_password.unmask() if superuser_password else None, container_user, port,
+        maintenance_db,
+    )  # fmt: skip
     return fact_reading(PostgresService, **server.asked(database, role, _nonce(host)))
-
-
-_WANTS_PASSWORD = re.compile("password authentication failed|no password supplied|empty password")
-_NO_DOCKER = re.compile("docker: (command )?not found")
-_NO_RIGHT = re.compile(r"permission denied.*(docker daemon|docker api|docker\.sock)")
-_NO_DAEMON = re.compile("(cannot|failed to) connect to the docker")
-_NO_SUPERUSER = "permission denied for "
-
-# What does not heal while one waits.
-_FINAL = re.compile(
-    "|".join([*(sign.pattern for sign in (_WANTS_PASSWORD, _NO_DOCKER, _NO_RIGHT, _NO_DAEMON)), _NO_SUPERUSER])
-    + "|does not exist"
-)
 
 
 def _look(host: Any, server: _Server, database: str, role: str, nonce: str, wait: int) -> Service:
@@ -276,35 +313,90 @@ def _look(host: Any, server: _Server, database: str, role: str, nonce: str, wait
         found = read_fact(host, PostgresService, **server.asked(database, role, nonce))
         if found.unavailable is None:
             return found
-        if _FINAL.search(found.unavailable.lower()):
-            raise TargetError(_explain(found.unavailable, server.container, server.superuser, 0))
-        if time.monotonic() >= deadline:
-            raise TargetError(_explain(found.unavailable, server.container, server.superuser, wait))
+        is_over = time.monotonic() >= deadline
+        failure = _explain(host, server, found.unavailable, wait if is_over else 0)
+        if is_over or not failure.may_pass:
+            raise TargetError(failure.line)
         time.sleep(min(1.0, max(0.0, deadline - time.monotonic())))
 
 
-def _explain(reason: str, container: str, superuser: str, waited: int) -> str:
+_WANTS_PASSWORD = re.compile("password authentication failed|no password supplied|empty password")
+_ANOTHER_USER = re.compile("(peer|ident) authentication failed")
+_NOT_LISTENING = re.compile("failed: no such file|connection refused|could not connect to server: no such file")
+_NO_USER = re.compile("unable to find (user|group)")
+
+
+def _explain(host: Any, server: _Server, reason: str, waited: int) -> Failure:
+    """Explain why PostgreSQL could not be asked, and whether waiting may help."""
+    container, superuser, words = server.container, server.superuser, reason.lower()
     after = f" (waited {waited} s)" if waited else ""
-    said = reason.lower()
-    if _WANTS_PASSWORD.search(said):
-        return f"PostgreSQL in {container} wants a password for {superuser} ({reason}); set postgres_superuser_password"
-    if "no such container" in said:
-        return f"there is no container {container} on this host{after}; start it, or set postgres_container"
-    if "is paused" in said:
-        return f"the container {container} is paused{after}; run: docker unpause {container}"
-    if "is not running" in said or "is restarting" in said:
-        return f"the container {container} is not running{after}; run: docker start {container}"
-    if _NO_RIGHT.search(said):
-        return f"docker may not be used by this SSH user ({reason}); use --sudo, or put the user in group docker"
-    if _NO_DAEMON.search(said):
-        return f"the docker daemon does not run on this host ({reason}); start it"
-    if _NO_DOCKER.search(said):
-        return f"there is no docker command on this host ({reason})"
-    if _NO_SUPERUSER in said:
-        return f"{superuser} is no superuser of PostgreSQL in {container} ({reason}); set postgres_superuser to one"
-    if "starting up" in said or "connection to server" in said or "could not connect" in said:
-        return f"PostgreSQL in {container} does not accept connections as {superuser}{after}: {reason}"
-    return f"PostgreSQL in {container} could not be asked as {superuser}{after}: {reason}"
+    if _WANTS_PASSWORD.search(words):
+        return Failure(
+            f"PostgreSQL in {container} wants a password for {superuser} ({reason}); set postgres_superuser_password"
+        )
+    if _ANOTHER_USER.search(words):
+        return Failure(
+            f"PostgreSQL in {container} does not let this user of the container in as {superuser} ({reason}); set "
+            "postgres_container_user to the one that it does, usually postgres"
+        )
+    if "pg_hba.conf" in words:
+        return Failure(
+            f"pg_hba.conf of PostgreSQL in {container} refuses {superuser} ({reason}); set postgres_superuser or "
+            "postgres_maintenance_db to what it allows"
+        )
+    if f'role "{superuser.lower()}" ' in words:
+        return Failure(
+            f"{superuser} cannot log in to PostgreSQL in {container} ({reason}); set postgres_superuser to a superuser "
+            "that can"
+        )
+    if f'database "{server.maintenance_db.lower()}" ' in words:
+        return Failure(
+            f"cannot connect to the database {server.maintenance_db} in {container} ({reason}); set "
+            "postgres_maintenance_db to one that exists and accepts connections"
+        )
+    if "permission denied for " in words:
+        return Failure(
+            f"{superuser} is no superuser of PostgreSQL in {container} ({reason}); set postgres_superuser to one"
+        )
+    if server.container_user is not None and _NO_USER.search(words):
+        return Failure(
+            f"the container {container} has no user {server.container_user} ({reason}); set postgres_container_user to "
+            "one that it has"
+        )
+    if _NOT_LISTENING.search(words):
+        return _explain_silence(host, server, reason, after)
+    if (failure := explain_docker(reason, container, "postgres_container", waited)) is not None:
+        return failure
+    if "starting up" in words or "connection to server" in words or "could not connect" in words:
+        line = f"PostgreSQL in {container} does not accept connections as {superuser}{after}: {reason}"
+    else:
+        line = f"PostgreSQL in {container} could not be asked as {superuser}{after}: {reason}"
+    return Failure(line, may_pass=True)
+
+
+def _explain_silence(host: Any, server: _Server, reason: str, after: str) -> Failure:
+    """Explain that nothing listens at the port: the server is starting, or has another port."""
+    socket = re.search(r'"(/[^"]*)/\.s\.PGSQL\.', reason)
+    listening = read_fact(
+        host,
+        PostgresPorts,
+        container=server.container,
+        directory=socket[1] if socket else SOCKETS,
+        container_user=server.container_user,
+    )
+    asked = re.search(r"\.s\.PGSQL\.([0-9]+)|port ([0-9]+)", reason)
+    port = int(asked[1] or asked[2]) if asked else server.port
+    others = [str(one) for one in listening.ports if one != port]
+    if others:
+        return Failure(
+            f"PostgreSQL in {server.container} does not listen on port {port}{after}, but on {', '.join(others)} "
+            f"({reason}); set postgres_port",
+            may_pass=not listening.is_settled,
+        )
+    return Failure(
+        f"PostgreSQL in {server.container} does not accept connections as {server.superuser}{after}: {reason}",
+        may_pass=True,
+    )
 
 
 def _is_password(password: str, stored: Scram | None, nonce: str) -> bool:
@@ -358,14 +450,14 @@ _SCRIPT = r"""
 \set ON_ERROR_STOP off
 SELECT format('CREATE ROLE %I', :'role')
   WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'role') \gexec
-SELECT format('CREATE DATABASE %I OWNER %I', :'database', :'role')
+CREATE_DATABASE
   WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = :'database') \gexec
 \set ON_ERROR_STOP on
 ALTER ROLE :"role" LOGIN PASSWORD :'verifier';
 ALTER DATABASE :"database" OWNER TO :"role";
 \connect :"database"
 GRANT ALL ON SCHEMA public TO :"role";
-"""
+""".replace("CREATE_DATABASE", _CREATE_DATABASE)
 
 
 def _script(database: str, role: str, verifier: str) -> str:

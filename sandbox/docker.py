@@ -17,7 +17,7 @@ from sandbox import compose, redis_cli
 from sandbox.command_line import NotUnderstood, read_options
 from sandbox.containers import POSTGRESQL, REDIS, Container
 from sandbox.host import Host
-from sandbox.postgres import programs
+from sandbox.postgres import SUPERUSER, programs
 from sandbox.reply import Reply, table
 
 _FIELD = re.compile(
@@ -101,8 +101,11 @@ async def _exec(host: Host, words: Sequence[str], caller: Mapping[str, str]) -> 
     }
     user = options.last("user")
     if user is not None:
+        name = user.partition(":")[0]
+        if name not in ("root", SUPERUSER) and not name.isdecimal():
+            return Reply(stderr=f"unable to find user {name}: no matching entries in passwd file\n", code=126)
         # libpq would take the name of the system's user, which is not the container's.
-        environment["PGUSER"] = user.partition(":")[0]
+        environment["PGUSER"] = name
     for variable in options.all("env"):
         key, given, value = variable.partition("=")
         if given:

@@ -175,6 +175,9 @@ class Settings:
     """Every setting of one host, checked. Attribute names are the settings' names."""
 
     postgres_container: str
+    postgres_container_user: str | None
+    postgres_port: int | None
+    postgres_maintenance_db: str
     postgres_superuser: str
     postgres_superuser_password: HiddenValue | None
     postgresql_password: HiddenValue | None

@@ -89,6 +89,11 @@ def _read_all(values: Values) -> Settings:
     postgres_container = values.text("postgres_container", CONTAINER, "a container's name")
     return Settings(
         postgres_container=postgres_container,
+        postgres_container_user=values.optional(
+            "postgres_container_user", rf"{ACCOUNT}(:{ACCOUNT})?", "a user's name or number"
+        ),
+        postgres_port=None if given("postgres_port") is None else values.number("postgres_port", 1, 65535),
+        postgres_maintenance_db=_postgres_name(values, "postgres_maintenance_db"),
         postgres_superuser=_postgres_name(values, "postgres_superuser"),
         postgres_superuser_password=values.secret("postgres_superuser_password"),
         postgresql_password=values.secret("postgresql_password"),
@@ -165,8 +170,10 @@ def _check_together(values: Values, settings: Settings) -> None:
         )
     if settings.plane_db_user == settings.postgres_superuser:
         values.refuse("plane_db_user", settings.plane_db_user, "wanted: a role of its own, not postgres_superuser")
-    if settings.plane_db_name == "postgres":
-        values.refuse("plane_db_name", "postgres", "wanted: a database of its own, not the one that tools connect to")
+    if settings.plane_db_name in ("postgres", settings.postgres_maintenance_db):
+        values.refuse(
+            "plane_db_name", settings.plane_db_name, "wanted: a database of its own, not the one that tools connect to"
+        )
     # With no list at all, a deploy of one's own may ask for something else than agents.
     named = settings.plane_agents or settings.absent_agents or settings.plane_prune
     refused = any(problem.startswith(("plane_agents:", "plane_prune:")) for problem in values.problems)

@@ -22,8 +22,8 @@ INNER = ("ValueError", "AnswerTooSlow", "AnswerTooLarge", "ForwardingForbidden")
 SAYING = ("noop", "_say", "Note", "say", "say_once", "_cannot_tell")
 """Functions that are given a line to show."""
 
-REASONS = ("Service", "Composed", "SharedRedis")
-"""What a fact gives; its texts say why nothing could be read, and are quoted by the message."""
+REASONS = ("Service", "Composed", "SharedRedis", "Failure")
+"""What a fact gives; its texts say why nothing could be read, and are quoted by the message or are it."""
 
 GAP = "…"
 

@@ -18,7 +18,7 @@ from facts.docker import (
     DockerContainers,
     ServiceContainer,
 )
-from facts.postgres import _SQL, FAILED, READ_PASSWORD, PostgresService, Scram, Service, psql
+from facts.postgres import _SQL, FAILED, READ_PASSWORD, Listening, PostgresPorts, PostgresService, Scram, Service, psql
 from target import run
 from tests.unit.given import Shell
 
@@ -79,6 +79,33 @@ def test_every_name_reaches_psql_as_it_is(host: Shell, name: str) -> None:
     ]  # fmt: skip
     assert (host.folder / "stdin.0").read_text() == _SQL
     assert not (host.folder / "password.0").exists()
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_server_is_reached_as_it_is_asked_for(host: Shell, name: str) -> None:
+    command = PostgresService().command(
+        container="db", database="d", role="r", with_password=True, container_user=name, port=5433, maintenance_db=name
+    )
+    ok, _ = host.run_shell_command(command, _stdin="x\n")
+    [asked] = calls(host)
+    assert ok
+    assert asked[:7] == ["exec", "-i", "-e", "PGPASSWORD", "-u", name, "db"]
+    assert asked[-6:] == ["-p", "5433", "-U", "postgres", "-d", name]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_sockets_are_looked_for_in_their_folder(host: Shell, name: str) -> None:
+    (host.folder / "answer").write_text("postgres\n.s.PGSQL.5433\n.s.PGSQL.5433.lock\nother\n.s.PGSQL.640\n")
+    fact = PostgresPorts()
+    found = fact.process(output_of(host, fact.command(container=name, directory=name, container_user=name)))
+    assert found == Listening((640, 5433), is_settled=True)
+    [asked] = calls(host)
+    assert [*asked[:5], asked[-1]] == ["exec", "-i", "-u", name, name, name]
+
+
+@pytest.mark.parametrize("output", [[], ["docker-entrypoi"], [".s.PGSQL.1.lock", ".s.PGSQL."]])
+def test_where_no_socket_is_seen_none_listens(output: list[str]) -> None:
+    assert PostgresPorts().process(output) == Listening()
 
 
 PASSWORDS = [
@@ -168,6 +195,11 @@ def test_a_host_without_docker_is_an_answer(host: Shell) -> None:
             [json.dumps({"role": None, "database": {"owner": "other", "privileges": []}}), json.dumps({"schema": []})],
             Service(database_owner="other"),
         ),
+        (
+            [json.dumps({"role": None, "database": {"owner": "other", "encoding": "LATIN1"}}),
+             json.dumps({"collation_is_outdated": True})],
+            Service(database_owner="other", database_encoding="LATIN1", database_collation_is_outdated=True),
+        ),
         ([], Service()),
         (["psql: error: connection to server failed", "", FAILED],
          Service(unavailable="psql: error: connection to server failed")),
@@ -176,7 +208,7 @@ def test_a_host_without_docker_is_an_answer(host: Shell) -> None:
         ([FAILED], Service(unavailable="docker said nothing")),
     ],
     ids=["all", "notices in between", "nothing there", "role without login or password", "another's database",
-         "no output", "psql failed", "failed half way", "failed in silence"],
+         "another encoding and collation", "no output", "psql failed", "failed half way", "failed in silence"],
 )  # fmt: skip
 def test_what_psql_printed_is_understood(output: list[str], found: Service) -> None:
     assert PostgresService().process(output) == found

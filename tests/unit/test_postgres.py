@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -397,14 +397,175 @@ def refusal(server: Server, **changes: Any) -> str:
     return str(caught.value)
 
 
-def test_a_session_in_template1_is_named_and_not_counted(server: Server) -> None:
+def test_a_session_in_template1_is_not_in_the_way(server: Server) -> None:
     in_the_way = server.session(database="template1")
     server.wait_until("EXISTS (SELECT FROM pg_stat_activity WHERE datname = 'template1')")
-    said = refusal(server)
+    server.make()
     in_the_way.communicate("")
-    assert said == (
-        f'PostgreSQL in {POSTGRESQL} refused: ERROR: source database "template1" is being accessed by other users'
+    assert server.is_right()
+
+
+TEMPLATE = "datlocprovider = 'c', datlocale = NULL, datcollate = 'C', datctype = 'C', datcollversion = NULL"
+
+
+@pytest.fixture
+def template0(server: Server) -> Iterator[Callable[[str], object]]:
+    """Changes template0 as if the cluster had been made in another way."""
+
+    def change(columns: str) -> None:
+        server.psql(f"UPDATE pg_database SET {columns} WHERE datname = 'template0'")
+
+    yield change
+    change(f"{TEMPLATE}, encoding = pg_char_to_encoding('UTF8')")
+
+
+def test_why_a_database_cannot_be_made_is_told_with_postgresqls_hint(
+    server: Server, template0: Callable[[str], object]
+) -> None:
+    template0("datlocprovider = 'b', datlocale = 'C.UTF-8', datcollversion = '0'")
+    assert refusal(server) == (
+        f'PostgreSQL in {POSTGRESQL} refused: ERROR: template database "template0" has a collation version mismatch; '
+        "HINT: Rebuild all objects in the template database that use the default collation and run ALTER DATABASE "
+        "template0 REFRESH COLLATION VERSION, or build PostgreSQL with the right library version."
     )
+
+
+# Encoding and collation
+
+
+def encoding(server: Server) -> str:
+    """The encoding and the locale of Plane's database."""
+    columns = "pg_encoding_to_char(encoding), datcollate, datctype, datlocprovider, datlocale"
+    return server.psql(f"SELECT concat_ws(' ', {columns}) FROM pg_database WHERE datname = 'plane_production'")
+
+
+CLUSTERS = {
+    "of another encoding": ("LATIN1", "datcollate = 'en_US.ISO-8859-1', datctype = 'en_US.ISO-8859-1'", "UTF8 C C c"),
+    "of no encoding": ("SQL_ASCII", "datcollate = 'en_US.ISO-8859-1', datctype = 'en_US.ISO-8859-1'", "UTF8 C C c"),
+    "of no locale": ("SQL_ASCII", "datcollate = 'C', datctype = 'C'", "UTF8 C C c"),
+    "with PostgreSQL's own locale": ("LATIN1", "datlocprovider = 'b', datlocale = 'C'", "UTF8 C C b C"),
+    "of UTF-8": ("UTF8", "datcollate = 'C.utf8', datctype = 'C.utf8'", "UTF8 C.utf8 C.utf8 c"),
+    "of UTF-8, with PostgreSQL's own locale": (
+        "UTF8", "datlocprovider = 'b', datlocale = 'C.UTF-8', datcollversion = '1'", "UTF8 C C b C.UTF-8"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "locale", "made"), CLUSTERS.values(), ids=CLUSTERS)
+@pytest.mark.parametrize("by", ["the deploy", "the script"])
+def test_a_new_database_is_utf8_in_a_cluster(
+    server: Server, template0: Callable[[str], object], tmp_path: Path, kind: str, locale: str, made: str, by: str
+) -> None:
+    template0(f"encoding = pg_char_to_encoding('{kind}'), {locale}")
+    if by == "the deploy":
+        server.make()
+    else:
+        server.run_script(kept_script(server, tmp_path / "initdb.d", "plane_production", "plane"))
+    assert encoding(server) == made
+    assert server.is_right()
+
+
+@pytest.mark.parametrize("kind", ["LATIN1", "SQL_ASCII"])
+def test_a_database_in_another_encoding_is_told_of_on_every_run_until_it_is_made_anew(
+    server: Server, kind: str
+) -> None:
+    server.psql(f"CREATE DATABASE plane_production TEMPLATE template0 ENCODING '{kind}'")
+    server.psql("CREATE TABLE kept AS SELECT 'x' AS x", "plane_production")
+    told = (
+        f'! database plane_production has the encoding {kind}, but Plane needs UTF8; see "A database in another '
+        'encoding" in docs/taking-over.md'
+    )
+    before = server.plan()
+    assert notes(before)[0] == told
+    carry_out(before)
+    assert told in notes(server.plan())
+    assert server.psql("SELECT x FROM kept", "plane_production") == "x"
+
+
+def test_a_database_with_an_outdated_collation_is_told_of_with_what_refreshes_it(server: Server) -> None:
+    server.make()
+    server.psql(
+        "UPDATE pg_database SET datlocprovider = 'b', datlocale = 'C.UTF-8', datcollversion = '0' "
+        "WHERE datname = 'plane_production'"
+    )
+    [note] = notes(server.plan())
+    assert note == (
+        "! database plane_production was made with another version of its collation, so its indexes may be wrong; run "
+        'in that database: REINDEX DATABASE "plane_production"; ALTER DATABASE "plane_production" REFRESH COLLATION '
+        "VERSION"
+    )
+    for statement in note.partition("run in that database: ")[2].split("; "):
+        server.psql(statement, "plane_production")
+    assert server.is_right()
+
+
+# A server that is reached in another way
+
+
+def test_a_server_is_reached_as_another_user_through_another_database(server: Server) -> None:
+    server.psql("CREATE DATABASE tools")
+    reached = {"container_user": "postgres", "port": 5432, "maintenance_db": "tools"}
+    carry_out(server.plan(**reached))
+    assert server.is_right(**reached)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (
+            {"superuser": "nobody"},
+            f'nobody cannot log in to PostgreSQL in {POSTGRESQL} (…FATAL: role "nobody" does not exist); set '
+            "postgres_superuser to a superuser that can",
+        ),
+        (
+            {"maintenance_db": "tools"},
+            f'cannot connect to the database tools in {POSTGRESQL} (…FATAL: database "tools" does not exist); set '
+            "postgres_maintenance_db to one that exists and accepts connections",
+        ),
+        (
+            {"container_user": "pgsql"},
+            f"the container {POSTGRESQL} has no user pgsql (unable to find user pgsql: no matching entries in passwd "
+            "file); set postgres_container_user to one that it has",
+        ),
+    ],
+)
+def test_a_wrong_setting_is_named_at_once(server: Server, wrong: dict[str, Any], said: str) -> None:
+    began = time.monotonic()
+    told = refusal(server, **wrong, wait=30)
+    assert time.monotonic() - began < 10
+    assert re.sub(r"psql: .*(?=FATAL)", "…", " ".join(told.split())) == said
+
+
+def test_the_port_that_a_server_listens_on_is_told(server: Server) -> None:
+    told = refusal(server, port=5433)
+    assert told.startswith(f"PostgreSQL in {POSTGRESQL} does not listen on port 5433, but on 5432 (psql: error: ")
+    assert told.endswith("; set postgres_port")
+
+
+@pytest.mark.parametrize(
+    ("first_process", "waits"), [("postgres", False), ("docker-entrypoi", True)], ids=["it runs", "it is being set up"]
+)
+def test_another_port_is_final_once_the_container_runs_postgresql(
+    host: Shell, monkeypatch: pytest.MonkeyPatch, first_process: str, waits: bool
+) -> None:
+    """While PostgreSQL's image sets up a data directory, its server listens on the default port."""
+
+    class Waits(Exception):
+        pass
+
+    def sleep(_: float) -> None:
+        raise Waits
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    host.replace(
+        "docker",
+        f"case $* in *' ls '*) printf '%s\\n' {first_process} .s.PGSQL.5432 .s.PGSQL.5432.lock ;; *) echo "
+        "'psql: error: connection to server on socket \"/run/.s.PGSQL.5433\" failed: No such file or directory' >&2; "
+        "exit 2 ;; esac",
+    )
+    with pytest.raises(Waits if waits else TargetError) as caught:
+        plan(service_database, host, **{**WANTED, "wait": 3600, "port": 5433})
+    assert waits or "does not listen on port 5433, but on 5432 (" in str(caught.value)
 
 
 def test_a_database_that_was_half_dropped_is_named_with_what_drops_it(server: Server) -> None:
@@ -459,8 +620,25 @@ DOCKER_SAYS = {
         f"PostgreSQL in {POSTGRESQL} wants a password for postgres (",
     ),
     "no role": (
-        'psql: error: connection to server on socket "/s" failed: FATAL:  role "password" does not exist',
-        f"PostgreSQL in {POSTGRESQL} does not accept connections as postgres: ",
+        'psql: error: connection to server on socket "/s" failed: FATAL:  role "postgres" does not exist',
+        f"postgres cannot log in to PostgreSQL in {POSTGRESQL} (",
+    ),
+    "a role that may not log in": (
+        'psql: error: connection to server on socket "/s" failed: FATAL:  role "postgres" is not permitted to log in',
+        f"postgres cannot log in to PostgreSQL in {POSTGRESQL} (",
+    ),
+    "another user of the container": (
+        'psql: error: connection to server on socket "/s" failed: FATAL:  Peer authentication failed for user "x"',
+        f"PostgreSQL in {POSTGRESQL} does not let this user of the container in as postgres (",
+    ),
+    "no rule for it": (
+        'psql: error: connection to server on socket "/s" failed: FATAL:  no pg_hba.conf entry for host "[local]", '
+        'user "postgres", database "postgres", no encryption',
+        f"pg_hba.conf of PostgreSQL in {POSTGRESQL} refuses postgres (",
+    ),
+    "no container": (
+        "Error response from daemon: No such container: my-password",
+        f"there is no container {POSTGRESQL} on this host; start it, or set postgres_container",
     ),
 }
 
@@ -479,7 +657,6 @@ def test_what_does_not_heal_is_explained_at_once(host: Shell, words: str, begins
 @pytest.mark.parametrize(
     ("words", "begins"),
     [
-        ("Error response from daemon: No such container: my-password", f"there is no container {POSTGRESQL} on this"),
         ("ERROR:  permission denied to set parameter", f"PostgreSQL in {POSTGRESQL} could not be asked as postgres: "),
         ("sh: 1: docker: Permission denied", f"PostgreSQL in {POSTGRESQL} could not be asked as postgres: "),
     ],
@@ -495,9 +672,11 @@ def test_what_only_sounds_like_it_is_not_taken_for_it(host: Shell, words: str, b
     ("said", "shown"),
     [
         (["ERROR:  in use", "DETAIL:  There is 1 other session using the database."], "ERROR:  in use"),
-        (["WARNING:  old", "HINT:  x", "ERROR:  no", "LINE 1: y", "        ^", "HINT:  z", ""], "ERROR:  no"),
+        (["WARNING:  old", "HINT:  x", "ERROR:  no", "LINE 1: y", "        ^", "HINT:  z", ""],
+         "ERROR:  no; HINT:  z"),
+        (["ERROR:  no", "ERROR:  other", "HINT:  z"], "ERROR:  no"),
         (['\\connect: connection to server failed: FATAL:  cannot connect to invalid database "d"', "HINT:  Use DROP"],
-         '\\connect: connection to server failed: FATAL:  cannot connect to invalid database "d"'),
+         '\\connect: connection to server failed: FATAL:  cannot connect to invalid database "d"; HINT:  Use DROP'),
         (["psql: error: connection to server failed: No such file", "\tIs the server running locally?"],
          "psql: error: connection to server failed: No such file"),
         (["WARNING: Error loading config file", "Error response from daemon: No such container: x"],

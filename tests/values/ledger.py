@@ -142,6 +142,8 @@ _SECRETS_GO = {
 
 PLACES: tuple[Place, ...] = (
     _plain("postgres_container", "shell"),
+    _plain("postgres_container_user", "shell"),
+    _plain("postgres_maintenance_db", "shell"),
     _plain("postgres_superuser", "shell"),
     _plain("plane_db_name", "sql shell env"),
     _plain("plane_db_user", "sql shell env"),
@@ -304,6 +306,7 @@ PLACES: tuple[Place, ...] = (
 NO_TEXT = frozenset(
     {
         "plane_db_port",
+        "postgres_port",
         "postgres_wait_seconds",
         "plane_gunicorn_workers",
         "plane_api_port",
