@@ -108,17 +108,18 @@ class Lab:
         )
         return name
 
-    def run_postgres(self, role: str, *command: str, options: tuple[str, ...] = ()) -> str:
+    def run_postgres(self, role: str, *command: str, options: tuple[str, ...] = (), port: int = 5432) -> str:
         """Start a PostgreSQL container on an empty data directory, wait until it is up, and give its name."""
         password = ["-e", f"POSTGRES_PASSWORD={SUPERUSER_PASSWORD}"]
+        command = ("-p", str(port), *command)
         name = self._run(role, IMAGES["postgres:15"], *command, options=[*password, *options])
-        self.wait_for_postgres(name)
+        self.wait_for_postgres(name, port)
         return name
 
-    def wait_for_postgres(self, name: str) -> None:
+    def wait_for_postgres(self, name: str, port: int = 5432) -> None:
         """Wait until a PostgreSQL container takes connections over TCP: while it is being made, it does not."""
         deadline = time.monotonic() + 60
-        while docker("exec", name, "pg_isready", "-q", "-h", "127.0.0.1", check=False).returncode:
+        while docker("exec", name, "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port), check=False).returncode:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"{name} did not start: {self.logs(name)[-2000:]}")
             time.sleep(0.1)

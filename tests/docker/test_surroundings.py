@@ -34,6 +34,32 @@ def test_a_password_for_the_superuser_opens_the_local_socket(lab: Lab) -> None:
         lab.docker("rm", "-f", "-v", name)
 
 
+def test_a_server_that_is_set_up_in_another_way_is_reached_by_its_settings(lab: Lab) -> None:
+    """With peer authentication, on another port, for Latin-1."""
+    initdb = "POSTGRES_INITDB_ARGS=--auth-local=peer --encoding=LATIN1 --locale=C"
+    name = lab.run_postgres("postgresql_latin1", options=("-e", initdb), port=5433)
+    data: dict[str, object] = {"postgres_container": name, "postgres_wait_seconds": 3600}
+
+    def told() -> str:
+        return complaint(lab.deploy(operation=("deploy.database",), data=data))
+
+    try:
+        assert "does not listen on port 5432, but on 5433" in told()
+        data["postgres_port"] = 5433
+        assert "Peer authentication failed" in (said := told()) and "set postgres_container_user" in said
+        data["postgres_container_user"] = "nobody-here"
+        assert f"the container {name} has no user nobody-here (" in told()
+        data["postgres_container_user"] = "postgres"
+        succeeded(lab.deploy(operation=("deploy.database",), data=data))
+        assert changed_nothing(lab.deploy(operation=("deploy.database",), data=data))
+        assert lab.docker(
+            *("exec", "-u", "postgres", name, "psql", "-p", "5433", "-XAtc"),
+            "SELECT datname, pg_encoding_to_char(encoding) FROM pg_database WHERE datname ~ '^p' ORDER BY 1",
+        ).splitlines() == ["plane_production|UTF8", "postgres|LATIN1"]
+    finally:
+        lab.docker("rm", "-f", "-v", name)
+
+
 def test_files_belong_to_whom_the_settings_name(lab: Lab) -> None:
     owner = {"plane_files_user": "nobody", "plane_files_group": "nogroup"}
     succeeded(lab.deploy(data=owner))
