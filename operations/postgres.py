@@ -215,6 +215,7 @@ def _role_differences(found: Service, role: str, has_password: bool) -> Iterator
 
 def _database_differences(found: Service, database: str, role: str) -> Iterator[tuple[str, str]]:
     if found.database_owner is None:
+        # With PostgreSQL's hint; from here on no statement has the verifier in it, which an error would repeat.
         yield f"+ database {database}, owner {role}", f"\\set VERBOSITY default\n{_CREATE_DATABASE} \\gexec"
     elif found.database_owner != role:
         what = f"~ database {database}: owner {found.database_owner} → {role}"
