@@ -67,6 +67,8 @@ def environment() -> None:
         name="Environment file",
         path=s.plane_env_path,
         text=env.render(s),
+        prune=s.plane_env_prune,
+        advice=env.advice(s),
         user=s.plane_files_user,
         group=s.plane_files_group,
     )

@@ -43,24 +43,36 @@ plane_env_path = "{plane_config_dir}/plane.env"
 # The owner of the two files with secrets on the host, which no other user can read. None: whoever writes them.
 plane_files_user = None
 plane_files_group = None
-# The address at which people and agents open Plane. Cookies are Secure when it is https.
+# The address at which people and agents open Plane, without a path. Cookies are Secure when it is https.
 plane_web_url = "https://work.example.com"
 # Secret. None: the one that the file already has, else a new one.
 plane_secret_key = None
 # The Redis container on the host: a warning says when other services keep keys in Plane's databases. None: do not
 # look.
 redis_container = "javisi_redis"
-# Databases of their own in the shared Redis: Plane has no key prefix.
-plane_redis_url = "redis://redis:6379/4"
-plane_amqp_url = "redis://redis:6379/5"
-# S3 storage. Without an endpoint no storage variable is written.
-plane_minio_endpoint = None
+# Secrets, since these addresses may have a password in them ("redis://:PASSWORD@redis:6379/4", percent-encoded). None:
+# redis://redis:6379/4 and redis://redis:6379/5, databases of their own in the shared Redis: Plane has no key prefix.
+plane_redis_url = None
+plane_amqp_url = None
+# Storage of files: a MinIO to which Plane's proxy passes /<bucket>, so that browsers reach it at plane_web_url. Without
+# an endpoint here and without plane_s3_bucket, no storage variable is written.
+plane_minio_endpoint = None  # for example "http://plane-minio:9000", as Plane's containers reach it
 plane_minio_bucket = "plane"
 plane_minio_access_key = None  # secret
 plane_minio_secret_key = None  # secret
+# Or storage that browsers reach at an address of its own: AWS, Cloudflare R2, Google Cloud Storage, another MinIO.
+plane_s3_bucket = None
+# None: AWS. R2: "https://<account>.r2.cloudflarestorage.com"; GCS: "https://storage.googleapis.com" (with HMAC keys).
+plane_s3_endpoint = None
+plane_s3_region = None  # for example "eu-central-1"; "auto" for R2 and GCS
+plane_s3_access_key = None  # secret
+plane_s3_secret_key = None  # secret
 plane_gunicorn_workers = 2
-# Any further variable, for example {"API_KEY_RATE_LIMIT": "300/minute"}.
-plane_env_extra: dict[str, str] = {}
+# Any further variable, for example {"API_KEY_RATE_LIMIT": "300/minute", "LLM_API_KEY": None}. None: a secret, looked
+# for under that name in the environment and the secrets files. A value here wins over one that another setting writes.
+plane_env_extra: dict[str, str | None] = {}
+# False: variables in the file that no setting names stay, with comments and their order. True: they are removed.
+plane_env_prune = False
 # The folder of Plane's docker-compose.yml. When set, the services below are recreated when the file above changed.
 plane_compose_dir = None
 plane_compose_services = ["api", "worker", "beat-worker"]

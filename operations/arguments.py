@@ -56,6 +56,10 @@ def _wrapped(operation: str, parameter: Parameter, value: Any) -> Any:
     if "HiddenValue" not in wanted or value is None or isinstance(value, HiddenValue):
         return value
     path = f"{operation}.{parameter.name}"
+    if wanted.startswith("Sequence"):
+        if not isinstance(value, (list, tuple)):
+            raise _refusal(f"{path}: the value is not allowed; wanted: a list, on a command line as JSON")
+        return [_hidden(f"{path}[{number}]", one) for number, one in enumerate(value)]
     if not wanted.startswith("Mapping"):
         return _hidden(path, value)
     if not isinstance(value, Mapping):

@@ -16,6 +16,7 @@ from pyinfra.api import HiddenValue, QuoteString, StringCommand
 
 from facts.docker import ComposeServiceNames, ComposeServices, ServiceContainer
 from operations.converge import Change, Kept, Note, Plan, converging, converging_with, current_host
+from operations.env_text import Entry, split, updated
 from operations.report import is_executing
 from settings import Settings, SettingsError
 from settings.carried import is_carried, not_carried, refusals
@@ -35,20 +36,50 @@ TEMPLATE = Path(__file__).parent.parent / "templates" / "plane.env.j2"
 
 MODE = "600"
 
-READ_BY_PLANE = re.compile(
-    # Read off the settings and the start script of Plane 1.2.2's API image.
-    "SECRET_KEY|DATABASE_URL|POSTGRES_(USER|PASSWORD|HOST|PORT|DB)|REDIS_(URL|HOST|PORT)|AMQP_URL"
-    "|RABBITMQ_(HOST|PORT|USER|PASSWORD|VHOST)|WEB_URL|CORS_ALLOWED_ORIGINS|GUNICORN_WORKERS|USE_MINIO"
-    "|AWS_(REGION|ACCESS_KEY_ID|SECRET_ACCESS_KEY|S3_ENDPOINT_URL|S3_BUCKET_NAME)|MINIO_ENDPOINT_(URL|SSL)"
-    "|FILE_SIZE_LIMIT|SIGNED_URL_EXPIRATION|API_KEY_RATE_LIMIT|ALLOWED_HOSTS|COOKIE_DOMAIN"
-    "|(ADMIN_)?SESSION_COOKIE_AGE|SESSION_COOKIE_NAME|DEBUG|HARD_DELETE_AFTER_DAYS"
-    "|(APP|ADMIN|SPACE|LIVE)_BASE_(URL|PATH)|ENABLE_(SIGNUP|EMAIL_PASSWORD|MAGIC_LINK_LOGIN|SMTP)"
-    "|DISABLE_WORKSPACE_CREATION|(EMAIL|GOOGLE|GITHUB|GITLAB|GITEA|LLM)_[A-Z_]+|UNSPLASH_ACCESS_KEY|SKIP_ENV_VAR"
+STORAGE = {
+    "USE_MINIO": ("plane_minio_endpoint", "plane_s3_bucket"),
+    "AWS_REGION": (None, "plane_s3_region"),
+    "AWS_DEFAULT_REGION": (None, "plane_s3_region"),
+    "AWS_ACCESS_KEY_ID": ("plane_minio_access_key", "plane_s3_access_key"),
+    "AWS_SECRET_ACCESS_KEY": ("plane_minio_secret_key", "plane_s3_secret_key"),
+    "AWS_S3_ENDPOINT_URL": ("plane_minio_endpoint", "plane_s3_endpoint"),
+    "AWS_S3_BUCKET_NAME": ("plane_minio_bucket", "plane_s3_bucket"),
+}
+"""The settings that write a variable of the storage: for MinIO, and for any other S3."""
+
+SETTINGS = {
+    "SECRET_KEY": "plane_secret_key",
+    "DATABASE_URL": "postgresql_password and plane_db_…",
+    "REDIS_URL": "plane_redis_url",
+    "AMQP_URL": "plane_amqp_url",
+    "WEB_URL": "plane_web_url",
+    "GUNICORN_WORKERS": "plane_gunicorn_workers",
+}
+"""The settings that write each other variable. Not CORS_ALLOWED_ORIGINS: only plane_env_extra can name several."""
+
+KNOWN = (
+    *SETTINGS,
+    *STORAGE,
+    # Of Plane 1.3.1 and of Plane's own Compose file; a name that is not here is nothing wrong.
+    *"""
+    CORS_ALLOWED_ORIGINS MINIO_ENDPOINT_URL MINIO_ENDPOINT_SSL FILE_SIZE_LIMIT SIGNED_URL_EXPIRATION API_KEY_RATE_LIMIT
+    AUTHENTICATION_RATE_LIMIT ALLOWED_HOSTS COOKIE_DOMAIN SESSION_COOKIE_AGE SESSION_COOKIE_NAME
+    ADMIN_SESSION_COOKIE_AGE SESSION_SAVE_EVERY_REQUEST HARD_DELETE_AFTER_DAYS UNUPLOADED_ASSET_DELETE_DAYS SKIP_ENV_VAR
+    APP_BASE_URL API_BASE_URL ADMIN_BASE_URL SPACE_BASE_URL LIVE_BASE_URL
+    APP_BASE_PATH API_BASE_PATH ADMIN_BASE_PATH SPACE_BASE_PATH LIVE_BASE_PATH
+    ENABLE_SIGNUP ENABLE_EMAIL_PASSWORD ENABLE_MAGIC_LINK_LOGIN ENABLE_SMTP DISABLE_WORKSPACE_CREATION
+    EMAIL_HOST EMAIL_HOST_USER EMAIL_HOST_PASSWORD EMAIL_PORT EMAIL_FROM EMAIL_USE_TLS EMAIL_USE_SSL
+    GOOGLE_CLIENT_ID GOOGLE_CLIENT_SECRET GITHUB_CLIENT_ID GITHUB_CLIENT_SECRET GITLAB_CLIENT_ID GITLAB_CLIENT_SECRET
+    GITLAB_HOST GITEA_HOST GITEA_CLIENT_ID GITEA_CLIENT_SECRET LLM_API_KEY LLM_MODEL LLM_PROVIDER UNSPLASH_ACCESS_KEY
+    WEBHOOK_ALLOWED_IPS WEBHOOK_ALLOWED_HOSTS WEBHOOK_DISALLOWED_DOMAINS LIVE_SERVER_SECRET_KEY CELERY_BROKER_URL
+    POSTGRES_USER POSTGRES_PASSWORD POSTGRES_HOST POSTGRES_PORT POSTGRES_DB
+    RABBITMQ_HOST RABBITMQ_PORT RABBITMQ_USER RABBITMQ_PASSWORD RABBITMQ_VHOST
+    """.split(),  # noqa: SIM905 - one a line would fill the screen
 )
-"""The variables that Plane's API, worker and beat containers read; any other does nothing there."""
+"""Names that a misspelt one can be meant for."""
 
 SHOWN = re.compile("[A-Z_][A-Z0-9_]*|[a-z_][a-z0-9_]*")
-"""Names that are told of where they are surplus. Any other may be a part of a value, such as a key of several lines."""
+"""Names of others' variables that are shown. Any other may be a part of a value, such as a key of several lines."""
 
 LONGEST_MIGRATION = 1800
 """Seconds to wait for Plane's migrations. On an empty database there are more than a hundred (1.3.1)."""
@@ -76,19 +107,18 @@ def render(settings: Settings, template: Path = TEMPLATE) -> HiddenValue:
         "amqp_url": settings.plane_amqp_url,
         "web_url": settings.plane_web_url,
         "gunicorn_workers": settings.plane_gunicorn_workers,
-        "minio_endpoint": settings.plane_minio_endpoint,
-        "minio_bucket": settings.plane_minio_bucket,
-        "minio_access_key": settings.plane_minio_access_key,
-        "minio_secret_key": settings.plane_minio_secret_key,
     }
-    shown = {name: _unmasked(value) for name, value in values.items()}
+    storage = settings.storage
+    shown: dict[str, object] = {name: _unmasked(value) for name, value in values.items()}
+    shown["storage"] = storage and {name: _unmasked(value) for name, value in vars(storage).items()}
     source = _compiled(template.read_text(encoding="utf-8"))
     known = parse(source.render(shown, extra={}))
-    further = {name: value for name, value in settings.plane_env_extra.items() if name not in known}
+    extra = {name: str(value.unmask()) for name, value in settings.plane_env_extra.items()}
+    further = {name: value for name, value in extra.items() if name not in known}
     text = source.render(shown, extra=further)
-    for name in settings.plane_env_extra.keys() - further.keys():
+    for name in extra.keys() - further.keys():
         # One of the template's own: in its place, since a name that stands twice is read differently by each reader.
-        text = _with(text, name, settings.plane_env_extra[name])
+        text = _with(text, name, extra[name])
     # What was to stand in the file is looked at first, since a line break would make two variables of one; then what
     # stands in it, where a template of one's own may have put more.
     refused = list(not_carried(settings)) or [name for name, value in parse(text).items() if not is_carried(value)]
@@ -120,21 +150,51 @@ def _unmasked(value: object) -> object:
 def parse(text: str) -> dict[str, str]:
     """The variables of an env file; of a name that stands twice, the last."""
     found = {}
-    for line in _lines(text):
+    for line in text.split("\n"):
         name, equals, value = line.partition("=")
-        if equals:
+        if equals and not line.lstrip().startswith("#"):
             found[name.strip()] = value
     return found
 
 
-def _lines(text: str) -> list[str]:
-    return [line for line in text.split("\n") if line.strip() and not line.lstrip().startswith("#")]
+def _with(text: str, name: str, value: str) -> str:
+    return re.sub(rf"(?m)^{re.escape(name)}=.*$", lambda match: f"{name}={value}", text)
 
 
-def _value_of(name: str, text: str) -> str | None:
-    """What a variable is in an env file that a person may have written, in any form that Docker Compose 2 reads."""
-    found: list[str] = re.findall(rf"(?m)^\ufeff?\s*(?:export\s+)?{re.escape(name)}\s*(?:=|:[ \t]*)(.*?)\r?$", text)
-    return found[-1] if found else None
+def advice(settings: Settings) -> list[str]:
+    """What is worth a line about ``plane_env_extra``: a name that looks misspelt, one that another setting writes."""
+    extra, storage = settings.plane_env_extra, settings.storage
+    lines = []
+    for name in extra.keys() - set(KNOWN):
+        near = [known for known in KNOWN if _is_slip(name, known)]
+        if near:
+            lines.append(f"! plane_env_extra: {name} is not a variable that this deploy knows; did you mean {near[0]}?")
+    written: dict[str, str | None] = dict(SETTINGS)
+    if settings.plane_secret_key is None:
+        del written["SECRET_KEY"]
+    if storage is not None:
+        written |= {name: of_minio if storage.is_minio else of_s3 for name, (of_minio, of_s3) in STORAGE.items()}
+    elif stored := [name for name in STORAGE if name in extra]:
+        lines.append(
+            f"! plane_env_extra: plane_minio_… (for MinIO) and plane_s3_… (for AWS, R2, GCS and others) write "
+            f"{', '.join(stored)} and what belongs to it; use these settings instead"
+        )
+    for name, setting in written.items():
+        if name in extra and setting is not None:
+            lines.append(f"! plane_env_extra: {name} overrides {setting}; set only one of them")
+    return sorted(lines)
+
+
+def _is_slip(name: str, known: str) -> bool:
+    """Whether a name differs from another in one letter after the first, in two that changed places, or in its case."""
+    name = name.upper()
+    if name[0] != known[0]:
+        return False  # PI_BASE_URL is right, and so is API_BASE_URL
+    if len(name) == len(known):
+        differing = [pair for pair in zip(name, known, strict=True) if pair[0] != pair[1]]
+        return len(differing) <= 1 or (len(differing) == 2 and differing[0] == differing[1][::-1])
+    shorter, longer = sorted((name, known), key=len)
+    return any(longer[:at] + longer[at + 1 :] == shorter for at in range(len(longer)))
 
 
 @converging_with(lambda path, **_: [file_reading(path)])
@@ -144,9 +204,11 @@ def env_file(
     made_when_empty: Iterable[str] = ("SECRET_KEY",),
     user: str | None = None,
     group: str | None = None,
+    prune: bool = False,
+    advice: Iterable[str] = (),
 ) -> Plan:
     """
-    Keep an env file, readable by its owner alone, with exactly the variables of a text.
+    Keep the variables of a text in an env file, readable by its owner alone.
 
     + path: where the file is
     + text: the whole file, for example what ``render`` gives
@@ -154,8 +216,13 @@ def env_file(
       new random value is made
     + user: who the file belongs to; whoever writes it when not given
     + group: its group
+    + prune: write the file with the variables of the text only; by default, other variables, comments and their order
+      stay
+    + advice: lines to show with it, for example what ``environment.advice`` gives
 
-    Comments do not count: the file is written when a variable differs. Values are never shown.
+    A variable that differs is replaced in its place, a new one is added at the end. A variable that is in the file
+    more than once is left in it once. Comments do not count: the file is written when a variable differs. Values are
+    never shown.
 
     **Example:**
 
@@ -171,23 +238,32 @@ def env_file(
     """
     host = current_host()
     file = read_file(host, path)
-    present = parse(file.text) if file else {}
-    wanted, content = _filled(text.unmask(), file.text if file else "", made_when_empty)
-    differing = [name for name in wanted if present.get(name) != wanted[name]]
-    surplus = [name for name in present if name not in wanted and SHOWN.fullmatch(name)]
-    known = {*wanted, *surplus}
-    others = sum(line.partition("=")[0].strip() not in known for line in _lines(file.text if file else ""))
+    present = split(file.text) if file else []
+    asked = split(text.unmask())
+    wanted = _lines(asked, present, made_when_empty)
+    there: dict[str, list[str]] = {}
+    for entry in present:
+        if entry.name and entry.name in wanted:
+            there.setdefault(entry.name, []).append(entry.text)
+    others = [entry for entry in present if entry.name not in wanted and not entry.is_blank]
+    surplus = [entry.name for entry in others if entry.is_plain and entry.name and SHOWN.fullmatch(entry.name)]
+    names = ", ".join(dict.fromkeys(surplus))
     _pending.setdefault(host, set()).discard(path)
-    for name in wanted:
-        if not READ_BY_PLANE.fullmatch(name):
-            yield Note(f"! {path}: Plane reads no variable {name}; is it spelt right in plane_env_extra?")
+    yield from map(Note, advice)
     if file is None:
         lines = [f"+ {path}: {', '.join(wanted)}"]
-    elif differing or surplus or others:
-        lines = [f"~ {path}: {', '.join(differing)}"] if differing else []
-        lines += [f"- {path}: {', '.join(surplus)} (to keep, put into plane_env_extra)"] if surplus else []
-        lines += [f"- {path}: lines that are not NAME=value: {others}"] if others else []
     else:
+        differing = [name for name, line in wanted.items() if there.get(name, [])[-1:] != [line]]
+        lines = [f"~ {path}: {', '.join(differing)}"] if differing else []
+        repeated = [name for name, found in there.items() if len(found) > 1]
+        lines += [f"~ {path}: {', '.join(repeated)}: in the file more than once; one stays"] if repeated else []
+        if prune:
+            lines += [f"- {path}: {names}"] if names else []
+            odd = len(others) - len(surplus)
+            lines += [f"- {path}: lines that are not NAME=value: {odd}"] if odd else []
+        elif names:
+            yield Kept(f"{path}: not managed here, and left alone: {names}")
+    if file is not None and not lines:
         access = differing_access(file, MODE, user, group)
         if access is None:
             yield Kept(path)
@@ -196,7 +272,8 @@ def env_file(
         return
 
     def apply() -> None:
-        write_file(host, path, content, MODE, user, group)
+        base = asked if file is None or prune else present
+        write_file(host, path, updated(base, wanted), MODE, user, group)
         _pending[host].add(path)
 
     if not is_executing():
@@ -204,17 +281,17 @@ def env_file(
     yield Change(tuple(lines), apply)
 
 
-def _filled(text: str, present: str, made_when_empty: Iterable[str]) -> tuple[dict[str, str], str]:
-    wanted = parse(text)
-    for name in made_when_empty:
-        if wanted.get(name) == "":
-            wanted[name] = _value_of(name, present) or secrets.token_urlsafe(50)
-            text = _with(text, name, wanted[name])
-    return wanted, text
-
-
-def _with(text: str, name: str, value: str) -> str:
-    return re.sub(rf"(?m)^{re.escape(name)}=.*$", lambda match: f"{name}={value}", text)
+def _lines(asked: Sequence[Entry], present: Sequence[Entry], made_when_empty: Iterable[str]) -> dict[str, str]:
+    """The line of each variable that is asked for, by its name."""
+    lines = {entry.name: entry.text for entry in asked if entry.name}
+    empty = {entry.name for entry in asked if entry.name and entry.value == ""}
+    for name in empty.intersection(made_when_empty):
+        # The whole line, in whichever form and quotes: another form could be another key to whoever reads it.
+        kept = [
+            one.text.removeprefix("\ufeff") for one in present if one.name == name and (one.value or "").strip("\"'")
+        ]
+        lines[name] = kept[-1] if kept else f"{name}={secrets.token_urlsafe(50)}"
+    return lines
 
 
 @converging_with(

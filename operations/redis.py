@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from pyinfra.api import HiddenValue
+
 from facts.redis import RedisNeighbours, SharedRedis, scan
 from operations.converge import Kept, Note, Plan, converging_with, current_host
 from target import Reading, fact_reading, read_fact
@@ -12,9 +14,9 @@ from target import Reading, fact_reading, read_fact
 SHOWN = 5
 
 
-def _scans(urls: Sequence[str]) -> list[tuple[list[int], str]]:
+def _scans(urls: Sequence[HiddenValue]) -> list[tuple[list[int], str]]:
     """The Redis databases that the addresses name, by who signs in there, and what their scan is asked with."""
-    parts = [part for part in map(urlsplit, urls) if part.scheme in ("redis", "rediss")]
+    parts = [part for url in urls if (part := urlsplit(str(url.unmask()))).scheme in ("redis", "rediss")]
     databases: dict[tuple[str | None, str | None], set[int]] = {}
     for part in parts:
         # The container is where the first one leads; another server cannot be asked through it.
@@ -24,12 +26,12 @@ def _scans(urls: Sequence[str]) -> list[tuple[list[int], str]]:
     return [(sorted(numbers), scan(sorted(numbers), *login)) for login, numbers in databases.items()]
 
 
-def _reads(container: str, urls: Sequence[str]) -> list[Reading]:
+def _reads(container: str, urls: Sequence[HiddenValue]) -> list[Reading]:
     return [fact_reading(RedisNeighbours, stdin, container=container) for _, stdin in _scans(urls)]
 
 
 @converging_with(_reads)
-def own_databases(container: str, urls: Sequence[str]) -> Plan:
+def own_databases(container: str, urls: Sequence[HiddenValue]) -> Plan:
     """
     Warn when keys of other services live in a Redis database that is given to Plane, which has no key prefix.
 

@@ -28,7 +28,8 @@ def parse(text: str, environment: Mapping[str, str]) -> dict[str, str]:
     def lookup(name: str) -> str | None:
         return environment.get(name, variables.get(name))
 
-    position = 0
+    # Some editors begin a file with a byte order mark, which Compose skips.
+    position = 1 if text.startswith("\ufeff") else 0
     while (position := _skip_blanks(text, position)) < len(text):
         line = text.count("\n", 0, position) + 1
         key = _KEY.match(text, position)

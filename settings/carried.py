@@ -16,6 +16,9 @@ LONGEST_VALUE = 60_000
 """Bytes of a variable. `docker run --env-file` reads lines of less than 64 KiB, its name among them."""
 
 
+KEPT = "if the file on the host has this key already, set plane_secret_key to None: the file keeps it as it is"
+
+
 def is_carried(value: str) -> bool:
     """Whether a variable can have this value."""
     return not _NOT_CARRIED.search(value) and len(value.encode()) <= LONGEST_VALUE
@@ -27,8 +30,9 @@ def not_carried(settings: Settings) -> list[str]:
     The database's name, role and password are percent-encoded there, so they can be anything.
     """
     names = ["plane_secret_key", "plane_redis_url", "plane_amqp_url", "plane_web_url"]
-    if settings.plane_minio_endpoint:
-        names += ["plane_minio_endpoint", "plane_minio_bucket", "plane_minio_access_key", "plane_minio_secret_key"]
+    if settings.storage:
+        kind = "minio" if settings.storage.is_minio else "s3"
+        names += [f"plane_{kind}_{what}" for what in ("endpoint", "bucket", "access_key", "secret_key")]
     values = {name: getattr(settings, name) for name in names}
     values.update({f"plane_env_extra.{name}": value for name, value in settings.plane_env_extra.items()})
     texts = {name: value.unmask() if isinstance(value, HiddenValue) else value for name, value in values.items()}
@@ -42,6 +46,6 @@ def refusals(names: Iterable[str]) -> list[str]:
         problems.append(
             f"{name}: the environment file cannot carry the value unchanged: a line break, quote, backtick, $, #, "
             f"backslash, a space at either end, or more than {LONGEST_VALUE} bytes; choose another value (an encoded "
-            "one in an address)"
+            "one in an address)" + (f"; {KEPT}" if name == "plane_secret_key" else "")
         )
     return problems

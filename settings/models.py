@@ -171,6 +171,18 @@ class Project:
 
 
 @dataclass(frozen=True)
+class Storage:
+    """The S3 storage of Plane's files. MinIO (`is_minio`) is reached by browsers at Plane's own address."""
+
+    is_minio: bool
+    endpoint: str
+    region: str
+    bucket: str
+    access_key: HiddenValue | None
+    secret_key: HiddenValue | None
+
+
+@dataclass(frozen=True)
 class Settings:
     """Every setting of one host, checked. Attribute names are the settings' names."""
 
@@ -194,15 +206,20 @@ class Settings:
     redis_container: str | None
     plane_files_user: str | None
     plane_files_group: str | None
-    # These may hold passwords, so they stay out of the repr.
-    plane_redis_url: str = field(repr=False)
-    plane_amqp_url: str = field(repr=False)
+    plane_redis_url: HiddenValue
+    plane_amqp_url: HiddenValue
     plane_minio_endpoint: str | None
     plane_minio_bucket: str
     plane_minio_access_key: HiddenValue | None
     plane_minio_secret_key: HiddenValue | None
+    plane_s3_endpoint: str | None
+    plane_s3_region: str | None
+    plane_s3_bucket: str | None
+    plane_s3_access_key: HiddenValue | None
+    plane_s3_secret_key: HiddenValue | None
     plane_gunicorn_workers: int
-    plane_env_extra: Mapping[str, str] = field(repr=False)
+    plane_env_extra: Mapping[str, HiddenValue]
+    plane_env_prune: bool
     plane_compose_dir: str | None
     plane_compose_services: tuple[str, ...]
     plane_compose_migrator: str | None
@@ -241,8 +258,25 @@ class Settings:
         """The secrets that a part of the deploy (``database``, ``environment``, ``provisioning``) needs."""
         if part == "provisioning":
             return self.account_secrets
-        stores = part == "environment" and self.plane_minio_endpoint is not None
-        return ("postgresql_password", *(("plane_minio_access_key", "plane_minio_secret_key") if stores else ()))
+        keys: tuple[str, ...] = ()
+        if part == "environment" and self.storage is not None:
+            kind = "minio" if self.storage.is_minio else "s3"
+            keys = (f"plane_{kind}_access_key", f"plane_{kind}_secret_key")
+        return ("postgresql_password", *keys)
+
+    @property
+    def storage(self) -> Storage | None:
+        """Where Plane keeps files; ``None`` when the settings name no storage."""
+        if self.plane_minio_endpoint is not None:
+            keys = self.plane_minio_access_key, self.plane_minio_secret_key
+            return Storage(True, self.plane_minio_endpoint, "", self.plane_minio_bucket, *keys)
+        if self.plane_s3_bucket is None:
+            return None
+        region = self.plane_s3_region or ""
+        # Never empty: boto3 would refuse that, and without one it sends browsers to another region's address first.
+        aws = f"https://s3.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
+        keys = self.plane_s3_access_key, self.plane_s3_secret_key
+        return Storage(False, self.plane_s3_endpoint or aws, region, self.plane_s3_bucket, *keys)
 
     @property
     def account_secrets(self) -> tuple[str, ...]:
@@ -306,7 +340,10 @@ class Settings:
 SECRETS = tuple(entry.name for entry in fields(Settings) if entry.type == "HiddenValue | None")
 """The settings that are secrets."""
 
-MAY_HOLD_SECRETS = (*SECRETS, "plane_agents", "plane_env_extra", "plane_instance_config")
+ADDRESSES = tuple(entry.name for entry in fields(Settings) if entry.type == "HiddenValue")
+"""The settings that are addresses with a password in them, or may be."""
+
+MAY_HOLD_SECRETS = (*SECRETS, *ADDRESSES, "plane_agents", "plane_env_extra", "plane_instance_config")
 """Those of which no value is shown."""
 
 

@@ -16,7 +16,7 @@ from settings.agents import EMAIL, read_agents
 from settings.models import NOBODY_IS_ADMIN, Agent, Settings, SettingsError
 from settings.passwords import is_weak
 from settings.projects import read_projects
-from settings.values import CHARACTER, Values, as_text, name_of
+from settings.values import CHARACTER, MISSING, Values, as_text, name_of
 
 # What Plane 1.2.2 says is not free on an instance without workspaces, out of 410 words that were tried.
 RESERVED_SLUGS = frozenset(
@@ -28,6 +28,11 @@ RESERVED_SLUGS = frozenset(
     """.split()  # noqa: SIM905 - one a line would fill the screen
 )
 
+# Databases of their own in the shared Redis: Plane has no key prefix.
+REDIS_URL = "redis://redis:6379/4"
+AMQP_URL = "redis://redis:6379/5"
+
+BUCKET = r"[a-z0-9][a-z0-9.-]{2,62}"
 CONTAINER = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 SERVICE = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 ACCOUNT = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
@@ -105,21 +110,27 @@ def _read_all(values: Values) -> Settings:
         postgres_wait_seconds=values.number("postgres_wait_seconds", 0, 3600),
         plane_config_dir=config_dir,
         plane_env_path=values.path("plane_env_path", plane_config_dir=config_dir),
-        plane_web_url=values.url("plane_web_url", "https", "http").rstrip("/"),
+        plane_web_url=values.origin("plane_web_url"),
         plane_secret_key=values.secret("plane_secret_key"),
         redis_container=values.optional("redis_container", CONTAINER, "a container's name"),
         plane_files_user=values.optional("plane_files_user", ACCOUNT, "a user's name or number"),
         plane_files_group=values.optional("plane_files_group", ACCOUNT, "a group's name or number"),
-        plane_redis_url=values.url("plane_redis_url", "redis", "rediss"),
-        plane_amqp_url=values.url("plane_amqp_url", "redis", "rediss", "amqp", "amqps"),
+        plane_redis_url=values.secret_url("plane_redis_url", REDIS_URL, "redis", "rediss"),
+        plane_amqp_url=values.secret_url("plane_amqp_url", AMQP_URL, "redis", "rediss", "amqp", "amqps"),
         plane_minio_endpoint=None
         if given("plane_minio_endpoint") is None
         else values.url("plane_minio_endpoint", "http", "https"),
-        plane_minio_bucket=values.text("plane_minio_bucket", r"[a-z0-9][a-z0-9.-]{2,62}", "an S3 bucket's name"),
+        plane_minio_bucket=values.text("plane_minio_bucket", BUCKET, "an S3 bucket's name"),
         plane_minio_access_key=values.secret("plane_minio_access_key"),
         plane_minio_secret_key=values.secret("plane_minio_secret_key"),
+        plane_s3_endpoint=None if given("plane_s3_endpoint") is None else values.origin("plane_s3_endpoint"),
+        plane_s3_region=values.optional("plane_s3_region", r"[a-z0-9-]{1,63}", "a region such as eu-central-1 or auto"),
+        plane_s3_bucket=values.optional("plane_s3_bucket", BUCKET, "an S3 bucket's name"),
+        plane_s3_access_key=values.secret("plane_s3_access_key"),
+        plane_s3_secret_key=values.secret("plane_s3_secret_key"),
         plane_gunicorn_workers=values.number("plane_gunicorn_workers", 1, 256),
         plane_env_extra=_env_extra(values),
+        plane_env_prune=values.flag("plane_env_prune"),
         plane_compose_dir=None if given("plane_compose_dir") is None else values.path("plane_compose_dir"),
         plane_compose_services=_services(values),
         plane_compose_migrator=values.optional("plane_compose_migrator", SERVICE, "a service's name"),
@@ -168,6 +179,7 @@ def _check_together(values: Values, settings: Settings) -> None:
         values.problems.append(
             "plane_api_tls_insecure: True is not allowed with plane_api_ca, which is for checking; wanted: one of them"
         )
+    _check_storage(values, settings)
     if settings.plane_db_user == settings.postgres_superuser:
         values.refuse("plane_db_user", settings.plane_db_user, "wanted: a role of its own, not postgres_superuser")
     if settings.plane_db_name in ("postgres", settings.postgres_maintenance_db):
@@ -179,6 +191,24 @@ def _check_together(values: Values, settings: Settings) -> None:
     refused = any(problem.startswith(("plane_agents:", "plane_prune:")) for problem in values.problems)
     if named and not settings.has_admin and not refused:
         values.problems.append(NOBODY_IS_ADMIN)
+
+
+def _check_storage(values: Values, settings: Settings) -> None:
+    given = [name for name in ("plane_s3_endpoint", "plane_s3_region") if values.data.get(name) is not None]
+    if values.data.get("plane_s3_bucket") is None:
+        if given:
+            values.problems.append(f"plane_s3_bucket: missing; set it, or take out {' and '.join(given)}")
+        return
+    if values.data.get("plane_minio_endpoint") is not None:
+        values.problems.append(
+            "plane_s3_bucket: not allowed with plane_minio_endpoint, which is for MinIO at Plane's own address; set "
+            "one of them to None"
+        )
+    if values.data.get("plane_s3_region") is None:
+        values.problems.append(
+            "plane_s3_region: missing; set the region of the bucket: auto for R2 and GCS, us-east-1 for a MinIO that "
+            "was given none"
+        )
 
 
 def _misspelt(values: Values) -> None:
@@ -256,7 +286,7 @@ def _rotate(values: Values, agents: tuple[Agent, ...]) -> frozenset[str]:
     return frozenset(names)
 
 
-def _env_extra(values: Values) -> dict[str, str]:
+def _env_extra(values: Values) -> dict[str, HiddenValue]:
     value = values.data.get("plane_env_extra")
     if not isinstance(value, Mapping):
         values.refuse("plane_env_extra", value, "wanted: a dict of variables")
@@ -265,10 +295,14 @@ def _env_extra(values: Values) -> dict[str, str]:
     for key, item in value.items():
         if not isinstance(key, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key):
             values.refuse("plane_env_extra", key, "wanted: names of letters, digits and underscores", is_key=True)
-        elif (text := as_text(item.unmask() if isinstance(item, HiddenValue) else item)) is None:
-            values.problems.append(f"plane_env_extra.{key}: the value is not allowed; wanted: text or a number")
-        else:
-            result[key] = text
+            continue
+        found = values.found(f"plane_env_extra.{key}", item, key)
+        if found is MISSING:
+            continue
+        if (text := as_text(found)) is None:
+            values.problems.append(f"plane_env_extra.{key}: the value is not allowed; wanted: text, a number, or None")
+            continue
+        result[key] = HiddenValue(text)
     return result
 
 
@@ -284,19 +318,12 @@ def _instance_config(values: Values) -> dict[str, HiddenValue]:
             values.refuse("plane_instance_config", key, wanted, is_key=True)
             continue
         path = f"plane_instance_config.{key}"
-        if item is None:
-            item = values.secret_elsewhere(key)
-            if item is None:
-                values.problems.append(
-                    f"{path}: missing; None stands for a secret: set {key} in the environment or in "
-                    f"{values.secrets_dir}/all.env"
-                )
-                continue
-        if isinstance(item, bool):
-            item = "1" if item else "0"
-        if isinstance(item, HiddenValue):
-            item = item.unmask()
-        text = as_text(item)
+        found = values.found(path, item, key)
+        if found is MISSING:
+            continue
+        if isinstance(found, bool):
+            found = "1" if found else "0"
+        text = as_text(found)
         if text is None or re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", text):
             values.problems.append(f"{path}: the value is not allowed; wanted: one line of text, a number, True, False")
             continue

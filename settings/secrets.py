@@ -29,7 +29,15 @@ DECRYPT = ("sops", "-d", "--input-type", "dotenv", "--output-type", "dotenv")
 
 
 class Wrapped(HiddenValue):
-    """A secret in the data of a host. What pyinfra prints of those (``debug-inventory``) has the mask in its place."""
+    """A secret in the data of a host. What pyinfra prints of those (``debug-inventory``) has the mask in its place.
+
+    Args:
+        variable: its name in the environment, else in the secrets files.
+    """
+
+    def __init__(self, variable: str) -> None:
+        super().__init__(os.environ.get(variable, ""))  # type: ignore[no-untyped-call]
+        self.variable = variable
 
     def to_json(self) -> str:
         """What stands in JSON; pyinfra 3.10 has nothing for a HiddenValue."""
@@ -37,12 +45,13 @@ class Wrapped(HiddenValue):
 
 
 def secret_variable(name: str) -> HiddenValue:
-    """A variable of the environment, for the data of a host or group: wrapped, so that nothing prints it.
+    """A variable of the environment or a secrets file, for the data of a host or group: wrapped, so that nothing
+    prints it.
 
     Args:
-        name: of the variable. Without it the value is empty, which is refused with the other settings.
+        name: of the variable.
     """
-    return Wrapped(os.environ.get(name, ""))  # type: ignore[no-untyped-call]
+    return Wrapped(name)
 
 
 class Unreadable(Exception):

@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 
 from pyinfra.api.hiddenvalue import HiddenValue
 
+from settings.addresses import NoOrigin, origin
 from settings.models import MAY_HOLD_SECRETS
 from settings.passwords import is_weak
-from settings.secrets import read_secret_files
+from settings.secrets import Wrapped, read_secret_files
 
 CHARACTER = r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]"
 """No control character, and no half of a pair (which is no text: UTF-8 has none)."""
@@ -41,6 +42,11 @@ LONGEST_PART = 250
 
 LONGEST_SHOWN = 300
 """Characters of a value that is not allowed."""
+
+MISSING = object()
+"""What stands for a value that is looked for elsewhere, and is nowhere."""
+
+ORIGINS = "plane_env_extra, as CORS_ALLOWED_ORIGINS"
 
 
 def as_text(value: object) -> str | None:
@@ -132,10 +138,31 @@ class Values:
 
     def url(self, name: str, *schemes: str) -> str:
         """An address. It may hold a password, so it is never shown."""
-        wanted = f"wanted: an address that starts with {' or '.join(s + '://' for s in schemes)} and names a host"
+        return self._url(name, self.data.get(name), *schemes)
+
+    def secret_url(self, name: str, default: str, *schemes: str) -> HiddenValue:
+        """As :meth:`url`, from wherever it is given first."""
         value = self.data.get(name)
-        if isinstance(value, HiddenValue):
-            value = value.unmask()
+        value = self.secret_elsewhere(name) if value is None else value
+        return HiddenValue(self._url(name, default if value is None else value, *schemes))
+
+    def origin(self, name: str) -> str:
+        """An address of a web server, as a browser sends it in its header Origin."""
+        url = self.url(name, "https", "http")
+        if "," in url:
+            self.problems.append(f"{name}: must be a single address; other origins go into {ORIGINS}")
+            return ""
+        try:
+            return origin(urlsplit(url)) if url else ""
+        except NoOrigin as error:
+            self.problems.append(f"{name}: {error}")
+            return ""
+
+    def _url(self, name: str, value: object, *schemes: str) -> str:
+        wanted = f"wanted: an address that starts with {' or '.join(s + '://' for s in schemes)} and names a host"
+        value = self.found(name, value)
+        if value is MISSING:
+            return ""
         if not isinstance(value, str) or re.search(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]", value):
             self.refuse(name, value if not isinstance(value, str) else "…", wanted)
             return ""
@@ -169,13 +196,38 @@ class Values:
 
     def secret_elsewhere(self, name: str) -> str | None:
         """A secret from the environment or the secrets files."""
-        return os.environ.get(name.upper()) or self.secret_files.get(name.upper())
+        return self.variable(name.upper())
+
+    def variable(self, name: str) -> str | None:
+        """A variable of the environment or the secrets files."""
+        return os.environ.get(name) or self.secret_files.get(name)
+
+    def found(self, name: str, value: object, variable: str | None = None) -> object:
+        """What a value stands for: it may be wrapped, or be in the environment or a secrets file.
+
+        Args:
+            name: of the setting.
+            value: as it is given.
+            variable: where a value is that is ``None``; without it, ``None`` is a value.
+
+        Returns:
+            :data:`MISSING`, once that is among the problems, when the variable is nowhere.
+        """
+        if isinstance(value, Wrapped):
+            variable, value = value.variable, value.unmask() or None
+        if value is None and variable is not None:
+            value = self.variable(variable)
+            if value is None:
+                self.problems.append(
+                    f"{name}: missing; set {variable} in the environment or in {self.secrets_dir}/all.env"
+                )
+                return MISSING
+        return value.unmask() if isinstance(value, HiddenValue) else value
 
     def secret_of(self, name: str, value: object) -> HiddenValue | None:
         """A secret's value, checked and wrapped; never shown."""
-        if isinstance(value, HiddenValue):
-            value = value.unmask()
-        if value is None:
+        value = self.found(name, value)
+        if value is None or value is MISSING:
             return None
         # parse_cli_arg turns --data x=123 into a number.
         text = as_text(value)

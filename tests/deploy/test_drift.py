@@ -111,9 +111,9 @@ DRIFTS = [
         [f"~ {ENV_FILE}: WEB_URL", *RECREATE],
     ),
     Drift(
-        "a variable is one too many",
-        lambda target: (target.host.root / ENV_FILE).write_text(target.file(ENV_FILE) + "FOO=bar\n"),
-        [f"- {ENV_FILE}: FOO (to keep, put into plane_env_extra)", *RECREATE],
+        "a variable is there twice",
+        lambda target: (target.host.root / ENV_FILE).write_text(target.file(ENV_FILE) + "WEB_URL=x\n"),
+        [f"~ {ENV_FILE}: WEB_URL", f"~ {ENV_FILE}: WEB_URL: in the file more than once; one stays", *RECREATE],
     ),
     Drift("others can read the environment", _chmod(ENV_FILE, 0o644), [f"~ {ENV_FILE}: mode 644 → 600"]),
     Drift(

@@ -31,6 +31,8 @@ from sandbox.env_file import EnvFileError, parse
         ("C=one\nA=$C", "one"),
         ("# A=no\n\nA=yes", "yes"),
         ("A=x\r\nB=y\r\n", "x"),
+        ("\ufeffA=marked", "marked"),
+        ("A=first\nA=last", "last"),
     ],
 )
 def test_a_value(text: str, value: str) -> None:

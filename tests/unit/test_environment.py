@@ -27,21 +27,9 @@ from tests.unit.given import PROPERTY, Shell, checked
 
 PASSWORD = "hunter2/Tr0ub4dor"
 
-# What Plane's settings and start script read (1.2.2).
-_READ_BY_PLANE = """
-    SECRET_KEY DATABASE_URL REDIS_URL AMQP_URL WEB_URL CORS_ALLOWED_ORIGINS GUNICORN_WORKERS
-    POSTGRES_USER POSTGRES_PASSWORD POSTGRES_HOST POSTGRES_PORT POSTGRES_DB
-    RABBITMQ_HOST RABBITMQ_PORT RABBITMQ_USER RABBITMQ_PASSWORD RABBITMQ_VHOST
-    USE_MINIO AWS_REGION AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_S3_ENDPOINT_URL MINIO_ENDPOINT_URL
-    AWS_S3_BUCKET_NAME MINIO_ENDPOINT_SSL FILE_SIZE_LIMIT SIGNED_URL_EXPIRATION
-    API_KEY_RATE_LIMIT ALLOWED_HOSTS COOKIE_DOMAIN SESSION_COOKIE_AGE SESSION_COOKIE_NAME ADMIN_SESSION_COOKIE_AGE
-    DEBUG HARD_DELETE_AFTER_DAYS APP_BASE_URL ADMIN_BASE_URL SPACE_BASE_URL LIVE_BASE_URL
-    ENABLE_SIGNUP ENABLE_EMAIL_PASSWORD ENABLE_MAGIC_LINK_LOGIN DISABLE_WORKSPACE_CREATION ENABLE_SMTP
-"""
-READ_BY_PLANE = frozenset(_READ_BY_PLANE.split())
 STORAGE = {
     "USE_MINIO", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_S3_ENDPOINT_URL",
-    "AWS_S3_BUCKET_NAME",
+    "AWS_S3_BUCKET_NAME", "MINIO_ENDPOINT_SSL",
 }  # fmt: skip
 
 
@@ -65,10 +53,6 @@ def variables(**changes: Any) -> dict[str, str]:
 # What it holds
 
 
-def test_every_variable_is_one_that_plane_reads() -> None:
-    assert set(variables()) <= READ_BY_PLANE
-
-
 def test_what_plane_cannot_do_without_is_there() -> None:
     assert variables(plane_minio_endpoint=None) == {
         "SECRET_KEY": "a-secret-key",
@@ -87,6 +71,31 @@ def test_storage_is_described_where_there_is_an_endpoint_and_not_otherwise() -> 
     assert (found["AWS_ACCESS_KEY_ID"], found["AWS_SECRET_ACCESS_KEY"]) == ("an-access-key", "a-storage-secret")
     assert (found["AWS_S3_ENDPOINT_URL"], found["AWS_S3_BUCKET_NAME"]) == ("http://minio:9000", "plane")
     assert not set(variables(plane_minio_endpoint=None)) & STORAGE
+
+
+def test_minio_is_reached_by_browsers_as_plane_is() -> None:
+    found = variables()
+    assert (found["USE_MINIO"], found["MINIO_ENDPOINT_SSL"], found["AWS_REGION"]) == ("1", "1", "")
+    assert variables(plane_web_url="http://10.0.0.5")["MINIO_ENDPOINT_SSL"] == "0"
+
+
+def test_other_storage_is_reached_by_browsers_at_its_own_address() -> None:
+    found = variables(
+        plane_minio_endpoint=None,
+        plane_s3_bucket="files",
+        plane_s3_region="eu-central-1",
+        plane_s3_access_key="an-access-key",
+        plane_s3_secret_key="a-storage-secret",
+    )
+    assert {name: value for name, value in found.items() if "AWS" in name or "MINIO" in name} == {
+        "USE_MINIO": "0",
+        "AWS_REGION": "eu-central-1",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "an-access-key",
+        "AWS_SECRET_ACCESS_KEY": "a-storage-secret",
+        "AWS_S3_ENDPOINT_URL": "https://s3.eu-central-1.amazonaws.com",
+        "AWS_S3_BUCKET_NAME": "files",
+    }
 
 
 def test_further_variables_are_added_and_win() -> None:
@@ -164,7 +173,17 @@ def test_a_variable_of_several_lines_is_refused(value: str) -> None:
         variables(plane_env_extra={"SMTP_PASSWORD": value})
 
 
-@pytest.mark.parametrize("setting", ["plane_redis_url", "plane_amqp_url", "plane_web_url", "plane_minio_endpoint"])
+def test_a_key_that_cannot_be_carried_may_be_in_the_file_already() -> None:
+    with pytest.raises(
+        SettingsError, match=r"plane_secret_key: .*; if the file on the host has this key already, set pl"
+    ):
+        variables(plane_secret_key="a$b#c")
+    with pytest.raises(SettingsError) as caught:
+        variables(plane_minio_secret_key="a$b#c")
+    assert "already" not in str(caught.value)
+
+
+@pytest.mark.parametrize("setting", ["plane_redis_url", "plane_amqp_url", "plane_minio_endpoint"])
 def test_an_address_with_a_dollar_in_its_password_is_refused_by_name(setting: str) -> None:
     scheme = "redis" if setting in ("plane_redis_url", "plane_amqp_url") else "http"
     with pytest.raises(SettingsError, match=setting.removeprefix("plane_")) as caught:
@@ -185,6 +204,81 @@ def test_a_variable_with_an_uncommon_separator_stays_one_variable() -> None:
 def test_a_variable_whose_name_begins_with_db_is_looked_at_too(value: str) -> None:
     with pytest.raises(SettingsError, match="db_dsn"):
         variables(plane_env_extra={"db_dsn": value})
+
+
+# What is worth a line about plane_env_extra
+
+
+def advised(**changes: Any) -> list[str]:
+    lines = environment.advice(checked(**changes))
+    assert all(line.startswith("! plane_env_extra: ") for line in lines)
+    return [line.removeprefix("! plane_env_extra: ") for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("SECRET_KYE", "SECRET_KEY"),
+        ("API_KEY_RATELIMIT", "API_KEY_RATE_LIMIT"),
+        ("WEB_ULR", "WEB_URL"),
+        ("EMAIL_HOSTS", "EMAIL_HOST"),
+        ("FILE_SIZE_LIMlT", "FILE_SIZE_LIMIT"),
+        ("email_host", "EMAIL_HOST"),
+    ],
+)
+def test_a_name_that_looks_misspelt_is_pointed_out_without_its_value(name: str, known: str) -> None:
+    assert advised(plane_env_extra={name: PASSWORD}) == [
+        f"{name} is not a variable that this deploy knows; did you mean {known}?"
+    ]
+
+
+def test_the_names_of_planes_own_variables_and_of_its_neighbours_are_not_pointed_out() -> None:
+    # Read off Plane 1.3.1 and the role that this deploy replaces.
+    names = """API_KEY_RATE_LIMIT WEBHOOK_ALLOWED_IPS WEBHOOK_ALLOWED_HOSTS WEBHOOK_DISALLOWED_DOMAINS APP_VERSION
+    IS_GOOGLE_ENABLED IS_GITHUB_ENABLED IS_GITLAB_ENABLED IS_GITEA_ENABLED ENABLE_GOOGLE_SYNC ENABLE_GITHUB_SYNC
+    DATABASE_READ_REPLICA_URL ENABLE_READ_REPLICA POSTGRES_READ_REPLICA_HOST SESSION_SAVE_EVERY_REQUEST
+    UNUPLOADED_ASSET_DELETE_DAYS GPT_ENGINE SLACK_CLIENT_ID SLACK_CLIENT_SECRET SCOUT_KEY SCOUT_MONITOR POSTHOG_API_KEY
+    POSTHOG_HOST MONGO_DB_URL MONGO_DB_DATABASE PORT GITHUB_APP_NAME GITHUB_CLIENT_ID GITLAB_CLIENT_ID GITEA_CLIENT_ID
+    GITHUB_ACCESS_TOKEN GITHUB_ORGANIZATION_ID GITLAB_HOST GITEA_HOST EMAIL_USE_TLS EMAIL_USE_SSL EMAIL_PORT EMAIL_HOST
+    APP_BASE_URL API_BASE_URL AES_SECRET_KEY LIVE_SERVER_SECRET_KEY PI_BASE_URL MACHINE_SIGNATURE PRIME_HOST
+    NEXT_PUBLIC_API_BASE_URL NEXT_PUBLIC_ENABLE_SIGNUP NEXT_PUBLIC_ENABLE_OAUTH DEFAULT_FILE_STORAGE
+    AWS_STORAGE_BUCKET_NAME AWS_S3_CUSTOM_DOMAIN PLANE_WEBHOOK_SECRET CELERY_BROKER_URL MINIO_ENDPOINT_URL
+    REDIS_HOST REDIS_PORT RABBITMQ_HOST RABBITMQ_PORT RABBITMQ_USER RABBITMQ_PASSWORD DEBUG TZ http_proxy https_proxy
+    CORS_ALLOWED_ORIGINS OPENAI_API_KEY OPENAI_API_BASE LLM_API_KEY ENABLE_DRF_SPECTACULAR INSTANCE_CHANGELOG_URL"""
+    assert advised(plane_env_extra=dict.fromkeys(names.split(), "x")) == []
+
+
+STORES = {"plane_s3_bucket": "files", "plane_s3_region": "auto"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "lines"),
+    [
+        ({"plane_env_extra": {"REDIS_URL": "x"}}, ["REDIS_URL overrides plane_redis_url; set only one of them"]),
+        ({"plane_env_extra": {"SECRET_KEY": "x"}}, []),
+        ({"plane_env_extra": {"SECRET_KEY": "x"}, "plane_secret_key": "y"},
+         ["SECRET_KEY overrides plane_secret_key; set only one of them"]),
+        ({"plane_env_extra": {"DATABASE_URL": "x"}},
+         ["DATABASE_URL overrides postgresql_password and plane_db_…; set only one of them"]),
+        ({"plane_env_extra": {"AWS_REGION": "x"}, "plane_minio_endpoint": "http://minio:9000"}, []),
+        ({"plane_env_extra": {"AWS_REGION": "x", "AWS_S3_BUCKET_NAME": "y"}, **STORES},
+         ["AWS_REGION overrides plane_s3_region; set only one of them",
+          "AWS_S3_BUCKET_NAME overrides plane_s3_bucket; set only one of them"]),
+        ({"plane_env_extra": {"AWS_ACCESS_KEY_ID": "x"}, "plane_minio_endpoint": "http://minio:9000"},
+         ["AWS_ACCESS_KEY_ID overrides plane_minio_access_key; set only one of them"]),
+        ({"plane_env_extra": {"AWS_S3_BUCKET_NAME": "x", "USE_MINIO": "1"}},
+         ["plane_minio_… (for MinIO) and plane_s3_… (for AWS, R2, GCS and others) write USE_MINIO, AWS_S3_BUCKET_NAME "
+          "and what belongs to it; use these settings instead"]),
+    ],
+)  # fmt: skip
+def test_a_variable_that_another_setting_writes_names_that_setting(changes: dict[str, Any], lines: list[str]) -> None:
+    assert advised(**changes) == lines
+
+
+def test_the_advice_is_shown_with_the_file(host: Shell, tmp_path: Path) -> None:
+    text, lines = HiddenValue("DEBUG=1\n"), ["! mind this"]
+    note, change = plan(environment.env_file, host, path=str(tmp_path / "plane.env"), text=text, advice=lines)
+    assert note == Note("! mind this") and isinstance(change, Change)
 
 
 def test_comments_and_other_lines_are_no_variables() -> None:
@@ -219,8 +313,10 @@ def changes(items: Iterable[Change | Kept | Note]) -> list[str]:
 
 
 def apply(items: list[Change | Kept | Note]) -> None:
-    for item in items:
-        assert isinstance(item, Change)
+    """Do what an operation would change, which must be something."""
+    found = [item for item in items if isinstance(item, Change)]
+    assert found
+    for item in found:
         item.apply()
 
 
@@ -245,43 +341,168 @@ def test_a_missing_env_file_is_made_with_a_new_key_for_its_owner_alone(host: She
     assert PASSWORD not in "".join(host.commands) + "".join(change.lines)
 
 
-def test_a_key_that_is_there_is_kept_when_something_else_changes(host: Shell, tmp_path: Path) -> None:
-    path = tmp_path / "plane.env"
-    path.write_text("SECRET_KEY=made-by-hand\\1\nOLD=x\n")
-    items = plan(environment.env_file, host, path=str(path), text=HiddenValue("# new\nSECRET_KEY=\nDEBUG=1\n"))
-    [change] = items
-    assert isinstance(change, Change)
-    assert change.lines == (f"~ {path}: DEBUG", f"- {path}: OLD (to keep, put into plane_env_extra)")
-    apply(items)
-    assert path.read_text() == "# new\nSECRET_KEY=made-by-hand\\1\nDEBUG=1\n"
+def write(path: Path, text: str, mode: int = 0o600) -> None:
+    path.write_bytes(text.encode())
+    path.chmod(mode)
 
 
 @pytest.mark.parametrize(
-    "text",
+    "line",
     [
-        "export SECRET_KEY=k=1:2\n", "\ufeffSECRET_KEY=k=1:2\nDEBUG=1\n", "  export\tSECRET_KEY = k=1:2\n",
-        "SECRET_KEY: k=1:2\n", "SECRET_KEY:k=1:2\n", "SECRET_KEY=k=1:2\r\nDEBUG=1\r\n",
-        "SECRET_KEY=old\nexport SECRET_KEY=k=1:2",
+        "SECRET_KEY=made-by-hand\\1", "SECRET_KEY=k$x#y", "SECRET_KEY='k$x # y'", 'SECRET_KEY="two\nlines"',
+        "export SECRET_KEY=k=1:2", "  export\tSECRET_KEY = k=1:2", "SECRET_KEY: k=1:2", "SECRET_KEY:k=1:2",
+        "SECRET_KEY=k=1:2\r",
     ],
 )  # fmt: skip
-def test_a_key_is_kept_in_whatever_form_docker_compose_reads_it(host: Shell, tmp_path: Path, text: str) -> None:
+def test_a_key_that_is_there_is_kept_in_whatever_form_docker_compose_reads_it(
+    host: Shell, tmp_path: Path, line: str
+) -> None:
     path = tmp_path / "plane.env"
-    path.write_bytes(text.encode())
-    apply(plan(environment.env_file, host, path=str(path), text=HiddenValue("SECRET_KEY=\nDEBUG=1\n")))
-    assert path.read_text().replace("KEY= ", "KEY=") == "SECRET_KEY=k=1:2\nDEBUG=1\n"
+    write(path, f"# old\n{line}\nOLD=x\n")
+    items = plan(environment.env_file, host, path=str(path), text=HiddenValue("# new\nSECRET_KEY=\nDEBUG=1\n"))
+    assert changes(items) == [f"~ {path}: DEBUG"]
+    apply(items)
+    assert path.read_bytes().decode() == f"# old\n{line}\nOLD=x\nDEBUG=1\n"
     again = plan(environment.env_file, host, path=str(path), text=HiddenValue("SECRET_KEY=\nDEBUG=1\n"))
-    assert again == [Kept(str(path))]
+    assert changes(again) == []
+    pruned = plan(environment.env_file, host, path=str(path), text=HiddenValue("SECRET_KEY=\nDEBUG=1\n"), prune=True)
+    apply(pruned)
+    assert path.read_bytes().decode() == f"{line}\nDEBUG=1\n"
 
 
-def test_of_lines_that_are_no_variables_nothing_is_shown(host: Shell, tmp_path: Path) -> None:
+@pytest.mark.parametrize("line", ["SECRET_KEY=", 'SECRET_KEY=""', "SECRET_KEY", "#SECRET_KEY=old"])
+def test_a_key_that_is_empty_is_made(host: Shell, tmp_path: Path, line: str) -> None:
     path = tmp_path / "plane.env"
-    path.write_text('DEBUG=1\nKEY="-----BEGIN\nMIIBVwIBADANBgkqhk==\nhidden/words"\nhttp_proxy=x\n# hidden\n\n')
-    [change] = plan(environment.env_file, host, path=str(path), text=HiddenValue("DEBUG=1\n"))
+    write(path, f"{line}\n")
+    apply(plan(environment.env_file, host, path=str(path), text=HiddenValue("SECRET_KEY=\n")))
+    assert len(parse(path.read_text())["SECRET_KEY"]) >= 50
+
+
+FOREIGN = """\
+# Written by hand; ASCII and not: ü
+WEB_URL=https://old.example.com
+
+NEXT_PUBLIC_API_BASE_URL=https://work.example.com   # for the web container
+export LICENCE='a
+WEB_URL=no variable
+b'
+  indented = yes
+a line of words
+http_proxy: http://proxy:3128
+KEPT=1\r
+GUNICORN_WORKERS=4
+PASSED_ON
+# the end, without a line break"""
+
+
+def test_what_is_not_asked_for_stays_as_it_is_and_where_it_is(host: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "plane.env"
+    write(path, FOREIGN)
+    text = HiddenValue("# ours\nWEB_URL=https://new.example.com\nDEBUG=0\nGUNICORN_WORKERS=2\n")
+    items = plan(environment.env_file, host, path=str(path), text=text)
+    kept, change = items
+    assert kept == Kept(f"{path}: not managed here, and left alone: NEXT_PUBLIC_API_BASE_URL, LICENCE, indented, KEPT")
+    assert isinstance(change, Change) and change.lines == (f"~ {path}: WEB_URL, DEBUG, GUNICORN_WORKERS",)
+    change.apply()
+    expected = FOREIGN.replace("WEB_URL=https://old.", "WEB_URL=https://new.").replace("WORKERS=4", "WORKERS=2")
+    assert path.read_bytes().decode() == f"{expected}\nDEBUG=0\n"
+    again = plan(environment.env_file, host, path=str(path), text=text)
+    assert again == [kept, Kept(str(path))]
+
+
+def test_pruning_leaves_only_what_is_asked_for(host: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "plane.env"
+    write(path, FOREIGN)
+    text = HiddenValue("# ours\nWEB_URL=https://old.example.com\nGUNICORN_WORKERS=4\n")
+    [change] = plan(environment.env_file, host, path=str(path), text=text, prune=True)
     assert isinstance(change, Change)
     assert change.lines == (
-        f"- {path}: KEY, http_proxy (to keep, put into plane_env_extra)",
-        f"- {path}: lines that are not NAME=value: 2",
+        f"- {path}: NEXT_PUBLIC_API_BASE_URL, LICENCE, indented, KEPT",
+        f"- {path}: lines that are not NAME=value: 3",
     )
+    change.apply()
+    assert path.read_text() == text.unmask()
+    assert plan(environment.env_file, host, path=str(path), text=text, prune=True) == [Kept(str(path))]
+
+
+@pytest.mark.parametrize("first", ["WEB_URL=https://a.example", "export WEB_URL=x", "WEB_URL: x", "WEB_URL"])
+@pytest.mark.parametrize("prune", [False, True])
+def test_a_variable_that_is_there_twice_is_left_once(host: Shell, tmp_path: Path, first: str, prune: bool) -> None:
+    path = tmp_path / "plane.env"
+    write(path, f"{first}\n# between\nWEB_URL=https://a.example\nDEBUG=1\n")
+    text = HiddenValue("WEB_URL=https://a.example\nDEBUG=1\n")
+    items = plan(environment.env_file, host, path=str(path), text=text, prune=prune)
+    assert changes(items) == [f"~ {path}: WEB_URL: in the file more than once; one stays"]
+    apply(items)
+    assert path.read_text() == ("" if prune else "# between\n") + text.unmask()
+    assert changes(plan(environment.env_file, host, path=str(path), text=text, prune=prune)) == []
+
+
+def test_of_two_values_the_last_one_counts(host: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "plane.env"
+    write(path, "SECRET_KEY=first\nWEB_URL=x\nSECRET_KEY=last\n")
+    items = plan(environment.env_file, host, path=str(path), text=HiddenValue("SECRET_KEY=\nWEB_URL=y\n"))
+    assert changes(items) == [f"~ {path}: WEB_URL", f"~ {path}: SECRET_KEY: in the file more than once; one stays"]
+    apply(items)
+    assert path.read_text() == "WEB_URL=y\nSECRET_KEY=last\n"
+
+
+@pytest.mark.parametrize("prune", [False, True])
+def test_of_lines_that_are_no_variables_nothing_is_shown(host: Shell, tmp_path: Path, prune: bool) -> None:
+    path = tmp_path / "plane.env"
+    write(path, 'KEY="-----BEGIN\nMIIBVwIBADANBgkqhk==\nhidden/words\nhidden\nhttp_proxy=x\n# hidden\n\n')
+    items = plan(environment.env_file, host, path=str(path), text=HiddenValue("DEBUG=1\n"), prune=prune)
+    lines = changes(items) + [item.what for item in items if isinstance(item, Kept)]
+    assert "KEY, http_proxy" in "".join(lines)
+    assert not any("hidden" in line or "MII" in line for line in lines)
+    assert (f"- {path}: lines that are not NAME=value: 3" in lines) is prune
+
+
+def test_a_file_of_the_roles_keeps_what_other_containers_read(host: Shell, tmp_path: Path) -> None:
+    path = tmp_path / "plane.env"
+    write(path, ROLES)
+    settings = complete(
+        plane_secret_key=None,
+        plane_db_host="postgresql",
+        plane_redis_url="redis://:r3dis@redis:6379/0",
+        plane_amqp_url="redis://:r3dis@redis:6379/1",
+        plane_minio_endpoint="http://plane-minio:9000",
+    )
+    arguments: dict[str, Any] = {"path": str(path), "text": render(settings)}
+    items = plan(environment.env_file, host, **arguments)
+    assert changes(items) == [f"~ {path}: DATABASE_URL, GUNICORN_WORKERS, MINIO_ENDPOINT_SSL, AWS_REGION"]
+    apply(items)
+    before, after = ROLES.splitlines(), path.read_text().splitlines()
+    assert [line for line in before if line not in after] == [ROLES.splitlines()[1]]
+    assert changes(plan(environment.env_file, host, **arguments)) == []
+    assert environment.advice(settings) == []
+
+
+# The shape of the file that the role writes.
+ROLES = """\
+SECRET_KEY=a$key#of-the-vaults
+DATABASE_URL=postgresql://plane:old@postgresql:5432/plane_production
+
+REDIS_URL=redis://:r3dis@redis:6379/0
+# REX 2026-03-01: AMQP_URL
+AMQP_URL=redis://:r3dis@redis:6379/1
+CELERY_BROKER_URL=redis://:r3dis@redis:6379/1
+WEB_URL=https://work.example.com
+CORS_ALLOWED_ORIGINS=https://work.example.com
+NEXT_PUBLIC_API_BASE_URL=https://work.example.com
+ENABLE_SIGNUP=1
+NEXT_PUBLIC_ENABLE_OAUTH=0
+USE_MINIO=1
+DEFAULT_FILE_STORAGE=plane.settings.storage.S3Storage
+MINIO_ENDPOINT_URL=http://plane-minio:9000
+AWS_ACCESS_KEY_ID=an-access-key
+AWS_SECRET_ACCESS_KEY=a-storage-secret
+AWS_STORAGE_BUCKET_NAME=plane
+AWS_S3_BUCKET_NAME=plane
+AWS_S3_ENDPOINT_URL=http://plane-minio:9000
+AWS_S3_CUSTOM_DOMAIN=work.example.com/uploads
+PLANE_WEBHOOK_SECRET=hook
+"""
 
 
 def test_a_key_in_the_settings_replaces_the_one_that_is_there(host: Shell, tmp_path: Path) -> None:
@@ -306,19 +527,6 @@ def test_a_file_with_the_same_variables_is_kept(host: Shell, tmp_path: Path, tex
     path.chmod(0o600)
     items = plan(environment.env_file, host, path=str(path), text=HiddenValue("SECRET_KEY=\nDEBUG=1\n"))
     assert items == [Kept(str(path))]
-
-
-def test_a_variable_that_plane_does_not_read_is_pointed_out(host: Shell, tmp_path: Path) -> None:
-    text = HiddenValue("DEBUG=1\nAPI_KEY_RATELIMIT=hidden\n")
-    note, change = plan(environment.env_file, host, path=str(tmp_path / "plane.env"), text=text)
-    assert isinstance(note, Note)
-    assert "Plane reads no variable API_KEY_RATELIMIT" in note.line
-    assert "hidden" not in note.line
-    assert isinstance(change, Change)
-
-
-def test_no_variable_that_plane_reads_is_pointed_out() -> None:
-    assert all(environment.READ_BY_PLANE.fullmatch(name) for name in READ_BY_PLANE)
 
 
 def test_a_file_that_others_can_read_is_closed(host: Shell, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyinfra.api import HiddenValue
 from pyinfra.context import ctx_host
 
 from operations import redis
@@ -56,7 +57,7 @@ def found(host: Shell, *urls: str) -> list[str]:
     """What is told of the addresses, a warning with its sign."""
     operation: Any = redis.own_databases
     with ctx_host.use(host):
-        items = list(operation._inner.__wrapped__(container="shared", urls=urls))
+        items = list(operation._inner.__wrapped__(container="shared", urls=[HiddenValue(url) for url in urls]))
     assert all(isinstance(item, (Kept, Note)) for item in items)
     lines = [item.line if isinstance(item, Note) else item.what for item in items]
     assert not any(PASSWORD in line or LOGIN in line for line in [*lines, *host.commands, *host.said])
@@ -120,6 +121,6 @@ def test_each_address_is_asked_with_its_own_user_and_password(host: Shell) -> No
 
 def test_what_will_be_read_is_what_is_read(host: Shell) -> None:
     answering(host, ANSWERS)
-    urls = f"redis://plane:{LOGIN}@redis/4", "redis://redis/6", "redis://other/7"
-    found(host, *urls)
+    urls = [HiddenValue(url) for url in (f"redis://plane:{LOGIN}@redis/4", "redis://redis/6", "redis://other/7")]
+    found(host, *(url.unmask() for url in urls))
     assert sorted(reading.stdin or "" for reading in redis._reads("shared", urls)) == asked(host)

@@ -58,7 +58,7 @@ def test_data_that_may_hold_a_secret_is_left_out(monkeypatch: pytest.MonkeyPatch
         "plane_token_renew_days=7",
         "plane_secrets_dir=secrets",
         "plane_api_url=http://172.18.0.5:8000",
-        "plane_redis_url=redis://redis:6379/4",
+        "plane_minio_endpoint=http://minio:9000",
         "plane_admin_email=anna@example.com",
     ],
 )

@@ -13,7 +13,18 @@ from hypothesis import strategies as st
 from pyinfra.api.hiddenvalue import HiddenValue
 from zxcvbn import zxcvbn
 
-from settings import SECRETS, Agent, CustomField, Settings, SettingsError, derive_password, read_settings, settings_of
+from settings import (
+    SECRETS,
+    Agent,
+    CustomField,
+    Settings,
+    SettingsError,
+    derive_password,
+    read_settings,
+    secret_variable,
+    settings_of,
+)
+from settings.models import MAY_HOLD_SECRETS
 from tests.unit.given import PROPERTY, checked, data
 
 PASSWORD = "hunter2-Tr0ub4dor"
@@ -110,6 +121,15 @@ def test_an_identifier_becomes_upper_case() -> None:
     ("name", "value", "kept"),
     [
         ("plane_web_url", "https://work.example.com/", "https://work.example.com"),
+        ("plane_web_url", "HTTPS://Work.Example.COM:443", "https://work.example.com"),
+        ("plane_web_url", "http://work.example.com:80/", "http://work.example.com"),
+        ("plane_web_url", "https://work.example.com:8443/", "https://work.example.com:8443"),
+        ("plane_web_url", "http://work.example.com:443", "http://work.example.com:443"),
+        ("plane_web_url", "https://Bücher.example", "https://xn--bcher-kva.example"),
+        ("plane_web_url", "https://faß.example", "https://xn--fa-hia.example"),
+        ("plane_web_url", "https://a--b.example", "https://a--b.example"),
+        ("plane_web_url", "http://10.0.0.5:8080", "http://10.0.0.5:8080"),
+        ("plane_web_url", "https://[2001:DB8:0::1]:443", "https://[2001:db8::1]"),
         ("plane_api_url", "http://172.18.0.5:8000//", "http://172.18.0.5:8000"),
         ("plane_api_url", "http://[::1]:8000", "http://[::1]:8000"),
         ("plane_amqp_url", "amqp://guest:guest@rabbit:5672/plane", "amqp://guest:guest@rabbit:5672/plane"),
@@ -129,7 +149,13 @@ def test_an_identifier_becomes_upper_case() -> None:
     ],
 )
 def test_a_good_value_is_kept(name: str, value: object, kept: object) -> None:
-    assert getattr(checked(**{name: value}), name) == kept
+    assert _unmasked(getattr(checked(**{name: value}), name)) == kept
+
+
+def _unmasked(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _unmasked(one) for key, one in value.items()}
+    return value.unmask() if isinstance(value, HiddenValue) else value
 
 
 @pytest.mark.parametrize("name", ["plane_env_path", "plane_tokens_path"])
@@ -350,6 +376,142 @@ def test_an_address_that_leads_nowhere_is_refused_and_not_shown(name: str, addre
     assert problem.startswith(f"{name}: ")
     assert f"{scheme}://" in problem.partition("wanted: ")[2]
     assert PASSWORD not in problem
+
+
+@pytest.mark.parametrize("name", ["plane_web_url", "plane_s3_endpoint"])
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("https://work.example.com/plane", "must not have a path;"),
+        ("https://work.example.com/?a=b", "must not have a query;"),
+        ("https://work.example.com#top", "must not have a fragment;"),
+        (f"https://me:{PASSWORD}@work.example.com", "must not have a user or password;"),
+        ("https://me@work.example.com", "must not have a user or password;"),
+        ("https://my_plane", "without an underscore"),
+        ("https://work.example.com.", "letters, digits, dots and dashes"),
+        ("https://-work.example.com", "letters, digits, dots and dashes"),
+        ("https://work%2eexample.com", "letters, digits, dots and dashes"),
+        ("https://work.example.com\\x", "letters, digits, dots and dashes"),
+        ("https://☃́-.example", "punycode"),
+        ("https://a.example.com,https://b.example.com", "must be a single address; other origins go into"),
+    ],
+)
+def test_an_address_that_is_no_origin_is_refused_with_the_reason(name: str, address: str, reason: str) -> None:
+    [problem] = problems(**{"plane_s3_bucket": "files", "plane_s3_region": "auto", name: address})
+    assert problem.startswith(f"{name}: ") and reason in problem
+    assert PASSWORD not in problem and "work" not in problem.replace("https://work.example.com", "", 1)
+
+
+# Where secrets of addresses and variables come from
+
+
+@pytest.mark.parametrize(("name", "default"), [("plane_redis_url", 4), ("plane_amqp_url", 5)])
+def test_an_address_with_a_password_comes_from_the_nearest_place(
+    name: str, default: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places: dict[str, Any] = {"plane_secrets_dir": str(tmp_path)}
+
+    def found() -> object:
+        settings = read_settings(data(**places), "sese")
+        assert "redis://" not in repr(settings)
+        return _unmasked(getattr(settings, name))
+
+    assert found() == f"redis://redis:6379/{default}"
+    put(tmp_path / "all.env", f"{name.upper()}=redis://:file@redis/1\nOWN=redis://:own@redis/4\n")
+    assert found() == "redis://:file@redis/1"
+    monkeypatch.setenv(name.upper(), "redis://:environment@redis/2")
+    assert found() == "redis://:environment@redis/2"
+    places[name] = "redis://:data@redis/3"
+    assert found() == "redis://:data@redis/3"
+    places[name] = secret_variable("OWN")
+    assert found() == "redis://:own@redis/4"
+
+
+def test_a_bad_address_from_a_secrets_file_is_named_and_not_shown(tmp_path: Path) -> None:
+    put(tmp_path / "all.env", f"PLANE_REDIS_URL={PASSWORD}\n")
+    [problem] = problems(plane_secrets_dir=str(tmp_path))
+    assert problem.startswith("plane_redis_url: the address is not allowed; wanted: ") and PASSWORD not in problem
+
+
+def test_a_variable_that_is_none_is_looked_for_under_its_own_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path / "all.env", "LLM_API_KEY=from-the-file\nhttp_proxy=http://proxy\nOWN=from-its-own\n")
+    monkeypatch.setenv("SCOUT_KEY", "from-the-environment")
+    extra = {"LLM_API_KEY": None, "http_proxy": None, "SCOUT_KEY": None, "X": secret_variable("OWN")}
+    settings = checked(plane_secrets_dir=str(tmp_path), plane_env_extra=extra)
+    assert _unmasked(settings.plane_env_extra) == {
+        "LLM_API_KEY": "from-the-file",
+        "http_proxy": "http://proxy",
+        "SCOUT_KEY": "from-the-environment",
+        "X": "from-its-own",
+    }
+    assert "from-" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "variable"),
+    [
+        ({"plane_env_extra": {"NO_SUCH": None}}, "plane_env_extra.NO_SUCH", "NO_SUCH"),
+        ({"plane_env_extra": {"A": secret_variable("NO_SUCH")}}, "plane_env_extra.A", "NO_SUCH"),
+        ({"plane_instance_config": {"NO_SUCH": None}}, "plane_instance_config.NO_SUCH", "NO_SUCH"),
+        ({"plane_redis_url": secret_variable("NO_SUCH")}, "plane_redis_url", "NO_SUCH"),
+        ({"plane_secret_key": secret_variable("NO_SUCH")}, "plane_secret_key", "NO_SUCH"),
+        ({"plane_agents": agents(password=secret_variable("NO_SUCH"))}, "plane_agents[3].password", "NO_SUCH"),
+    ],
+)
+def test_a_secret_that_is_nowhere_is_called_missing(changes: dict[str, Any], name: str, variable: str) -> None:
+    assert problems(**changes) == [
+        f"{name}: missing; set {variable} in the environment or in there-is-no-such-folder/all.env"
+    ]
+
+
+# Storage
+
+
+MINIO = {"plane_minio_endpoint": "http://minio:9000", "plane_minio_access_key": "m", "plane_minio_secret_key": "n"}
+S3 = {"plane_s3_bucket": "files", "plane_s3_region": "eu-central-1"}
+
+
+def test_without_storage_there_is_none() -> None:
+    assert checked().storage is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (MINIO, (True, "http://minio:9000", "", "plane")),
+        (S3, (False, "https://s3.eu-central-1.amazonaws.com", "eu-central-1", "files")),
+        ({**S3, "plane_s3_region": "cn-north-1"},
+         (False, "https://s3.cn-north-1.amazonaws.com.cn", "cn-north-1", "files")),
+        ({**S3, "plane_s3_region": "auto", "plane_s3_endpoint": "https://ID.r2.cloudflarestorage.com/"},
+         (False, "https://id.r2.cloudflarestorage.com", "auto", "files")),
+    ],
+)  # fmt: skip
+def test_minio_and_other_storage_are_told_apart(changes: dict[str, Any], expected: tuple[object, ...]) -> None:
+    storage = checked(**changes).storage
+    assert storage is not None
+    assert (storage.is_minio, storage.endpoint, storage.region, storage.bucket) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({**MINIO, **S3}, "plane_s3_bucket: not allowed with plane_minio_endpoint, which is for MinIO at Plane's own "
+         "address; set one of them to None"),
+        ({"plane_s3_bucket": "files"}, "plane_s3_region: missing; set the region of the bucket: auto for R2 and GCS, "
+         "us-east-1 for a MinIO that was given none"),
+        ({"plane_s3_region": "auto"}, "plane_s3_bucket: missing; set it, or take out plane_s3_region"),
+        ({"plane_s3_region": "auto", "plane_s3_endpoint": "https://storage.googleapis.com"},
+         "plane_s3_bucket: missing; set it, or take out plane_s3_endpoint and plane_s3_region"),
+        ({**S3, "plane_s3_bucket": "Files"},
+         "plane_s3_bucket: 'Files' is not allowed; wanted: an S3 bucket's name, or None"),
+        ({**S3, "plane_s3_region": "EU"},
+         "plane_s3_region: 'EU' is not allowed; wanted: a region such as eu-central-1 or auto, or None"),
+    ],
+)  # fmt: skip
+def test_storage_that_is_not_whole_or_is_there_twice_is_refused(changes: dict[str, Any], problem: str) -> None:
+    assert problems(**changes) == [problem]
 
 
 def test_an_api_url_with_an_underscore_in_its_host_is_refused() -> None:
@@ -765,7 +927,8 @@ def test_a_secret_with_an_uncommon_separator_arrives_whole(folder: Path) -> None
 
 def test_every_secret_is_known_as_one() -> None:
     settings = checked(**dict.fromkeys(SECRETS, PASSWORD))
-    assert SECRETS == tuple(name for name, value in vars(settings).items() if isinstance(value, HiddenValue)) != ()
+    hidden = {name for name, value in vars(settings).items() if isinstance(value, HiddenValue)}
+    assert hidden == {*SECRETS, "plane_redis_url", "plane_amqp_url"} <= {*MAY_HOLD_SECRETS}
 
 
 def test_secrets_show_in_no_text_of_the_settings() -> None:
@@ -877,6 +1040,8 @@ def test_storage_needs_its_keys_where_there_is_an_endpoint() -> None:
         "plane_minio_secret_key",
     )
     assert settings.secrets_of("database") == ("postgresql_password",)
+    keys = ("postgresql_password", "plane_s3_access_key", "plane_s3_secret_key")
+    assert checked(**S3).secrets_of("environment") == keys
 
 
 # A host

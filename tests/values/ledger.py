@@ -55,7 +55,7 @@ def _secret(name: str, where: str) -> Place:
     )
 
 
-def _url(name: str, scheme: str, ending: Callable[[str], str] = str) -> Place:
+def _url(name: str, scheme: str) -> Place:
     """A value in the password of an address, which is never shown either."""
 
     def address(value: str) -> str:
@@ -65,9 +65,22 @@ def _url(name: str, scheme: str, ending: Callable[[str], str] = str) -> Place:
         name,
         "env url",
         lambda value: {name: address(value)},
-        lambda settings: getattr(settings, name),
-        lambda value: ending(address(value)),
+        lambda settings: (
+            getattr(settings, name) if name == "plane_minio_endpoint" else _hidden(getattr(settings, name))
+        ),
+        address,
         True,
+    )
+
+
+def _origin(name: str, **further: str) -> Place:
+    """A value after the host of an address, where nothing is kept but a slash."""
+    return Place(
+        name,
+        "env url",
+        lambda value: {name: f"HTTPS://Host:0443/{value}", **further},
+        lambda settings: getattr(settings, name),
+        lambda value: "https://host",
     )
 
 
@@ -134,6 +147,8 @@ _SECRETS_GO = {
     "plane_secret_key": "env",
     "plane_minio_access_key": "env",
     "plane_minio_secret_key": "env",
+    "plane_s3_access_key": "env",
+    "plane_s3_secret_key": "env",
     "plane_admin_password": "form",
     "plane_admin_api_token": "header",
     "plane_concierge_password": "form",
@@ -167,7 +182,20 @@ PLACES: tuple[Place, ...] = (
         lambda value: (value,),
     ),
     _plain("plane_compose_migrator", "shell"),
-    _url("plane_web_url", "https", lambda text: text.rstrip("/")),
+    _origin("plane_web_url"),
+    _origin("plane_s3_endpoint", plane_s3_bucket="files", plane_s3_region="auto"),
+    Place(
+        "plane_s3_bucket",
+        "env",
+        lambda value: {"plane_s3_bucket": value, "plane_s3_region": "auto"},
+        lambda settings: settings.plane_s3_bucket,
+    ),
+    Place(
+        "plane_s3_region",
+        "env url",
+        lambda value: {"plane_s3_bucket": "files", "plane_s3_region": value},
+        lambda settings: settings.plane_s3_region,
+    ),
     _url("plane_redis_url", "redis"),
     _url("plane_amqp_url", "amqp"),
     _url("plane_minio_endpoint", "http"),
@@ -182,7 +210,7 @@ PLACES: tuple[Place, ...] = (
         "plane_env_extra",
         "env",
         lambda value: {"plane_env_extra": {"SMTP_PASSWORD": STRONG + value}},
-        lambda settings: settings.plane_env_extra["SMTP_PASSWORD"],
+        lambda settings: _hidden(settings.plane_env_extra["SMTP_PASSWORD"]),
         lambda value: STRONG + value,
         True,
     ),
@@ -315,6 +343,7 @@ NO_TEXT = frozenset(
         "plane_health_retries",
         "plane_health_delay",
         "plane_prune",
+        "plane_env_prune",
         "plane_token_lifetime_days",
         "plane_token_renew_days",
     }
