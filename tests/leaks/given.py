@@ -61,10 +61,13 @@ def given() -> Given:
         "EMAIL_HOST_PASSWORD": marker(),
         "LEAK_AGENT_PASSWORD": marker(),
         "LEAK_EXTRA": marker(CARRIED),
+        "SCOUT_KEY": marker(CARRIED),
     }
     secrets = dict(environment)
     secrets["the password in plane_redis_url"] = redis_password = marker()
     environment["LEAK_REDIS_URL"] = f"redis://plane:{quote(redis_password, safe='')}@redis:6379/4"
+    secrets["the password in PLANE_AMQP_URL"] = amqp_password = marker()
+    environment["PLANE_AMQP_URL"] = f"redis://:{quote(amqp_password, safe='')}@redis:6379/5"
     seed = HiddenValue(environment["PLANE_AGENT_PASSWORD_SEED"])
     secrets["the derived password of thot"] = derive_password(seed, "thot@javisi.local").unmask()
     data = {
@@ -75,7 +78,7 @@ def given() -> Given:
         ],
         "plane_minio_endpoint": "http://minio:9000",
         "plane_redis_url": FromEnvironment("LEAK_REDIS_URL"),
-        "plane_env_extra": {"LLM_API_KEY": FromEnvironment("LEAK_EXTRA", hidden=True)},
+        "plane_env_extra": {"LLM_API_KEY": FromEnvironment("LEAK_EXTRA", hidden=True), "SCOUT_KEY": None},
         "plane_instance_config": {"EMAIL_HOST": "smtp.example.com", "EMAIL_HOST_PASSWORD": None},
     }
     return Given(environment, data, secrets)

@@ -109,7 +109,16 @@ def test_no_run_prints_an_admins_token(target: Target, known: Given, answers: bo
 
 
 @pytest.mark.parametrize(
-    "wrong", ["POSTGRESQL_PASSWORD", "PLANE_SECRET_KEY", "LEAK_REDIS_URL", "LEAK_EXTRA", "LEAK_AGENT_PASSWORD"]
+    "wrong",
+    [
+        "POSTGRESQL_PASSWORD",
+        "PLANE_SECRET_KEY",
+        "LEAK_REDIS_URL",
+        "PLANE_AMQP_URL",
+        "LEAK_EXTRA",
+        "SCOUT_KEY",
+        "LEAK_AGENT_PASSWORD",
+    ],
 )
 def test_a_secret_that_is_refused_is_not_shown(target: Target, wrong: str) -> None:
     secret = marker("'\"$\n\\")
