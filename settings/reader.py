@@ -194,6 +194,11 @@ def _check_together(values: Values, settings: Settings) -> None:
 
 
 def _check_storage(values: Values, settings: Settings) -> None:
+    if "_" in (urlsplit(settings.plane_minio_endpoint or "").hostname or ""):
+        values.problems.append(
+            "plane_minio_endpoint: the address must have a host name without an underscore: boto3 in Plane refuses "
+            "one; use the service's name"
+        )
     given = [name for name in ("plane_s3_endpoint", "plane_s3_region") if values.data.get(name) is not None]
     if values.data.get("plane_s3_bucket") is None:
         if given:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from inspect import signature
 from typing import Any
 
@@ -19,6 +19,9 @@ def workspace(slug: str, workspace_name: str, size: str = "2-10") -> None: ...
 
 
 def settings(values: Mapping[str, HiddenValue]) -> None: ...
+
+
+def databases(urls: Sequence[HiddenValue]) -> None: ...
 
 
 def role(name: str, password: HiddenValue | None = None) -> None: ...
@@ -57,6 +60,18 @@ def test_plain_texts_are_wrapped_where_they_may_be_secret() -> None:
     _, named = checked("role", signature(role), (), {"name": "plane", "password": 4711})
     assert (named["name"], named["password"].unmask()) == ("plane", "4711")
     assert checked("role", signature(role), (), {"name": "plane", "password": None})[1]["password"] is None
+
+
+def test_the_texts_of_a_list_are_wrapped_too() -> None:
+    _, named = checked("databases", signature(databases), (), {"urls": [SECRET, HiddenValue(SECRET)]})
+    assert [value.unmask() for value in named["urls"]] == [SECRET, SECRET] and SECRET not in str(named)
+    for value, told in (
+        (SECRET, "urls: the value is not allowed; wanted: a list, "),
+        ([True], r"urls\[0\]: the value "),
+    ):
+        with pytest.raises(OperationTypeError, match=rf"^databases\.{told}") as caught:
+            checked("databases", signature(databases), (), {"urls": value})
+        assert SECRET not in str(caught.value)
 
 
 @pytest.mark.parametrize(

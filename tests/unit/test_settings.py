@@ -501,6 +501,8 @@ def test_minio_and_other_storage_are_told_apart(changes: dict[str, Any], expecte
          "address; set one of them to None"),
         ({"plane_s3_bucket": "files"}, "plane_s3_region: missing; set the region of the bucket: auto for R2 and GCS, "
          "us-east-1 for a MinIO that was given none"),
+        ({"plane_minio_endpoint": "http://javisi_plane_minio:9000"}, "plane_minio_endpoint: the address must have a "
+         "host name without an underscore: boto3 in Plane refuses one; use the service's name"),
         ({"plane_s3_region": "auto"}, "plane_s3_bucket: missing; set it, or take out plane_s3_region"),
         ({"plane_s3_region": "auto", "plane_s3_endpoint": "https://storage.googleapis.com"},
          "plane_s3_bucket: missing; set it, or take out plane_s3_endpoint and plane_s3_region"),
