@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-_KEY = re.compile(r"\ufeff?[ \t]*(?:export[ \t]+)?([\w.\-\[\]]+)[ \t\r]*([=:]|$)", re.ASCII | re.M)
+_KEY = re.compile(r"\ufeff?[ \t\r]*(?:export[ \t]+)?([\w.\-\[\]]+)[ \t\r]*([=:]|$)", re.M)
 _QUOTED = re.compile(r"""[ \t]*(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")""", re.DOTALL)
 
 

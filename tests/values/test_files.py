@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from operations import environment
 from operations.converge import Kept
+from operations.env_text import split, updated
 from operations.plane.token_file import TokenFile
+from sandbox import env_file
 from settings import Settings, SettingsError
 from target import TargetError, change_access, read_file, write_file
 from tests.unit.given import Shell
@@ -103,6 +106,29 @@ def test_an_environment_file_is_read_back_as_it_was_rendered(host: Shell, secret
     [kept] = plan(environment.env_file, host, path=path, text=text)
     assert isinstance(kept, Kept)
     Path(path).unlink()
+
+
+# What stands in quotes ends with its line: what follows them there is kept or lost with the variable.
+WORDS = (
+    "A", "WEB_URL", "=", ":", "'a # b'\n", "'two\nWEB_URL=lines'\n", '"a \\" b"\n', '"\nWEB_URL=x\n"\n', "#", " ", "\n",
+    "\r", "\t", "\\", "export ", "x", "\ufeff", "ü",
+)  # fmt: skip
+
+
+@times(300, 4000)
+@given(words=st.lists(st.sampled_from(WORDS), max_size=40))
+def test_a_variable_is_changed_in_any_file_and_nothing_else_is(words: list[str]) -> None:
+    TALLY.add()
+    text = "".join(words)
+    ended = text if text.endswith("\n") or not text else f"{text}\n"
+    assert updated(split(text), {}) == ended
+    found = updated(split(text), {"WEB_URL": "WEB_URL=new"})
+    assert updated(split(found), {"WEB_URL": "WEB_URL=new"}) == found
+    try:
+        before = env_file.parse(text, {})
+    except env_file.EnvFileError:
+        return  # Compose refuses the file, with what is wrong in it
+    assert env_file.parse(found, {}) == {**before, "WEB_URL": "new"}
 
 
 @times(10, 150)
