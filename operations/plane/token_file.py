@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from settings import token_variable
 from target import RemoteFile, read_file, write_file
 
 TOKEN_FILE_MODE = "600"  # noqa: S105 - a mode
 
 HEAD = "# API tokens of Plane's agents. Written by the deploy, which reads them back, with these comments."
 
+_PREFIX = token_variable("")
 
-NOTED = re.compile(
-    r"# ([A-Z0-9_]+): (?:ends=(\d{4}-\d\d-\d\d) ?)?(rotating)? ?(removed)? ?"
-    r"(?:role=(\d+) ?)?(?:of=(\S+))? ?(?:former=(\S+))?"
+_NOTE = (
+    r": (?:ends{0}(\d{{4}}-\d\d-\d\d) ?)?(rotating)? ?(removed)? ?"
+    r"(?:role{0}(\d+) ?)?(?:of{0}(\S+))? ?(?:former{0}(\S+))?"
 )
-"""A line that remembers something of a token."""
+
+NOTED = re.compile("# agent ([a-z0-9_]+)" + _NOTE.format(" "))
+"""A line that remembers something of a token. It has neither the variable's name nor a ``=``, so that a program that
+looks for one of them in the file finds the token alone."""
+
+OLD_NOTED = re.compile("# ([A-Z0-9_]+)" + _NOTE.format("="))
+"""As earlier versions wrote it."""
 
 
 def _day(text: str | None) -> date | None:
     try:
         return date.fromisoformat(text) if text else None
     except ValueError:
-        return None  # mended by hand into a day that there is not; the token is rotated if it is to have an end
+        return None  # changed by hand into a day that there is not; the token is rotated if it is to have an end
 
 
 @dataclass
@@ -44,15 +53,32 @@ class TokenNote:
     role: int | None = None
 
     def __str__(self) -> str:
-        ends = [f"ends={self.ends.isoformat()}"] if self.ends else []
+        ends = [f"ends {self.ends.isoformat()}"] if self.ends else []
         words = [name for name in ("rotating", "removed") if getattr(self, name)]
-        words += [] if self.role is None else [f"role={self.role}"]
-        accounts = [f"{name}={one}" for name, one in (("of", self.owner), ("former", self.former)) if one]
+        words += [] if self.role is None else [f"role {self.role}"]
+        accounts = [f"{name} {_written(one)}" for name, one in (("of", self.owner), ("former", self.former)) if one]
         return " ".join([*ends, *words, *accounts])
 
 
+def _written(address: str) -> str:
+    """An address without a ``=``, which it may have."""
+    return address.replace("%", "%25").replace("=", "%3D")
+
+
+def _read(address: str | None) -> str | None:
+    return None if address is None else address.replace("%3D", "=").replace("%25", "%")
+
+
+def _note(words: Sequence[str | None]) -> TokenNote:
+    ends, rotating, removed, role, owner, former = words
+    return TokenNote(_day(ends), bool(rotating), bool(removed), owner, former, int(role) if role else None)
+
+
 class TokenFile:
-    """The env file that holds the agents' tokens. Lines of other names stay as they are."""
+    """The env file that holds the agents' tokens. Lines of other names stay as they are.
+
+    `has_old_notes` says that the comments are of an earlier version; the next :meth:`save` writes them anew.
+    """
 
     def __init__(self, host: Any, path: str, user: str | None = None, group: str | None = None) -> None:
         self._host = host
@@ -62,16 +88,18 @@ class TokenFile:
         self.tokens: dict[str, str] = {}
         self._notes: dict[str, TokenNote] = {}
         self._others: list[str] = []
+        self.has_old_notes = False
         for line in self.file.text.split("\n") if self.file else ():
-            noted = NOTED.fullmatch(line)
-            name, equals, value = line.partition("=")
+            noted, old = NOTED.fullmatch(line), OLD_NOTED.fullmatch(line)
+            variable, equals, value = line.partition("=")
             if noted:
-                _, ends, rotating, removed, role, owner, former = noted.groups()
-                self._notes[noted[1]] = TokenNote(
-                    _day(ends), bool(rotating), bool(removed), owner, former, int(role) if role else None
-                )
+                name, *words, owner, former = noted.groups()
+                self._notes[f"{_PREFIX}{name.upper()}"] = _note([*words, _read(owner), _read(former)])
+            elif old and old[1].startswith(_PREFIX):
+                self.has_old_notes = True
+                self._notes[old[1]] = _note(old.groups()[1:])
             elif equals and not line.startswith("#"):
-                self.tokens[name] = value
+                self.tokens[variable] = value
             elif line and line != HEAD:
                 self._others.append(line)
 
@@ -88,8 +116,9 @@ class TokenFile:
         lines = [HEAD, *self._others]
         for name, note in self._notes.items():
             if str(note):
-                lines.append(f"# {name}: {note}")
+                lines.append(f"# agent {name.removeprefix(_PREFIX).lower()}: {note}")
         lines += [f"{name}={value}" for name, value in self.tokens.items()]
         text = "\n".join(lines) + "\n"
         write_file(self._host, self.path, text, TOKEN_FILE_MODE, *self._owner)
         self.file = RemoteFile(text, TOKEN_FILE_MODE, "", "")
+        self.has_old_notes = False

@@ -38,7 +38,10 @@ def api_tokens(slug: str, agents: Sequence[Agent] | None = None) -> Plan:
     file = scene.token_file()
     owner = (scene.settings.plane_files_user, scene.settings.plane_files_group)
     access = differing_access(file.file, TOKEN_FILE_MODE, *owner) if file.file else None
-    if access is not None:
+    if file.has_old_notes:
+        lines = (f"~ {file.path}: its comments no longer name variables",)
+        yield Change(lines if access is None else (*lines, f"~ {file.path}: {access}"), file.save)
+    elif access is not None:
         yield Change(
             (f"~ {file.path}: {access}",), lambda: change_access(scene.host, file.path, TOKEN_FILE_MODE, *owner)
         )

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from tests.deploy.target import TOKEN_FILE, Target
-from tests.deploy.test_tokens import answers, labelled
+from tests.deploy.test_tokens import MARK, add_token, answers, labelled
 
 NEW = "thot@elsewhere.example"
 
@@ -23,15 +23,15 @@ def owner(target: Target, name: str) -> str:
 
 
 def forget_owners(target: Target) -> None:
-    """The token file as an earlier version left it."""
+    """The token file as it is when somebody else wrote it."""
     path = target.host.root / TOKEN_FILE
-    path.write_text(re.sub(r"^# PLANE_TOKEN_\S+: of=\S+\n", "", path.read_text(), flags=re.M))
+    path.write_text(re.sub(r"^# agent \S+: of \S+\n", "", path.read_text(), flags=re.M))
 
 
 def test_the_file_says_whose_each_token_is(target: Target) -> None:
     run = target.deploy(data=agents())
     assert run.code == 0, run.output
-    assert "# PLANE_TOKEN_THOT: of=thot@javisi.local" in target.file(TOKEN_FILE).splitlines()
+    assert "# agent thot: of thot@javisi.local" in target.file(TOKEN_FILE).splitlines()
 
 
 def test_an_agent_with_another_address_gets_a_token_of_its_new_account_and_the_old_one_is_revoked(
@@ -54,6 +54,18 @@ def test_an_agent_with_another_address_gets_a_token_of_its_new_account_and_the_o
     assert not answers(target, before["thot"]) and answers(target, target.tokens["thot"])
     again = target.deploy(data=data)
     assert again.changed == [] and again.writes == [], again.output
+
+
+def test_a_token_that_a_person_made_of_the_old_account_stays_and_is_named(target: Target) -> None:
+    assert target.deploy(data=agents()).code == 0
+    old, by_hand = target.tokens["thot"], add_token(target, "thot")
+    run = target.deploy(data=agents(email=NEW))
+    assert run.code == 0, run.output
+    assert (
+        "! thot@javisi.local has tokens with the label agent-thot that this deploy did not make: 1; they stay valid "
+        "until somebody revokes them in Plane as that account"
+    ) in run.notes
+    assert answers(target, by_hand) and not answers(target, old)
 
 
 def test_the_sole_admin_may_have_another_address(target: Target) -> None:
@@ -97,7 +109,7 @@ def test_whose_the_tokens_of_an_earlier_version_are_is_asked_once(target: Target
     run = target.deploy(data=agents(email=NEW))
     assert run.code == 0, run.output
     assert owner(target, "thot") == NEW and not answers(target, old)
-    assert "# PLANE_TOKEN_CONCIERGE: of=concierge@javisi.local" in target.file(TOKEN_FILE)
+    assert "# agent concierge: of concierge@javisi.local" in target.file(TOKEN_FILE)
     again = target.deploy(data=agents(email=NEW))
     assert again.changed == [] and ("GET", "/api/v1/users/me/") not in again.requests
 
@@ -107,13 +119,10 @@ def test_a_replacement_that_was_cut_off_before_the_old_token_was_revoked_is_fini
     old, before = target.tokens["thot"], target.file(TOKEN_FILE)
     assert target.deploy(data=agents(email=NEW)).code == 0
     # As it is once the new token is saved: the old account still has the old one.
-    from sandbox.plane.models import ApiToken
-
-    row = ApiToken(user=target.user("thot").id, label="agent-thot", description="", token=old)
-    target.plane.api_tokens[row.id] = row
+    add_token(target, "thot", MARK, old)
     path = target.host.root / TOKEN_FILE
-    noted = f"# PLANE_TOKEN_THOT: rotating of={NEW} former=thot@javisi.local"
-    path.write_text(target.file(TOKEN_FILE).replace(f"# PLANE_TOKEN_THOT: of={NEW}", noted))
+    noted = f"# agent thot: rotating of {NEW} former thot@javisi.local"
+    path.write_text(target.file(TOKEN_FILE).replace(f"# agent thot: of {NEW}", noted))
     assert noted not in before and noted in target.file(TOKEN_FILE) and answers(target, old)
     run = target.deploy(data=agents(email=NEW))
     assert run.code == 0, run.output

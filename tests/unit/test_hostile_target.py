@@ -459,7 +459,8 @@ def test_a_key_that_looks_like_a_mark_hides_no_other() -> None:
     text=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
     | st.lists(
         st.sampled_from(
-            ["# PLANE_TOKEN_A: ends=2024-13-45", "# A: ends=\uff12\uff10\uff12\uff14-01-01 rotating",
+            ["# PLANE_TOKEN_A: ends=2024-13-45", "# agent a: ends 2024-13-45 of a%3D@b.c",
+             "# A: ends=\uff12\uff10\uff12\uff14-01-01 rotating",
              "# A: rotating removed", "A=", "=x", "A=b=c", "PLANE_TOKEN_A=x\r", "# API", "\x1b[2J",
              "A" * 9000 + "=1", "\ufeffA=1"]
         )

@@ -16,24 +16,24 @@ from tests.unit.given import PROPERTY, Shell
 END = date(2027, 1, 1)
 NOTES = [
     (TokenNote(), ""),
-    (TokenNote(END), "ends=2027-01-01"),
+    (TokenNote(END), "ends 2027-01-01"),
     (TokenNote(rotating=True), "rotating"),
     (TokenNote(removed=True), "removed"),
-    (TokenNote(removed=True, role=15), "removed role=15"),
-    (TokenNote(END, rotating=True), "ends=2027-01-01 rotating"),
-    (TokenNote(END, removed=True), "ends=2027-01-01 removed"),
+    (TokenNote(removed=True, role=15), "removed role 15"),
+    (TokenNote(END, rotating=True), "ends 2027-01-01 rotating"),
+    (TokenNote(END, removed=True), "ends 2027-01-01 removed"),
     (TokenNote(rotating=True, removed=True), "rotating removed"),
-    (TokenNote(END, rotating=True, removed=True), "ends=2027-01-01 rotating removed"),
-    (TokenNote(owner="x@javisi.local"), "of=x@javisi.local"),
-    (TokenNote(END, owner="x@javisi.local"), "ends=2027-01-01 of=x@javisi.local"),
+    (TokenNote(END, rotating=True, removed=True), "ends 2027-01-01 rotating removed"),
+    (TokenNote(owner="x@javisi.local"), "of x@javisi.local"),
+    (TokenNote(END, owner="x@javisi.local"), "ends 2027-01-01 of x@javisi.local"),
     (
         TokenNote(rotating=True, owner="x@new.example", former="x@old.example"),
-        "rotating of=x@new.example former=x@old.example",
+        "rotating of x@new.example former x@old.example",
     ),
 ]
 
 
-ADDRESSES = st.none() | st.sampled_from(["x@javisi.local", "of=x'+y@bücher.example", "former=@a.b"])
+ADDRESSES = st.none() | st.sampled_from(["x@javisi.local", "of=x'+y@bücher.example", "former=@a.b", "%3D%25=@a.b"])
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_a_note_is_a_comment_and_is_read_back(host: Shell, path: Path, note: Tok
     file.tokens["PLANE_TOKEN_X"] = "plane_api_1"
     file.set_note("PLANE_TOKEN_X", note)
     file.save()
-    comments = [f"# PLANE_TOKEN_X: {text}"] if text else []
+    comments = [f"# agent x: {text}"] if text else []
     assert below_the_head(path) == [*comments, "PLANE_TOKEN_X=plane_api_1"]
     again = TokenFile(host, str(path))
     assert again.note("PLANE_TOKEN_X") == note
@@ -86,7 +86,7 @@ def test_a_note_can_be_changed_where_it_is(host: Shell, path: Path) -> None:
     file = TokenFile(host, str(path))
     file.note("PLANE_TOKEN_X").rotating = True
     file.save()
-    assert below_the_head(path) == ["# PLANE_TOKEN_X: rotating"]
+    assert below_the_head(path) == ["# agent x: rotating"]
     file.note("PLANE_TOKEN_X").rotating = False
     file.save()
     assert below_the_head(path) == []
@@ -102,9 +102,9 @@ def test_a_note_outlives_its_token(host: Shell, path: Path) -> None:
 
 def test_lines_of_other_names_stay_and_the_order_with_them(host: Shell, path: Path) -> None:
     lines = [
-        "# PLANE_TOKEN_B: ends=2027-01-01 rotating",
-        "# PLANE_TOKEN_A: removed",
-        "# PLANE_TOKEN_C: ends=2026-12-31",
+        "# agent b: ends 2027-01-01 rotating",
+        "# agent a: removed",
+        "# agent c: ends 2026-12-31",
         "PLANE_TOKEN_C=plane_api_c",
         'WRITTEN_BY_HAND=two words = "three" # four',
         "PLANE_TOKEN_B=plane_api_b",
@@ -126,19 +126,66 @@ def test_lines_of_other_names_stay_and_the_order_with_them(host: Shell, path: Pa
     file.tokens["PLANE_TOKEN_0"] = "plane_api_0"
     file.set_note("PLANE_TOKEN_B", TokenNote(END))
     file.save()
-    lines[0] = "# PLANE_TOKEN_B: ends=2027-01-01"
+    lines[0] = "# agent b: ends 2027-01-01"
     lines[3] = "PLANE_TOKEN_C=plane_api_new"
     assert below_the_head(path) == ["# by hand", "free text", *lines, "PLANE_TOKEN_0=plane_api_0"]
 
 
+OLD = """\
+# API tokens of Plane's agents. Written by the deploy, which reads them back, with these comments.
+# by hand
+# PLANE_TOKEN_X: ends=2027-01-01 rotating of=x=1@new.example former=x@old.example
+# PLANE_TOKEN_GONE: removed role=15
+PLANE_TOKEN_X=plane_api_1
+OTHER=2
+"""
+
+
+def test_the_comments_of_an_earlier_version_are_read_and_written_anew(host: Shell, path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text(OLD)
+    file = TokenFile(host, str(path))
+    assert file.has_old_notes
+    assert file.note("PLANE_TOKEN_X") == TokenNote(END, rotating=True, owner="x=1@new.example", former="x@old.example")
+    assert file.note("PLANE_TOKEN_GONE") == TokenNote(removed=True, role=15)
+    file.save()
+    assert not file.has_old_notes
+    assert below_the_head(path) == [
+        "# by hand",
+        "# agent x: ends 2027-01-01 rotating of x%3D1@new.example former x@old.example",
+        "# agent gone: removed role 15",
+        "PLANE_TOKEN_X=plane_api_1",
+        "OTHER=2",
+    ]
+    again = TokenFile(host, str(path))
+    assert not again.has_old_notes and again.note("PLANE_TOKEN_X") == file.note("PLANE_TOKEN_X")
+
+
+def test_a_comment_about_another_variable_stays(host: Shell, path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text("# OTHER: removed\nOTHER=1\n")
+    file = TokenFile(host, str(path))
+    assert not file.has_old_notes
+    file.save()
+    assert below_the_head(path) == ["# OTHER: removed", "OTHER=1"]
+
+
 def test_a_note_of_a_day_that_there_is_not_is_no_note(host: Shell, path: Path) -> None:
     path.parent.mkdir()
-    path.write_text("# PLANE_TOKEN_A: ends=2027-02-30\nPLANE_TOKEN_A=x\n")
+    path.write_text("# agent a: ends 2027-02-30\nPLANE_TOKEN_A=x\n")
     assert TokenFile(host, str(path)).note("PLANE_TOKEN_A") == TokenNote()
 
 
 @pytest.mark.parametrize(
-    "comment", ["# PLANE_TOKEN_X: rotating soon", "# plane_token_x: rotating", "#PLANE_TOKEN_X: rotating", "# rotating"]
+    "comment",
+    [
+        "# agent x: rotating soon",
+        "# agent X: rotating",
+        "#agent x: rotating",
+        "# rotating",
+        "# PLANE_TOKEN_X: rotating soon",
+        "# plane_token_x: rotating",
+    ],
 )
 def test_a_comment_of_a_person_is_no_note_and_no_token(host: Shell, path: Path, comment: str) -> None:
     path.parent.mkdir()
@@ -173,6 +220,9 @@ def test_any_notes_are_read_back_in_their_order(
         file.set_note(name, note)
         file.tokens[name] = f"value of {name}"
     file.save()
+    assert file.file is not None
+    comments = [line for line in file.file.text.split("\n") if line.startswith("#")]
+    assert not [line for line in comments if "=" in line or "PLANE_TOKEN_" in line]
     again = TokenFile(host, "tokens.env")
     assert list(again.tokens) == list(notes)
     assert {name: again.note(name) for name in notes} == notes
