@@ -211,15 +211,23 @@ class Invitation:
 
 @dataclass(frozen=True)
 class Token:
-    """An API token without its value."""
+    """An API token without its value; `is_active` is false once it has expired."""
 
     id: str
     label: str
+    description: str = ""
+    is_active: bool = True
 
     @classmethod
     def of(cls, item: dict[str, Any]) -> Token:
         """From JSON."""
-        return cls(_text(item, "id", "API tokens"), _text(item, "label", "API tokens"))
+        what = "API tokens"
+        return cls(
+            _text(item, "id", what),
+            _text(item, "label", what),
+            _maybe(item, "description", what, str) or "",
+            bool(item.get("is_active", True)),
+        )
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operations.converge import Change, Kept, Note, Plan, converging
-from operations.plane.scene import Scene, current_scene
+from operations.plane.scene import Scene, current_scene, is_labelled
 from operations.plane.token_file import TokenNote
 from operations.report import is_executing, say
 from plane_api.auth import ApiKey, Session
@@ -19,8 +19,9 @@ def absent_members(slug: str) -> Plan:
 
     + slug: the workspace
 
-    Their tokens are revoked where their password is known, then their membership ends, then their line leaves the
-    token file: a run that is cut off is finished by the next one. An open invitation of theirs is deleted.
+    Every token with their label is revoked, whoever made it, if their password is known; then their membership ends,
+    then their line leaves the token file: a run that is cut off is finished by the next one. An open invitation of
+    theirs is deleted.
     """
     scene = current_scene()
     file = scene.token_file()
@@ -36,7 +37,7 @@ def absent_members(slug: str) -> Plan:
                 )
             elif agent.email in wanted:
                 yield Change(
-                    (f"- token {agent.token_label}: {agent.email} stays, under another name",),
+                    (f"- every token {agent.token_label}: {agent.email} stays, under another name",),
                     lambda agent=agent: _remove_token(scene, agent),  # type: ignore[misc]
                 )
             elif (listed := _listed(scene, slug)) is None or agent.email in listed:
@@ -55,7 +56,7 @@ def absent_members(slug: str) -> Plan:
             yield Kept(f"no agent {agent.name}")
         else:
             yield Change(
-                (f"- member {agent.email}, token {agent.token_label}",),
+                (f"- member {agent.email}, every token {agent.token_label}",),
                 lambda agent=agent: _remove(scene, slug, agent),  # type: ignore[misc]
             )
     if not gone:
@@ -157,8 +158,9 @@ def _revoke(scene: Scene, slug: str, agent: Agent) -> None:
         line = f"! the password of {agent.email} is not known here: its tokens stay, and open nothing in {slug}"
         say(scene.host, line)
         return
+    # Whoever made them: the agent is to have no access.
     for token in plane.tokens(session):
-        if token_variable(token.label.removeprefix("agent-")) == agent.token_variable:
+        if is_labelled(token, agent):
             plane.revoke_token(session, token)
 
 

@@ -25,8 +25,9 @@ from plane_api.errors import (
     PlaneNobody,
     PlaneSettings,
     PlaneUnreachable,
+    PlaneWrongPassword,
 )
-from plane_api.models import Invitation, Project, Workspace, WorkspaceMember
+from plane_api.models import Invitation, Project, Token, Workspace, WorkspaceMember
 from plane_api.plane import KEY_INVALID, NOT_A_MEMBER, Plane, Projects
 from plane_api.seam import plane_from
 from settings import CONCIERGE, ROLES, Agent, Settings, derive_password, settings_of, token_variable
@@ -254,8 +255,27 @@ class Scene:
             return True
         return agent.password.unmask() == derive_password(seed, agent.email).unmask()
 
-    def revoke_former(self, agent: Agent, email: str) -> None:
-        """Revoke the agent's token of the account that it had before; say so where that cannot be done."""
+    @property
+    def token_mark(self) -> str:
+        """The description of a token that this deploy makes. It tells the token from one that a person made."""
+        return f"Made by the deploy, which keeps it in {self.settings.plane_tokens_path}"
+
+    def tokens_labelled(self, slug: str, agent: Agent, session: Session) -> tuple[list[Token], list[Token]]:
+        """The account's tokens that carry the agent's label: those that this deploy made, and the others."""
+        # The first releases of this deploy described a token by its workspace alone.
+        marks = (self.token_mark, f"Workspace {slug}")
+        labelled = [token for token in self.plane().tokens(session) if is_labelled(token, agent)]
+        ours = [token for token in labelled if token.description in marks]
+        return ours, [token for token in labelled if token not in ours]
+
+    def revoke_former(self, agent: Agent, email: str, made_for: str | None = None) -> None:
+        """Revoke the agent's tokens of the account that it had before; say so where that cannot be done.
+
+        Args:
+            agent: whose label the tokens carry.
+            email: the account's address.
+            made_for: the workspace: only the tokens that this deploy made for it are revoked. All when not given.
+        """
         try:
             session = self.agent_session(self.account_of(agent.name, email, agent))
         except PlaneSettings:
@@ -605,8 +625,14 @@ class Scene:
 
 def _password_setting(agent: Agent) -> str:
     if agent.name == CONCIERGE:
-        return "plane_concierge_password (or its password in plane_agents)"
-    return f"plane_agent_password_seed (or the password of {agent.name} in plane_agents)"
+        return "plane_concierge_password or its password in plane_agents"
+    return f"plane_agent_password_seed or the password of {agent.name} in plane_agents"
+
+
+def is_labelled(token: Token, agent: Agent) -> bool:
+    """Whether a token's label is the agent's, in any spelling that leads to the agent's line in the token file."""
+    prefix, name = token.label[:6], token.label[6:]
+    return prefix == "agent-" and token_variable(name) == agent.token_variable
 
 
 def _sign_up_advice(code: str, agent: Agent) -> str:

@@ -6,16 +6,20 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta, timezone
 from typing import NamedTuple
 
-from operations.converge import Change, Kept, Plan, converging
+from operations.converge import Change, Kept, Note, Plan, converging, expect_changes
 from operations.plane.scene import Scene, current_scene
 from operations.plane.token_file import TOKEN_FILE_MODE, TokenNote
-from operations.report import is_executing
+from operations.plane.workspace import is_outside, members_by_address
+from operations.report import is_executing, say
 from plane_api.auth import Session
 from plane_api.errors import PlaneError
 from plane_api.models import Token
 from plane_api.plane import KEY_INVALID
 from settings import Agent, token_variable
 from target import change_access, differing_access
+
+OTHERS_TOO = "every other token with this label is revoked"
+"""What ``rotate_tokens`` does beside making a new token."""
 
 
 @converging
@@ -30,8 +34,9 @@ def api_tokens(slug: str, agents: Sequence[Agent] | None = None) -> Plan:
 
     A saved token that answers is kept, unless it is to be rotated: named in ``rotate_tokens``, near its end
     (``plane_token_renew_days``), in a rotation that was cut off, or of another account than the agent's, whose address
-    was changed. Plane shows a token's value once: it is on the host's disk before anything else happens, and a token of
-    ours that was made and not saved is revoked.
+    was changed. Plane shows a token's value once: it is on the host's disk before anything else happens, and a token
+    that this deploy made and did not save is revoked. A token that somebody else made stays valid, and the run names
+    it; ``rotate_tokens`` revokes it.
     """
     scene = current_scene()
     agents = scene.known(agents)
@@ -59,6 +64,8 @@ def api_tokens(slug: str, agents: Sequence[Agent] | None = None) -> Plan:
             continue
         yield due.change(scene, slug, agent, due.line, signing_in)
         signing_in.append(agent)
+    if not is_executing() and (labels := _maybe_others(scene, slug, signing_in)):
+        yield Note(f"! tokens that somebody else made with these labels stay valid, and the run names them: {labels}")
     if kept:
         yield Kept(f"{len(kept)} tokens answer" if len(kept) > 1 else "1 token answers", shown_in_preview=True)
     named = {agent.token_variable for agent in (*agents, *scene.settings.absent_agents)}
@@ -77,10 +84,11 @@ def _what_is_due(scene: Scene, slug: str, agent: Agent) -> _Due | None:
     if (other := scene.stranger(agent)) is not None:
         return _Due(f"~ token {agent.token_label}: belongs to {other}", _rotated)
     seen = scene.memberships(slug, agent)
+    also = f"; {OTHERS_TOO}" if _is_asked(scene, agent) else ""
     if seen is None:
-        return _Due(f"+ token {agent.token_label}", _made)
+        return _Due(f"+ token {agent.token_label}{also}", _made)
     if seen == KEY_INVALID:
-        return _Due(f"~ token {agent.token_label}: the saved one does not answer", _made)
+        return _Due(f"~ token {agent.token_label}: the saved one does not answer{also}", _made)
     reason = _why_rotate(scene, agent, scene.token_file().note(agent.token_variable))
     return None if reason is None else _Due(f"~ token {agent.token_label}: {reason}", _rotated)
 
@@ -89,13 +97,30 @@ def _why_rotate(scene: Scene, agent: Agent, note: TokenNote) -> str | None:
     settings = scene.settings
     if note.rotating:
         return "its rotation was cut off, and is done again"
-    if agent.name in settings.rotate_tokens:
-        return "rotated, as asked"
+    if _is_asked(scene, agent):
+        return f"rotated, as asked; {OTHERS_TOO}"
     if note.ends is not None and note.ends - _today() < timedelta(days=settings.plane_token_renew_days):
         return f"ends {note.ends.isoformat()}, so it is rotated"
     if note.ends is None and settings.plane_token_lifetime_days is not None:
         return f"has no end, and is to live {settings.plane_token_lifetime_days} days"
     return None
+
+
+def _is_asked(scene: Scene, agent: Agent) -> bool:
+    return agent.name in scene.settings.rotate_tokens
+
+
+def _maybe_others(scene: Scene, slug: str, agents: Sequence[Agent]) -> str:
+    """The labels of which somebody else may have made tokens, as far as a preview can tell: it signs nobody in."""
+    if scene.is_fresh():
+        return ""
+    found = members_by_address(scene, slug)
+    may_have = (agent for agent in agents if found is None or agent.email in found)
+    return ", ".join(
+        agent.token_label
+        for agent in may_have
+        if not isinstance(scene.memberships(slug, agent), dict) and not _is_asked(scene, agent)
+    )
 
 
 def _today() -> date:
@@ -119,14 +144,16 @@ def _made(scene: Scene, slug: str, agent: Agent, line: str, signing_in: Sequence
         plane, file, ends = scene.plane(), scene.token_file(), _end(scene)
         scene.check_token_file()
         session = _session(scene, agent, signing_in)
-        if agent.email not in scene.made_accounts:
-            # None of these is saved, or it would have answered.
-            for token in _own(scene, agent):
-                plane.revoke_token(session, token)
-        key, _ = plane.create_token(session, agent.token_label, f"Workspace {slug}", ends)
+        is_new = agent.email in scene.made_accounts
+        ours, others = ([], []) if is_new else scene.tokens_labelled(slug, agent, session)
+        # None of these is saved, or it would have answered.
+        for token in ours:
+            plane.revoke_token(session, token)
+        key, _ = plane.create_token(session, agent.token_label, scene.token_mark, ends)
         file.tokens[agent.token_variable] = key.value
         file.set_note(agent.token_variable, TokenNote(ends, owner=agent.email))
         file.save()
+        _end_others(scene, agent, session, others)
 
     return Change((line,), make)
 
@@ -139,8 +166,8 @@ def _rotated(scene: Scene, slug: str, agent: Agent, line: str, signing_in: Seque
         # Said first, so that a run that is cut off from here on is finished by the next one.
         file.note(agent.token_variable).rotating = True
         file.save()
-        before = _own(scene, agent)
-        key, token = plane.create_token(session, agent.token_label, f"Workspace {slug}", ends)
+        ours, others = scene.tokens_labelled(slug, agent, session)
+        key, token = plane.create_token(session, agent.token_label, scene.token_mark, ends)
         seen = plane.look(slug, key)
         if not isinstance(seen, dict):
             plane.revoke_token(session, token)
@@ -148,20 +175,65 @@ def _rotated(scene: Scene, slug: str, agent: Agent, line: str, signing_in: Seque
         file.tokens[agent.token_variable] = key.value
         file.set_note(agent.token_variable, TokenNote(ends, rotating=True, owner=agent.email, former=former))
         file.save()
-        for old in before:
+        for old in ours:
             plane.revoke_token(session, old)
+        _end_others(scene, agent, session, others)
         if former is not None:
-            scene.revoke_former(agent, former)
+            scene.revoke_former(agent, former, None if _is_asked(scene, agent) else slug)
         file.set_note(agent.token_variable, TokenNote(ends, owner=agent.email))
         file.save()
 
     return Change((line,), rotate)
 
 
-def _own(scene: Scene, agent: Agent) -> list[Token]:
-    """The agent's tokens that carry our label."""
-    tokens = scene.plane().tokens(scene.agent_session(agent))
-    return [token for token in tokens if token.label == agent.token_label]
+def _end_others(scene: Scene, agent: Agent, session: Session, others: Sequence[Token]) -> None:
+    """Revoke the tokens that this deploy did not make, if that was asked for; say that they stay, if not."""
+    if _is_asked(scene, agent):
+        for token in others:
+            scene.plane().revoke_token(session, token)
+    elif left := [token for token in others if token.is_active]:
+        say(
+            scene.host,
+            f"! {agent.email} has tokens with the label {agent.token_label} that this deploy did not make: "
+            f"{len(left)}; they stay valid; to end them, run with --data rotate_tokens={agent.name}",
+        )
+
+
+@converging
+def agent_passwords(slug: str) -> Plan:
+    """
+    Sign in as each agent that a later operation signs in as, so that all wrong passwords are named at once.
+
+    + slug: the workspace
+
+    Those are the members of the workspace that get a token, another display name, or their membership back. Put it
+    before the operations that do that. Changes nothing; fails, naming every account and its setting. An agent with a
+    saved token that answers needs no password. An account outside the workspace is tried when it joins.
+    """
+    scene = current_scene()
+    if not is_executing():
+        yield Kept("passwords are tried before the first change")
+        return
+    needed = _signing_in(scene, slug)
+    if needed:
+        expect_changes(scene.host)
+        scene = current_scene()
+        needed = _signing_in(scene, slug)
+        scene.open_sessions([(agent, False) for agent in needed])
+    yield Kept(f"signed in as {len(needed)} agents")
+
+
+def _signing_in(scene: Scene, slug: str) -> list[Agent]:
+    found = members_by_address(scene, slug) or {}
+    members = [(agent, member) for agent in scene.agents if (member := found.get(agent.email)) is not None]
+    scene.look_ahead(slug, [agent for agent, _ in members])
+    return [
+        agent
+        for agent, member in members
+        if member.display_name != agent.display_name
+        or is_outside(scene, slug, agent, member)
+        or _what_is_due(scene, slug, agent) is not None
+    ]
 
 
 @converging

@@ -122,7 +122,7 @@ def workspace_members(slug: str, members: Sequence[Agent] | None = None) -> Plan
     """
     scene = current_scene()
     members = scene.known(members)
-    found = _members(scene, slug)
+    found = members_by_address(scene, slug)
     if found is None and not members:
         return
     if found is None:
@@ -131,7 +131,7 @@ def workspace_members(slug: str, members: Sequence[Agent] | None = None) -> Plan
         )
         return
     scene.ask_owners(agent for agent in members if agent.email not in found)
-    joining = [agent for agent in members if _is_outside(scene, slug, agent, found.get(agent.email))]
+    joining = [agent for agent in members if is_outside(scene, slug, agent, found.get(agent.email))]
     outside = {agent.email for agent in joining}
     newcomers = _Newcomers(scene, slug, [(agent, found.get(agent.email)) for agent in joining])
     for agent in members:
@@ -154,8 +154,8 @@ def workspace_members(slug: str, members: Sequence[Agent] | None = None) -> Plan
             yield Kept(f"not managed: member {member.email} ({ROLE_NAMES.get(member.role, member.role)})")
 
 
-def _members(scene: Scene, slug: str) -> dict[str, WorkspaceMember] | None:
-    """Members by address, removed ones too; ``None`` when a preview cannot tell."""
+def members_by_address(scene: Scene, slug: str) -> dict[str, WorkspaceMember] | None:
+    """The members by address, removed ones too; ``None`` when a preview cannot tell."""
     plane = scene.plane()
     if slug in scene.made_workspaces or not plane.instance().is_setup_done:
         return {}
@@ -197,7 +197,8 @@ def _as_they_say(
     return {**members, **told}
 
 
-def _is_outside(scene: Scene, slug: str, agent: Agent, member: WorkspaceMember | None) -> bool:
+def is_outside(scene: Scene, slug: str, agent: Agent, member: WorkspaceMember | None) -> bool:
+    """Whether an agent is no member, or no longer one."""
     if member is None or member.is_active is False:
         return True
     if member.is_active is not None:

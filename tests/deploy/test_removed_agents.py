@@ -25,7 +25,7 @@ def test_an_agent_with_another_name_and_the_same_address_is_not_pruned(target: T
     data = {**agents(name="toth", email="thot@javisi.local"), "plane_prune": True}
     run = target.deploy(data=data)
     assert run.code == 0, run.output
-    assert "- token agent-thot: thot@javisi.local stays, under another name" in run.plan
+    assert "- every token agent-thot: thot@javisi.local stays, under another name" in run.plan
     assert not [line for line in run.plan if line.startswith("- member")]
     assert target.membership("thot").is_active and owner(target, "toth") == "thot@javisi.local"
     assert set(target.tokens) == {"concierge", "toth"}
@@ -70,7 +70,7 @@ def test_an_agent_that_a_person_took_back_as_admin_is_removed_again(target: Targ
     assert target.deploy(data=gone).code == 0
     membership = target.membership("thot")
     membership.role, membership.is_active = 20, True
-    assert target.deploy("--dry", data=gone).plan == ["- member thot@javisi.local, token agent-thot"]
+    assert target.deploy("--dry", data=gone).plan == ["- member thot@javisi.local, every token agent-thot"]
     run = target.deploy(data=gone)
     assert run.code == 0 and not membership.is_active, run.output
     again = target.deploy(data=gone)
@@ -85,7 +85,7 @@ def test_an_agent_that_a_person_took_back_as_it_was_is_seen_by_a_run_that_signs_
     gone["plane_agents"].append({"name": "cfo", "role": "member"})
     run = target.deploy(data=gone)
     assert run.code == 0, run.output
-    assert "- member thot@javisi.local, token agent-thot" in run.plan
+    assert "- member thot@javisi.local, every token agent-thot" in run.plan
     assert not target.membership("thot").is_active
 
 
@@ -96,7 +96,7 @@ def test_the_member_goes_whose_token_answers_no_more(target: Target, is_told: bo
     if not is_told:
         forget_owners(target)
     run = target.deploy(data=PRUNED)
-    assert run.code == 0 and run.plan == ["- member thot@javisi.local, token agent-thot"], run.output
+    assert run.code == 0 and run.plan == ["- member thot@javisi.local, every token agent-thot"], run.output
     assert not target.membership("thot").is_active and set(target.tokens) == {"concierge"}
     assert target.deploy(data=PRUNED).changed == []
 

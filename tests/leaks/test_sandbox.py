@@ -90,7 +90,10 @@ def test_no_run_that_changes_secrets_prints_an_old_or_a_new_one(target: Target, 
     rotate = ("--data", "rotate_tokens=all", "-vvv", "--debug-all", "--diff")
     runs = [target.deploy("--dry", *rotate, secrets=new), target.deploy(*rotate, secrets=new)]
     assert [run.code for run in runs] == [0, 0], runs[1].output[-3000:]
-    assert {"~ token agent-thot: rotated, as asked", "~ role plane: password"} <= set(runs[1].plan)
+    assert {
+        "~ token agent-thot: rotated, as asked; every other token with this label is revoked",
+        "~ role plane: password",
+    } <= set(runs[1].plan)
     assert of_these(runs, old) == of_these(runs, Search(new)) == of_these(runs, search_for(target, known)) == []
 
 

@@ -157,7 +157,9 @@ def test_first_run_second_run_preview_and_one_thing_missing(deploy: Deploy) -> N
     deploy.says("one token missing", "made again")
 
     rotated = deploy.run("--data", "rotate_tokens=cfo")
-    assert rotated.returncode == 0 and plan(rotated.stdout) == ["~ token agent-cfo: rotated, as asked"], rotated.stdout
+    assert rotated.returncode == 0 and plan(rotated.stdout) == [
+        "~ token agent-cfo: rotated, as asked; every other token with this label is revoked"
+    ], rotated.stdout
     deploy.says("one token rotated", "rotated")
     assert plan(deploy.run().stdout) == []
 

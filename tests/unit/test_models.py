@@ -99,6 +99,8 @@ def test_a_project_that_differs(changes: dict[str, Any], wanted: dict[str, Any])
 def test_the_small_ones() -> None:
     assert Workspace.of({"id": "w", "slug": "javisi", "name": "Javisi"}) == Workspace("w", "javisi", "Javisi")
     assert Token.of({"id": "t", "label": "agent-thot", "token": "never"}) == Token("t", "agent-thot")
+    ended = {"id": "t", "label": "agent-thot", "description": "by hand", "is_active": False}
+    assert Token.of(ended) == Token("t", "agent-thot", "by hand", False)
     assert Invitation.of({"id": "i", "email": "A@B.c", "role": 5}) == Invitation("i", "A@B.c", 5)
     assert WorkItemType.of({"id": "k", "name": "Task", "is_default": True}) == WorkItemType("k", "Task", True)
     assert WorkItemProperty.of({"id": "p", "display_name": "cost", "property_type": "DECIMAL"}) == WorkItemProperty(
