@@ -100,6 +100,7 @@ def provisioning() -> None:
     plane.workspace(
         name=f"Workspace {slug}", slug=slug, workspace_name=s.plane_workspace_name, size=s.plane_workspace_size
     )
+    plane.agent_passwords(name="Agents' passwords", slug=slug)
     plane.workspace_members(name="Workspace members", slug=slug)
     plane.absent_members(name="Removed agents", slug=slug)
     plane.api_tokens(name="API tokens", slug=slug)

@@ -53,6 +53,14 @@ class PlaneSettings(PlaneError):
     """What is asked for cannot be had with the settings as they are."""
 
 
+class PlaneWrongPassword(PlaneSettings):
+    """The password of an account is wrong or not given; `advice` names the setting."""
+
+    def __init__(self, message: str, advice: str) -> None:
+        super().__init__(message)
+        self.advice = advice
+
+
 class PlaneNoAccount(PlaneSettings):
     """Somebody was to sign in whom Plane does not know."""
 

@@ -19,6 +19,7 @@ from plane_api.errors import (
     PlaneNoAccount,
     PlaneRefused,
     PlaneSettings,
+    PlaneWrongPassword,
 )
 from plane_api.models import Configuration, Instance, Invitation, Token, Workspace, WorkspaceMember, listed
 from plane_api.projects import KEY_INVALID, NOT_A_MEMBER, Projects
@@ -130,7 +131,8 @@ class Plane(WorkItemTypesApi):
 
         Raises:
             PlaneNoAccount: there is no such account.
-            PlaneSettings: the password is wrong.
+            PlaneWrongPassword: the password is wrong.
+            PlaneSettings: nobody can sign in with a password.
         """
         email = email.lower()
         if email not in self._sessions:
@@ -138,6 +140,8 @@ class Plane(WorkItemTypesApi):
                 self._sessions[email] = self._forms.session("/auth/sign-in/", email, password, f"sign in as {email}")
             except PlaneFormRefused as error:
                 advice = f"check {setting}"
+                if error.code == "AUTHENTICATION_FAILED_SIGN_IN":
+                    raise PlaneWrongPassword(f"{error}; {advice}", advice) from error
                 if error.code == "INSTANCE_NOT_CONFIGURED":
                     advice = "this Plane was never set up; run plane.instance_admin first (the whole deploy does)"
                 if error.code == "EMAIL_PASSWORD_AUTHENTICATION_DISABLED":

@@ -11,11 +11,12 @@ from operations.plane.projects import project, project_estimates, project_member
 from operations.plane.properties import custom_fields_available, work_item_properties
 from operations.plane.removal import absent_members
 from operations.plane.states_labels import project_labels, project_states
-from operations.plane.tokens import agents_answer, api_tokens
+from operations.plane.tokens import agent_passwords, agents_answer, api_tokens
 from operations.plane.workspace import workspace, workspace_members
 
 __all__ = [
     "absent_members",
+    "agent_passwords",
     "agents_answer",
     "api_tokens",
     "custom_fields_available",

@@ -64,8 +64,6 @@ class Scene:
         self.made_projects: dict[str, ApiKey] = {}
         self.made_accounts: dict[str, dict[str, int]] = {}
         """By address, those made in this run: the projects they were put into since, each with the role."""
-        self._not_opened: dict[str, PlaneError] = {}
-        """By address, sessions that could not be opened ahead of their turn: said in it."""
         self._guests: set[str] = set()
         """Keys that are not shown the members of the workspace."""
         self._admin_key_is_low = False
@@ -285,9 +283,15 @@ class Scene:
                 "in Plane as that account",
             )
             return
-        for token in self.plane().tokens(session):
-            if token_variable(token.label.removeprefix("agent-")) == agent.token_variable:
-                self.plane().revoke_token(session, token)
+        ours, others = self.tokens_labelled(made_for or "", agent, session)
+        for token in ours if made_for else [*ours, *others]:
+            self.plane().revoke_token(session, token)
+        if made_for and (left := [token for token in others if token.is_active]):
+            say(
+                self.host,
+                f"! {email} has tokens with the label {agent.token_label} that this deploy did not make: {len(left)}; "
+                "they stay valid until somebody revokes them in Plane as that account",
+            )
 
     def memberships(self, slug: str, agent: Agent) -> Projects | str | None:
         """What the agent's saved token sees that it is in; ``None`` without a saved token."""
@@ -580,35 +584,49 @@ class Scene:
             raise PlaneSettings(f"{error}; {needs}") from error
 
     def open_sessions(self, agents: Iterable[tuple[Agent, bool]]) -> None:
-        """Open sessions of agents' accounts, several at the same time; :meth:`agent_session` has each, or its error.
+        """Open sessions of agents' accounts, several at the same time; :meth:`agent_session` then has each.
 
         Args:
             agents: each with whether its account may be new.
+
+        Raises:
+            PlaneSettings: passwords are wrong or not given. Every account of them is named.
         """
         plane = self.plane()
+        to_open = [one for one in agents if not plane.is_signed_in(one[0].email)]
+        wrong: dict[str, PlaneWrongPassword] = {}
+        failed: list[PlaneError] = []
 
         def open_one(one: tuple[Agent, bool]) -> None:
-            if self._not_opened:
-                return  # the run ends at the first that fails
+            if failed:
+                return  # what failed would fail for the others too
             try:
                 self.agent_session(*one)
+            except PlaneWrongPassword as error:
+                wrong[one[0].email] = error
             except PlaneError as error:
-                self._not_opened[one[0].email] = error
+                failed.append(error)
 
-        plane.for_each_account(open_one, [one for one in agents if not plane.is_signed_in(one[0].email)])
+        plane.for_each_account(open_one, to_open)
+        if failed:
+            raise failed[0]
+        if len(wrong) > 1:
+            named = [f"{agent.email} ({wrong[agent.email].advice})" for agent, _ in to_open if agent.email in wrong]
+            raise PlaneSettings(f"cannot sign in as {', '.join(named)}")
+        for error in wrong.values():
+            raise error
 
     def agent_session(self, agent: Agent, may_be_new: bool = False) -> Session:
         """A session of the agent's account, which is made when it is not there and `may_be_new`.
 
         Raises:
-            PlaneSettings: its password is unknown, wrong or too weak.
+            PlaneWrongPassword: its password is not given, or wrong.
+            PlaneSettings: its password is too weak, or the account cannot be made.
         """
         plane = self.plane()
-        failed = self._not_opened.pop(agent.email, None)
-        if failed is not None:
-            raise failed
         if agent.password is None:
-            raise PlaneSettings(f"no password for {agent.email}; set {_password_setting(agent)}")
+            advice = f"set {_password_setting(agent)}"
+            raise PlaneWrongPassword(f"no password for {agent.email}; {advice}", advice)
         password = agent.password.unmask()
         if may_be_new and not plane.is_signed_in(agent.email):
             try:
