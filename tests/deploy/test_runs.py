@@ -78,7 +78,7 @@ def test_the_second_run_changes_nothing_with_few_requests_and_signs_nobody_in(fi
     before = finished.snapshot()
     run = finished.deploy()
     assert run.code == 0, run.output
-    assert run.changed == [] and len(run.results) == 14, run.output
+    assert run.changed == [] and len(run.results) == 15, run.output
     assert run.plan == []
     assert len(run.requests) <= 5 + len(AGENTS), run.requests
     assert run.writes == []

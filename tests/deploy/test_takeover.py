@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import requests
 
 from sandbox.plane.models import PUBLIC
 from tests.contract.browser import PASSWORD, Browser
 from tests.deploy.target import AGENTS, TOKEN_FILE, Target
+from tests.deploy.test_tokens import answers
 
 ADMIN = {"plane_admin_email": "person@example.org"}
 
@@ -237,6 +240,104 @@ def test_a_project_that_a_person_made_before(target: Target) -> None:
     assert "~ project ONBOARD: description" in run.plan
     assert {name: target.project_membership(name).role for name in AGENTS}["thot"] == 15
     assert [row.identifier for row in target.plane.projects.values()].count("ONBOARD") == 1
+
+
+def people(target: Target, owner: Browser, *names: str) -> dict[str, str]:
+    """People make accounts for agents by hand, each with a token that has our label; the tokens by name."""
+    tokens = {}
+    for name in names:
+        with Browser(url(target)) as person:
+            assert person.sign_up(f"{name}@javisi.local") == ""
+            person.join(owner, f"{name}@javisi.local", 15)
+            tokens[name] = person.make_key(f"agent-{name}")
+    return tokens
+
+
+def save(target: Target, tokens: dict[str, str]) -> None:
+    """Write tokens to the file, as docs/from-ansible.md says."""
+    path = target.host.root / TOKEN_FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"PLANE_TOKEN_{name.upper()}={value}\n" for name, value in tokens.items()))
+    path.chmod(0o600)
+
+
+def test_tokens_that_were_written_to_the_file_are_adopted(target: Target) -> None:
+    by_hand = people(target, set_up(target), "thot", "cfo")
+    save(target, by_hand)
+    # Nobody has to sign in as thot or cfo, whose passwords are others than the seed's.
+    secrets = {"PLANE_ADMIN_PASSWORD": PASSWORD}
+    preview = target.deploy("--dry", operation="deploy.provisioning", data=ADMIN, secrets=secrets)
+    told = [line for line in preview.lines if "agent-thot" in line or "agent-cfo" in line]
+    assert told == [] and "+ token agent-hermes" in preview.plan, preview.output
+    run = target.deploy(operation="deploy.provisioning", data=ADMIN, secrets=secrets)
+    assert run.code == 0, run.output
+    assert {name: target.tokens[name] for name in by_hand} == by_hand
+    assert set(target.tokens) == set(AGENTS)
+    assert target.deploy(operation="deploy.provisioning", data=ADMIN, secrets=secrets).changed == []
+
+
+def test_tokens_that_people_made_with_our_labels_go_on_answering(target: Target) -> None:
+    by_hand = people(target, set_up(target), "thot", "cfo")
+    own = {"thot": {"password": PASSWORD}, "cfo": {"password": PASSWORD}}
+    agents = [{"name": "concierge", "role": "admin"}, *({"name": name, **more} for name, more in own.items())]
+    secrets = {"PLANE_ADMIN_PASSWORD": PASSWORD}
+    data = {**ADMIN, "plane_agents": agents}
+    run = target.deploy(operation="deploy.provisioning", data=data, secrets=secrets)
+    assert run.code == 0, run.output
+    for name, value in by_hand.items():
+        assert answers(target, value) and answers(target, target.tokens[name]) and value != target.tokens[name]
+        told = [note for note in run.notes if f"label agent-{name} " in note]
+        assert len(told) == 1 and told[0].endswith(f"to end them, run with --data rotate_tokens={name}"), run.output
+    assert target.deploy(operation="deploy.provisioning", data=data, secrets=secrets).changed == []
+    rotate = ("--data", "rotate_tokens=thot,cfo")
+    run = target.deploy(*rotate, operation="deploy.provisioning", data=data, secrets=secrets)
+    assert run.code == 0 and not any(answers(target, value) for value in by_hand.values()), run.output
+
+
+def test_all_wrong_passwords_are_named_at_once_before_anything_is_changed(target: Target) -> None:
+    by_hand = people(target, set_up(target), "imhotep", "thot", "cfo", "shuri")
+    save(target, {"shuri": by_hand["shuri"]})
+    secrets = {"PLANE_ADMIN_PASSWORD": PASSWORD}
+    agents: list[dict[str, Any]] = [{"name": name} for name in ("concierge", *by_hand, "hermes")]
+    agents[0]["role"] = "admin"
+    agents[1]["password"] = PASSWORD
+    agents.append({"name": "old", "present": False})
+    data = {**ADMIN, "plane_agents": agents}
+    before = target.snapshot()
+    run = target.deploy(operation="deploy.provisioning", data=data, secrets=secrets)
+    assert run.code != 0
+    seed = "check plane_agent_password_seed or the password of {} in plane_agents"
+    told = f"cannot sign in as thot@javisi.local ({seed.format('thot')}), cfo@javisi.local ({seed.format('cfo')})"
+    assert [line for line in run.lines if "cannot sign in" in line] == [told], run.output
+    # The admin, and each of the three once; shuri has a token that answers, and hermes no account.
+    assert run.writes == [("POST", "/auth/sign-in/")] * 4, run.requests
+    after = target.snapshot()
+    assert (after["files"], after["database"]) == (before["files"], before["database"])
+    assert target.plane.user_by_email("hermes@javisi.local") is None and not target.plane.invitations
+    assert all(answers(target, value) for value in by_hand.values())
+    for entry in agents:
+        if entry["name"] in ("thot", "cfo"):
+            entry["password"] = PASSWORD
+    run = target.deploy(operation="deploy.provisioning", data=data, secrets=secrets)
+    assert run.code == 0, run.output
+    assert run.requests.count(("POST", "/auth/sign-in/")) == 4
+    assert all(answers(target, value) for value in by_hand.values())
+
+
+def test_wrong_passwords_of_accounts_outside_the_workspace_are_named_at_once_when_they_join(target: Target) -> None:
+    owner = set_up(target)
+    for name in ("thot", "cfo"):
+        with Browser(url(target)) as person:
+            assert person.sign_up(f"{name}@javisi.local") == ""
+    agents = [{"name": "concierge", "role": "admin"}, {"name": "thot"}, {"name": "cfo"}]
+    data, secrets = {**ADMIN, "plane_agents": agents}, alone(owner.make_key())
+    run = target.deploy(operation="deploy.provisioning", data=data, secrets=secrets)
+    assert run.code != 0
+    [told] = [line for line in run.lines if "cannot sign in" in line]
+    assert "thot@javisi.local (" in told and "cfo@javisi.local (" in told
+    assert run.requests.count(("POST", "/auth/sign-in/")) == 2
+    users = [target.plane.users[row.member] for row in target.plane.workspace_members.values()]
+    assert [user.email for user in users if not user.is_bot] == [ADMIN["plane_admin_email"]]
 
 
 def test_accounts_that_are_there_and_in_no_workspace(target: Target) -> None:

@@ -39,8 +39,8 @@ def labelled(target: Target, name: str) -> list[str]:
 
 def add_token(target: Target, name: str, description: str = "", token: str | None = None) -> str:
     """Give an agent's account one more token with our label; its value."""
-    value = {} if token is None else {"token": token}
-    row = ApiToken(user=target.user(name).id, label=f"agent-{name}", description=description, **value)
+    row = ApiToken(user=target.user(name).id, label=f"agent-{name}", description=description)
+    row.token = token or row.token
     target.plane.api_tokens[row.id] = row
     return row.token
 

@@ -13,7 +13,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from pyinfra.api.hiddenvalue import HiddenValue
 
+from settings import derive_password
+from tests.contract.browser import Browser, v1
 from tests.docker.lab import SECRETS, SERVICES, TLS_NAME, WRONG_NAME, Lab
 from tests.docker.target import SUDO_PASSWORD, USERS
 
@@ -244,6 +247,83 @@ def test_what_compose_run_left_is_no_service(deployed: Lab) -> None:
         assert changed_nothing(deployed.deploy(operation=("deploy.environment",)))
     finally:
         deployed.docker("rm", "-f", one_off)
+
+
+# Tokens and passwords
+
+
+def browser(lab: Lab, name: str) -> Browser:
+    """A person at Plane's pages, signed in as an agent."""
+    email = f"{name}@javisi.local"
+    person = Browser(f"http://{lab.address(lab.api)}:8000")
+    password = derive_password(HiddenValue(SECRETS["PLANE_AGENT_PASSWORD_SEED"]), email).unmask()
+    assert person.sign_in(email, password) == ""
+    return person
+
+
+def answers(lab: Lab, token: str) -> bool:
+    """Whether a token opens the workspace."""
+    url = f"http://{lab.address(lab.api)}:8000"
+    return v1(url, token, "GET", "/workspaces/javisi/projects/").status_code == 200
+
+
+def without(lab: Lab, *names: str) -> None:
+    """Take agents' tokens out of the file."""
+    lines = lab.tokens_path.read_text().splitlines(keepends=True)
+    taken = tuple(f"PLANE_TOKEN_{name.upper()}=" for name in names)
+    lab.tokens_path.write_text("".join(line for line in lines if not line.startswith(taken)))
+
+
+def test_a_token_that_a_person_made_stays_until_a_rotation_ends_it(deployed: Lab) -> None:
+    lost, before = deployed.tokens()["PLANE_TOKEN_THOT"], deployed.tokens()
+    with browser(deployed, "thot") as person:
+        by_hand = person.make_key("agent-thot")
+    without(deployed, "thot")
+    done = succeeded(deployed.deploy(operation=("deploy.provisioning",)))
+    assert plan(done) == ["+ token agent-thot"]
+    told = "! thot@javisi.local has tokens with the label agent-thot that this deploy did not make: 1; they stay valid"
+    assert told in done.stdout
+    now = deployed.tokens()["PLANE_TOKEN_THOT"]
+    assert answers(deployed, by_hand) and answers(deployed, now) and not answers(deployed, lost)
+    rotate = ("--data", "rotate_tokens=thot")
+    done = succeeded(deployed.deploy(*rotate, operation=("deploy.provisioning",)))
+    assert plan(done) == ["~ token agent-thot: rotated, as asked; every other token with this label is revoked"]
+    last = deployed.tokens()["PLANE_TOKEN_THOT"]
+    assert answers(deployed, last) and not answers(deployed, by_hand) and not answers(deployed, now)
+    assert deployed.tokens() == {**before, "PLANE_TOKEN_THOT": last}
+
+
+def test_all_wrong_passwords_are_named_at_once_and_nothing_is_changed(deployed: Lab) -> None:
+    without(deployed, "thot", "cfo")
+    before = deployed.tokens_path.stat().st_mtime_ns
+    agents = [{"name": name, "role": "admin" if name == "concierge" else "member"} for name in (*AGENTS, "ptah")]
+    seed = {"PLANE_AGENT_PASSWORD_SEED": "another-seed-of-the-agents-6"}
+    done = deployed.deploy(operation=("deploy.provisioning",), env=seed, data={"plane_agents": agents})
+    said = complaint(done)
+    assert said == (
+        "cannot sign in as thot@javisi.local (check plane_agent_password_seed or the password of thot in plane_agents)"
+        ", cfo@javisi.local (check plane_agent_password_seed or the password of cfo in plane_agents)"
+    )
+    assert deployed.tokens_path.stat().st_mtime_ns == before
+    plane = deployed.plane()
+    assert plane.user_by_email("ptah@javisi.local") is None and not plane.invitations
+    succeeded(deployed.deploy(operation=("deploy.provisioning",)))
+    assert len(deployed.tokens()) == len(AGENTS)
+
+
+def test_a_line_based_reader_finds_each_token_once(deployed: Lab) -> None:
+    tokens, now = deployed.tokens(), deployed.tokens_path.read_text()
+    old = re.sub(r"^# agent (\w+): of ", lambda found: f"# PLANE_TOKEN_{found[1].upper()}: of=", now, flags=re.M)
+    assert old != now
+    deployed.tokens_path.write_text(old)
+    done = succeeded(deployed.deploy(operation=("deploy.provisioning",)))
+    assert plan(done) == [f"~ {deployed.tokens_path}: its comments no longer name variables"]
+    assert deployed.tokens() == tokens and deployed.tokens_path.read_text() == now
+    for variable, value in tokens.items():
+        found = subprocess.run(["grep", variable, deployed.tokens_path], stdout=subprocess.PIPE, text=True, check=True)
+        assert found.stdout == f"{variable}={value}\n"
+    counted = subprocess.run(["grep", "-c", "=", deployed.tokens_path], stdout=subprocess.PIPE, text=True, check=True)
+    assert int(counted.stdout) == len(AGENTS)
 
 
 # Users of the target

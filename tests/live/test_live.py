@@ -24,10 +24,12 @@ from pathlib import Path
 
 import pytest
 import requests
+from pyinfra.api.hiddenvalue import HiddenValue
 
+from settings import derive_password
 from tests.clients import compose_judge, sdk_judge
 from tests.clients.expected import Expected
-from tests.contract.browser import PASSWORD, Browser
+from tests.contract.browser import PASSWORD, Browser, v1
 from tests.contract.player import WAVERING, load, play
 from tests.deploy.test_project_settings import SETTINGS
 
@@ -57,11 +59,14 @@ class Deploy:
         self.requests = 0
         self.seconds = 0.0
 
-    def run(self, *arguments: str, password: str | None = None, **data: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str, password: str | None = None, seed: str | None = None, **data: str
+    ) -> subprocess.CompletedProcess[str]:
         mode = [] if "--dry" in arguments else ["-y"]
         settings = [word for pair in {**self._data, **data}.items() for word in ("--data", "=".join(pair))]
         command = [sys.executable, "-m", "pyinfra", os.environ.get("PLANE_TARGET", "@local"), "deploy.provisioning"]
-        environment = {**self._environment, **({"PLANE_ADMIN_PASSWORD": password} if password else {})}
+        given = {"PLANE_ADMIN_PASSWORD": password, "PLANE_AGENT_PASSWORD_SEED": seed}
+        environment = {**self._environment, **{name: value for name, value in given.items() if value}}
         begun = time.monotonic()
         done = subprocess.run(
             [*command, "-v", *mode, *settings, *arguments],
@@ -81,6 +86,23 @@ class Deploy:
         """The saved tokens by the agent's name."""
         lines = [line for line in self.tokens.read_text().splitlines() if line and not line.startswith("#")]
         return {name[len("PLANE_TOKEN_") :].lower(): token for name, token in (line.split("=", 1) for line in lines)}
+
+    def sign_in(self, name: str) -> Browser:
+        """A person at Plane's pages, signed in as an agent."""
+        person, email = Browser(URL), f"{name}@{self.slug}.local"
+        password = derive_password(HiddenValue(self._environment["PLANE_AGENT_PASSWORD_SEED"]), email).unmask()
+        assert person.sign_in(email, password) == ""
+        return person
+
+    def lose_lines(self, *names: str) -> None:
+        """Take agents' tokens out of the file."""
+        lost = tuple(f"PLANE_TOKEN_{name.upper()}=" for name in names)
+        lines = self.tokens.read_text().splitlines(keepends=True)
+        self.tokens.write_text("".join(line for line in lines if not line.startswith(lost)))
+
+    def answers(self, token: str) -> bool:
+        """Whether a token opens the workspace."""
+        return v1(URL, token, "GET", f"/workspaces/{self.slug}/projects/").status_code == 200
 
     def says(self, case: str, result: str) -> None:
         instance = requests.get(f"{URL}/api/instances/").json().get("instance", {})
@@ -162,6 +184,52 @@ def test_first_run_second_run_preview_and_one_thing_missing(deploy: Deploy) -> N
     ], rotated.stdout
     deploy.says("one token rotated", "rotated")
     assert plan(deploy.run().stdout) == []
+
+
+def test_a_token_that_a_person_made_stays_until_a_rotation_ends_it(deploy: Deploy) -> None:
+    assert deploy.run().returncode == 0
+    lost = deploy.agent_tokens["thot"]
+    with deploy.sign_in("thot") as person:
+        by_hand = person.make_key("agent-thot")
+    deploy.lose_lines("thot")
+    run = deploy.run()
+    assert run.returncode == 0 and plan(run.stdout) == ["+ token agent-thot"], run.stdout
+    assert "has tokens with the label agent-thot that this deploy did not make: 1; they stay valid" in run.stdout
+    now = deploy.agent_tokens["thot"]
+    assert deploy.answers(by_hand) and deploy.answers(now) and not deploy.answers(lost)
+    deploy.says("a token made by hand", "left")
+    rotated = deploy.run("--data", "rotate_tokens=thot")
+    assert rotated.returncode == 0, rotated.stdout
+    last = deploy.agent_tokens["thot"]
+    assert deploy.answers(last) and not deploy.answers(by_hand) and not deploy.answers(now)
+    deploy.says("a token made by hand, rotated", "revoked")
+
+
+def test_tokens_that_were_written_to_the_file_are_adopted(deploy: Deploy) -> None:
+    assert deploy.run().returncode == 0
+    with deploy.sign_in("thot") as person:
+        by_hand = person.make_key("from the vault")
+    tokens = {**deploy.agent_tokens, "thot": by_hand}
+    deploy.tokens.write_text("".join(f"PLANE_TOKEN_{name.upper()}={value}\n" for name, value in tokens.items()))
+    for arguments in (["--dry"], []):
+        run = deploy.run(*arguments)
+        assert run.returncode == 0 and plan(run.stdout) == [], run.stdout
+    assert deploy.agent_tokens == tokens and deploy.answers(by_hand)
+    deploy.says("tokens out of a vault", "adopted")
+
+
+def test_all_wrong_passwords_are_named_at_once(deploy: Deploy) -> None:
+    assert deploy.run().returncode == 0
+    deploy.lose_lines("thot", "cfo")
+    before = deploy.tokens.read_text()
+    wrong = deploy.run(seed=secrets.token_urlsafe(24))
+    deploy.says("two wrong passwords", "refused")
+    assert wrong.returncode != 0 and "Traceback" not in wrong.stdout
+    told = [line for line in wrong.stdout.partition("--> Summary:")[0].splitlines() if "cannot sign in as" in line]
+    assert len(told) == 1 and all(f"{name}@{deploy.slug}.local (" in told[0] for name in ("thot", "cfo")), wrong.stdout
+    assert deploy.tokens.read_text() == before
+    right = deploy.run()
+    assert right.returncode == 0 and plan(right.stdout) == ["+ token agent-thot", "+ token agent-cfo"], right.stdout
 
 
 def test_plane_sdk_finds_what_was_asked_for(deploy: Deploy) -> None:
