@@ -136,9 +136,11 @@ plane_prune = False
 # Days after which a new token expires; None: never. A token with fewer than plane_token_renew_days left is rotated.
 plane_token_lifetime_days = None
 plane_token_renew_days = 14
-# Once, with --data rotate_tokens=thot,cfo (or all): new tokens for these agents, the old ones revoked.
+# Once, with --data rotate_tokens=thot,cfo (or all): new tokens for these agents. All others with their label are
+# revoked, also those that somebody else made, which every other run leaves alone.
 rotate_tokens = None
-# An env file with PLANE_TOKEN_<NAME>=… for each agent, readable by its owner alone.
+# An env file with PLANE_TOKEN_<NAME>=… for each agent, readable by its owner alone. A token in it that answers is kept,
+# whoever made it.
 plane_tokens_path = "{plane_config_dir}/agent-tokens.env"
 
 # --- Projects ---

@@ -161,6 +161,19 @@ def test_the_token_file_of_another_workspace_is_refused_before_anything_is_made(
     assert target.deploy(data=agents()).changed == []
 
 
+def test_two_workspaces_with_the_same_accounts_and_a_file_each_leave_each_other_their_tokens(target: Target) -> None:
+    own = agents(email=NEW)
+    own["plane_agents"][0]["email"] = "desk@elsewhere.example"
+    assert target.deploy(data=own).code == 0
+    tokens, file = target.tokens, target.file(TOKEN_FILE)
+    lab = {**own, "plane_workspace_slug": "lab", "plane_tokens_path": TOKEN_FILE + ".lab"}
+    run = target.deploy(data=lab)
+    assert run.code == 0, run.output
+    assert answers(target, tokens["thot"]) and target.file(TOKEN_FILE) == file
+    assert len(labelled(target, "thot")) == 2
+    assert target.deploy(data=own).changed == [] and target.deploy(data=lab).changed == []
+
+
 def test_one_file_may_serve_two_workspaces_with_the_same_accounts(target: Target) -> None:
     own = agents(email=NEW)
     own["plane_agents"][0]["email"] = "desk@elsewhere.example"
