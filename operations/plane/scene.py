@@ -64,6 +64,9 @@ class Scene:
         self.made_projects: dict[str, ApiKey] = {}
         self.made_accounts: dict[str, dict[str, int]] = {}
         """By address, those made in this run: the projects they were put into since, each with the role."""
+        self._not_opened: dict[str, PlaneError] = {}
+        """By address, sessions that could not be opened ahead of their turn, for another reason than the password: said
+        in it."""
         self._guests: set[str] = set()
         """Keys that are not shown the members of the workspace."""
         self._admin_key_is_low = False
@@ -584,7 +587,7 @@ class Scene:
             raise PlaneSettings(f"{error}; {needs}") from error
 
     def open_sessions(self, agents: Iterable[tuple[Agent, bool]]) -> None:
-        """Open sessions of agents' accounts, several at the same time; :meth:`agent_session` then has each.
+        """Open sessions of agents' accounts, several at the same time; :meth:`agent_session` has each, or its error.
 
         Args:
             agents: each with whether its account may be new.
@@ -595,21 +598,18 @@ class Scene:
         plane = self.plane()
         to_open = [one for one in agents if not plane.is_signed_in(one[0].email)]
         wrong: dict[str, PlaneWrongPassword] = {}
-        failed: list[PlaneError] = []
 
         def open_one(one: tuple[Agent, bool]) -> None:
-            if failed:
-                return  # what failed would fail for the others too
+            if self._not_opened:
+                return  # the run ends at the first that fails
             try:
                 self.agent_session(*one)
             except PlaneWrongPassword as error:
                 wrong[one[0].email] = error
             except PlaneError as error:
-                failed.append(error)
+                self._not_opened[one[0].email] = error
 
         plane.for_each_account(open_one, to_open)
-        if failed:
-            raise failed[0]
         if len(wrong) > 1:
             named = [f"{agent.email} ({wrong[agent.email].advice})" for agent, _ in to_open if agent.email in wrong]
             raise PlaneSettings(f"cannot sign in as {', '.join(named)}")
@@ -624,6 +624,9 @@ class Scene:
             PlaneSettings: its password is too weak, or the account cannot be made.
         """
         plane = self.plane()
+        failed = self._not_opened.pop(agent.email, None)
+        if failed is not None:
+            raise failed
         if agent.password is None:
             advice = f"set {_password_setting(agent)}"
             raise PlaneWrongPassword(f"no password for {agent.email}; {advice}", advice)

@@ -219,6 +219,8 @@ def agent_passwords(slug: str) -> Plan:
         scene = current_scene()
         needed = _signing_in(scene, slug)
         scene.open_sessions([(agent, False) for agent in needed])
+        for agent in needed:
+            scene.agent_session(agent)  # or what else kept it from signing in
     return iter(())
 
 
