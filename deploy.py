@@ -56,7 +56,7 @@ def database() -> None:
 @deploy("Environment")
 @plan()
 def environment() -> None:
-    """Plane's environment file, and the containers that read it."""
+    """Plane's environment file, its tables and instance, and the containers that read the file."""
     s = settings_of(host)
     s.require(*s.secrets_of("environment"))
     if s.redis_container:
@@ -73,12 +73,14 @@ def environment() -> None:
         group=s.plane_files_group,
     )
     if s.plane_compose_dir:
-        env.compose_services(
-            name="Containers that read it",
+        services = s.plane_compose_services
+        plane.containers(
+            name="Plane's containers",
             directory=s.plane_compose_dir,
-            services=list(s.plane_compose_services),
             env_path=s.plane_env_path,
+            services=None if services is None else list(services),
             migrator=s.plane_compose_migrator,
+            api=s.plane_compose_api,
         )
     else:
         env.recreate_reminder(name="Containers that read it", env_path=s.plane_env_path)

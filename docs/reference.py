@@ -19,7 +19,10 @@ MODULES = {
     "operations.environment": ["operations/environment.py"],
     "operations.plane": [
         f"operations/plane/{name}.py"
-        for name in ("instance", "workspace", "removal", "tokens", "projects", "states_labels", "properties")
+        for name in (
+            *("containers", "instance", "workspace", "removal", "tokens"),
+            *("projects", "states_labels", "properties"),
+        )
     ],
 }
 """What to import each operation from, and where it is."""

@@ -73,16 +73,24 @@ plane_gunicorn_workers = 2
 plane_env_extra: dict[str, str | None] = {}
 # False: variables in the file that no setting names stay, with comments and their order. True: they are removed.
 plane_env_prune = False
-# The folder of Plane's docker-compose.yml. When set, the services below are recreated when the file above changed.
+# The folder of Plane's docker-compose.yml. When set, the containers that read the file above are created, and recreated
+# if they run with other values. None: you do that.
 plane_compose_dir = None
-plane_compose_services = ["api", "worker", "beat-worker"]
-# The service that migrates the database and ends: run before those above, and waited for, where there is one.
-plane_compose_migrator = "migrator"
+# The services that read the file, the one that migrates the database and ends, and the one that is Plane's API. None:
+# found in the Compose file, by env_file: or ${DATABASE_URL}, and by what they run.
+plane_compose_services = None
+plane_compose_migrator = None
+plane_compose_api = None
+# What Plane's image does when it starts by its own scripts, done where the Compose file has other commands: migrate the
+# database, register and configure the instance (manage.py, in the API's service). With storage, the bucket is created
+# and written to once, too. False: you do that.
+plane_management_commands = True
 
 # --- Plane's API ---
 # Seen from the host. None: the address of plane_api_container, port plane_api_port.
 plane_api_url = None
-plane_api_container = "javisi_plane_api"
+# None: the container of the API's service in plane_compose_dir; without plane_compose_dir, javisi_plane_api.
+plane_api_container = None
 plane_api_port = 8000
 # The certificate of a private CA, a file on this machine. None: REQUESTS_CA_BUNDLE, else the public ones.
 plane_api_ca = None

@@ -56,6 +56,11 @@ def _line_end(text: str, position: int) -> int:
     return len(text) if end < 0 else end
 
 
+def variables(text: str) -> dict[str, str]:
+    """The variables of an env file, each as it stands there, quotes included; of a name that stands twice, the last."""
+    return {entry.name: entry.value for entry in split(text) if entry.name is not None and entry.value is not None}
+
+
 def updated(entries: Sequence[Entry], wanted: Mapping[str, str]) -> str:
     """The text of an env file with each wanted variable in it once.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,23 +12,17 @@ from urllib.parse import quote
 from weakref import WeakKeyDictionary
 
 from jinja2 import Environment, StrictUndefined, Template
-from pyinfra.api import HiddenValue, QuoteString, StringCommand
+from pyinfra.api import HiddenValue
 
-from facts.docker import ComposeServiceNames, ComposeServices, ServiceContainer
 from operations.converge import Change, Kept, Note, Plan, converging, converging_with, current_host
-from operations.env_text import Entry, split, updated
-from operations.report import is_executing
+from operations.env_text import Entry, split, updated, variables
 from settings import Settings, SettingsError
 from settings.carried import is_carried, not_carried, refusals
 from target import (
-    TargetError,
     change_access,
     differing_access,
-    fact_reading,
     file_reading,
-    read_fact,
     read_file,
-    run,
     write_file,
 )
 
@@ -81,11 +75,8 @@ KNOWN = (
 SHOWN = re.compile("[A-Z_][A-Z0-9_]*|[a-z_][a-z0-9_]*")
 """Names of others' variables that are shown. Any other may be a part of a value, such as a key of several lines."""
 
-LONGEST_MIGRATION = 1800
-"""Seconds to wait for Plane's migrations. On an empty database there are more than a hundred (1.3.1)."""
-
-# Files that this run changes, or would, by host: a preview of the containers has no newer file to look at.
-_pending: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
+_pending: WeakKeyDictionary[Any, dict[str, dict[str, str]]] = WeakKeyDictionary()
+"""By host and path, the variables of env files that a run changes: a preview has no new file to look at."""
 
 
 def render(settings: Settings, template: Path = TEMPLATE) -> HiddenValue:
@@ -248,7 +239,7 @@ def env_file(
     others = [entry for entry in present if entry.name not in wanted and not entry.is_blank]
     surplus = [entry.name for entry in others if entry.is_plain and entry.name and SHOWN.fullmatch(entry.name)]
     names = ", ".join(dict.fromkeys(surplus))
-    _pending.setdefault(host, set()).discard(path)
+    _pending.setdefault(host, {}).pop(path, None)
     yield from map(Note, advice)
     if file is None:
         lines = [f"+ {path}: {', '.join(wanted)}"]
@@ -271,13 +262,12 @@ def env_file(
             yield Change((f"~ {path}: {access}",), lambda: change_access(host, path, MODE, user, group))
         return
 
-    def apply() -> None:
-        base = asked if file is None or prune else present
-        write_file(host, path, updated(base, wanted), MODE, user, group)
-        _pending[host].add(path)
+    content = updated(asked if file is None or prune else present, wanted)
+    _pending[host][path] = variables(content)
 
-    if not is_executing():
-        _pending[host].add(path)
+    def apply() -> None:
+        write_file(host, path, content, MODE, user, group)
+
     yield Change(tuple(lines), apply)
 
 
@@ -294,127 +284,9 @@ def _lines(asked: Sequence[Entry], present: Sequence[Entry], made_when_empty: It
     return lines
 
 
-@converging_with(
-    lambda directory, env_path, **_: [fact_reading(ComposeServices, directory=directory, env_path=env_path)]
-)
-def compose_services(directory: str, services: list[str], env_path: str, migrator: str | None = None) -> Plan:
-    """
-    Recreate those services of a Compose project whose containers are older than the env file that they read.
-
-    + directory: the host's folder with the Compose file
-    + services: the services that read the env file
-    + env_path: the env file
-    + migrator: the service that migrates the database and ends; run and waited for before the others are made, where
-      the project has it
-
-    A container keeps the environment that it was made with. Comparing times, rather than remembering that the file
-    was just written, also recreates what an interrupted run did not get to. The project's name, Compose files and
-    ``--env-file`` are those that its containers were started with.
-    """
-    host = current_host()
-    found = read_fact(host, ComposeServices, directory=directory, env_path=env_path)
-    if found.unavailable:
-        raise TargetError(f"docker could not be asked for the services in {directory}: {found.unavailable}")
-    services = [name for name in services if name != migrator]
-    ours = [container for container in found.containers if container.service in (*services, migrator)]
-    compose = _compose(directory, ours)
-    is_pending = env_path in _pending.get(host, ())
-
-    def of(service: str | None) -> list[ServiceContainer]:
-        return [container for container in ours if container.service == service]
-
-    def is_stale(container: ServiceContainer) -> bool:
-        # One that was made and never started is what a failed `up` leaves.
-        return is_pending or container.created < found.env_modified or container.status == "created"
-
-    stale = [name for name in services if not of(name) or any(is_stale(container) for container in of(name))]
-    for name in services:
-        status = next((container.status for container in of(name) if container.status != "running"), None)
-        if status is not None and name not in stale:
-            yield Note(_not_running(name, directory, status))
-    is_to_migrate = bool(stale) or any(is_stale(one) or one.has_failed for one in of(migrator))
-    if not is_to_migrate:
-        yield Kept(f"{', '.join(services)} read {env_path} as it is")
-        return
-    known, unknown = read_fact(host, ComposeServiceNames, command_words=compose)
-    if unknown is not None:
-        raise TargetError(f"docker compose cannot read the project in {directory}: {unknown}")
-    absent = [name for name in services if name not in known]
-    if absent:
-        raise TargetError(
-            f"the Compose project in {directory} has no service {', '.join(absent)}; name its services in "
-            f"plane_compose_services (it has: {', '.join(sorted(known))})"
-        )
-    lines = [f"~ recreate {name}" if of(name) else f"+ start {name}" for name in stale]
-    if migrator in known:
-        lines.insert(0, f"~ run {migrator}")
-
-    def apply() -> None:
-        if migrator in known:
-            _migrate(host, directory, compose, migrator)
-        if stale:
-            _up(host, directory, compose, stale)
-
-    if lines:
-        yield Change(tuple(lines), apply)
-    else:
-        yield Kept(f"{', '.join(services)} read {env_path} as it is")
-
-
-def _compose(directory: str, containers: Sequence[ServiceContainer]) -> StringCommand:
-    """The words of `docker compose` that lead to the project that these containers are of.
-
-    Raises:
-        TargetError: they are of several.
-    """
-    projects = {
-        container.project.name: container.project for container in sorted(containers, key=lambda one: one.created)
-    }
-    if len(projects) > 1:
-        names = ", ".join(sorted(projects))
-        raise TargetError(
-            f"there are containers of several Compose projects in {directory}: {names}; remove those of all but one "
-            f"(docker compose -p NAME down, in {directory}), and run again"
-        )
-    options = [option for project in projects.values() for option in project.options]
-    return StringCommand("docker compose --project-directory", QuoteString(directory), *options)
-
-
-def _not_running(service: str, directory: str, status: str) -> str:
-    if status == "restarting":
-        return f"! the service {service} in {directory} keeps restarting; see docker compose logs {service}"
-    said = {"exited": "stopped"}.get(status, status)
-    return f"! the service {service} in {directory} is {said}, and left so; start it with docker compose"
-
-
-def _up(host: Any, directory: str, compose: StringCommand, services: Sequence[str]) -> None:
-    output = run(
-        host,
-        compose, "up -d --force-recreate --no-deps", *(QuoteString(name) for name in services),
-        show_output=True,
-    )  # fmt: skip
-    if not output.ok:
-        raise TargetError(f"docker compose up {' '.join(services)} in {directory} failed: {output.reason}")
-
-
-def _migrate(host: Any, directory: str, compose: StringCommand, service: str) -> None:
-    """Run the service that migrates the database, and wait until it ended well."""
-    # One that is at it already is let finish: a migration is not cut off.
-    listed = StringCommand(compose, "ps -aq", QuoteString(service))
-    wait = StringCommand("ids=$(", listed, ') && { [ -z "$ids" ] || docker wait $ids; }')
-    host.log(f"running the service {service}, which migrates the database")
-    output = run(host, wait, longest=LONGEST_MIGRATION)
-    if output.ok:
-        _up(host, directory, compose, [service])
-        output = run(host, wait, longest=LONGEST_MIGRATION)
-    if not output.ok:
-        raise TargetError(f"docker could not wait for the service {service} in {directory}: {output.reason}")
-    codes = {line for line in output.stdout if line.isdigit()}
-    if codes != {"0"}:
-        raise TargetError(
-            f"the service {service} in {directory}, which migrates the database, ended with exit code "
-            f"{', '.join(sorted(codes)) or 'unknown'}; see docker compose logs {service}, and run again"
-        )
+def pending_variables(host: Any, path: str) -> Mapping[str, str] | None:
+    """The variables of an env file that this run changed, or would; ``None`` if it did not."""
+    return _pending.get(host, {}).get(path)
 
 
 @converging
@@ -425,7 +297,7 @@ def recreate_reminder(env_path: str) -> Plan:
     + env_path: the env file
     """
     host = current_host()
-    if env_path in _pending.get(host, ()):
+    if pending_variables(host, env_path) is not None:
         yield Note(
             f"! recreate the containers that read {env_path}: they keep the environment that they were made with"
         )

@@ -53,6 +53,10 @@ class Plane(WorkItemTypesApi):
         """Edition, version, whether the instance is set up. Needs no login."""
         return self._keep(("instance",), lambda: Instance.of(self.http.call("GET", uncached("/api/instances/"))))
 
+    def expect_new_instance(self) -> None:
+        """Take the instance for a new one without asking, for a preview of one that cannot answer yet."""
+        self._keep(("instance",), lambda: Instance(True, False, "", "", False))
+
     def set_up_instance(
         self, email: str, password: str, first_name: str, last_name: str = "", company_name: str = ""
     ) -> None:

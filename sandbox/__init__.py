@@ -30,6 +30,7 @@ def running(
     version: str | None = None,
     hash_iterations: int | None = 1,
     log_statement: str = "none",
+    stack: str = "scripts",
 ) -> Iterator[Sandbox]:
     """Run a sandbox on a thread of its own; it is ready on entry and gone on exit.
 
@@ -43,6 +44,7 @@ def running(
         version=version,
         hash_iterations=hash_iterations,
         log_statement=log_statement,
+        stack=stack,
     )
     begun: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[None]]] = Future()
     ready: Future[None] = Future()

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sandbox import Sandbox, SandboxError
+from sandbox.containers import STACKS
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -26,6 +27,13 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         help="the first host's SSH port; the others follow; 0: any free ports (default: 2222)",
     )
     parser.add_argument("--edition", choices=("community", "commercial"), default="community")
+    parser.add_argument(
+        "--stack",
+        choices=STACKS,
+        default="role",
+        help="the Compose file: commands of its own and env_file (role), start scripts and env_file (scripts), or "
+        "Plane's own, which interpolates (plane); default: role",
+    )
     parser.add_argument("--plane-version", metavar="V", help="the release of Plane that answers")
     parser.add_argument(
         "--directory", type=Path, default=Path(".sandbox"), help="where all of it is kept (default: .sandbox)"
@@ -71,6 +79,7 @@ async def _until_cancelled(options: argparse.Namespace) -> None:
         edition=options.edition,
         version=options.plane_version,
         hash_iterations=options.hash_iterations,
+        stack=options.stack,
     )
     async with sandbox:
         print(_greeting(sandbox), flush=True)

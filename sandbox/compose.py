@@ -1,38 +1,130 @@
-"""What `docker compose` of a host understands: up, ps and config, for the one project that is there."""
+"""What `docker compose` of a host understands: up, ps, run and config, for the one project that exists."""
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
+import posixpath
+import shlex
+import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sandbox import env_file
 from sandbox.command_line import NotUnderstood, Options, read_options
+from sandbox.containers import Container
 from sandbox.host import Host
-from sandbox.reply import Reply, table
+from sandbox.reply import Reply, Run, table
 
 FILE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 NOT_FOUND = 14
 
 
-async def respond(host: Host, words: Sequence[str], directory: Path, environment: Mapping[str, str]) -> Reply:
+@dataclass
+class _Call:
+    """A command, with what it was told of the project."""
+
+    host: Host
+    env_files: list[Path]
+    caller: Mapping[str, str]
+
+    @property
+    def services(self) -> dict[str, dict[str, Any]]:
+        services: dict[str, dict[str, Any]] = self.host.project.model["services"]
+        return services
+
+    def variables(self) -> dict[str, str]:
+        """What `${…}` stands for: the env files, and the caller's own variables, which win."""
+        found: dict[str, str] = {}
+        for file in self.env_files:
+            found |= env_file.parse(file.read_text(), self.caller)
+        return found | dict(self.caller)
+
+    def environment(self, service: str) -> dict[str, str]:
+        """What a service's container gets.
+
+        Raises:
+            _Refused: an env file of it is missing, or is none.
+        """
+        definition = self.services[service]
+        found: dict[str, str] = {}
+        for file in self.files_of(definition):
+            try:
+                found |= env_file.parse(file.read_text(), self.caller)
+            except FileNotFoundError as error:
+                raise _Refused(f"env file {file} not found: stat {file}: no such file or directory") from error
+            except env_file.EnvFileError as error:
+                raise _Refused(f"failed to read {file}: {error}") from error
+        variables = self.variables()
+        for name, value in definition.get("environment", {}).items():
+            found[name] = env_file.interpolate(str(value), variables)
+        return found
+
+    def files_of(self, definition: Mapping[str, Any]) -> list[Path]:
+        given = definition.get("env_file", [])
+        given = [given] if isinstance(given, str) else given
+        return [Path(posixpath.normpath(self.host.project.directory / file)) for file in given]
+
+
+class _Refused(Exception):
+    """Compose's own words for what it will not do."""
+
+
+async def respond(host: Host, words: Sequence[str], directory: Path, environment: Mapping[str, str]) -> Reply | Run:
     options = read_options(
         words,
-        values=("f/file", "p/project-name", "project-directory"),
+        values=("f/file", "p/project-name", "project-directory", "env-file"),
         leading=True,
     )
     refusal = _choose_project(host, options, directory)
     if refusal is not None:
         return refusal
-    match options.words:
-        case ["up", *rest]:
-            return await _up(host, rest, environment)
-        case ["ps", *rest]:
-            return _ps(host, rest)
-        case ["config", "--services"] | ["config", "--services", "--no-interpolate"]:
-            return Reply(stdout="".join(f"{service}\n" for service in sorted(host.project.services)))
+    given = [directory / file for file in options.all("env-file")]
+    for file in given:
+        if not file.exists():
+            return Reply(stderr=f"Couldn't find env file: {file}\n", code=1)
+    own = host.project.directory / ".env"
+    call = _Call(host, given or ([own] if own.exists() else []), environment)
+    try:
+        match options.words:
+            case ["up", *rest]:
+                return await _up(call, rest, [str(file) for file in given])
+            case ["ps", *rest]:
+                return _ps(host, rest)
+            case ["run", *rest]:
+                return _run(call, rest)
+            case ["config", "--services"] | ["config", "--services", "--no-interpolate"]:
+                return Reply(stdout="".join(f"{service}\n" for service in sorted(call.services)))
+            case ["config", "--no-interpolate", "--format", "json"]:
+                return Reply(stdout=json.dumps(_raw(call), indent=2, sort_keys=True))
+            case ["config", "--format", "json"]:
+                return Reply(stdout=json.dumps(_resolved(call), indent=2, sort_keys=True))
+    except _Refused as error:
+        return Reply(stderr=f"{error}\n", code=1)
     raise NotUnderstood("")
+
+
+def _raw(call: _Call) -> dict[str, Any]:
+    """The project as it is written, with whole paths; Compose sorts all names, and ends no last line (2.26.1)."""
+    services = {}
+    for name, definition in sorted(call.services.items()):
+        files = [{"path": str(file), "required": True} for file in call.files_of(definition)]
+        services[name] = {**definition, **({"env_file": files} if files else {})}
+    return {"name": call.host.project.name, "services": services}
+
+
+def _resolved(call: _Call) -> dict[str, Any]:
+    """The project with what its services get, by name; a dollar stands twice, as in the file."""
+    services = {}
+    for name, definition in sorted(call.services.items()):
+        environment = {key: value.replace("$", "$$") for key, value in call.environment(name).items()}
+        kept = {key: value for key, value in definition.items() if key != "env_file"}
+        command = shlex.split(str(definition["command"]))
+        services[name] = {**kept, "command": command, "entrypoint": None, "environment": environment}
+    return {"name": call.host.project.name, "services": services}
 
 
 def _choose_project(host: Host, options: Options, directory: Path) -> Reply | None:
@@ -55,43 +147,85 @@ def _choose_project(host: Host, options: Options, directory: Path) -> Reply | No
     return None
 
 
-async def _up(host: Host, words: Sequence[str], caller: Mapping[str, str]) -> Reply:
+async def _up(call: _Call, words: Sequence[str], given: Sequence[str]) -> Reply:
     options = read_options(
         words,
-        flags=("d/detach", "wait", "force-recreate", "no-deps"),
+        flags=("d/detach", "wait", "force-recreate", "no-recreate", "no-deps"),
     )
     if "detach" not in options and "wait" not in options:
         raise NotUnderstood("up without --detach")
-    project = host.project
     for service in options.words:
-        if service not in project.services:
+        if service not in call.services:
             return Reply(stderr=f"no such service: {service}\n", code=1)
-    try:
-        environment = env_file.parse(project.env_file.read_text(), caller)
-    except FileNotFoundError:
-        file = project.env_file
-        return Reply(stderr=f"env file {file} not found: stat {file}: no such file or directory\n", code=1)
-    except env_file.EnvFileError as error:
-        return Reply(stderr=f"failed to read {project.env_file}: {error}\n", code=1)
     progress: list[str] = []
-    for service in options.words or project.services:
-        progress += await _up_service(host, service, environment, force="force-recreate" in options)
+    for service in options.words or call.services:
+        container = call.host.containers[call.services[service]["container_name"]]
+        if "no-recreate" in options and container.exists:
+            progress.append(f"{container.name}  Running")
+            continue
+        progress += await _up_service(call, service, container, force="force-recreate" in options, given=given)
     return Reply(stderr="".join(f" Container {line}\n" for line in progress))
 
 
-async def _up_service(host: Host, service: str, environment: dict[str, str], *, force: bool) -> list[str]:
-    container = host.containers[host.project.services[service]]
-    name = container.name
-    if force or container.environment != environment:
+async def _up_service(
+    call: _Call, service: str, container: Container, *, force: bool, given: Sequence[str]
+) -> list[str]:
+    host, name = call.host, container.name
+    environment = call.environment(service)
+    image_id = host.images.get(container.image, container.image_id)
+    if force or not container.exists or (container.environment, container.image_id) != (environment, image_id):
+        container.image_id = image_id
+        container.command = shlex.split(str(call.services[service]["command"]))
+        container.labels["com.docker.compose.project.environment_file"] = ",".join(given)
         container.recreate(environment)
-        called = host.on_recreate(service, dict(environment))
-        if inspect.isawaitable(called):
-            await called
+        await _start(host, service, container)
         return [f"{name}  {word}" for word in ("Recreate", "Recreated", "Starting", "Started")]
     if not container.running:
         container.start()
         return [f"{name}  Starting", f"{name}  Started"]
     return [f"{name}  Running"]
+
+
+async def _start(host: Host, service: str, container: Container) -> None:
+    """What the image's own start scripts do, and what else a new container brings about."""
+    command = " ".join(container.command)
+    if "docker-entrypoint-migrator" in command:
+        container.exit_code = await asyncio.to_thread(_manage, host, container, "migrate")
+    elif "docker-entrypoint-api" in command:
+        for words in (("register_instance", "signature"), ("configure_instance",), ("clear_cache",)):
+            await asyncio.to_thread(_manage, host, container, *words)
+    called = host.on_recreate(container.name, dict(container.environment))
+    if inspect.isawaitable(called):
+        await called
+
+
+def _manage(host: Host, container: Container, *words: str) -> int:
+    run = in_image(host, container, ["python", "manage.py", *words], container.environment)
+    done = subprocess.run(run.words, cwd=run.directory, env=dict(run.environment), stdin=subprocess.DEVNULL,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    return done.returncode
+
+
+def in_image(host: Host, container: Container, words: Sequence[str], environment: Mapping[str, str]) -> Run:
+    """A command in a container of Plane's image."""
+    folder, own = host.image_of(container), host.image_environment()
+    own["PATH"] = f"{folder / 'bin'}:{own['PATH']}"
+    program = [str(folder / "bin/python")] if words[0] == "python" else [words[0]]
+    return Run([*program, *words[1:]], {**own, **environment}, folder, True)
+
+
+def _run(call: _Call, words: Sequence[str]) -> Reply | Run:
+    options = read_options(words, flags=("rm", "no-deps", "T/no-TTY"), values=("name", "entrypoint"), leading=True)
+    service, *command = options.words
+    if service not in call.services:
+        return Reply(stderr=f"no such service: {service}\n", code=1)
+    if "rm" not in options or "no-deps" not in options:
+        raise NotUnderstood("run without --rm and --no-deps")
+    container = call.host.containers[call.services[service]["container_name"]]
+    # What `run` makes has the image that the service's next container would have.
+    new = Container(container.name, container.image, "", image_id=call.host.images.get(container.image, ""))
+    entrypoint = options.last("entrypoint")
+    return in_image(call.host, new, [*([entrypoint] if entrypoint else []), *command], call.environment(service))
 
 
 def _ps(host: Host, words: Sequence[str]) -> Reply:
@@ -105,6 +239,8 @@ def _ps(host: Host, words: Sequence[str]) -> Reply:
     shown = []
     for service, name in host.project.services.items():
         container = host.containers[name]
+        if not container.exists:
+            continue
         if ("all" in options or container.running) and (not options.words or service in options.words):
             summary = container.summary()
             health = container.health or ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -18,32 +19,102 @@ API = "javisi_plane_api"
 WORKER = "javisi_plane_worker"
 BEAT = "javisi_plane_beat"
 MIGRATOR = "javisi_plane_migrator"
+STORAGE = "javisi_plane_minio"
+
+
+ENV_FILE = "opt/javisi/configs/plane/plane.env"
+
+START_SCRIPT = "./bin/docker-entrypoint-{}.sh"
+
+STACKS = ("role", "scripts", "plane")
+"""The Compose files that a host may have: with `env_file:` and commands of its own in place of the image's start
+scripts, and no migrator; with `env_file:`, start scripts and a migrator; and Plane's own, which interpolates."""
 
 
 @dataclass
 class Project:
-    """A Compose project: its services, each with its container, and the environment file that they share."""
+    """A Compose project, as its file has it, which a test may rewrite. The file is JSON, which is YAML."""
 
     name: str
     directory: Path
-    env_file: Path
-    services: dict[str, str]
+    stack: str
 
     @property
     def file(self) -> Path:
         return self.directory / "docker-compose.yml"
 
+    @property
+    def model(self) -> dict[str, Any]:
+        model: dict[str, Any] = json.loads(self.file.read_text())
+        return model
+
+    @property
+    def services(self) -> dict[str, str]:
+        """By service, the name of its container."""
+        return {name: service["container_name"] for name, service in self.model["services"].items()}
+
     def write(self) -> None:
         self.directory.mkdir(parents=True)
-        lines = [f"name: {self.name}", "services:"]
-        for service, container in self.services.items():
-            lines += [
-                f"  {service}:",
-                f"    image: {PLANE_IMAGE}",
-                f"    container_name: {container}",
-                "    env_file: ../javisi/configs/plane/plane.env",
-            ]
-        self.file.write_text("\n".join(lines) + "\n")
+        project = {"name": self.name, "services": model(self.stack)}
+        self.file.write_text(json.dumps(project, indent=2) + "\n")
+
+
+def _service(container: str, command: str, **further: object) -> dict[str, Any]:
+    return {"image": PLANE_IMAGE, "container_name": container, "command": command, **further}
+
+
+def _role() -> dict[str, Any]:
+    reads = {"env_file": f"../../{ENV_FILE}"}
+    return {
+        "plane-minio": {"image": "minio/minio:latest", "container_name": STORAGE, "command": "server /export"},
+        "plane-api": _service(
+            API,
+            "gunicorn plane.wsgi --workers 2 --bind 0.0.0.0:8000",
+            depends_on={"plane-minio": {"condition": "service_healthy"}},
+            **reads,
+        ),
+        "plane-worker": _service(WORKER, "celery -A plane worker -l info", **reads),
+        "plane-beat": _service(BEAT, "celery -A plane beat -l info", **reads),
+    }
+
+
+def _scripts() -> dict[str, Any]:
+    reads = {"env_file": f"../../{ENV_FILE}"}
+    return _with_scripts(**reads)
+
+
+def _plane() -> dict[str, Any]:
+    defaults = {
+        "WEB_URL": "http://localhost",
+        "CORS_ALLOWED_ORIGINS": "",
+        "DATABASE_URL": "postgresql://plane:plane@plane-db/plane",
+        "SECRET_KEY": "a-key-that-everybody-knows",
+        "REDIS_URL": "redis://plane-redis:6379/",
+        "AMQP_URL": "amqp://plane:plane@plane-mq:5672/plane",
+        "API_KEY_RATE_LIMIT": "60/minute",
+        "USE_MINIO": "1",
+        "AWS_REGION": "",
+        "AWS_ACCESS_KEY_ID": "access-key",
+        "AWS_SECRET_ACCESS_KEY": "secret-key",
+        "AWS_S3_ENDPOINT_URL": "http://plane-minio:9000",
+        "AWS_S3_BUCKET_NAME": "uploads",
+    }
+    environment = {name: f"${{{name}:-{value}}}" for name, value in defaults.items()} | {"GUNICORN_WORKERS": "1"}
+    return _with_scripts(environment=environment)
+
+
+def _with_scripts(**reads: Any) -> dict[str, Any]:
+    return {
+        "migrator": _service(MIGRATOR, START_SCRIPT.format("migrator"), **reads),
+        "api": _service(API, START_SCRIPT.format("api"), **reads),
+        "worker": _service(WORKER, START_SCRIPT.format("worker"), depends_on=["api"], **reads),
+        "beat-worker": _service(BEAT, START_SCRIPT.format("beat"), depends_on=["api"], **reads),
+    }
+
+
+def model(stack: str) -> dict[str, dict[str, Any]]:
+    """The services of one of the Compose files in :data:`STACKS`."""
+    return {"role": _role, "scripts": _scripts, "plane": _plane}[stack]()
 
 
 @dataclass
@@ -53,10 +124,14 @@ class Container:
     name: str
     image: str
     address: str
+    image_id: str = field(default_factory=lambda: f"sha256:{secrets.token_hex(32)}")
     network: str = "javisi"
     # Port in the container: loopback port where the real thing listens.
     ports: dict[int, int] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
+    command: list[str] = field(default_factory=list)
+    # What `docker run --rm` and `compose up` have not made yet, or have removed.
+    exists: bool = True
     environment: dict[str, str] = field(default_factory=dict)
     id: str = field(default_factory=lambda: secrets.token_hex(32))
     running: bool = True
@@ -81,6 +156,7 @@ class Container:
             self.stop()
 
     def recreate(self, environment: dict[str, str]) -> None:
+        self.exists = True
         self.id = secrets.token_hex(32)
         self.environment = dict(environment)
         self.created_at = _now()
@@ -119,9 +195,12 @@ class Container:
             "Name": f"/{self.name}",
             "Created": self.created_at,
             "State": state,
+            "Image": self.image_id,
             "HostConfig": {"NetworkMode": self.network},
             "Config": {
                 "Image": self.image,
+                "Entrypoint": None,
+                "Cmd": self.command,
                 "Env": [f"{name}={value}" for name, value in self.environment.items()],
                 "Labels": dict(self.labels),
             },
@@ -140,6 +219,7 @@ class Container:
             "ID": self.id[:12],
             "Names": self.name,
             "Image": self.image,
+            "Command": f'"{" ".join(self.command)}"',
             "State": self.status,
             "Status": status,
             "Labels": ",".join(f"{key}={value}" for key, value in sorted(self.labels.items())),
@@ -150,17 +230,12 @@ class Container:
         }
 
 
-def plane_project(root: Path) -> Project:
-    return Project(
-        name="plane",
-        directory=root / "opt/plane",
-        env_file=root / "opt/javisi/configs/plane/plane.env",
-        services={"migrator": MIGRATOR, "api": API, "worker": WORKER, "beat-worker": BEAT},
-    )
+def plane_project(root: Path, stack: str) -> Project:
+    return Project("plane", root / "opt/plane", stack)
 
 
 def javisi(number: int, project: Project, api_port: int) -> dict[str, Container]:
-    """The containers of the host with this number, as they are when it is made."""
+    """The containers of the host with this number, as they are when it is made: Plane's only with start scripts."""
     made = [
         Container(POSTGRESQL, "postgres:18-alpine", f"172.20.{number}.2"),
         Container(API, PLANE_IMAGE, f"172.20.{number}.3", ports={8000: api_port}),
@@ -168,16 +243,23 @@ def javisi(number: int, project: Project, api_port: int) -> dict[str, Container]
         Container(BEAT, PLANE_IMAGE, f"172.20.{number}.5"),
         Container(REDIS, "redis:8-alpine", f"172.20.{number}.6"),
         Container(MIGRATOR, PLANE_IMAGE, f"172.20.{number}.7", running=False, ends=True),
+        Container(STORAGE, "minio/minio:latest", f"172.20.{number}.8"),
     ]
     containers = {container.name: container for container in made}
-    for service, name in project.services.items():
-        containers[name].labels = {
+    image_id = containers[API].image_id
+    is_started = project.stack == "scripts"
+    for service, definition in project.model["services"].items():
+        container = containers[definition["container_name"]]
+        container.command = str(definition["command"]).split()
+        container.image_id = image_id if container.image == PLANE_IMAGE else container.image_id
+        container.exists, container.running = is_started, is_started and container.running
+        container.labels = {
             "com.docker.compose.project": project.name,
             "com.docker.compose.project.config_files": str(project.file),
             "com.docker.compose.project.working_dir": str(project.directory),
             "com.docker.compose.service": service,
         }
-    return containers
+    return {name: each for name, each in containers.items() if each.labels or name in (POSTGRESQL, REDIS)}
 
 
 def _now() -> str:

@@ -1,4 +1,4 @@
-"""What the `docker` command of a host understands: exec, inspect, ps, wait, compose."""
+"""What the `docker` command of a host understands: exec, inspect, ps, wait, rm, image ls, compose."""
 
 from __future__ import annotations
 
@@ -9,30 +9,19 @@ import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sandbox import compose, redis_cli
 from sandbox.command_line import NotUnderstood, read_options
-from sandbox.containers import POSTGRESQL, REDIS, Container
+from sandbox.containers import PLANE_IMAGE, POSTGRESQL, REDIS, Container
 from sandbox.host import Host
 from sandbox.postgres import SUPERUSER, programs
-from sandbox.reply import Reply, table
+from sandbox.reply import Reply, Run, table
 
 _FIELD = re.compile(
-    r"\{\{\s*(?P<json>json\s+)?(?:\.(?P<path>[\w.-]*)|\(?\s*index\s+\.(?P<map>[\w.-]*)\s+\"(?P<key>[^\"]*)\"\s*\)?)\s*\}\}"
+    r"\{\{\s*(?P<json>json\s+)?(?:\.Label\s+\"(?P<label>[^\"]*)\"|\.(?P<path>[\w.-]*)|\(?\s*index\s+\.(?P<map>[\w.-]*)\s+\"(?P<key>[^\"]*)\"\s*\)?)\s*\}\}"
 )
-
-
-@dataclass
-class Run:
-    """A command for the client to become."""
-
-    words: Sequence[str]
-    environment: Mapping[str, str]
-    directory: Path
-    stdin: bool
 
 
 async def serve(host: Host, socket: Path) -> asyncio.AbstractServer:
@@ -59,6 +48,10 @@ async def respond(host: Host, words: Sequence[str], directory: Path, environment
                 return _inspect(host, rest, "Error: No such object: {}")
             case ["container", "inspect", *rest]:
                 return _inspect(host, rest, "Error response from daemon: No such container: {}")
+            case ["image", "ls", *rest]:
+                return _images(host, rest)
+            case ["rm", *rest] if rest:
+                return _rm(host, rest)
             case ["ps", *rest] | ["container", "ls", *rest]:
                 return _ps(host, rest)
             case ["wait", *rest] if rest:
@@ -90,6 +83,8 @@ async def _exec(host: Host, words: Sequence[str], caller: Mapping[str, str]) -> 
         # Its commands come on standard input, which stays with the client.
         databases = {str(number): keys for number, keys in host.redis_keys.items()}
         return Run([sys.executable, "-IS", redis_cli.__file__, json.dumps(databases)], {}, host.root, True)
+    if container.image == PLANE_IMAGE:
+        return compose.in_image(host, container, command, container.environment)
     if container.name != POSTGRESQL:
         raise NotUnderstood(f"nothing can be run in {container.name}")
     await host.cluster.ready()
@@ -139,14 +134,18 @@ def _inspect(host: Host, words: Sequence[str], absent: str) -> Reply:
 def _ps(host: Host, words: Sequence[str]) -> Reply:
     options = read_options(
         words,
-        flags=("a/all", "q/quiet"),
+        flags=("a/all", "q/quiet", "no-trunc"),
         values=("f/filter", "format"),
     )
     if options.words:
         raise NotUnderstood(options.words[0])
     filters = _filters(options.all("filter"))
     every = "all" in options or "status" in filters
-    shown = [each.summary() for each in host.containers.values() if (every or each.running) and _passes(each, filters)]
+    there = [each for each in host.containers.values() if each.exists and (every or each.running)]
+    shown = [each.summary() for each in there if _passes(each, filters)]
+    if "no-trunc" in options:
+        whole = {each.id[:12]: each.id for each in there}
+        shown = [{**each, "ID": whole[each["ID"]]} for each in shown]
     template = options.last("format")
     if "quiet" in options:
         lines = [each["ID"] for each in shown]
@@ -155,6 +154,25 @@ def _ps(host: Host, words: Sequence[str]) -> Reply:
     else:
         lines = table(shown, {"CONTAINER ID": "ID", "IMAGE": "Image", "STATUS": "Status", "NAMES": "Names"})
     return Reply(stdout="".join(f"{line}\n" for line in lines))
+
+
+def _images(host: Host, words: Sequence[str]) -> Reply:
+    options = read_options(words, flags=("no-trunc",), values=("format",))
+    template = options.last("format")
+    if template is None or "no-trunc" not in options:
+        raise NotUnderstood("image ls without --no-trunc and --format")
+    lines = []
+    for name, image_id in host.images.items():
+        repository, _, tag = name.rpartition(":")
+        lines.append(_render(template, {"ID": image_id, "Repository": repository, "Tag": tag}))
+    return Reply(stdout="".join(f"{line}\n" for line in lines))
+
+
+def _rm(host: Host, names: Sequence[str]) -> Reply:
+    if any(_find(host, name) is not None for name in names):
+        raise NotUnderstood("rm of a container")
+    stderr = "".join(f"Error response from daemon: No such container: {name}\n" for name in names)
+    return Reply(stderr=stderr, code=1)
 
 
 def _wait(host: Host, names: Sequence[str]) -> Reply:
@@ -196,7 +214,7 @@ def _passes(container: Container, filters: Mapping[str, Sequence[str]]) -> bool:
 
 def _find(host: Host, name: str) -> Container | None:
     for container in host.containers.values():
-        if name in (container.name, f"/{container.name}", container.id):
+        if container.exists and name in (container.name, f"/{container.name}", container.id):
             return container
     short = [each for each in host.containers.values() if name and each.id.startswith(name)]
     return short[0] if len(short) == 1 else None
@@ -208,6 +226,9 @@ def _render(template: str, data: Mapping[str, Any]) -> str:
         raise NotUnderstood(f"--format {template}")
 
     def replacement(found: re.Match[str]) -> str:
+        if found["label"] is not None:
+            held = dict(pair.partition("=")[::2] for pair in data.get("Labels", "").split(","))
+            return str(held.get(found["label"], ""))
         value: Any = data
         for key in filter(None, (found["path"] or found["map"] or "").split(".")):
             if not isinstance(value, Mapping) or key not in value:

@@ -47,6 +47,11 @@ def parse(text: str, environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in variables.items() if not name[0].isdigit()}
 
 
+def interpolate(value: str, variables: Mapping[str, str]) -> str:
+    """A value of a Compose file with its `${…}` filled in."""
+    return _expand(value, variables.get, 0)
+
+
 def _skip_blanks(text: str, position: int) -> int:
     match = _BLANK.match(text, position)
     return match.end() if match else position

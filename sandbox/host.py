@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import shlex
 import sys
 from collections.abc import Awaitable, Callable
@@ -11,9 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox import docker_client
-from sandbox.containers import Container, Project
+from sandbox.containers import API, PLANE_IMAGE, Container, Project
 from sandbox.plane import PlaneServer
-from sandbox.postgres import Cluster
+from sandbox.plane.database import Progress, read_progress
+from sandbox.plane_image import write_image
+from sandbox.postgres import Cluster, programs
 
 LOOPBACK = ("127.0.0.1", "localhost")
 
@@ -48,8 +51,42 @@ class Host:
     # Command lines in the order they came, as the client sent them.
     commands: list[str] = field(default_factory=list)
     connections: int = 0
+    # By an image's name, its id now; by its id, the folder with what it holds.
+    images: dict[str, str] = field(default_factory=dict)
+    image_folders: dict[str, Path] = field(default_factory=dict)
     # The keys that Redis holds, by database.
     redis_keys: dict[int, list[str]] = field(default_factory=dict)
+
+    @property
+    def storage(self) -> Path:
+        """The folder whose folders are the buckets of the storage; without it, no storage answers."""
+        return self.root / "storage"
+
+    def add_image(self, version: str) -> None:
+        """Have Plane's image in a release from now on; containers keep theirs until they are recreated."""
+        image_id = f"sha256:{secrets.token_hex(32)}"
+        folder = self.commands_path.parent / "images" / image_id[7:19]
+        write_image(folder, version)
+        self.image_folders[image_id] = folder
+        self.images[PLANE_IMAGE] = image_id
+
+    def image_of(self, container: Container) -> Path:
+        """What the working directory of a container's image holds."""
+        return self.image_folders.get(container.image_id, self.root)
+
+    def image_environment(self) -> dict[str, str]:
+        """What a container of Plane's image has besides its variables, so that the sandbox's PostgreSQL is found."""
+        return {
+            "PATH": f"{programs()}:/usr/local/bin:/usr/bin:/bin",
+            "SANDBOX_PGHOST": str(self.cluster.sockets),
+            "SANDBOX_S3": str(self.storage),
+            "BUCKET_TRIES": "0",
+        }
+
+    async def read_progress(self) -> Progress:
+        """How far Plane's database is, as its API finds it."""
+        address = self.containers[API].environment.get("DATABASE_URL", "")
+        return await read_progress(str(programs() / "psql"), address, str(self.cluster.sockets))
 
     @property
     def postgres_log(self) -> Path:

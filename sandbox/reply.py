@@ -1,9 +1,10 @@
-"""What the `docker` command answers by itself, and how it prints a table."""
+"""What the `docker` command answers by itself, what it becomes, and how it prints a table."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass
@@ -11,6 +12,16 @@ class Reply:
     stdout: str = ""
     stderr: str = ""
     code: int = 0
+
+
+@dataclass
+class Run:
+    """A command for the client to become."""
+
+    words: Sequence[str]
+    environment: Mapping[str, str]
+    directory: Path
+    stdin: bool
 
 
 def table(rows: Iterable[Mapping[str, str]], columns: Mapping[str, str]) -> list[str]:

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -15,13 +15,12 @@ from typing import Any
 import asyncssh
 
 from sandbox import docker, ssh
-from sandbox.containers import javisi, plane_project
+from sandbox.containers import API, STACKS, javisi, plane_project
 from sandbox.directory import Directory, SandboxError
 from sandbox.host import Host
 from sandbox.plane import PlaneServer
+from sandbox.plane.database import Progress
 from sandbox.postgres import Cluster, stop_leftover
-
-API_SERVICE = "api"
 
 SECRETS = ("POSTGRESQL_PASSWORD", "PLANE_ADMIN_PASSWORD", "PLANE_CONCIERGE_PASSWORD", "PLANE_AGENT_PASSWORD_SEED")
 
@@ -39,7 +38,12 @@ class Sandbox:
         version: str | None = None,
         hash_iterations: int | None = None,
         log_statement: str = "none",
+        stack: str = "scripts",
     ) -> None:
+        if stack not in STACKS:
+            raise ValueError(f"stack is {stack!r}; it is one of {', '.join(STACKS)}.")
+        self._stack = stack
+        self._version = version or "1.2.2"
         self.directory = Path(directory).resolve()
         self.hosts: list[Host] = []
         self._host_count = hosts
@@ -125,15 +129,15 @@ class Sandbox:
         commands = self.directory / "bin" / name
         for made in (root / "tmp", commands):
             made.mkdir(parents=True)
-        project = plane_project(root)
+        project = plane_project(root, self._stack)
         project.write()
 
-        plane = PlaneServer(**self._plane_options)
+        plane = PlaneServer(**self._plane_options, read_progress=_progress_of(lambda: host, self._stack))
         plane_port = await plane.start(ssh.LOOPBACK, 0)
         self._running.push_async_callback(plane.stop)
 
-        def set_environment(service: str, environment: Mapping[str, str]) -> None:
-            if service == API_SERVICE:
+        def set_environment(container: str, environment: Mapping[str, str]) -> None:
+            if container == API:
                 plane.set_environment(environment)
 
         host = Host(
@@ -148,6 +152,12 @@ class Sandbox:
             plane_port=plane_port,
             on_recreate=set_environment,
         )
+        host.add_image(self._version)
+        if self._stack == "scripts":
+            # As if the storage of the host were somebody else's container.
+            host.storage.mkdir()
+        for container in host.containers.values():
+            container.image_id = host.images.get(container.image, container.image_id)
         address = cluster.sockets / "docker"
         server = await docker.serve(host, address)
         self._running.callback(server.close)
@@ -182,6 +192,11 @@ class Sandbox:
         ]
         inventory = {"key": str(self.key_path), "known_hosts": str(self.known_hosts_path), "hosts": hosts}
         (self.directory / "inventory.json").write_text(json.dumps(inventory, indent=2) + "\n")
+
+
+def _progress_of(host: Callable[[], Host], stack: str) -> Callable[[], Awaitable[Progress]] | None:
+    """What Plane's API asks for the state of its database; with start scripts it is as far as can be."""
+    return None if stack == "scripts" else lambda: host().read_progress()
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -221,10 +221,12 @@ class Settings:
     plane_env_extra: Mapping[str, HiddenValue]
     plane_env_prune: bool
     plane_compose_dir: str | None
-    plane_compose_services: tuple[str, ...]
+    plane_compose_services: tuple[str, ...] | None
     plane_compose_migrator: str | None
+    plane_compose_api: str | None
+    plane_management_commands: bool
     plane_api_url: str | None
-    plane_api_container: str
+    plane_api_container: str | None
     plane_api_port: int
     plane_api_ca: str | None
     plane_api_tls_insecure: bool

@@ -134,8 +134,10 @@ def _read_all(values: Values) -> Settings:
         plane_compose_dir=None if given("plane_compose_dir") is None else values.path("plane_compose_dir"),
         plane_compose_services=_services(values),
         plane_compose_migrator=values.optional("plane_compose_migrator", SERVICE, "a service's name"),
+        plane_compose_api=values.optional("plane_compose_api", SERVICE, "a service's name"),
+        plane_management_commands=values.flag("plane_management_commands"),
         plane_api_url=None if given("plane_api_url") is None else _api_url(values),
-        plane_api_container=values.text("plane_api_container", CONTAINER, "a container's name"),
+        plane_api_container=values.optional("plane_api_container", CONTAINER, "a container's name"),
         plane_api_port=values.number("plane_api_port", 1, 65535),
         plane_api_ca=values.optional("plane_api_ca", wanted="the path of a certificate file on this machine"),
         plane_api_tls_insecure=values.flag("plane_api_tls_insecure"),
@@ -337,9 +339,11 @@ def _instance_config(values: Values) -> dict[str, HiddenValue]:
     return result
 
 
-def _services(values: Values) -> tuple[str, ...]:
+def _services(values: Values) -> tuple[str, ...] | None:
     value = values.data.get("plane_compose_services")
-    wanted = "wanted: a list of service names"
+    if value is None:
+        return None
+    wanted = "wanted: a list of service names, or None"
     if not isinstance(value, (list, tuple)) or not value:
         values.refuse("plane_compose_services", value, wanted)
         return ()

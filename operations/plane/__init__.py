@@ -6,6 +6,7 @@ token to look with, it says so. Connection and accounts come from the host's set
 ``plane_admin_email``, ``plane_agents`` and so on; see ``group_data/all.py``).
 """
 
+from operations.plane.containers import containers
 from operations.plane.instance import instance_admin, instance_config, ready
 from operations.plane.projects import project, project_estimates, project_members
 from operations.plane.properties import custom_fields_available, work_item_properties
@@ -19,6 +20,7 @@ __all__ = [
     "agent_passwords",
     "agents_answer",
     "api_tokens",
+    "containers",
     "custom_fields_available",
     "instance_admin",
     "instance_config",

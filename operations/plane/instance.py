@@ -37,6 +37,9 @@ def ready(retries: int = 12, delay: int = 10) -> Plan:
             f"! TLS is not checked (plane_api_tls_insecure): whoever is between here and {settings.plane_api_url} can "
             "read every password and token; set plane_api_ca to the CA's file instead"
         )
+    if scene.is_still_to_start:
+        yield Change((f"? Plane answers (asked up to {retries} times, {delay} s apart)",), lambda: None)
+        return
     reason = _health(scene)
     if reason is None:
         yield Kept(f"Plane answers at {scene.plane().http.base_url}")
@@ -53,8 +56,7 @@ def ready(retries: int = 12, delay: int = 10) -> Plan:
                 if last is None:
                     return
         raise PlaneUnreachable(
-            f"Plane did not answer in {retries} tries, {delay} s apart; the last: {last}; "
-            f"see: docker logs {scene.settings.plane_api_container}"
+            f"Plane did not answer in {retries} tries, {delay} s apart; the last: {last}; see: {scene.logs}"
         )
 
     line = f"? Plane answers (asked up to {retries} times, {delay} s apart; now: {reason})"
@@ -93,8 +95,9 @@ def instance_admin(
     instance = plane.instance()
     if not instance.registered:
         raise PlaneError(
-            f"Plane at {plane.http.base_url} is not registered yet: its start script does that before the API starts; "
-            f"restart {settings.plane_api_container}"
+            f"Plane at {plane.http.base_url} is not registered: its image's start script does that, or this deploy if "
+            "plane_compose_dir is set and plane_management_commands is True; else run in the API's container: python "
+            "manage.py register_instance signature, configure_instance, clear_cache --key /api/instances/"
         )
     if instance.is_setup_done:
         yield Kept(f"the instance is set up (Plane {instance.version}, {instance.edition})")

@@ -10,7 +10,7 @@ from operations.converge import Change, Kept, Note, Plan, converging
 from operations.plane.scene import Scene, current_scene, needs_project, project_to_read, typed
 from operations.plane.states_labels import labels_plan
 from plane_api.auth import ApiKey
-from plane_api.errors import PlaneError, PlaneRefused, PlaneSettings, PlaneUnreachable
+from plane_api.errors import PlaneBadAnswer, PlaneError, PlaneRefused, PlaneSettings, PlaneUnreachable
 from plane_api.models import Project as SeenProject
 from plane_api.models import WorkItemProperty, WorkItemType
 from plane_api.properties import definition, field_type
@@ -29,7 +29,7 @@ def custom_fields_available(identifiers: Sequence[str]) -> Plan:
     scene = current_scene()
     try:
         instance = scene.plane().instance()
-    except PlaneUnreachable:
+    except (PlaneUnreachable, PlaneBadAnswer):  # without tables it answers everything with 500
         yield Note("! custom fields: Plane does not answer yet, so its edition is checked once it does")
         return
     if instance.registered and instance.is_community:
@@ -83,6 +83,9 @@ def work_item_properties(
         yield Kept(f"no custom fields asked for in {identifier}")
         return
     instance = plane.instance()
+    if not instance.edition:  # a preview of a Plane that cannot answer yet
+        yield Change((f"? custom fields of {identifier}: {names} (if the edition has them)",), lambda: None)
+        return
     if instance.is_community:
         yield from _unsupported(
             scene, slug, identifier, fields, unsupported, f"Plane Community Edition {instance.version}"
@@ -90,6 +93,8 @@ def work_item_properties(
         return
     found = project_to_read(scene, slug, identifier)
     if isinstance(found, str):
+        # Before the instance is registered, nobody knows its edition.
+        found = found if instance.edition else "?"
         yield Change((f"{found} custom fields of {identifier}: {names}",), lambda: needs_project(slug, identifier))
         return
     seen, key = found

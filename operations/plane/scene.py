@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 import lock
 from facts.docker import Container, DockerContainers
 from operations.converge import current_host
+from operations.plane.containers import find_api_container, is_new, known_api_container
 from operations.plane.token_file import TokenFile
 from operations.report import is_executing, report_of, say
 from plane_api.auth import ApiKey, Session
@@ -35,6 +36,9 @@ from settings.agents import EMAIL
 from target import Reading, fact_reading, file_reading, read_fact, wait_for_readings
 
 T = TypeVar("T")
+
+NOT_YET = "http://plane.invalid"
+"""Where a Plane is that is still to be started; nothing is sent there."""
 
 _scenes: WeakKeyDictionary[Any, Scene] = WeakKeyDictionary()
 
@@ -95,6 +99,8 @@ class Scene:
             self._owners_to_save = False
             if self._plane is not None:
                 self._plane.forget()
+                if self._plane.http.base_url == NOT_YET:
+                    self._plane = None
 
     def _requests(self) -> str | None:
         if self._plane is None:
@@ -115,18 +121,55 @@ class Scene:
             PlaneUnreachable: there is no address to go to.
         """
         if self._plane is None or look_again:
-            s = self.settings
-            url = s.plane_api_url or self._container_url()
+            if is_new(self.host) and not self._answers_already():
+                self._plane = self._plane_at(NOT_YET)
+                self._plane.expect_new_instance()
+                return self._plane
+            url = self.settings.plane_api_url or self._container_url()
             if self._plane is None or self._plane.http.base_url != url:
-                # A relay for requests is a command too, and a server may allow only some at the same time.
-                wait_for_readings(self.host)
-                self._plane = plane_from(
-                    self.host, url, s.plane_api_ca, s.plane_api_tls_insecure, s.plane_requests_together
-                )
+                self._plane = self._plane_at(url)
         return self._plane
 
+    def _plane_at(self, url: str) -> Plane:
+        s = self.settings
+        # A relay for requests is a command too, and a server may allow only some at the same time.
+        wait_for_readings(self.host)
+        return plane_from(self.host, url, s.plane_api_ca, s.plane_api_tls_insecure, s.plane_requests_together)
+
+    def _answers_already(self) -> bool:
+        """Whether a Plane whose instance was not found in the database tells of one all the same."""
+        try:
+            plane = self._plane_at(self.settings.plane_api_url or self._container_url())
+            return plane.instance().registered
+        except PlaneError:
+            return False
+
+    @property
+    def is_still_to_start(self) -> bool:
+        """Whether this is a preview of a Plane that cannot answer yet."""
+        return is_new(self.host) and self.plane().http.base_url == NOT_YET
+
+    def api_container(self) -> str | None:
+        """The name of the container of Plane's API; ``None`` if there is none yet.
+
+        Raises:
+            TargetError: Compose could not be asked.
+        """
+        return known_api_container(self.host, self.settings) or find_api_container(self.host, self.settings)
+
+    @property
+    def logs(self) -> str:
+        """Where to look for what Plane's API complains of."""
+        name = known_api_container(self.host, self.settings)
+        return "the log of Plane's API" if name is None else f"docker logs {name}"
+
     def _container_url(self) -> str:
-        name, port = self.settings.plane_api_container, self.settings.plane_api_port
+        name, port = self.api_container(), self.settings.plane_api_port
+        if name is None:
+            raise PlaneUnreachable(
+                f"Plane's API has no container in {self.settings.plane_compose_dir} yet; run the whole deploy, or set "
+                "plane_api_container or plane_api_url"
+            )
         found: dict[str, Container] = read_fact(self.host, DockerContainers, names=name)
         if name not in found:
             raise PlaneUnreachable(
@@ -146,7 +189,8 @@ class Scene:
     def readings(self) -> list[Reading]:
         """What is read on the host before the first request."""
         s = self.settings
-        address = [] if s.plane_api_url else [fact_reading(DockerContainers, names=s.plane_api_container)]
+        name = None if s.plane_api_url else known_api_container(self.host, s)
+        address = [] if name is None else [fact_reading(DockerContainers, names=name)]
         return [*address, file_reading(s.plane_tokens_path)]
 
     # Saved tokens

@@ -10,6 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
+from .database import ReadProgress
 from .environment import Environment
 from .state import PlaneState
 from .throttle import Throttle
@@ -35,6 +36,12 @@ class Context:
     state: PlaneState
     keys: Throttle
     anonymous: Throttle = field(default_factory=lambda: Throttle(ANONYMOUS_LIMIT, 60.0))
+    #: Asks the database how far it is; `None`: as far as can be.
+    read_progress: ReadProgress | None = None
+    registered_version: str | None = None
+    is_settled: bool = False
+    _cleared: int = 0
+    _remembers_unregistered: bool = False
     _answers: dict[str, tuple[float, Any]] = field(default_factory=dict)
     _work: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -53,6 +60,21 @@ class Context:
             answer = shape()
             self._answers[path] = (time.monotonic() + ANSWERS_LAST, answer)
         return answer
+
+    async def follow_database(self) -> bool:
+        """Be as far as the database is; whether it is migrated. Asks no more once nothing further can come."""
+        if self.read_progress is None or self.is_settled:
+            return True
+        progress = await self.read_progress()
+        if progress.cleared != self._cleared:
+            self._cleared = progress.cleared
+            self._remembers_unregistered = False
+            self._answers.clear()
+        self.state.registered = progress.is_registered
+        self.registered_version = progress.version
+        self._remembers_unregistered |= progress.is_migrated and not progress.is_registered
+        self.is_settled = progress.is_registered and not self._remembers_unregistered
+        return progress.is_migrated
 
     def drop_cached(self, *paths: str) -> None:
         """Forget the answers to these paths; those with a query stay."""

@@ -109,6 +109,16 @@ class Routes:
             app.router.add_route(method, pattern, handler)
 
 
+@web.middleware
+async def wait_for_tables(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Without tables the probe is well and the rest fails (seen on Plane 1.2.2 and 1.3.1)."""
+    from .context import context_of  # which imports this module
+
+    if request.path != "/" and not await context_of(request).follow_database():
+        raise something_went_wrong()
+    return await handler(request)
+
+
 async def json_body(request: web.Request) -> dict[str, Any]:
     """The JSON object of a request; an empty body is an empty object."""
     text = await request.text()

@@ -9,9 +9,10 @@ from aiohttp import web
 
 from .configuration import configurations_by_key
 from .context import CONTEXT, Context, is_older_than_1_3
+from .database import ReadProgress
 from .environment import Environment
 from .faults import Faults
-from .http import errors_as_json, refuse_bad_hosts
+from .http import errors_as_json, refuse_bad_hosts, wait_for_tables
 from .requestlog import RequestLog
 from .routes import add_routes
 from .state import PlaneState
@@ -33,6 +34,7 @@ class PlaneServer:
         hash_iterations: int = 1000,
         environment: Mapping[str, str] | None = None,
         demo_project_delay: float = 0.05,
+        read_progress: ReadProgress | None = None,
     ) -> None:
         if edition not in EDITIONS:
             raise ValueError(f"edition is {edition!r}; it is one of {', '.join(EDITIONS)}.")
@@ -51,6 +53,7 @@ class PlaneServer:
             environment=parsed,
             state=self.state,
             keys=Throttle(parsed.api_key_limit, parsed.api_key_period),
+            read_progress=read_progress,
         )
 
     def snapshot(self) -> dict[str, Any]:
@@ -64,6 +67,7 @@ class PlaneServer:
         """
         parsed = Environment.of(environment)
         self._context.environment = parsed
+        self._context.is_settled = False
         # What was spent is kept outside the container, so a new one does not give it back.
         self._context.keys.limit, self._context.keys.period = parsed.api_key_limit, parsed.api_key_period
         if not self.state.registered:
@@ -77,7 +81,15 @@ class PlaneServer:
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
         """Listen, and say on which port."""
-        app = web.Application(middlewares=[self.requests.record, self.faults.inject, refuse_bad_hosts, errors_as_json])
+        app = web.Application(
+            middlewares=[
+                self.requests.record,
+                self.faults.inject,
+                refuse_bad_hosts,
+                errors_as_json,
+                wait_for_tables,
+            ]
+        )
         app[CONTEXT] = self._context
         add_routes(app, commercial=self._context.commercial)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=KEEP_ALIVE)

@@ -26,34 +26,34 @@ NewTarget = Callable[..., Target]
 
 
 @pytest.fixture(scope="session")
-def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], tuple[Sandbox, int]]]:
-    """Gives a sandbox and the number of an unused host in it, by edition."""
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str, str], tuple[Sandbox, int]]]:
+    """Gives a sandbox and the number of an unused host in it, by edition and stack."""
     import contextlib
 
     with contextlib.ExitStack() as stack:
-        running: dict[str, tuple[Sandbox, int]] = {}
+        running: dict[tuple[str, str], tuple[Sandbox, int]] = {}
 
-        def unused(edition: str) -> tuple[Sandbox, int]:
-            current, number = running.get(edition, (None, HOSTS))
+        def unused(edition: str, kind: str) -> tuple[Sandbox, int]:
+            current, number = running.get((edition, kind), (None, HOSTS))
             if current is None or number == len(current.hosts):
                 directory = tmp_path_factory.mktemp("sandbox")
-                count = HOSTS if edition == "community" else 4
+                count = HOSTS if (edition, kind) == ("community", "scripts") else 4
                 current = stack.enter_context(
-                    sandbox.running(directory, hosts=count, port=0, edition=edition, hash_iterations=1)
+                    sandbox.running(directory, hosts=count, port=0, edition=edition, hash_iterations=1, stack=kind)
                 )
                 number = 0
-            running[edition] = (current, number + 1)
+            running[edition, kind] = (current, number + 1)
             return current, number
 
         yield unused
 
 
 @pytest.fixture(scope="session")
-def new_target(hosts: Callable[[str], tuple[Sandbox, int]], tmp_path_factory: pytest.TempPathFactory) -> NewTarget:
+def new_target(hosts: Callable[[str, str], tuple[Sandbox, int]], tmp_path_factory: pytest.TempPathFactory) -> NewTarget:
     """Makes a target that nothing was ever deployed to."""
 
-    def new(edition: str = "community", **data: object) -> Target:
-        current, number = hosts(edition)
+    def new(edition: str = "community", stack: str = "scripts", **data: object) -> Target:
+        current, number = hosts(edition, stack)
         directory: Path = tmp_path_factory.mktemp("inventory")
         return Target(current, current.hosts[number], directory, dict(data))
 

@@ -46,6 +46,8 @@ def taken_over(target: Target) -> Target:
         "PLANE_REDIS_URL=redis://:r3dis-Sekret@redis:6379/0\nPLANE_AMQP_URL=redis://:r3dis-Sekret@redis:6379/1\n"
     )
     (secrets / "all.env").chmod(0o600)
+    # The containers that read the file migrate the database first.
+    assert target.deploy(operation="deploy.database").code == 0
     return target
 
 

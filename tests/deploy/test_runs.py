@@ -18,9 +18,10 @@ EVERYTHING = [
     "+ privileges on schema public of plane_production for plane",
     f"+ {ENV_FILE}: SECRET_KEY, DATABASE_URL, REDIS_URL, AMQP_URL, WEB_URL, CORS_ALLOWED_ORIGINS, GUNICORN_WORKERS",
     "~ run migrator",
-    "~ recreate api",
-    "~ recreate worker",
-    "~ recreate beat-worker",
+    *(
+        f"~ recreate {service}: runs with another SECRET_KEY, DATABASE_URL, REDIS_URL and 4 more"
+        for service in ("api", "beat-worker", "worker")
+    ),
     "+ instance admin admin@javisi.local",
     "+ workspace javisi (Javisi)",
     *(f"+ account {name}@javisi.local ({'admin' if name == 'concierge' else 'member'})" for name in AGENTS),
@@ -119,7 +120,7 @@ def test_the_role_can_log_in_with_the_password_and_owns_its_database(finished: T
 def test_each_part_runs_alone(target: Target) -> None:
     parts = {
         "deploy.database": ["Database | Role plane and database plane_production"],
-        "deploy.environment": ["Environment | Environment file", "Environment | Containers that read it"],
+        "deploy.environment": ["Environment | Environment file", "Environment | Plane's containers"],
     }
     for part, operations in parts.items():
         run = target.deploy(operation=part)

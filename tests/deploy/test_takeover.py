@@ -379,7 +379,11 @@ def test_a_changed_database_password_reaches_role_environment_and_containers(tar
     assert run.code == 0, run.output
     assert run.plan[0] == "~ role plane: password"
     assert run.plan[1].endswith("plane.env: DATABASE_URL")
-    assert run.plan[2:] == ["~ run migrator", "~ recreate api", "~ recreate worker", "~ recreate beat-worker"]
+    services = ("api", "beat-worker", "worker")
+    assert run.plan[2:] == [
+        "~ run migrator",
+        *(f"~ recreate {one}: runs with another DATABASE_URL" for one in services),
+    ]
     assert target.host.containers["javisi_plane_worker"].environment["DATABASE_URL"] == (
         "postgresql://plane:an%2Fother%40password@javisi_postgresql:5432/plane_production"
     )

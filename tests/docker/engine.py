@@ -70,13 +70,16 @@ def remove_dead() -> None:
 
 
 def remove(directory: Path) -> None:
-    """Remove a lab's containers, network and files."""
+    """Remove a lab's containers, images, network and files."""
     name = directory / "name"
     if name.exists():
         label = f"label={LABEL}={name.read_text()}"
         containers = docker("ps", "-aq", "--filter", label).stdout.split()
         if containers:
             docker("rm", "-f", "-v", *containers)
+        images = docker("images", "-q", "--filter", label).stdout.split()
+        if images:
+            docker("rmi", "-f", *set(images))
         networks = docker("network", "ls", "-q", "--filter", label).stdout.split()
         if networks:
             docker("network", "rm", *networks)

@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import importlib.util
 import json
+import os
 import pickle
 import re
 import secrets
@@ -18,11 +19,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from sandbox.containers import PLANE_IMAGE, model
 from sandbox.plane import PlaneState
+from sandbox.plane_image import write_image
 from tests.deploy.target import environment_with
 from tests.docker import target
 from tests.docker.certificates import Authority
@@ -44,6 +47,13 @@ TLS_NAME, WRONG_NAME = "plane.lab.test", "other.lab.test"
 """Names that the target alone resolves; the certificate is for the first."""
 
 SERVICES = ("migrator", "api", "worker", "beat-worker")
+
+STACKS: dict[str, dict[str, str]] = {
+    "scripts": {name: name for name in SERVICES},
+    "role": {"plane-minio": "minio", "plane-api": "api", "plane-worker": "worker", "plane-beat": "beat-worker"},
+    "plane": {name: name for name in SERVICES},
+}
+"""By Compose file (see sandbox/containers.py), its services, each with the end of its container's name."""
 
 
 class Lab:
@@ -67,6 +77,9 @@ class Lab:
         self.tokens_path = self.config_dir / "agent-tokens.env"
         self.ca, self.unknown_ca = self.directory / "tls/ca.pem", self.directory / "tls/unknown.pem"
         self._plane_data = self.directory / "plane-data"
+        self._code = self.directory / "code"
+        self.release_image = f"{self.name}/plane:stable"
+        self.stack = "scripts"
         self._sshd: target.SSHServer | None = None
         self._strict_sshd: target.SSHServer | None = None
         self._finished: dict[str, object] | None = None
@@ -137,13 +150,16 @@ class Lab:
 
     # A target that nothing was ever deployed to
 
-    def reset(self, owner: str = "root") -> None:
+    def reset(self, owner: str = "root", stack: str = "scripts") -> None:
         """Take back what deploys did: Plane's containers and data, its files, its role and its database.
 
         Args:
             owner: the user of the target whose the folders are.
+            stack: the Compose file.
         """
-        self.docker("rm", "-f", "-v", *self._containers_of_plane())
+        names = {f"{self.name}_plane_{end}" for services in STACKS.values() for end in services.values()}
+        self.docker("rm", "-f", "-v", *sorted(names))
+        self.stack = stack
         self.docker("start", self.postgres)
         self.wait_for_postgres(self.postgres)
         self.psql("DROP DATABASE IF EXISTS plane_production WITH (FORCE); DROP ROLE IF EXISTS plane;")
@@ -152,63 +168,71 @@ class Lab:
             directory.mkdir(parents=True)
             if owner != "root":
                 shutil.chown(directory, target.USERS[owner], target.USERS[owner])
+        self.storage.mkdir()
+        self.install_release("1.2.2")
         # JSON is YAML, and needs no library.
         (self.compose_dir / "docker-compose.yml").write_text(json.dumps(self._compose(), indent=2))
+
+    def install_release(self, version: str) -> None:
+        """Have Plane's image of a release; containers that run keep theirs."""
+        shutil.rmtree(self._code, ignore_errors=True)
+        write_image(self._code, version)
+        # Of nothing but a label: an image with an id of its own.
+        recipe = f"FROM {IMAGES['plane:1']}\nLABEL {self._label} release={version}\n"
+        build = ["docker", "build", "-q", "-t", self.release_image, "-"]
+        subprocess.run(
+            build, input=recipe, text=True, check=True, capture_output=True, env={**os.environ, "DOCKER_BUILDKIT": "0"}
+        )
 
     def finish(self) -> None:
         """Have a target that was deployed to: the one that is there, if it still is as it was left, else a new one."""
         with contextlib.suppress(RuntimeError, OSError):  # something is stopped or gone
             if self._finished is not None and self.snapshot() == self._finished:
                 return
-        self.reset()
+        self.reset(stack=self.stack)
         done = self.deploy()
         if done.returncode:
             raise RuntimeError(f"the deploy failed: {done.stdout}\n{self.logs(self.api)[-4000:]}")
         self._finished = self.snapshot()
 
-    def _containers_of_plane(self) -> list[str]:
-        return [f"{self.name}_plane_{service}" for service in SERVICES]
+    @property
+    def services(self) -> dict[str, str]:
+        """The services of the Compose file, each with its container's name."""
+        return {service: f"{self.name}_plane_{end}" for service, end in STACKS[self.stack].items()}
 
     def _compose(self) -> dict[str, Any]:
-        common = {
-            "image": IMAGES["plane:1"],
-            "env_file": [str(self.env_path)],
-            "networks": ["lab"],
-            "labels": {LABEL: self.name},
+        project = model(self.stack)
+        for service, definition in project.items():
+            definition |= {
+                "container_name": self.services[service],
+                "networks": ["lab"],
+                "labels": {LABEL: self.name},
+                # Plane's own take their work from the queue; these have none.
+                "stop_signal": "SIGKILL" if self.services[service] != self.api else "SIGTERM",
+            }
+            if "env_file" in definition:
+                definition["env_file"] = str(self.env_path)
+            if definition["image"] == PLANE_IMAGE:
+                definition |= {"image": self.release_image, "volumes": self._mounts()}
+                definition.setdefault("environment", {}).update(SANDBOX_S3="/data/storage", BUCKET_TRIES="0")
+            else:
+                definition |= {"image": IMAGES["plane:1"], "command": "sleep infinity"}
+                definition["healthcheck"] = {"test": ["CMD", "true"], "interval": "1s"}
+        return {
+            "name": self.name,
+            "services": project,
+            "networks": {"lab": {"external": True, "name": self.name}},
         }
+
+    def _mounts(self) -> list[str]:
         # Only what the stand-in needs: the rest of the sandbox is none of the container's business.
         mounts = {
+            self._code: "/code",
             self.directory / "stand-in": "/lab/sandbox/plane",
             HERE / "plane_server.py": "/lab/plane_server.py",
             **{package: f"/lab/packages/{package.name}" for package in _packages()},
         }
-        api = {
-            # As Plane's own does, it waits until the database is migrated.
-            "command": [
-                "sh",
-                "-c",
-                "until [ -e /data/migrated ]; do sleep 0.2; done; exec python3 /lab/plane_server.py /data/state",
-            ],
-            "environment": {"PYTHONPATH": "/lab/packages", "PYTHONDONTWRITEBYTECODE": "1"},
-            "volumes": [f"{self._plane_data}:/data", *(f"{source}:{path}:ro" for source, path in mounts.items())],
-        }
-        migrator = {
-            "command": ["sh", "-c", "sleep 1; touch /data/migrated"],
-            "volumes": [f"{self._plane_data}:/data"],
-            "restart": "no",
-        }
-        # Plane's own take their work from the queue; these have none.
-        idle = {"command": ["sleep", "infinity"], "stop_signal": "SIGKILL"}
-        own: dict[str, dict[str, Any]] = {"api": api, "migrator": migrator}
-        names = dict(zip(SERVICES, self._containers_of_plane(), strict=True))
-        return {
-            "name": self.name,
-            "services": {
-                name: {**common, **own.get(name, idle), "container_name": container}
-                for name, container in names.items()
-            },
-            "networks": {"lab": {"external": True, "name": self.name}},
-        }
+        return [f"{self._plane_data}:/data", *(f"{source}:{path}:ro" for source, path in mounts.items())]
 
     # Deploying
 
@@ -243,7 +267,6 @@ class Lab:
             "ssh_strict_host_key_checking": "yes",
             "postgres_container": self.postgres,
             "postgres_wait_seconds": 2,
-            "plane_api_container": self.api,
             "redis_container": self.redis,
             "plane_config_dir": str(self.config_dir),
             "plane_compose_dir": str(self.compose_dir),
@@ -326,17 +349,40 @@ class Lab:
 
     def logs(self, container: str) -> str:
         """All that a container printed."""
-        done = docker("logs", container)
+        done = docker("logs", container, check=False)
         return done.stdout + done.stderr
 
     def container_ids(self) -> dict[str, str]:
         """The ids of Plane's containers, by service; a container that was recreated has another one."""
         found = {}
-        for service, name in zip(SERVICES, self._containers_of_plane(), strict=True):
+        for service, name in self.services.items():
             done = docker("inspect", "-f", "{{.Id}}", name, check=False)
             if not done.returncode:
                 found[service] = done.stdout.strip()
         return found
+
+    @property
+    def storage(self) -> Path:
+        """The folder whose folders are the buckets."""
+        return self._plane_data / "storage"
+
+    def compose_of(self, service: str) -> dict[str, Any]:
+        """What the Compose file says of a service."""
+        project = json.loads((self.compose_dir / "docker-compose.yml").read_text())
+        definition: dict[str, Any] = project["services"][service]
+        return definition
+
+    def wait_until(self, happened: Callable[[], bool]) -> None:
+        """Wait for something that a container does by itself.
+
+        Raises:
+            RuntimeError: it did not happen.
+        """
+        deadline = time.monotonic() + 60
+        while not happened():
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"it did not happen: {self.logs(self.api)[-2000:]}")
+            time.sleep(0.1)
 
     @contextlib.contextmanager
     def compose_changed(self, service: str, **keys: Any) -> Iterator[None]:

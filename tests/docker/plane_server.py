@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from sandbox.plane import PlaneServer, PlaneState
+from sandbox.plane.database import Progress, read_progress
 
 
 def load(server: PlaneServer, file: Path) -> None:
@@ -30,9 +31,14 @@ def save(server: PlaneServer, file: Path) -> None:
     new.replace(file)
 
 
+async def progress() -> Progress:
+    """How far Plane's database is."""
+    return await read_progress("psql", os.environ.get("DATABASE_URL", ""))
+
+
 async def serve(file: Path) -> None:
     """Answer until the container is stopped."""
-    server = PlaneServer(environment=os.environ)
+    server = PlaneServer(environment=os.environ, read_progress=progress)
     if file.exists():
         load(server, file)
     stopped = asyncio.Event()

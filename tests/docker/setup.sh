@@ -111,6 +111,15 @@ docker compose version >/dev/null || fail "docker compose does not run"
 
 has() { docker image inspect "$1" >/dev/null 2>&1; }
 
+# build IMAGE [OPTION…]. Without BuildKit: its builder may not see the images of this engine. A build that changes nothing
+# is cached.
+build() {
+    image=$1
+    shift
+    DOCKER_BUILDKIT=0 docker build -q "$@" -t "lab/$image" "$here/images/${image%:*}" >"$state/build.log" 2>&1 ||
+        { cat "$state/build.log" >&2; fail "could not build lab/$image"; }
+}
+
 # From a registry, where one answers: the images that a server would run.
 pulled() {
     timeout 10 docker manifest inspect postgres:15 >/dev/null 2>&1 || return 1
@@ -121,8 +130,8 @@ pulled() {
 postgres:15 lab/postgres:15
 redis:7 lab/redis:7
 nginx:1 lab/nginx:1
-python:3.11-slim lab/plane:1
 IMAGES
+    build plane:1 --build-arg BASE=lab/postgres:15
 }
 
 # Else from Debian's packages: one file system with all of them, and a thin image on it for each.
@@ -145,11 +154,7 @@ base() {
 }
 
 built() {
-    for image in postgres:15 redis:7 nginx:1 plane:1; do
-        # Without BuildKit: its builder may not see the images of this engine. A build that changes nothing is cached.
-        DOCKER_BUILDKIT=0 docker build -q -t "lab/$image" "$here/images/${image%:*}" >"$state/build.log" 2>&1 ||
-            { cat "$state/build.log" >&2; fail "could not build lab/$image"; }
-    done
+    for image in postgres:15 redis:7 nginx:1 plane:1; do build "$image"; done
 }
 
 if has lab/base:1; then

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import socket
 import stat
@@ -174,32 +173,43 @@ def test_containers_are_recreated_exactly_when_their_environment_changed(deploye
     assert deployed.container_ids() == second
 
 
-def test_containers_that_an_interrupted_run_did_not_reach_are_recreated(deployed: Lab) -> None:
+def test_a_container_that_somebody_started_with_other_values_is_recreated(deployed: Lab) -> None:
     first = deployed.container_ids()
-    os.utime(deployed.env_path)
-    done = succeeded(deployed.deploy(operation=("deploy.environment",)))
-    assert plan(done) == ["~ run migrator", *(f"~ recreate {name}" for name in SERVICES[1:])]
+    text = deployed.env_path.read_text()
+    deployed.env_path.write_text(text.replace("GUNICORN_WORKERS=2", "GUNICORN_WORKERS=9"))
+    where = ("--project-directory", str(deployed.compose_dir))
+    deployed.docker("compose", *where, "up", "-d", "--force-recreate", "--no-deps", "worker")
+    deployed.env_path.write_text(text)
+    lines = ["~ run migrator", "~ recreate worker: runs with another GUNICORN_WORKERS"]
+    assert plan(deployed.deploy("--dry", operation=("deploy.environment",))) == lines
+    assert plan(succeeded(deployed.deploy(operation=("deploy.environment",)))) == lines
     second = deployed.container_ids()
-    assert all(first[name] != second[name] for name in SERVICES)
+    assert {name for name in SERVICES if first[name] != second[name]} == {"migrator", "worker"}
     deployed.docker("rm", "-f", f"{deployed.name}_plane_worker")
     done = succeeded(deployed.deploy(operation=("deploy.environment",)))
     assert plan(done) == ["~ run migrator", "+ start worker"]
     assert {name for name, new in deployed.container_ids().items() if new != second[name]} == {"migrator", "worker"}
 
 
-def test_a_migration_that_fails_is_told_and_done_again_by_the_next_run(deployed: Lab) -> None:
-    with deployed.compose_changed("migrator", command=["sh", "-c", "exit 3"]):
-        os.utime(deployed.env_path)
+def test_a_migration_that_fails_is_reported_and_done_again_by_the_next_run(deployed: Lab) -> None:
+    more = {"plane_gunicorn_workers": 5}
+    with deployed.compose_changed(
+        "migrator", command=["./bin/docker-entrypoint-migrator.sh; exit 3"], entrypoint=["sh", "-c"]
+    ):
         before = deployed.container_ids()
-        said = complaint(deployed.deploy(operation=("deploy.environment",)))
+        said = complaint(deployed.deploy(operation=("deploy.environment",), data=more))
         assert (
             f"the service migrator in {deployed.compose_dir}, which migrates the database, ended with exit code 3"
             in said
         )
         assert {name for name, new in deployed.container_ids().items() if new != before[name]} == {"migrator"}
-    done = succeeded(deployed.deploy(operation=("deploy.environment",)))
-    assert plan(done) == ["~ run migrator", *(f"~ recreate {name}" for name in SERVICES[1:])]
-    assert changed_nothing(deployed.deploy())
+    done = succeeded(deployed.deploy(operation=("deploy.environment",), data=more))
+    assert plan(done) == [
+        "~ run migrator",
+        *(f"~ recreate {name}: runs with another GUNICORN_WORKERS" for name in ("api", "beat-worker", "worker")),
+    ]
+    assert changed_nothing(deployed.deploy(data=more))
+    succeeded(deployed.deploy())
 
 
 def test_a_project_with_a_name_and_files_of_its_own_stays_that_project(deployed: Lab) -> None:
@@ -213,6 +223,8 @@ def test_a_project_with_a_name_and_files_of_its_own_stays_that_project(deployed:
         file.rename(moved)
         override.write_text(json.dumps({"services": {"api": {"environment": {"FROM_OVERRIDE": "yes"}}}}))
         (deployed.compose_dir / "vars.env").write_text("X=1\n")
+        text = deployed.env_path.read_text()
+        deployed.env_path.write_text(text.replace("GUNICORN_WORKERS=2", "GUNICORN_WORKERS=9"))
         started = (
             "-p",
             ours,
@@ -224,9 +236,9 @@ def test_a_project_with_a_name_and_files_of_its_own_stays_that_project(deployed:
             str(deployed.compose_dir / "vars.env"),
         )
         deployed.docker("compose", "--project-directory", str(deployed.compose_dir), *started, "up", "-d")
-        os.utime(deployed.env_path)
+        deployed.env_path.write_text(text)
         done = succeeded(deployed.deploy(operation=("deploy.environment",)))
-        assert plan(done)[:2] == ["~ run migrator", "~ recreate api"]
+        assert plan(done)[:2] == ["~ run migrator", "~ recreate api: runs with another GUNICORN_WORKERS"]
         form = '{{index .Config.Labels "com.docker.compose.project"}} {{.Config.Env}}'
         inspected = deployed.docker("inspect", "-f", form, deployed.api)
         assert inspected.startswith(f"{ours} ") and "FROM_OVERRIDE=yes" in inspected
@@ -242,8 +254,6 @@ def test_what_compose_run_left_is_no_service(deployed: Lab) -> None:
     where = ("--project-directory", str(deployed.compose_dir))
     one_off = deployed.docker("compose", *where, "run", "-d", "-T", "--no-deps", "worker", "true").strip()
     try:
-        os.utime(deployed.env_path)
-        succeeded(deployed.deploy(operation=("deploy.environment",)))
         assert changed_nothing(deployed.deploy(operation=("deploy.environment",)))
     finally:
         deployed.docker("rm", "-f", one_off)

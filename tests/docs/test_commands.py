@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,14 +31,26 @@ BEFORE: dict[str, Callable[[list[Host]], dict[str, str]]] = {"taking-over.md": a
 """What has happened on a page's hosts before it begins; gives what to put in place of words in its commands."""
 
 
+FROM_NOTHING = ("first-deployment.md", "from-ansible.md")
+"""The pages whose hosts have no containers of Plane yet."""
+
+
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with sandbox.running(tmp_path_factory.mktemp("s"), hosts=len(HOST_NAMES) * len(PAGES), port=0) as started:
+def sandboxes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Sandbox]]:
+    """Gives a running sandbox by its Compose file."""
+    with contextlib.ExitStack() as stack:
+
+        @functools.cache
+        def started(name: str) -> Sandbox:
+            hosts = len(HOST_NAMES) * len(PAGES)
+            return stack.enter_context(sandbox.running(tmp_path_factory.mktemp("s"), hosts=hosts, port=0, stack=name))
+
         yield started
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
-def test_the_commands_of_a_page(path: Path, running: Sandbox, tmp_path: Path) -> None:
+def test_the_commands_of_a_page(path: Path, sandboxes: Callable[[str], Sandbox], tmp_path: Path) -> None:
+    running = sandboxes("role" if path.name in FROM_NOTHING else "scripts")
     first = PAGES.index(path) * len(HOST_NAMES)
     hosts = running.hosts[first : first + len(HOST_NAMES)]
     page = path.read_text()

@@ -32,6 +32,11 @@ class Process:
     environment: bytes
     group: bytes
 
+    @property
+    def is_planes(self) -> bool:
+        """Whether it runs in a container of Plane's, which has what its env file holds."""
+        return b"SANDBOX_S3=" in self.environment
+
 
 @dataclass(frozen=True)
 class File:

@@ -74,8 +74,9 @@ def test_the_inventory_is_shown_without_secrets(target: Target, known: Given, tm
 
 def test_an_address_with_a_password_in_it_can_be_wrapped(target: Target, known: Given) -> None:
     wrapped = {"plane_redis_url": FromEnvironment("LEAK_REDIS_URL", hidden=True)}
+    assert target.deploy(operation="deploy.database").code == 0
     run = target.deploy(operation="deploy.environment", data=wrapped)
-    assert run.code == 0
+    assert run.code == 0, run.output
     assert target.variables(ENV_FILE)["REDIS_URL"] == known.environment["LEAK_REDIS_URL"]
 
 
@@ -176,7 +177,8 @@ def test_nothing_beside_the_two_files_holds_a_secret(
         return path in (target.host.root / ENV_FILE, target.host.root / TOKEN_FILE)
 
     def may_hold(process: Process) -> bool:
-        return b"pyinfra\0" + str(target.directory / "inventory.py").encode() in process.command
+        own = b"pyinfra\0" + str(target.directory / "inventory.py").encode()
+        return own in process.command or process.is_planes
 
     texts = list(everything())
     assert "SELECT json_build_object" in target.host.postgres_log.read_text(), "the log was to hold the statements"
@@ -205,6 +207,7 @@ def test_environments_of_programs_on_the_target(target: Target, known: Given) ->
 def test_keys_of_neighbours_in_redis_are_not_shown(target: Target, known: Given) -> None:
     session = marker("")
     target.host.redis_keys[4] = [f"n8n:session:{session}"]
+    assert target.deploy(operation="deploy.database").code == 0
     run = target.deploy("-vvv", "--debug-all", operation="deploy.environment")
     assert run.code == 0 and "(n8n:…)" in run.output, run.output
     assert of_these([run], Search({"a session in another service's Redis key": session})) == []

@@ -14,6 +14,7 @@ import os, resource
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump holds all that the process knew
 {patch}
 import deploy
+deploy.database()
 deploy.environment()
 deploy.provisioning()
 """

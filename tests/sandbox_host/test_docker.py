@@ -164,16 +164,16 @@ def test_compose_up_recreates_only_what_the_environment_file_changed(
 ) -> None:
     recreated: list[str] = []
     original = host.on_recreate
-    host.on_recreate = lambda service, environment: recreated.append(f"{service} {environment['A']}")
+    host.on_recreate = lambda name, environment: recreated.append(f"{name} {environment['A']}")
     try:
         env_file.write_text("A=1\n")
         compose(client, "up", "-d", "--wait")
-        assert recreated == ["migrator 1", "api 1", "worker 1", "beat-worker 1"]
+        assert recreated == [f"javisi_plane_{name} 1" for name in ("migrator", "api", "worker", "beat")]
         compose(client, "up", "-d")
         assert len(recreated) == 4
         env_file.write_text("A=2\n")
         compose(client, "up", "--detach", "worker")
-        assert recreated[4:] == ["worker 2"]
+        assert recreated[4:] == ["javisi_plane_worker 2"]
     finally:
         host.on_recreate = original
 

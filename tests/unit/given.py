@@ -58,6 +58,7 @@ class Shell:
     """
 
     def __init__(self, folder: Path, arrives: int | None = None) -> None:
+        self.name = "host"
         self.folder = folder
         self.arrives = arrives
         self.state = State()

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -22,7 +19,6 @@ from operations import environment
 from operations.converge import Change, Kept, Note
 from operations.environment import parse, render
 from settings import Settings, SettingsError
-from target import TargetError
 from tests.unit.given import PROPERTY, Shell, checked
 
 PASSWORD = "hunter2/Tr0ub4dor"
@@ -541,226 +537,15 @@ def test_a_file_that_others_can_read_is_closed(host: Shell, tmp_path: Path) -> N
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.fixture
-def compose(tmp_path: Path) -> dict[str, Any]:
-    """The arguments of a project whose env file was written in the second 1,000,000,010."""
-    (tmp_path / "my plane").mkdir()
-    env = tmp_path / "plane.env"
-    env.write_text("DEBUG=0\n")
-    os.utime(env, (MODIFIED, MODIFIED))
-    return {"directory": str(tmp_path / "my plane"), "services": ["api", "worker"], "env_path": str(env)}
-
-
-MODIFIED = 1_000_000_010.0
-
-
-def container(name: str, seconds: float, status: str = "running", exit_code: int = 0, **labels: str) -> dict[str, Any]:
-    """A service's container that was made so many seconds after the env file was written."""
-    made = datetime.fromtimestamp(MODIFIED + seconds, timezone.utc).replace(tzinfo=None).isoformat()
-    seen = {"oneoff": "False", "project": "plane", "files": "", "env_files": "", **labels}
-    return {**seen, "service": name, "created": f"{made}Z", "status": status, "exit_code": exit_code}
-
-
-def composed(
-    host: Shell,
-    created: dict[str, float] | list[dict[str, Any]],
-    stopped: Collection[str] = (),
-    up: str = "exit 9",
-    ps: str = "echo 1a",
-    services: str = "api worker",
-    migrated: str = "0",
-) -> None:
-    """Have docker tell of containers, and of a project with these services; `up` is what `docker compose up` does."""
-    if isinstance(created, dict):
-        statuses = {name: "exited" if name in stopped else "running" for name in created}
-        created = [container(name, seconds, statuses[name]) for name, seconds in created.items()]
-    folder = str(host.folder / "my plane")
-    lines = [f"{folder}\t{json.dumps({'folder': folder, **item})}\n" for item in created]
-    (host.folder / "containers").write_text("".join(lines))
-    compose = (
-        f'printf "%s\\n" "$*" >> {host.folder}/asked; for word in "$@"; do case $word in '
-        f"config) printf '%s\\n' {services}; exit;; up) {up}; exit;; ps) echo 2b; exit;; esac; done; exit 7"
-    )
-    host.replace(
-        "docker",
-        f"case $1 in ps) {ps};; inspect) cat {host.folder / 'containers'};; wait) echo {migrated};; "
-        f"compose) {compose};; *) exit 8;; esac",
-    )
-
-
-def asked(host: Shell) -> list[str]:
-    """What `docker compose` was asked, without the folder, and without what only looks."""
-    start = f"compose --project-directory {host.folder / 'my plane'} "
-    lines = (host.folder / "asked").read_text().splitlines()
-    return [line.removeprefix(start) for line in lines if " config " not in line]
-
-
-def test_containers_that_are_newer_than_the_env_file_are_kept(host: Shell, compose: dict[str, Any]) -> None:
-    composed(host, {"api": 1.0, "worker": 0.5})
-    [kept] = plan(environment.compose_services, host, **compose)
-    assert isinstance(kept, Kept)
-
-
-def test_containers_that_are_older_or_missing_are_made_anew(host: Shell, compose: dict[str, Any]) -> None:
-    composed(host, {"api": -1.0}, up="true")
-    items = plan(environment.compose_services, host, **compose)
-    [change] = items
-    assert isinstance(change, Change)
-    assert change.lines == ("~ recreate api", "+ start worker")
-    apply(items)
-    assert asked(host) == ["-p plane up -d --force-recreate --no-deps api worker"]
-
-
-@pytest.mark.parametrize(
-    ("status", "said"),
-    [
-        ("exited", "is stopped, and left so; start it with docker compose"),
-        ("paused", "is paused, and left so; start it with docker compose"),
-        ("restarting", "keeps restarting; see docker compose logs worker"),
-    ],
-)
-def test_a_service_that_does_not_run_is_noted_and_left_so(
-    host: Shell, compose: dict[str, Any], status: str, said: str
-) -> None:
-    composed(host, [container("api", 1.0), container("worker", 1.0, status), container("web", 1.0, status)])
-    note, kept = plan(environment.compose_services, host, **compose)
-    assert isinstance(note, Note)
-    assert note.line == f"! the service worker in {compose['directory']} {said}"
-    assert isinstance(kept, Kept)
-
-
-def test_of_several_containers_of_a_service_the_oldest_counts(host: Shell, compose: dict[str, Any]) -> None:
-    composed(host, [container("api", 9.0), container("api", -1.0), container("worker", 1.0)])
-    assert changes(plan(environment.compose_services, host, **compose)) == ["~ recreate api"]
-
-
-def test_a_container_that_never_started_is_made_anew(host: Shell, compose: dict[str, Any]) -> None:
-    composed(host, [container("api", 1.0, "created"), container("worker", 1.0)])
-    assert changes(plan(environment.compose_services, host, **compose)) == ["~ recreate api"]
-
-
-def test_a_project_is_recreated_with_what_it_was_started_with(host: Shell, compose: dict[str, Any]) -> None:
-    labels: dict[str, Any] = {
-        "project": "planeapp",
-        "files": "/srv/plane.yml,/srv/prod.yml",
-        "env_files": "/srv/vars.env",
-    }
-    composed(host, [container("api", -1.0, **labels), container("worker", -1.0, **labels)], up="true")
-    apply(plan(environment.compose_services, host, **compose))
-    assert asked(host) == [
-        "-p planeapp -f /srv/plane.yml -f /srv/prod.yml --env-file /srv/vars.env "
-        "up -d --force-recreate --no-deps api worker"
-    ]
-
-
-def test_two_projects_with_planes_services_in_a_folder_are_refused(host: Shell, compose: dict[str, Any]) -> None:
-    theirs = [container("api", 1.0, project="other"), container("web", 1.0, project="third")]
-    composed(host, [container("api", 1.0), container("worker", 1.0), *theirs])
-    with pytest.raises(TargetError, match=r"several Compose projects in .*: other, plane; remove those of all but one"):
-        plan(environment.compose_services, host, **compose)
-
-
-def test_a_service_that_the_project_has_not_is_named_before_anything_is_done(
-    host: Shell, compose: dict[str, Any]
-) -> None:
-    composed(host, {"api": -1.0}, services="api beat")
-    with pytest.raises(
-        TargetError, match=r"has no service worker; name .* plane_compose_services \(it has: api, beat\)"
-    ):
-        plan(environment.compose_services, host, **compose)
-
-
-def test_the_database_is_migrated_before_the_others_start(host: Shell, compose: dict[str, Any]) -> None:
-    composed(host, {"api": -1.0, "worker": 1.0}, up="true", services="api worker migrator")
-    items = plan(environment.compose_services, host, migrator="migrator", **compose)
-    assert changes(items) == ["~ run migrator", "~ recreate api"]
-    apply(items)
-    assert asked(host) == [
-        "-p plane ps -aq migrator",
-        "-p plane up -d --force-recreate --no-deps migrator",
-        "-p plane ps -aq migrator",
-        "-p plane up -d --force-recreate --no-deps api",
-    ]
-
-
-def test_a_migration_that_fails_ends_there(host: Shell, compose: dict[str, Any]) -> None:
-    composed(host, {"api": -1.0, "worker": 1.0}, up="true", services="api worker migrator", migrated="1")
-    with pytest.raises(TargetError, match=r"migrator in .* ended with exit code 1; see docker compose logs migrator"):
-        apply(plan(environment.compose_services, host, migrator="migrator", **compose))
-    assert not [line for line in asked(host) if line.endswith(" api")]
-
-
-@pytest.mark.parametrize(
-    ("migrator", "wanted"),
-    [
-        (container("migrator", 1.0, "exited"), []),
-        (container("migrator", 1.0, "exited", 1), ["~ run migrator"]),
-        (container("migrator", 1.0, "created"), ["~ run migrator"]),
-        (container("migrator", -1.0, "exited"), ["~ run migrator"]),
-        (container("web", -1.0), []),
-    ],
-)
-def test_a_migration_that_was_done_is_not_done_again(
-    host: Shell, compose: dict[str, Any], migrator: dict[str, Any], wanted: list[str]
-) -> None:
-    composed(host, [container("api", 1.0), container("worker", 1.0), migrator], services="api worker migrator")
-    items = plan(environment.compose_services, host, migrator="migrator", **compose)
-    assert changes(items) == wanted and not any(isinstance(item, Note) for item in items)
-
-
-def test_a_project_without_a_migrator_needs_none(host: Shell, compose: dict[str, Any]) -> None:
-    composed(host, [container("api", -1.0), container("worker", 1.0), container("migrator", -1.0, "exited")])
-    items = plan(environment.compose_services, host, migrator="migrator", **compose)
-    assert changes(items) == ["~ recreate api"]
-
-
-def test_a_service_that_is_stopped_and_older_is_made_anew_and_not_noted(host: Shell, compose: dict[str, Any]) -> None:
-    composed(host, {"api": 1.0, "worker": -1.0}, stopped=("worker",))
-    [change] = plan(environment.compose_services, host, **compose)
-    assert isinstance(change, Change)
-    assert change.lines == ("~ recreate worker",)
-
-
-def test_a_service_that_is_stopped_does_not_have_the_others_made_anew(host: Shell, compose: dict[str, Any]) -> None:
-    composed(host, {"api": -1.0, "worker": 1.0}, stopped=("worker",))
-    note, change = plan(environment.compose_services, host, **compose)
-    assert isinstance(note, Note)
-    assert "the service worker" in note.line
-    assert isinstance(change, Change)
-    assert change.lines == ("~ recreate api",)
-
-
-def test_a_compose_that_fails_is_one_line(host: Shell, compose: dict[str, Any]) -> None:
-    composed(host, {}, up="echo pulling >&2; echo no space left on device >&2; exit 1")
-    with pytest.raises(TargetError) as caught:
-        apply(plan(environment.compose_services, host, **compose))
-    assert str(caught.value) == (
-        f"docker compose up api worker in {compose['directory']} failed: no space left on device"
-    )
-
-
-def test_a_docker_that_cannot_be_asked_is_one_line(host: Shell, compose: dict[str, Any]) -> None:
-    composed(host, {}, ps="echo permission denied >&2; exit 1")
-    with pytest.raises(TargetError, match=r"^docker could not be asked .*: permission denied$"):
-        plan(environment.compose_services, host, **compose)
-
-
 @pytest.mark.parametrize("executing", [False, True])
-def test_an_env_file_that_changes_concerns_its_containers(
-    host: Shell, compose: dict[str, Any], executing: bool
-) -> None:
-    env_path = compose["env_path"]
-    # Made after anything that is written now, so that it is not the times that tell.
-    composed(host, {"api": 3e9, "worker": 3e9})
-    items = plan(environment.env_file, host, executing=executing, path=env_path, text=HiddenValue("DEBUG=1\n"))
+def test_an_env_file_that_changes_concerns_its_containers(host: Shell, tmp_path: Path, executing: bool) -> None:
+    path = str(tmp_path / "plane.env")
+    items = plan(environment.env_file, host, executing=executing, path=path, text=HiddenValue("DEBUG=1\n"))
     if executing:
         apply(items)
-    [change] = plan(environment.compose_services, host, executing=executing, **compose)
-    assert isinstance(change, Change)
-    assert change.lines == ("~ recreate api", "~ recreate worker")
-    [note] = plan(environment.recreate_reminder, host, executing=executing, env_path=env_path)
+    [note] = plan(environment.recreate_reminder, host, executing=executing, env_path=path)
     assert isinstance(note, Note)
-    assert env_path in note.line
+    assert path in note.line
 
 
 def test_without_a_changed_env_file_nobody_is_reminded(host: Shell) -> None:

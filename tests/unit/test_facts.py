@@ -9,15 +9,8 @@ from typing import Any
 import pytest
 from pyinfra.api import StringCommand
 
-from facts.docker import (
-    Composed,
-    ComposeProject,
-    ComposeServiceNames,
-    ComposeServices,
-    Container,
-    DockerContainers,
-    ServiceContainer,
-)
+from facts.compose import ComposeServices
+from facts.docker import Container, DockerContainers
 from facts.postgres import _SQL, FAILED, READ_PASSWORD, Listening, PostgresPorts, PostgresService, Scram, Service, psql
 from target import run
 from tests.unit.given import Shell
@@ -226,7 +219,6 @@ def test_a_host_that_does_not_answer_is_no_empty_server() -> None:
 def inspected(**changes: Any) -> str:
     seen = {
         "status": "running",
-        "created": "2024-05-06T07:08:09.123456789Z",
         "networks": {"javisi": {"IPAddress": "172.18.0.5"}},
         "host": "javisi",
         **changes,
@@ -260,9 +252,6 @@ def test_a_container_that_is_not_there_is_left_out(host: Shell) -> None:
         ({"networks": None}, {"addresses": {}}),
         ({"networks": {"a": {}}}, {"addresses": {}}),
         ({"networks": {"host": {"IPAddress": ""}}, "host": "host"}, {"addresses": {}, "uses_host_network": True}),
-        ({"created": "2024-05-06T07:08:09Z"}, {"created": 1714979289.0}),
-        ({"created": "2024-05-06T07:08:09.5Z"}, {"created": 1714979289.5}),
-        ({"created": "2024-05-06T07:08:09.123456789Z"}, {"created": 1714979289.123456}),
     ],
 )  # fmt: skip
 def test_what_docker_says_of_a_container_is_understood(changes: dict[str, Any], wanted: dict[str, Any]) -> None:
@@ -274,156 +263,3 @@ def test_what_docker_says_of_a_container_is_understood(changes: dict[str, Any], 
 def test_other_lines_are_no_containers() -> None:
     output = ["WARNING: something", "gone\t", "", f"api\t{inspected()}", "worker\tnot json"]
     assert list(DockerContainers().process(output)) == ["api"]
-
-
-def service(
-    name: str = "api", folder: object = "/srv/plane", second: str = "09", status: str = "running", **labels: str
-) -> str:
-    """A line as docker inspect prints it."""
-    seen = {"oneoff": "False", "project": "plane", "folder": str(folder), "files": "", "env_files": "", **labels}
-    seen |= {"service": name, "created": f"2024-05-06T07:08:{second}Z", "status": status}
-    return f"{folder}\t{json.dumps({**seen, 'exit_code': 0})}\n"
-
-
-def made(found: Composed) -> dict[str, float]:
-    return {container.service: container.created for container in found.containers}
-
-
-def compose(host: Shell, *lines: str) -> None:
-    """Have docker tell of containers, each line being one."""
-    (host.folder / "answer").write_text("".join(lines))
-    host.replace(
-        "docker",
-        f'cd "{host.folder}"; printf "%s\\0" "$@" > call.$1; [ $1 = inspect ] && cat answer || {{ echo 1a; echo 2b; }}',
-    )
-
-
-def docker_asked(host: Shell, name: str) -> list[str]:
-    return (host.folder / f"call.{name}").read_text().split("\0")[:-1]
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_a_compose_folder_of_any_name_is_asked_for(host: Shell, name: str) -> None:
-    folder = host.folder / name
-    folder.mkdir()
-    env = folder / f"{name}.env"
-    env.touch()
-    compose(host, service(folder=folder))
-    fact = ComposeServices()
-    found = fact.process(output_of(host, fact.command(str(folder), str(env))))
-    assert (made(found), found.unavailable) == ({"api": 1714979289.0}, None)
-    assert found.env_modified == pytest.approx(env.stat().st_mtime, abs=1e-5)
-    assert docker_asked(host, "ps") == ["ps", "-aq", "--filter", "label=com.docker.compose.project.working_dir"]
-    assert docker_asked(host, "inspect")[:2] == ["inspect", "-f"]
-    assert docker_asked(host, "inspect")[3:] == ["1a", "2b"]
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_a_folder_reached_through_a_link_finds_its_containers(host: Shell, name: str) -> None:
-    folder, link = host.folder / "projects" / name, host.folder / "links" / name
-    folder.mkdir(parents=True)
-    link.parent.mkdir()
-    link.symlink_to(folder)
-    compose(host, service("api", folder), service("worker", link), service("beat", f"{folder}/../{name}/"))
-    fact = ComposeServices()
-    for directory in (folder, link):
-        found = fact.process(output_of(host, fact.command(str(directory), "/there/is/none")))
-        assert made(found) == dict.fromkeys(("api", "worker", "beat"), 1714979289.0)
-        assert found.env_modified == 0.0
-
-
-def test_the_containers_of_another_project_are_left_out(host: Shell) -> None:
-    folder, other = host.folder / "plane", host.folder / "plane2"
-    folder.mkdir()
-    other.mkdir()
-    (host.folder / "link").symlink_to(other)
-    lines = [
-        service("api", other, "01", "exited"),
-        service("worker", host.folder / "link", "01"),
-        service("api", folder, "10"),
-        service("db", folder / "sub"),
-        service("cache", host.folder),
-        service("odd", ""),
-        service("gone", "/there/is/none"),
-    ]
-    compose(host, *lines)
-    fact = ComposeServices()
-    found = fact.process(output_of(host, fact.command(str(folder), "/there/is/none")))
-    assert made(found) == {"api": 1714979290.0}
-
-
-def test_what_a_container_was_started_with_is_told(host: Shell) -> None:
-    started = {"project": "lab", "files": "/srv/a.yml,/srv/b.yml", "env_files": "/srv/vars.env"}
-    compose(host, service("api", host.folder, status="exited", **started))
-    fact = ComposeServices()
-    found = fact.process(output_of(host, fact.command(str(host.folder), "/there/is/none")))
-    project = ComposeProject("lab", str(host.folder), ("/srv/a.yml", "/srv/b.yml"), ("/srv/vars.env",))
-    assert found.containers == (ServiceContainer("api", 1714979289.0, "exited", 0, project),)
-
-
-def test_what_compose_run_made_is_left_out(host: Shell) -> None:
-    compose(host, service("api", host.folder), service("api", host.folder, "01", "exited", oneoff="True"))
-    fact = ComposeServices()
-    found = fact.process(output_of(host, fact.command(str(host.folder), "/there/is/none")))
-    assert made(found) == {"api": 1714979289.0}
-
-
-@pytest.mark.parametrize(
-    ("files", "env_files", "wanted"),
-    [
-        (["/srv/plane/docker-compose.yml"], [], "-p lab"),
-        (["docker-compose.yml"], ["/srv/plane/.env"], "-p lab"),
-        (["/srv/plane/compose.yaml", "/srv/plane/compose.override.yaml"], [], "-p lab"),
-        (["/srv/plane.yml"], [], "-p lab -f /srv/plane.yml"),
-        (["/srv/docker-compose.yml"], ["/srv/vars.env"], "-p lab -f /srv/docker-compose.yml --env-file /srv/vars.env"),
-        (
-            ["/srv/plane/docker-compose.yml", "/srv/plane/my prod.yml"],
-            ["vars.env"],
-            "-p lab -f /srv/plane/docker-compose.yml -f '/srv/plane/my prod.yml' --env-file /srv/plane/vars.env",
-        ),
-    ],
-)
-def test_options_of_compose_lead_to_the_project_that_is_there(
-    files: list[str], env_files: list[str], wanted: str
-) -> None:
-    project = ComposeProject("lab", "/srv/plane", tuple(files), tuple(env_files))
-    assert StringCommand(*project.options).get_raw_value() == wanted
-
-
-def test_the_services_of_a_project_are_read_or_why_they_cannot_be() -> None:
-    fact = ComposeServiceNames()
-    assert fact.process(["WARN[0000] the attribute `version` is obsolete", "api", "beat-worker"]) == (
-        frozenset({"api", "beat-worker"}),
-        None,
-    )
-    assert fact.process(["no configuration file provided: not found", "##FAILED##"]) == (
-        frozenset(),
-        "no configuration file provided: not found",
-    )
-
-
-def test_a_project_without_containers_and_env_file_is_empty(host: Shell) -> None:
-    fact = ComposeServices()
-    found = fact.process(output_of(host, fact.command(str(host.folder), "/there/is/none")))
-    assert found == Composed((), 0.0)
-    assert [call[0] for call in calls(host)] == ["ps"]
-
-
-def test_a_docker_that_may_not_be_asked_is_an_answer(host: Shell) -> None:
-    host.replace("docker", "echo permission denied while trying to connect >&2; exit 1")
-    fact = ComposeServices()
-    found = fact.process(output_of(host, fact.command(str(host.folder), "/there/is/none")))
-    assert found.unavailable == "permission denied while trying to connect"
-
-
-def test_a_compose_that_fails_in_silence_is_an_answer() -> None:
-    assert ComposeServices().process(["##FAILED##"]).unavailable == "docker said nothing"
-
-
-def test_a_warning_of_the_shell_before_the_time_is_left_out() -> None:
-    output = ["sh: warning: setlocale: LC_ALL: cannot change locale (en_US.UTF-8)", "modified 1714979289.0"]
-    assert ComposeServices().process(output).env_modified == 1714979289.0
-
-
-def test_a_time_with_a_decimal_comma_is_read() -> None:
-    assert ComposeServices().process(["modified 1714979289,250000000"]).env_modified == 1714979289.25

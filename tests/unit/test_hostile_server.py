@@ -376,7 +376,8 @@ def test_pages_without_end_are_bounded(
     with pytest.raises(PlaneBadAnswer) as caught:
         Plane(client.http).look("javisi", KEY)
     assert f"{said}; is plane_api_url the address of Plane's API?" in one_line(caught.value)
-    assert len(site.asked) < 500
+    # How many pages fit into a time is the machine's affair.
+    assert bound == "LONGEST_READING" or len(site.asked) < 500
 
 
 # What is no answer

@@ -734,7 +734,7 @@ def test_what_closes_the_way_in_is_set_last(value: object, last: bool) -> None:
         ({"plane_agents": [{"name": "a", "role": "admin"}, "b"]},
          "plane_agents[1]: a str is not allowed; wanted: a dict"),
         ({"plane_compose_services": ["api", "-x"]},
-         "plane_compose_services: '-x' is not allowed; wanted: a list of service names"),
+         "plane_compose_services: '-x' is not allowed; wanted: a list of service names, or None"),
         ({"plane_env_extra": {"not-a-name": "x"}},
          "plane_env_extra: 'not-a-name' is not allowed; wanted: names of letters, digits and underscores"),
     ],

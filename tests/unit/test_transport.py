@@ -663,6 +663,7 @@ def test_a_check_that_is_not_made_is_said_on_every_run(
 ) -> None:
     class Scene:
         settings = checked(plane_api_url=url, plane_api_tls_insecure=insecure)
+        is_still_to_start = False
 
     monkeypatch.setattr(instance, "current_scene", Scene)
     monkeypatch.setattr(instance, "_health", lambda scene: "not yet")

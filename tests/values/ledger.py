@@ -182,6 +182,7 @@ PLACES: tuple[Place, ...] = (
         lambda value: (value,),
     ),
     _plain("plane_compose_migrator", "shell"),
+    _plain("plane_compose_api", "shell"),
     _origin("plane_web_url"),
     _origin("plane_s3_endpoint", plane_s3_bucket="files", plane_s3_region="auto"),
     Place(
@@ -339,6 +340,7 @@ NO_TEXT = frozenset(
         "plane_gunicorn_workers",
         "plane_api_port",
         "plane_api_tls_insecure",
+        "plane_management_commands",
         "plane_requests_together",
         "plane_health_retries",
         "plane_health_delay",

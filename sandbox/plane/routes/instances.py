@@ -225,7 +225,7 @@ def _config(context: Context) -> dict[str, Any]:
 def _instance(context: Context) -> dict[str, Any]:
     row = context.state.instance
     # 1.2.2 names itself 1.2.0 (seen on Plane 1.2.2).
-    version = "1.2.0" if context.version == "1.2.2" else context.version
+    version = context.registered_version or ("1.2.0" if context.version == "1.2.2" else context.version)
     return shapes.stamps(row) | {
         "instance_name": row.instance_name,
         "whitelist_emails": None,

@@ -1,0 +1,4 @@
+#!/bin/sh
+set -e
+python manage.py wait_for_migrations
+exec celery -A plane beat

@@ -1,0 +1,1 @@
+"""Stands in for botocore in Plane's image; see boto3.py."""

@@ -1,0 +1,105 @@
+"""Stands in for `manage.py` of Plane's image: it makes the tables that tell how far an instance is, and no others.
+
+It needs `psql` and what DATABASE_URL leads to. With SANDBOX_PGHOST set, the server is there, whatever the address says.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+HERE = Path(__file__).resolve().parent
+
+# Names and columns as on Plane 1.2.2 and 1.3.1, as far as somebody looks at them.
+_TABLES = """
+CREATE TABLE IF NOT EXISTS django_migrations (id serial, app text, name text, UNIQUE (app, name));
+CREATE TABLE IF NOT EXISTS instances (id serial, current_version text, created_at timestamptz DEFAULT now());
+CREATE TABLE IF NOT EXISTS instance_configurations (key text PRIMARY KEY, value text);
+CREATE TABLE IF NOT EXISTS sandbox_cache (cleared int);
+"""
+
+
+def psql(sql: str) -> str:
+    """Run SQL as Plane's role; what it prints."""
+    url = urlsplit(os.environ["DATABASE_URL"])
+    host = os.environ.get("SANDBOX_PGHOST") or url.hostname or ""
+    port = [] if "SANDBOX_PGHOST" in os.environ else ["-p", str(url.port or 5432)]
+    command = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", host, *port]
+    command += ["-U", unquote(url.username or ""), "-d", unquote(url.path[1:])]
+    environment = {**os.environ, "PGPASSWORD": unquote(url.password or ""), "PGOPTIONS": "-c client_min_messages=error"}
+    done = subprocess.run(command, input=sql, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"django.db.utils.OperationalError: {done.stderr.strip()}")
+    return done.stdout.strip()
+
+
+def migrations() -> list[tuple[str, str]]:
+    """The migrations of the image, each with its app."""
+    folders = {app: HERE / "plane" / app / "migrations" for app in ("db", "license")}
+    return [(app, file.stem) for app, folder in folders.items() for file in sorted(folder.glob("0*.py"))]
+
+
+def migrate() -> None:
+    """Make the tables, and note every migration of the image."""
+    rows = ", ".join(f"('{app}', '{name}')" for app, name in migrations())
+    psql(f"{_TABLES} INSERT INTO django_migrations (app, name) VALUES {rows} ON CONFLICT DO NOTHING;")
+    print("  Applying migrations... OK")
+
+
+def wait_for_migrations() -> None:
+    """Wait until the database has every migration of the image."""
+    wanted = {f"{app} {name}" for app, name in migrations()}
+    while True:
+        try:
+            made = psql("SELECT app || ' ' || name FROM django_migrations").splitlines()
+        except SystemExit:
+            made = []
+        if wanted <= set(made):
+            return
+        time.sleep(0.2)
+
+
+def register_instance(signature: str) -> None:
+    """Register the instance, or bring its version up to date."""
+    assert signature
+    version = os.environ.get("APP_VERSION") or json.loads((HERE / "package.json").read_text())["version"]
+    psql(
+        f"UPDATE instances SET current_version = '{version}';"
+        f"INSERT INTO instances (current_version) SELECT '{version}' WHERE NOT EXISTS (SELECT FROM instances);"
+    )
+    print("Instance registered")
+
+
+def configure_instance() -> None:
+    """Make the instance's settings."""
+    if not os.environ.get("SECRET_KEY"):
+        raise SystemExit("CommandError: SECRET_KEY env variable is required.")
+    psql("INSERT INTO instance_configurations VALUES ('ENABLE_SIGNUP', '1') ON CONFLICT DO NOTHING")
+    print("ENABLE_SIGNUP loaded with value from environment variable.")
+
+
+def clear_cache(option: str = "", key: str = "") -> None:
+    """Have the server forget what it remembers."""
+    # As on Plane 1.2.2 and 1.3.1, where without a key a whole Redis database is emptied.
+    assert (option, key) in (("", ""), ("--key", "/api/instances/"))
+    psql("INSERT INTO sandbox_cache VALUES (1)")
+    print("Cache Cleared")
+
+
+COMMANDS = {
+    "wait_for_migrations": wait_for_migrations,
+    "migrate": migrate,
+    "register_instance": register_instance,
+    "configure_instance": configure_instance,
+    "clear_cache": clear_cache,
+}
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:
+        raise SystemExit(f"Unknown command: {' '.join(sys.argv[1:])!r}")
+    COMMANDS[sys.argv[1]](*sys.argv[2:])  # type: ignore[operator]
