@@ -332,13 +332,13 @@ class ComposeConfig(FactBase[ComposeFile]):
         middle = output.index(_NEXT) if _NEXT in output else len(output)
         raw, resolved = output[:middle], output[middle + 1 :]
         if raw[-1:] == [_FAILED]:
-            return ComposeFile(unavailable=_without_values(_said(raw[:-1])))
+            return ComposeFile(unavailable=_without_values(raw[:-1]))
         try:
             services = _services(raw)
             own = next((match[1] for line in raw if (match := _PROJECT.fullmatch(line))), "")
             if resolved[-1:] == [_FAILED]:
                 found = {name: _service(name, item) for name, item in services.items() if not item.get("profiles")}
-                return ComposeFile(found, unresolved=_without_values(_said(resolved[:-1])), name=own)
+                return ComposeFile(found, unresolved=_without_values(resolved[:-1]), name=own)
             # Services of a profile that is not on are missing from the second.
             got = _services(resolved)
             return ComposeFile(
@@ -353,12 +353,16 @@ _NEXT = "##RESOLVED##"
 _PROJECT = re.compile(r' {2}"name": "([^"]*)",?')
 """The project's name in Compose's JSON; the names of networks and volumes stand further to the right."""
 
-_QUOTED = re.compile(r'((?:service|network|volume) "[^"]*")|"(?:\\.|[^"\\])*(?:"|$)|`[^`]*(?:`|$)')
+_QUOTED = re.compile(
+    r"""((?:service|network|volume) "[^"]*")|"(?:\\.|[^"\\])*(?:"|$)|`[^`]*(?:`|$)|(?<!\w)'[^']*(?:'|$)"""
+)
+_WARNING = re.compile(r"time=|WARN")
 
 
-def _without_values(complaint: str) -> str:
-    """A complaint of Compose without what it quotes, which may be a line of an env file (2.26.1)."""
-    return _QUOTED.sub(lambda match: match[1] or '"…"', complaint)
+def _without_values(lines: list[str]) -> str:
+    """A complaint of Compose without values: what it quotes, and what follows on lines of their own (2.26.1)."""
+    said = [line for line in lines if line.strip() and not _WARNING.match(line)]
+    return _QUOTED.sub(lambda match: match[1] or '"…"', _said(said[:1]))
 
 
 _COPY = re.compile(r"\$(?:\{([A-Za-z_]\w*)(?::?[-?][^{}]*)?\}|([A-Za-z_]\w*))", re.ASCII)

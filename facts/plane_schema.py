@@ -28,7 +28,7 @@ SELECT json_build_object('migrations', (
 \endif
 \if :instances
 SELECT json_build_object('instances', (
-  SELECT coalesce(json_agg(current_version ORDER BY created_at), '[]') FROM public.instances));
+  SELECT coalesce(json_agg(current_version ORDER BY created_at DESC), '[]') FROM public.instances));
 \endif
 \if :configurations
 SELECT json_build_object('configured', EXISTS (SELECT FROM public.instance_configurations));

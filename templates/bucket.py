@@ -54,6 +54,8 @@ def exists(client, bucket) -> bool:  # type: ignore[no-untyped-def]
     except ClientError as error:
         if str(error.response.get("Error", {}).get("Code")) in ("404", "NoSuchBucket"):
             return False
+        if str(error.response.get("Error", {}).get("Code")) == "403":
+            return True  # keys that may only read and write objects; writing tells
         raise
     return True
 

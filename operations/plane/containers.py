@@ -268,6 +268,12 @@ def containers(
             f"! CELERY_BROKER_URL in {env_path} wins over AMQP_URL in Plane's workers (Celery reads it itself); remove "
             "it there, or give it the same value in plane_env_extra"
         )
+    left_out = stack.left_out() if services is None else []
+    if left_out:
+        yield Note(
+            f"! in {directory}, {', '.join(left_out)} has the image of Plane's API and does not read {env_path}; give "
+            f"it env_file: {stack.file.location}"
+        )
     yield from steps.stopped()
     changes = list(steps.changes())
     yield from changes
@@ -351,7 +357,7 @@ class _Steps:
         _unregistered[self.host] = not schema.is_registered
         is_upgraded = any(stack.is_upgraded(one) for one in stack.of(api))
         behind = self._behind(schema)
-        is_to_migrate = schema.migrations is None or is_upgraded or not stack.of(api) or bool(behind)
+        is_to_migrate = not schema.migrations or is_upgraded or not stack.of(api) or bool(behind)
         if not self.settings.plane_management_commands:
             yield from self._by_hand(schema, is_to_migrate)
             return
@@ -405,7 +411,9 @@ class _Steps:
     def _behind(self, schema: Schema) -> frozenset[str]:
         """The migrations of the API's image that the database does not have."""
         code = self.stack.composed.code
-        return code.migrations - schema.migrations if code is not None and schema.migrations else frozenset()
+        return (
+            code.migrations - schema.migrations if code is not None and schema.migrations is not None else frozenset()
+        )
 
     def _is_due(self, schema: Schema, is_migrated: bool) -> tuple[bool, bool]:
         """Whether the instance is to be registered and to be configured, which the image's start script does where it
@@ -492,11 +500,15 @@ class _Steps:
         self, label: str, words: Sequence[str], stdin: str | None = None, longest: int = LONGEST_START
     ) -> Output:
         # Under a name, so that a run that was interrupted is waited for, and nothing is migrated by two at a time.
-        name = QuoteString(f"{self.stack.api}-{label}")
+        name = f"{self.stack.api}-{label}"
+        # A service of somebody's may have the same name.
+        own = StringCommand(
+            "docker ps -aq --filter", QuoteString(f"name=^/?{name}$"), "--filter label=com.docker.compose.oneoff=True"
+        )
         return run(
             self.host,
-            "{ docker wait", name, "; docker rm", name, "; } >/dev/null 2>&1;",
-            self.compose, "run --rm --no-deps -T --name", name, "--entrypoint python",
+            "ids=$(", own, '); [ -z "$ids" ] || { docker wait $ids; docker rm $ids; } >/dev/null 2>&1;',
+            self.compose, "run --rm --no-deps -T --name", QuoteString(name), "--entrypoint python",
             QuoteString(self.stack.api), *(QuoteString(word) for word in words),
             stdin=stdin,
             longest=longest,

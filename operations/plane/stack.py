@@ -15,6 +15,7 @@ from plane_api.errors import PlaneSettings
 START_SCRIPT = re.compile(r"docker-entrypoint-api")
 _API = re.compile(API_COMMAND)
 _MIGRATOR = re.compile(r"docker-entrypoint-migrator|manage\.py migrate\b")
+_PLANE = re.compile(r"plane|docker-entrypoint-(api|worker|beat|migrator)")
 _API_NAME = re.compile(r"(.*[-_])?api")
 _MIGRATOR_NAME = re.compile(r"(.*[-_])?migrat(or|e|ions?)")
 
@@ -130,6 +131,11 @@ class Stack:
         got = {name for one in self.services for name in one.environment or ()}
         referred = {name for one in self.services for names in one.references.values() for name in names}
         return sorted(self.file.names - got - referred)
+
+    def left_out(self) -> list[str]:
+        """The services that run the API's image and are not among those that read the env file."""
+        image, read = self.config.services[self.api].image, {one.name for one in self.services}
+        return [name for name, one in self.config.services.items() if image and one.image == image and name not in read]
 
     def gets(self, service: str, name: str) -> bool:
         """Whether a service gets a variable of the env file, now or once the file is written."""
@@ -258,13 +264,30 @@ def _reading(known: Mapping[str, Service], file: EnvFile) -> list[str]:
     backends = [
         name
         for name, service in known.items()
-        if all(needed in service.references.get(needed, ()) for needed in NEEDED)
+        if all(needed in service.references.get(needed, ()) for needed in NEEDED) and _is_planes(service)
     ]
     if not backends:
         return []
     return [
-        name for name, service in known.items() if any(referred & names for referred in service.references.values())
+        name
+        for name, service in known.items()
+        if any(referred & names for referred in service.references.values())
+        and (name in backends or _belongs(service, [known[one] for one in backends]))
     ]
+
+
+def _is_planes(service: Service) -> bool:
+    """Whether a service runs Plane: a neighbour may take variables of the same names."""
+    return bool(_PLANE.search(" ".join((service.image, *service.command))))
+
+
+def _belongs(service: Service, backends: Sequence[Service]) -> bool:
+    """Whether a service goes with Plane's: it has their image, waits for them or is waited for, or is their storage."""
+    return (
+        any(service.image == one.image or service.name in one.depends_on for one in backends)
+        or any(one.name in service.depends_on for one in backends)
+        or service.copies.get("MINIO_ROOT_USER") == "AWS_ACCESS_KEY_ID"
+    )
 
 
 def is_plane(known: Mapping[str, Service], file: EnvFile, services: Sequence[str] | None) -> bool:

@@ -471,12 +471,12 @@ STEPS = [
     ("CREATE TABLE instances (current_version text, created_at timestamptz DEFAULT now())", None),
     (
         "INSERT INTO instances VALUES ('1.3.1', now()), ('1.2.0', now() - interval '1 day')",
-        Schema(frozenset({"db 0001_initial", "license 0006_x"}), True, "1.2.0"),
+        Schema(frozenset({"db 0001_initial", "license 0006_x"}), True, "1.3.1"),
     ),
     ("CREATE TABLE instance_configurations (key text)", None),
     (
         "INSERT INTO instance_configurations VALUES ('ENABLE_SIGNUP')",
-        Schema(frozenset({"db 0001_initial", "license 0006_x"}), True, "1.2.0", True),
+        Schema(frozenset({"db 0001_initial", "license 0006_x"}), True, "1.3.1", True),
     ),
 ]
 

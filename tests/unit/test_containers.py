@@ -192,7 +192,7 @@ def test_a_service_that_does_not_run_is_noted_and_not_restarted(docker: Docker, 
     docker.container("worker", status=status)
     docker.service("web", "nginx", env_file=[])
     docker.container("web", status=status)
-    note, kept = docker.ready().plan()
+    *_, note, kept = docker.ready().plan()
     assert isinstance(note, Note)
     assert note.line == f"! the service worker in {docker.folder} {said}"
     assert isinstance(kept, Kept)

@@ -336,7 +336,10 @@ def test_another_env_file_of_a_service_is_refused() -> None:
 
 def test_a_value_in_a_file_that_interpolates_is_refused() -> None:
     services = plane()
-    raw = {"environment": {name: f"${{{name}}}" for name in VALUES} | {"DATABASE_URL": OTHER}}
+    raw = {
+        "image": services["api"].image,
+        "environment": {name: f"${{{name}}}" for name in VALUES} | {"DATABASE_URL": OTHER},
+    }
     services["worker"] = service("worker", raw, {**VALUES, "DATABASE_URL": OTHER})
     assert refused(services) == (
         f"in {FOLDER}, worker would run with another DATABASE_URL than {ENV_FILE} holds: its environment: sets it; "
@@ -363,13 +366,29 @@ def test_an_api_that_does_not_get_what_it_needs_is_refused(name: str) -> None:
     assert found == f"in {FOLDER}, api would run without {name}; give it env_file: {ENV_FILE}"
 
 
+def test_a_neighbour_that_interpolates_the_same_names_is_left_alone() -> None:
+    values = {"REDIS_URL": "redis://neighbour", "SECRET_KEY": "own", "DATABASE_URL": "own"}
+    neighbours = {
+        "n8n": service("n8n", {"image": "n8n", "environment": {"REDIS_URL": "${REDIS_URL}"}}, values),
+        "paperless-api": service(
+            "paperless-api",
+            {"image": "paperless", "command": "gunicorn", "environment": {name: f"${{{name}}}" for name in values}},
+            values,
+        ),
+    }
+    found = stack(plane() | neighbours)
+    assert not {"n8n", "paperless-api"} & set(found.names) and found.api == "api"
+    with pytest.raises(PlaneSettings, match="no service in"):
+        stack(neighbours)
+
+
 def test_what_no_service_gets_from_the_file_is_named() -> None:
     file = env_file({**VALUES, "SESSION_COOKIE_AGE": "60", "ENABLE_SIGNUP": "0"})
     assert stack(plane(), file=file).not_read() == ["ENABLE_SIGNUP", "SESSION_COOKIE_AGE"]
     assert stack(role(), file=file).not_read() == []
     assert stack(plane(None), file=file, unresolved="there is no file yet").not_read() == []
     # Under another name it is read.
-    raw = {"environment": {"AGE": "${SESSION_COOKIE_AGE}", "SIGNUP": "${ENABLE_SIGNUP:-1}"}}
+    raw = {"depends_on": ["api"], "environment": {"AGE": "${SESSION_COOKIE_AGE}", "SIGNUP": "${ENABLE_SIGNUP:-1}"}}
     services = plane() | {"live": service("live", raw, {"AGE": "60", "SIGNUP": "0"})}
     assert stack(services, file=file).not_read() == []
 
