@@ -109,8 +109,16 @@ Fresh = Callable[..., Target]
 
 @pytest.fixture(scope="module")
 def fresh(new_target: NewTarget) -> Fresh:
-    """Makes a host with this stack that nothing was deployed to."""
-    return lambda stack, **data: new_target(stack=stack, plane_agents=AGENTS, **data)
+    """Makes a host with this stack that nothing was deployed to, with containers that somebody started empty."""
+
+    def make(stack: str, **data: object) -> Target:
+        target = new_target(stack=stack, plane_agents=AGENTS, **data)
+        for name, container in target.host.containers.items():
+            if "minio" not in name:
+                container.exists, container.running = True, "migrator" not in name
+        return target
+
+    return make
 
 
 @pytest.fixture(scope="module", params=["role", "plane"])
