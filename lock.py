@@ -109,7 +109,8 @@ def hold(host: Any, directory: str) -> None:
     own = rights(host)
     longest = own.get("_timeout") or LONGEST_READING
     with explained():
-        holder = _start(host, StringCommand("sh -c", *(QuoteString(word) for word in words)), own)
+        # Not every shell gives way to its last command by itself; where one stays, it may end before the note is gone.
+        holder = _start(host, StringCommand("exec sh -c", *(QuoteString(word) for word in words)), own)
         try:
             said = _said(holder.receive, longest)
         except TimeoutError as error:
