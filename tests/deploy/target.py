@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lock import NAME as LOCK_NOTE
 from sandbox.host import Host
 from sandbox.plane import models
 from sandbox.plane.state import PlaneState
@@ -179,7 +180,8 @@ class Target:
         """Everything that a run could have changed: files, database, Plane."""
         files = {}
         for path in sorted(self.host.root.rglob("*")):
-            if path.is_file():
+            # The note of who holds the lock goes with the connection, a moment after the run has ended.
+            if path.name != LOCK_NOTE and path.is_file():
                 info = path.stat()
                 mode = stat.S_IMODE(info.st_mode)
                 files[str(path.relative_to(self.host.root))] = (mode, info.st_mtime_ns, path.read_bytes())
