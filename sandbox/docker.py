@@ -227,7 +227,9 @@ def _render(template: str, data: Mapping[str, Any]) -> str:
 
     def replacement(found: re.Match[str]) -> str:
         if found["label"] is not None:
-            held = dict(pair.partition("=")[::2] for pair in data.get("Labels", "").split(","))
+            # A value may be a path that has a comma of its own.
+            pairs = re.split(r",(?=[\w.-]+=)", data.get("Labels", ""))
+            held = dict(pair.partition("=")[::2] for pair in pairs)
             return str(held.get(found["label"], ""))
         value: Any = data
         for key in filter(None, (found["path"] or found["map"] or "").split(".")):

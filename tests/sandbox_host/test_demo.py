@@ -20,12 +20,14 @@ FOLDERS = ("sandbox", "operations", "plane_api", "settings", "facts", "templates
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A copy of what a deploy needs, with an inventory still to be written."""
+    checkout = tmp_path / "a person's, with blanks"
+    checkout.mkdir()
     for name in FOLDERS:
-        shutil.copytree(PROJECT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(PROJECT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
     for path in PROJECT.glob("*.py"):
         if path.name != "inventory.py":
-            shutil.copy(path, tmp_path)
-    return tmp_path
+            shutil.copy(path, checkout)
+    return checkout
 
 
 def test_the_hosts_of_a_person_are_neither_connected_to_nor_changed(checkout: Path) -> None:
