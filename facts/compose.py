@@ -10,8 +10,9 @@ import json
 import posixpath
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from pyinfra.api import FactBase, QuoteString, StringCommand
@@ -66,6 +67,14 @@ class ComposeProject:
 
 
 @dataclass(frozen=True)
+class PlaneCode:
+    """What an image of Plane's API holds: its migrations, as ``app name``, and its version."""
+
+    migrations: frozenset[str] = frozenset()
+    version: str | None = None
+
+
+@dataclass(frozen=True)
 class ServiceContainer:
     """A service's container.
 
@@ -76,6 +85,7 @@ class ServiceContainer:
         image_id: the image that it runs.
         environment: what it runs with.
         app_version: its ``APP_VERSION``, which Plane takes for its version.
+        code: what its image holds, if it runs Plane's API.
     """
 
     service: str
@@ -87,6 +97,7 @@ class ServiceContainer:
     image_id: str = ""
     environment: Digests = field(default_factory=dict)
     app_version: str | None = None
+    code: PlaneCode | None = None
 
     @property
     def has_failed(self) -> bool:
@@ -95,22 +106,13 @@ class ServiceContainer:
 
 
 @dataclass(frozen=True)
-class PlaneCode:
-    """What the image of a running API container holds: its migrations, as ``app name``, and its version."""
-
-    migrations: frozenset[str] = frozenset()
-    version: str | None = None
-
-
-@dataclass(frozen=True)
 class Composed:
-    """The containers of the Compose projects in a folder.
+    """The containers of the Compose projects in a folder, the newest first.
 
     Args:
         images: by an image's name, the image that the host has under it now.
         folder: the one that commands run in, which relative paths start from.
         has_dotenv: whether a file ``.env`` lies in the folder.
-        code: what the API's container holds, where one runs.
         unavailable: why nothing could be read.
     """
 
@@ -118,7 +120,6 @@ class Composed:
     images: Mapping[str, str] = field(default_factory=dict)
     folder: str = "/"
     has_dotenv: bool = False
-    code: PlaneCode | None = None
     unavailable: str | None = None
 
     def image_id(self, name: str) -> str | None:
@@ -131,7 +132,7 @@ def _label(name: str) -> str:
 
 
 _CONTAINER = (
-    f'{{"service":{{{{json {_label("service")}}}}},"oneoff":{{{{json {_label("oneoff")}}}}},'
+    f'{{"id":{{{{json .Id}}}},"service":{{{{json {_label("service")}}}}},"oneoff":{{{{json {_label("oneoff")}}}}},'
     f'"project":{{{{json {_label("project")}}}}},"folder":{{{{json {_label("project.working_dir")}}}}},'
     f'"files":{{{{json {_label("project.config_files")}}}}},'
     f'"env_files":{{{{json {_label("project.environment_file")}}}}},'
@@ -164,11 +165,13 @@ rows=$(printf '%s\n' "$rows" | while IFS='\t' read -r id state folder command; d
   [ "$folder" = "$last" ] || {{ last=$folder; is=$(readlink -f -- "$folder"); }}
   [ "$is" != "$real" ] || printf '%s %s %s\n' "$id" "$state" "$command"
 done)
+docker image ls --no-trunc --format '{_IMAGE}' || exit 1
 [ -n "$rows" ] || exit 0
 docker inspect -f '{_CONTAINER}' $(printf '%s\n' "$rows" | cut -d ' ' -f 1) || exit 1
-docker image ls --no-trunc --format '{_IMAGE}' || exit 1
-api=$(printf '%s\n' "$rows" | grep -E '^[^ ]+ running .*({API_COMMAND})' | head -n 1 | cut -d ' ' -f 1)
-[ -z "$api" ] || docker exec "$api" sh -c '{_READ_CODE}' 2>/dev/null || true
+for api in $(printf '%s\n' "$rows" | grep -E '^[^ ]+ running .*({API_COMMAND})' | cut -d ' ' -f 1); do
+  echo "code of $api"
+  docker exec "$api" sh -c '{_READ_CODE}' 2>/dev/null </dev/null || true
+done
 """.replace("\\t", "\t")
 
 
@@ -198,17 +201,40 @@ class ComposeServices(FactBase[Composed]):
             return Composed(unavailable=_said(complaints))
         containers: list[ServiceContainer] = []
         images: dict[str, str] = {}
+        codes = _codes(output)
         for line in output:
             if image := re.fullmatch(r"image (\S+) (\S+)", line):
                 images[full_name(image[2])] = image[1].removeprefix("sha256:")
             try:
                 item = checked_object(json.loads(line)) if line.startswith("{") else {"oneoff": "True"}
                 if item["oneoff"] != "True":
-                    containers.append(_container(item))
+                    containers.append(_container(item, codes))
             except GARBLED:
                 return Composed(unavailable=f"{NOT_UNDERSTOOD}: {quote(line, 80)}")
         folder = next((line.removeprefix("in ") for line in output if line.startswith("in /")), "/")
-        return Composed(tuple(containers), images, folder, "dotenv" in output, _code(output))
+        return Composed(tuple(containers), images, folder, "dotenv" in output)
+
+
+class PlaneImage(FactBase[PlaneCode | None]):
+    """
+    Returns what an image on the host holds, as ``PlaneCode``; ``None`` if it is no image of Plane's API.
+
+    + image: the image's name; it is not fetched
+    """
+
+    @override
+    def command(self, image: str) -> StringCommand:
+        run = "docker run --rm --pull never --network none --entrypoint sh"
+        return StringCommand(run, QuoteString(image), "-c", QuoteString(_READ_CODE), "2>/dev/null </dev/null || true")
+
+    @staticmethod
+    @override
+    def default() -> PlaneCode | None:
+        return None
+
+    @override
+    def process(self, output: list[str]) -> PlaneCode | None:
+        return _code(output)
 
 
 def _said(lines: list[str]) -> str:
@@ -227,7 +253,7 @@ def _paths(label: str) -> tuple[str, ...]:
     return tuple(filter(None, re.split(",(?=/)" if label.startswith("/") else ",", label)))
 
 
-def _container(item: dict[str, Any]) -> ServiceContainer:
+def _container(item: dict[str, Any], codes: Mapping[str, PlaneCode | None]) -> ServiceContainer:
     files, env_files = (_paths(checked_text(item[name] or "")) for name in ("files", "env_files"))
     code = item["exit_code"]
     if not isinstance(code, int):
@@ -243,7 +269,17 @@ def _container(item: dict[str, Any]) -> ServiceContainer:
         checked_text(item["image_id"]).removeprefix("sha256:"),  # which Podman leaves out here
         {name: digest(value) for name, _, value in variables},
         next((value for name, _, value in variables if name == "APP_VERSION" and value), None),
+        codes.get(checked_text(item["id"])),
     )
+
+
+def _codes(output: Sequence[str]) -> dict[str, PlaneCode | None]:
+    """What each API container holds, by the container's id."""
+    starts = [number for number, line in enumerate(output) if line.startswith("code of ")]
+    return {
+        output[start].removeprefix("code of "): _code(output[start + 1 : end])
+        for start, end in pairwise([*starts, len(output)])
+    }
 
 
 def _code(output: Iterable[str]) -> PlaneCode | None:
@@ -274,6 +310,7 @@ class Service:
         references: by variable of its ``environment:``, the names that its value is interpolated from.
         copies: by variable of its ``environment:``, the name whose value it takes as a whole.
         environment: what its containers get; ``None`` where Compose could not tell.
+        is_off: whether it is to have no container (``scale: 0``).
     """
 
     name: str
@@ -287,6 +324,7 @@ class Service:
     references: Mapping[str, frozenset[str]] = field(default_factory=dict)
     copies: Mapping[str, str] = field(default_factory=dict)
     environment: Digests | None = None
+    is_off: bool = False
 
 
 @dataclass(frozen=True)
@@ -296,6 +334,8 @@ class ComposeFile:
     Args:
         name: the project's name.
         unresolved: why Compose could not tell what its services get: a missing env file, say.
+        unwritten: why Compose could not tell what the file says before interpolation; then no service has
+            ``env_files``, ``literals`` and ``references``.
         unavailable: why nothing could be read.
     """
 
@@ -303,6 +343,7 @@ class ComposeFile:
     unresolved: str | None = None
     unavailable: str | None = None
     name: str = ""
+    unwritten: str | None = None
 
 
 class ComposeConfig(FactBase[ComposeFile]):
@@ -331,10 +372,13 @@ class ComposeConfig(FactBase[ComposeFile]):
         output = [line for line in output if line]
         middle = output.index(_NEXT) if _NEXT in output else len(output)
         raw, resolved = output[:middle], output[middle + 1 :]
-        if raw[-1:] == [_FAILED]:
-            return ComposeFile(unavailable=_without_values(raw[:-1]))
+        unwritten = _without_values(raw[:-1]) if raw[-1:] == [_FAILED] else None
+        if unwritten is not None and resolved[-1:] == [_FAILED]:
+            return ComposeFile(unavailable=unwritten)
         try:
-            services = _services(raw)
+            # Compose 2.26.1 reads `${DATA:-/x}:/data:ro` with interpolation only.
+            raw = raw if unwritten is None else resolved
+            services = _services(raw) if unwritten is None else {}
             own = next((match[1] for line in raw if (match := _PROJECT.fullmatch(line))), "")
             if resolved[-1:] == [_FAILED]:
                 found = {name: _service(name, item) for name, item in services.items() if not item.get("profiles")}
@@ -342,7 +386,9 @@ class ComposeConfig(FactBase[ComposeFile]):
             # Services of a profile that is not on are missing from the second.
             got = _services(resolved)
             return ComposeFile(
-                {name: _service(name, services.get(name, {}), item) for name, item in got.items()}, name=own
+                {name: _service(name, services.get(name, {}), item) for name, item in got.items()},
+                name=own,
+                unwritten=unwritten,
             )
         except GARBLED as error:
             return ComposeFile(unavailable=f"{NOT_UNDERSTOOD}: {quote(str(error), 80)}")
@@ -413,6 +459,7 @@ def _service(name: str, raw: dict[str, Any], resolved: dict[str, Any] | None = N
             for key, value in _environment(resolved.get("environment")).items()
             if value is not None
         },
+        "0" in (str(shown.get("scale")), str(checked_object(shown.get("deploy") or {}).get("replicas"))),
     )
 
 

@@ -50,6 +50,8 @@ async def respond(host: Host, words: Sequence[str], directory: Path, environment
                 return _inspect(host, rest, "Error response from daemon: No such container: {}")
             case ["image", "ls", *rest]:
                 return _images(host, rest)
+            case ["run", *rest]:
+                return _run(host, rest)
             case ["rm", *rest] if rest:
                 return _rm(host, rest)
             case ["ps", *rest] | ["container", "ls", *rest]:
@@ -166,6 +168,18 @@ def _images(host: Host, words: Sequence[str]) -> Reply:
         repository, _, tag = name.rpartition(":")
         lines.append(_render(template, {"ID": image_id, "Repository": repository, "Tag": tag}))
     return Reply(stdout="".join(f"{line}\n" for line in lines))
+
+
+def _run(host: Host, words: Sequence[str]) -> Reply | Run:
+    options = read_options(words, flags=("rm",), values=("pull", "network", "entrypoint"), leading=True)
+    entrypoint = options.last("entrypoint")
+    if "rm" not in options or options.last("pull") != "never" or entrypoint is None or not options.words:
+        raise NotUnderstood("run without --rm, --pull never and --entrypoint")
+    image, *command = options.words
+    if image not in host.images:
+        return Reply(stderr=f"docker: Error response from daemon: No such image: {image}.\n", code=125)
+    container = Container("", image, "", image_id=host.images[image])
+    return compose.in_image(host, container, [entrypoint, *command], {})
 
 
 def _rm(host: Host, names: Sequence[str]) -> Reply:

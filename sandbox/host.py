@@ -56,6 +56,8 @@ class Host:
     image_folders: dict[str, Path] = field(default_factory=dict)
     # The keys that Redis holds, by database.
     redis_keys: dict[int, list[str]] = field(default_factory=dict)
+    # What Redis asks of Plane; none at first.
+    redis_password: str = ""
 
     @property
     def storage(self) -> Path:
@@ -80,7 +82,9 @@ class Host:
             "PATH": f"{programs()}:/usr/local/bin:/usr/bin:/bin",
             "SANDBOX_PGHOST": str(self.cluster.sockets),
             "SANDBOX_S3": str(self.storage),
+            "SANDBOX_REDIS_PASSWORD": self.redis_password,
             "BUCKET_TRIES": "0",
+            "CONNECTION_TRIES": "0",
         }
 
     async def read_progress(self) -> Progress:

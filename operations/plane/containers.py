@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 from pyinfra.api import QuoteString, StringCommand
 
-from facts.compose import ComposeConfig, Composed, ComposeServices, ServiceContainer, digest
+from facts.compose import ComposeConfig, Composed, ComposeServices, PlaneCode, PlaneImage, ServiceContainer, digest
 from facts.docker_errors import explain_docker
 from facts.plane_schema import PlaneSchema, Schema
 from operations.converge import Change, Kept, Note, Plan, converging_with, current_host
@@ -33,7 +33,15 @@ LONGEST_MIGRATION = 1800
 LONGEST_START = LONGEST_COMMAND
 """Seconds for Compose to start services, and for any other management command: images may have to be fetched first."""
 
-BUCKET_SCRIPT = Path(__file__).parents[2] / "templates" / "bucket.py"
+_TEMPLATES = Path(__file__).parents[2] / "templates"
+
+CONNECTIONS = {
+    "DATABASE_URL": "plane_db_host, plane_db_port and postgresql_password",
+    "REDIS_URL": "plane_redis_url",
+    "AMQP_URL": "plane_amqp_url",
+    "CELERY_BROKER_URL": "CELERY_BROKER_URL in plane_env_extra",
+}
+"""By variable, the settings that say what Plane connects to."""
 
 SHOWN = 3
 """How many variables a line names."""
@@ -88,7 +96,8 @@ def _projects_own(
     Raises:
         TargetError: there are several with Plane's services.
     """
-    projects = {container.project.name: container.project for container in composed.containers}
+    # The newest container of a project tells what the project was last started with.
+    projects = {container.project.name: container.project for container in reversed(composed.containers)}
     if len(projects) > 1:
         # Other projects in the folder are left alone.
         configs = {name: _config(host, directory, project.options) for name, project in projects.items()}
@@ -173,12 +182,17 @@ def _explained(said: str) -> str | None:
 
 def _config(host: Any, directory: str, options: Sequence[str]) -> Any:
     config = read_fact(host, ComposeConfig, stdin="", command_words=_compose(directory, options))
-    if config.unavailable is not None:
-        raise TargetError(
-            _explained(config.unavailable)
-            or f"docker compose cannot read the project in {directory}: {config.unavailable}"
+    if config.unavailable is None:
+        return config
+    explained = _explained(config.unavailable)
+    if explained is not None:
+        raise TargetError(explained)
+    if "no configuration file" in config.unavailable:
+        raise PlaneSettings(
+            f"there is no Compose file in {directory}; put Plane's there, or correct plane_compose_dir (None, if Plane "
+            "is started otherwise)"
         )
-    return config
+    raise PlaneSettings(f"docker compose cannot read the project in {directory}: {config.unavailable}")
 
 
 def known_api_container(host: Any, settings: Settings) -> str | None:
@@ -297,6 +311,7 @@ class _Steps:
         self.stack = stack
         self.compose = compose
         self.named = named
+        self.is_connected = False
         self.stale = {
             name: why
             for name in stack.names
@@ -311,9 +326,12 @@ class _Steps:
         differing = self.stack.differing(container)
         if differing:
             more = f" and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
-            return f": runs with another {', '.join(differing[:SHOWN])}{more}"
-        if self.stack.is_upgraded(container):
-            return ": its image was upgraded"
+            is_without = not any(name in container.environment for name in differing)
+            how = "without" if is_without else "with another"
+            return f": runs {how} {', '.join(differing[:SHOWN])}{more}"
+        exchanged = self.stack.exchanged(container)
+        if exchanged is not None:
+            return f": image {exchanged}"
         # One that was made and never started is what a failed `up` leaves.
         return "" if container.status == "created" else None
 
@@ -327,7 +345,9 @@ class _Steps:
                 how = f"keeps restarting; see docker compose logs {name}"
             else:
                 said = {"exited": "stopped"}.get(status, status)
-                how = f"is {said} and was not restarted; start it with docker compose"
+                verb = "unpause" if status == "paused" else "start"
+                words = StringCommand(self.compose, verb, QuoteString(name)).get_raw_value()
+                how = f"is {said} and was not restarted; run on the host: {words}"
             yield Note(f"! the service {name} in {self.stack.directory} {how}")
 
     def changes(self) -> Iterator[Change | Note]:
@@ -355,13 +375,15 @@ class _Steps:
         api, stack = self.stack.api, self.stack
         schema = self._schema()
         _unregistered[self.host] = not schema.is_registered
-        is_upgraded = any(stack.is_upgraded(one) for one in stack.of(api))
-        behind = self._behind(schema)
-        is_to_migrate = not schema.migrations or is_upgraded or not stack.of(api) or bool(behind)
+        code = self._code()
+        behind = code.migrations - schema.migrations if code is not None and schema.migrations else frozenset()
+        # Of an image that is still to be fetched, nothing is known.
+        is_unknown = code is None and (not stack.of(api) or any(stack.exchanged(one) for one in stack.of(api)))
+        is_to_migrate = not schema.migrations or bool(behind) or is_unknown
         if not self.settings.plane_management_commands:
-            yield from self._by_hand(schema, is_to_migrate)
+            yield from self._by_hand(schema, is_to_migrate, code)
             return
-        if stack.gets(api, "AWS_S3_BUCKET_NAME") and (api in self.stale or not schema.is_registered):
+        if stack.gets(api, "AWS_S3_BUCKET_NAME") and (self._has_other_storage() or not schema.is_registered):
             yield Change(("? bucket: created if it is missing, and written to",), self._bucket, done=("~ bucket",))
         if stack.migrator is not None:
             if self._migrator_is_due(is_to_migrate):
@@ -369,7 +391,7 @@ class _Steps:
         elif is_to_migrate:
             what = f": {len(behind)} migration{'s' * (len(behind) > 1)}" if behind else ""
             yield Change((f"~ migrate the database (manage.py migrate in {api}){what}",), self._migrate)
-        to_register, to_configure = self._is_due(schema, is_to_migrate)
+        to_register, to_configure = self._is_due(schema, is_to_migrate, code)
         if to_register:
             sign = "~" if schema.is_registered else "+"
             yield Change(
@@ -380,7 +402,7 @@ class _Steps:
             line = f"{sign} configure the instance (manage.py configure_instance in {api})"
             yield Change((line,), self._configure_instance)
 
-    def _by_hand(self, schema: Schema, is_to_migrate: bool) -> Iterator[Change | Note]:
+    def _by_hand(self, schema: Schema, is_to_migrate: bool, code: PlaneCode | None) -> Iterator[Change | Note]:
         """The migrator of the Compose file, and what a person is to run.
 
         Raises:
@@ -389,7 +411,7 @@ class _Steps:
         stack = self.stack
         if stack.migrator is not None and self._migrator_is_due(False):
             yield Change((f"~ run {stack.migrator}",), self._run_migrator)
-        to_register, to_configure = self._is_due(schema, is_to_migrate)
+        to_register, to_configure = self._is_due(schema, is_to_migrate, code)
         commands = ["migrate"] if is_to_migrate and stack.migrator is None else []
         commands += ["register_instance signature"] if to_register else []
         commands += ["configure_instance"] if to_configure else []
@@ -408,22 +430,43 @@ class _Steps:
             )
         yield Note(f"! plane_management_commands is False; {line}")
 
-    def _behind(self, schema: Schema) -> frozenset[str]:
-        """The migrations of the API's image that the database does not have."""
-        code = self.stack.composed.code
-        return (
-            code.migrations - schema.migrations if code is not None and schema.migrations is not None else frozenset()
-        )
+    def _code(self) -> PlaneCode | None:
+        """What the image holds that the API's next container will run; ``None`` if that is not known."""
+        stack = self.stack
+        running = [one.code for one in stack.of(stack.api) if one.code is not None and stack.exchanged(one) is None]
+        if running:
+            return running[0]
+        image = stack.image(stack.api)
+        if image is None or not stack.has_image(stack.api):
+            return None
+        code: PlaneCode | None = read_fact(self.host, PlaneImage, stdin="", image=image)
+        return code
 
-    def _is_due(self, schema: Schema, is_migrated: bool) -> tuple[bool, bool]:
+    def _has_other_storage(self) -> bool:
+        """Whether the API is to have a container, or to have other storage than its container has."""
+        own = self.stack.of(self.stack.api)
+        return not own or any(name.startswith("AWS_") for one in own for name in self.stack.differing(one))
+
+    def _is_due(self, schema: Schema, is_migrated: bool, code: PlaneCode | None) -> tuple[bool, bool]:
         """Whether the instance is to be registered and to be configured, which the image's start script does where it
         runs (Plane 1.2.2 and 1.3.1)."""
         if not self.stack.starts_bare:
             return False, False
-        api, code = self.stack.api, self.stack.composed.code
-        version = next((one.app_version for one in self.stack.of(api)), None) or (code.version if code else None)
-        is_outdated = is_migrated or (schema.is_registered and version is not None and version != schema.version)
+        version = self._version(code)
+        is_other = schema.is_registered and version is not None and version != digest(schema.version or "")
+        is_outdated = is_migrated or is_other
         return not schema.is_registered or is_outdated, not schema.is_configured or is_outdated
+
+    def _version(self, code: PlaneCode | None) -> str | None:
+        """The digest of the version that Plane will register: its ``APP_VERSION``, or else its image's."""
+        stack = self.stack
+        given = stack.given(stack.api, "APP_VERSION")
+        if given is not None:
+            return given
+        current = [one for one in stack.of(stack.api) if one.app_version and stack.exchanged(one) is None]
+        if current and "APP_VERSION" not in self.settings.plane_env_extra:
+            return digest(current[0].app_version or "")
+        return digest(code.version) if code is not None and code.version is not None else None
 
     def _schema(self) -> Schema:
         found = read_fact(self.host, PlaneSchema, **_schema_arguments(self.settings))
@@ -444,8 +487,32 @@ class _Steps:
         own = self.stack.of(self.stack.migrator)
         return is_to_migrate or bool(self.stale) or any(self._why(one) is not None or one.has_failed for one in own)
 
+    def _connect(self) -> None:
+        """Try what Plane will connect to, once, while its containers still run as they did.
+
+        Raises:
+            TargetError: a server does not answer, or refuses Plane.
+        """
+        if self.is_connected or not self.settings.plane_management_commands:
+            return
+        self.is_connected = True
+        answer = self._ask_script("connections")
+        variable, error = answer.get("variable"), answer.get("error")
+        if variable is None and error is None:
+            return
+        if variable not in CONNECTIONS:
+            raise TargetError(
+                f"no container of {self.stack.api} can be started to check Plane's connections: {error}"
+                f"{self._advice(str(error))}"
+            )
+        raise TargetError(
+            f"Plane could not connect with {variable} of {self.stack.file.path}: "
+            f"{quote(str(error).rstrip('.'), 300)}; check {CONNECTIONS[variable]}; its containers were left as they are"
+        )
+
     def _run_migrator(self) -> None:
         """Run the service that migrates the database, and wait until it ended well."""
+        self._connect()
         service, directory = self.stack.migrator, self.stack.directory
         assert service is not None
         # One that runs already is waited for: a migration is not interrupted.
@@ -466,6 +533,7 @@ class _Steps:
             )
 
     def _migrate(self) -> None:
+        self._connect()
         self.host.log(f"running manage.py migrate in {self.stack.api}; on an empty database this takes some minutes")
         self._manage("migrate", longest=LONGEST_MIGRATION)
         if self._schema().migrations is None:
@@ -493,14 +561,23 @@ class _Steps:
         if not output.ok:
             raise TargetError(
                 f"manage.py {words[0]} in the service {self.stack.api} in {self.stack.directory} failed: "
-                f"{output.reason}; run again once that is fixed"
+                f"{output.reason}{self._advice(output.reason)}"
             )
+
+    def _advice(self, reason: str) -> str:
+        if "Address already in use" in reason:
+            # Engine 20.10.24: a container that `compose run` makes is given the service's address as well.
+            return (
+                f"; {self.stack.api} has a fixed ipv4_address, so no second container of it can be started: remove the "
+                "address in the Compose file, or stop the container for this run"
+            )
+        return "; run again once that is fixed"
 
     def _run_once(
         self, label: str, words: Sequence[str], stdin: str | None = None, longest: int = LONGEST_START
     ) -> Output:
         # Under a name, so that a run that was interrupted is waited for, and nothing is migrated by two at a time.
-        name = f"{self.stack.api}-{label}"
+        name = "-".join(filter(None, (self.stack.config.name, self.stack.api, label)))
         # A service of somebody's may have the same name.
         own = StringCommand(
             "docker ps -aq --filter", QuoteString(f"name=^/?{name}$"), "--filter label=com.docker.compose.oneoff=True"
@@ -515,18 +592,24 @@ class _Steps:
         )  # fmt: skip
 
     def _bucket(self) -> None:
-        output = self._run_once("bucket", ("-",), stdin=BUCKET_SCRIPT.read_text(encoding="utf-8"))
-        said = output.stdout[-1] if output.stdout else ""
-        try:
-            answer = json.loads(said) if output.ok else {"error": output.reason}
-        except ValueError:
-            answer = {"error": quote(said)}
-        error = answer.get("error") if isinstance(answer, dict) else "its answer cannot be understood"
+        error = self._ask_script("bucket").get("error")
         if error is not None:
             raise TargetError(
                 f"Plane's bucket cannot be used: {quote(str(error), 300)}; check the storage settings, and that the "
                 "storage runs"
             )
+
+    def _ask_script(self, label: str) -> dict[str, Any]:
+        """Run one of the scripts in ``templates`` by Python in a container of the API's service; its answer."""
+        output = self._run_once(label, ("-",), stdin=(_TEMPLATES / f"{label}.py").read_text(encoding="utf-8"))
+        if not output.ok:
+            return {"error": output.reason}
+        said = output.stdout[-1] if output.stdout else ""
+        try:
+            answer = json.loads(said)
+        except ValueError:
+            return {"error": quote(said)}
+        return answer if isinstance(answer, dict) else {"error": "its answer cannot be understood"}
 
     # Compose
 
@@ -547,6 +630,8 @@ class _Steps:
             self._up(healthy, "--no-recreate --wait")
 
     def _recreate(self, names: Sequence[str]) -> None:
+        if self.stack.api in names:
+            self._connect()
         self._up(names, "--force-recreate --no-deps")
         stack, _ = read_stack(self.host, self.stack.directory, self.stack.file.path, *self.named)
         for name in names:

@@ -167,8 +167,8 @@ class Scene:
         name, port = self.api_container(), self.settings.plane_api_port
         if name is None:
             raise PlaneUnreachable(
-                f"Plane's API has no container in {self.settings.plane_compose_dir} yet; run the whole deploy, or set "
-                "plane_api_container or plane_api_url"
+                f"Plane's API has no container in {self.settings.plane_compose_dir} yet; run deploy.environment to "
+                "start one, or set plane_api_container or plane_api_url"
             )
         found: dict[str, Container] = read_fact(self.host, DockerContainers, names=name)
         if name not in found:

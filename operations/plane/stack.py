@@ -106,7 +106,9 @@ class Stack:
                 f"{self.file.path} holds: {self._cure(self.config.services[first], unlike[first])}"
             )
         api = self.config.services[self.api]
-        lacking = [name for name in NEEDED if api.environment is not None and name not in api.environment]
+        coming = self.file.names if self.file.is_of(api) else frozenset()
+        got = {*coming, *(NEEDED if api.environment is None else api.environment)}
+        lacking = [name for name in NEEDED if name not in got]
         if lacking:
             raise PlaneSettings(
                 f"in {self.directory}, {api.name} would run without {' and '.join(lacking)}; give it env_file: "
@@ -135,12 +137,20 @@ class Stack:
     def left_out(self) -> list[str]:
         """The services that run the API's image and are not among those that read the env file."""
         image, read = self.config.services[self.api].image, {one.name for one in self.services}
-        return [name for name, one in self.config.services.items() if image and one.image == image and name not in read]
+        others = [one for one in self.config.services.values() if one.name not in read and not one.is_off]
+        return [one.name for one in others if image and one.image == image]
 
     def gets(self, service: str, name: str) -> bool:
         """Whether a service gets a variable of the env file, now or once the file is written."""
         found = self.config.services[service]
         return name in self.file.names and (self.file.is_of(found) or name in found.references)
+
+    def given(self, service: str, name: str) -> str | None:
+        """The digest of a variable that a service is given; ``None`` if it is not, or if that is not known yet."""
+        found, coming = self.config.services[service], self.file.coming or {}
+        if name in coming and self.file.is_of(found) and name not in found.literals:
+            return coming[name]
+        return (found.literals if found.environment is None else found.environment).get(name)
 
     def differing(self, container: ServiceContainer) -> list[str]:
         """The variables that a container runs with another value of than its service gets."""
@@ -161,13 +171,23 @@ class Stack:
     def _is_read(self, service: Service, name: str) -> bool:
         return name in self.file.names or bool(service.references.get(name, frozenset()) & self.file.names)
 
-    def is_upgraded(self, container: ServiceContainer) -> bool:
-        """Whether the service has another image now than the container runs."""
-        image = self.config.services[container.service].image
-        if image and "$" not in image and full_name(image) != full_name(container.image):
-            return True
+    def image(self, service: str) -> str | None:
+        """The name of a service's image; ``None`` if the Compose file leaves it to variables that are not known yet."""
+        image = self.config.services[service].image
+        return image if image and "$" not in image else None
+
+    def exchanged(self, container: ServiceContainer) -> str | None:
+        """How the service's image differs from the one that the container runs; ``None`` if it does not."""
+        image = self.image(container.service)
+        if image is not None and full_name(image) != full_name(container.image):
+            return f"{container.image} → {image}"
         now = self.composed.image_id(container.image)
-        return now is not None and now != container.image_id
+        return f"{container.image} was pulled again" if now not in (None, container.image_id) else None
+
+    def has_image(self, service: str) -> bool:
+        """Whether the host has the service's image."""
+        image = self.image(service)
+        return image is not None and self.composed.image_id(image) is not None
 
     def is_apart(self, name: str) -> bool:
         """Whether a service is another program than Plane's API and needs none of Plane's: its storage, say."""
@@ -208,7 +228,11 @@ def _unlike(service: Service, file: EnvFile) -> set[str]:
         # Compose cannot tell yet, because the file does not exist: what the service sets itself wins all the same.
         got = service.literals
     fixed = FIXED_BY_PLANE if not file.is_of(service) else frozenset()
-    return {name for name, value in file.values.items() if name in got and got[name] != value} - fixed
+    unlike = {name for name, value in file.values.items() if name in got and got[name] != value}
+    # Of what the file does not hold yet, only what the service sets itself is known.
+    own, coming = service.literals, file.coming or {}
+    unlike = {name for name in unlike if name not in own or coming.get(name) != own[name]}
+    return (unlike | {name for name, value in coming.items() if name in own and own[name] != value}) - fixed
 
 
 def find(
@@ -238,6 +262,12 @@ def find(
             f"plane_compose_services, or leave it None (it has: {', '.join(sorted(known))})"
         )
     reading = list(services) if services is not None else _reading(known, file)
+    if not reading and config.unwritten is not None:
+        raise PlaneSettings(
+            f"docker compose config --no-interpolate cannot read the project in {directory}, so its env_file: entries "
+            f"are unknown ({config.unwritten}); correct that line (a volume or port with ${{…}} needs the long "
+            "syntax), or name Plane's services in plane_compose_services"
+        )
     if not reading:
         read = sorted({path for service in known.values() for path in service.env_files})
         instead = f" (they read {', '.join(read)})" if read else ""
@@ -257,6 +287,7 @@ def find(
 
 def _reading(known: Mapping[str, Service], file: EnvFile) -> list[str]:
     """The services that have the env file; where none has, those that interpolate its variables."""
+    known = {name: service for name, service in known.items() if not service.is_off}
     having = [name for name, service in known.items() if file.is_of(service)]
     if having:
         return having

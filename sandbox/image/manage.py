@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+
+import psycopg  # type: ignore[import-not-found]
 
 HERE = Path(__file__).resolve().parent
 
@@ -26,16 +26,10 @@ CREATE TABLE IF NOT EXISTS sandbox_cache (cleared int);
 
 def psql(sql: str) -> str:
     """Run SQL as Plane's role; what it prints."""
-    url = urlsplit(os.environ["DATABASE_URL"])
-    host = os.environ.get("SANDBOX_PGHOST") or url.hostname or ""
-    port = [] if "SANDBOX_PGHOST" in os.environ else ["-p", str(url.port or 5432)]
-    command = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", host, *port]
-    command += ["-U", unquote(url.username or ""), "-d", unquote(url.path[1:])]
-    environment = {**os.environ, "PGPASSWORD": unquote(url.password or ""), "PGOPTIONS": "-c client_min_messages=error"}
-    done = subprocess.run(command, input=sql, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"django.db.utils.OperationalError: {done.stderr.strip()}")
-    return done.stdout.strip()
+    try:
+        return str(psycopg.psql(os.environ["DATABASE_URL"], sql))
+    except psycopg.OperationalError as error:
+        raise SystemExit(f"django.db.utils.OperationalError: {error}") from error
 
 
 def migrations() -> list[tuple[str, str]]:

@@ -20,6 +20,7 @@ from facts.compose import (
     ComposeProject,
     ComposeServices,
     PlaneCode,
+    PlaneImage,
     Service,
     digest,
     full_name,
@@ -49,6 +50,7 @@ def shown(value: Any) -> str:
 def inspected(service: str = "api", folder: object = "/opt/plane", **changes: Any) -> str:
     """A line as docker inspect prints it (engine 20.10.24, Compose 2.26.1)."""
     seen = {
+        "id": "1",
         "service": service,
         "oneoff": "False",
         "project": "plane",
@@ -228,17 +230,37 @@ CODE = """printf '%s\\n' 'migration db 0001_initial.py' 'migration db 0121_later
 def test_the_migrations_and_version_of_a_running_api_are_read(host: Shell, command: str) -> None:
     rows = [row(1, host.folder, "exited", command), row(2, host.folder, command="celery"),
             row(3, host.folder, command=command)]  # fmt: skip
-    docker(host, rows, [inspected("api", host.folder)], code=CODE)
-    code = composed(host, host.folder).code
-    assert code == PlaneCode(frozenset({"db 0001_initial", "db 0121_later", "license 0006_x"}), "1.3.1")
+    docker(host, rows, [inspected("api", host.folder, id="3"), inspected("other", host.folder)], code=CODE)
+    api, other = composed(host, host.folder).containers
+    assert api.code == PlaneCode(frozenset({"db 0001_initial", "db 0121_later", "license 0006_x"}), "1.3.1")
+    assert other.code is None
     assert asked(host, "exec")[1:3] == ["3", "sh"]
+
+
+def test_a_neighbours_server_in_the_folder_is_not_taken_for_planes(host: Shell) -> None:
+    rows = [row(number, host.folder, command="gunicorn app") for number in (1, 2)]
+    only_second = f'[ "$2" != 2 ] || {CODE}'
+    docker(host, rows, [inspected("site", host.folder), inspected("api", host.folder, id="2")], code=only_second)
+    site, api = composed(host, host.folder).containers
+    assert (site.code, api.code and api.code.version) == (None, "1.3.1")
+
+
+def test_the_migrations_of_an_image_without_a_container_are_read(host: Shell) -> None:
+    host.replace("docker", f'printf "%s\\0" "$@" > "{host.folder}/asked.run"; {CODE}')
+    code = read_fact(host, PlaneImage, stdin="", image="makeplane/plane-backend:v1.3.1")
+    assert code == PlaneCode(frozenset({"db 0001_initial", "db 0121_later", "license 0006_x"}), "1.3.1")
+    words = asked(host, "run")
+    assert words[words.index("sh") + 1] == "makeplane/plane-backend:v1.3.1"
+    assert {"--rm", "never", "none"} <= set(words)
+    host.replace("docker", "echo 'No such image' >&2; exit 125")
+    assert read_fact(host, PlaneImage, stdin="", image="nothing") is None
 
 
 @pytest.mark.parametrize("code", ["true", "echo 'OCI runtime exec failed: no sh'; exit 126", 'echo \'"version": "1"\''])
 def test_an_image_that_is_not_planes_tells_nothing(host: Shell, code: str) -> None:
     docker(host, [row(1, host.folder, command="gunicorn x")], [inspected("api", host.folder)], code=code)
     found = composed(host, host.folder)
-    assert (found.code, found.unavailable, len(found.containers)) == (None, None, 1)
+    assert (found.containers[0].code, found.unavailable, len(found.containers)) == (None, None, 1)
 
 
 def test_a_version_that_a_container_is_given_is_told(host: Shell) -> None:

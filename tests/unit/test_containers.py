@@ -38,6 +38,8 @@ class Docker:
 
     Attributes:
         up, run, exec, ps, config, image: scripts of what these do; the last three for what only looks.
+        image_code: script of what is read of the image without a container.
+        connections: script of what Plane's image finds of its servers.
         migrated: what `docker wait` prints.
     """
 
@@ -49,7 +51,8 @@ class Docker:
         self.env.write_text("".join(f"{name}={value}\n" for name, value in VALUES.items()))
         self.services: dict[str, dict[str, Any]] = {}
         self.up = self.run = self.exec = "true"
-        self.ps = self.config = self.image = ""
+        self.connections = "echo '{}'"
+        self.ps = self.config = self.image = self.image_code = ""
         self.migrated = "0"
         self.containers: list[dict[str, Any]] = []
         self.schema(**REGISTERED)
@@ -66,8 +69,9 @@ class Docker:
     def container(self, name: str, environment: Mapping[str, str] = VALUES, **changes: Any) -> dict[str, Any]:
         """Have a service have a container."""
         made = {
-            "service": name, "oneoff": "False", "project": "plane", "folder": str(self.folder), "files": "",
-            "env_files": "", "name": f"/plane-{name}-1", "status": "running", "exit_code": 0, "image": BACKEND,
+            "id": f"{len(self.containers)}a", "service": name, "oneoff": "False", "project": "plane",
+            "folder": str(self.folder), "files": "", "env_files": "",
+            "name": f"/plane-{name}-1", "status": "running", "exit_code": 0, "image": BACKEND,
             "image_id": "sha256:aa11", "environment": [f"{key}={value}" for key, value in environment.items()],
             "command": [None, None], **changes,
         }  # fmt: skip
@@ -101,12 +105,13 @@ class Docker:
         compose = (
             f'for word in "$@"; do case $word in config) echo "$*" >> configs; {config}; exit;; '
             f'up) echo "$*" >> asked; {self.up}; exit;; ps) echo 2b; exit;; '
-            f'run) echo "$*" >> asked; {self.run}; exit;; esac; done; exit 7'
+            f'run) case $* in *-connections*) echo "$*" >> connected; {self.connections}; exit;; esac; '
+            f'echo "$*" >> asked; {self.run}; exit;; esac; done; exit 7'
         )
         self.host.replace(
             "docker",
             f'cd "{self.host.folder}"; case $1 in ps) {self.ps or "cat rows"};; inspect) cat containers;; '
-            f"image) {self.image};; "
+            f"image) {self.image};; run) {self.image_code};; "
             f"exec) case $* in *psql*) cat schema;; *) {self.exec};; esac;; "
             f"wait) case $2 in 2b) echo {self.migrated};; *) exit 1;; esac;; rm) exit 1;; compose) {compose};; "
             "*) exit 8;; esac",
@@ -182,8 +187,8 @@ def test_a_container_that_still_differs_afterwards_is_a_failure(docker: Docker) 
 @pytest.mark.parametrize(
     ("status", "said"),
     [
-        ("exited", "is stopped and was not restarted; start it with docker compose"),
-        ("paused", "is paused and was not restarted; start it with docker compose"),
+        ("exited", "is stopped and was not restarted; run on the host: {} start worker"),
+        ("paused", "is paused and was not restarted; run on the host: {} unpause worker"),
         ("restarting", "keeps restarting; see docker compose logs worker"),
     ],
 )
@@ -194,7 +199,8 @@ def test_a_service_that_does_not_run_is_noted_and_not_restarted(docker: Docker, 
     docker.container("web", status=status)
     *_, note, kept = docker.ready().plan()
     assert isinstance(note, Note)
-    assert note.line == f"! the service worker in {docker.folder} {said}"
+    compose = f"docker compose --project-directory '{docker.folder}' -p plane"
+    assert note.line == f"! the service worker in {docker.folder} {said.format(compose)}"
     assert isinstance(kept, Kept)
 
 
@@ -621,6 +627,121 @@ def test_an_api_without_a_container_is_one_line(docker: Docker) -> None:
     with running_for(docker.host, True), pytest.raises(PlaneError) as caught:
         current_scene().plane()
     assert str(caught.value) == (
-        f"Plane's API has no container in {docker.folder} yet; run the whole deploy, or set plane_api_container or "
-        "plane_api_url"
+        f"Plane's API has no container in {docker.folder} yet; run deploy.environment to start one, or set "
+        "plane_api_container or plane_api_url"
     )
+
+
+# What Plane will connect to
+
+
+@pytest.mark.parametrize(
+    ("variable", "settings"),
+    [
+        ("DATABASE_URL", "plane_db_host, plane_db_port and postgresql_password"),
+        ("REDIS_URL", "plane_redis_url"),
+        ("AMQP_URL", "plane_amqp_url"),
+    ],
+)
+def test_a_server_that_refuses_plane_is_named_before_anything_is_recreated(
+    docker: Docker, variable: str, settings: str
+) -> None:
+    answer = json.dumps({"variable": variable, "error": "AuthenticationError: invalid password"})
+    docker.connections = f"echo '{answer}'"
+    items = running(docker, OLD).ready().plan()
+    with pytest.raises(TargetError) as caught:
+        apply(items)
+    assert str(caught.value) == (
+        f"Plane could not connect with {variable} of {docker.env}: AuthenticationError: invalid password; check "
+        f"{settings}; its containers were left as they are"
+    )
+    assert docker.asked() == []
+
+
+def test_connections_are_tried_once_and_only_if_the_api_is_to_change(docker: Docker) -> None:
+    docker.service("migrator", "./bin/docker-entrypoint-migrator.sh")
+    items = running(docker, OLD, OLD).ready().plan()
+    with pytest.raises(TargetError, match="was recreated and runs with another DEBUG"):
+        apply(items)
+    assert len(docker.asked("connected")) == 1
+    [ran] = docker.asked("connected")
+    assert ran.endswith("--name api-connections --entrypoint python api -")
+
+
+def test_connections_are_not_tried_for_a_worker(docker: Docker) -> None:
+    items = running(docker, worker=OLD).ready().plan()
+    with pytest.raises(TargetError, match="was recreated and runs with another DEBUG"):
+        apply(items)
+    assert docker.asked("connected") == []
+
+
+def test_an_api_with_a_fixed_address_is_explained(docker: Docker) -> None:
+    docker.connections = "echo 'Error response from daemon: Address already in use' >&2; exit 1"
+    items = running(docker, OLD).ready().plan()
+    with pytest.raises(TargetError, match="api has a fixed ipv4_address, so no second container of it can be started"):
+        apply(items)
+
+
+# What Compose files may hold
+
+
+def test_a_service_that_is_scaled_to_none_is_left_off(docker: Docker) -> None:
+    docker.service("beat", "celery -A plane beat", deploy={"replicas": 0})
+    docker.service("other-beat", "celery -A plane beat", scale=0)
+    [kept] = running(docker).ready().plan()
+    assert isinstance(kept, Kept)
+
+
+SHORT = "invalid spec: ${DATA:-/x}:/data:ro: too many colons"
+
+
+def test_a_file_that_compose_reads_only_with_interpolation_names_the_cure(docker: Docker) -> None:
+    running(docker).ready()
+    script = (docker.host.programs / "docker").read_text()
+    (docker.host.programs / "docker").write_text(script.replace("cat raw;;", f"echo '{SHORT}' >&2; exit 1;;"))
+    with pytest.raises(PlaneSettings) as caught:
+        docker.plan()
+    assert f"its env_file: entries are unknown ({SHORT}); correct that line" in str(caught.value)
+    assert "name Plane's services in plane_compose_services" in str(caught.value)
+    [kept] = docker.plan(services=["api", "worker"], api="api")
+    assert isinstance(kept, Kept)
+
+
+@pytest.mark.parametrize("executing", [False, True])
+def test_a_broken_or_missing_compose_file_is_an_error_of_the_settings(docker: Docker, executing: bool) -> None:
+    for said, told in (
+        ("yaml: line 3: did not find expected key", "docker compose cannot read the project in {}: yaml: line 3"),
+        ("no configuration file provided: not found", "there is no Compose file in {}; put Plane's there, or correct"),
+    ):
+        docker.ready()
+        script = (docker.host.programs / "docker").read_text()
+        failing = script.replace("cat raw;;", f"echo '{said}' >&2; exit 14;;").replace("cat resolved", "exit 14")
+        (docker.host.programs / "docker").write_text(failing)
+        with pytest.raises(PlaneSettings) as caught:
+            docker.plan(executing)
+        assert told.format(docker.folder) in str(caught.value)
+
+
+def test_the_newest_container_tells_how_the_project_was_started(docker: Docker) -> None:
+    docker.container("worker", env_files=f"{docker.folder}/new.env")
+    docker.container("api", env_files=f"{docker.folder}/old.env")
+    docker.ready().plan()
+    assert all("--env-file" in line and "old.env" not in line for line in docker.asked("configs")[1:])
+
+
+def test_an_app_version_that_the_next_container_gets_is_what_the_instance_is_registered_with(docker: Docker) -> None:
+    docker.services["api"]["command"] = "gunicorn plane.wsgi"
+    docker.env.write_text(docker.env.read_text() + "APP_VERSION=9.9.9\n")
+    items = running(docker).ready().plan()
+    assert "~ register the instance (manage.py register_instance in api)" in changes(items)
+    docker.schema(**{**REGISTERED, "instances": ["9.9.9"]})
+    items = docker.plan()
+    assert "~ register the instance (manage.py register_instance in api)" not in changes(items)
+
+
+def test_a_removed_container_of_a_finished_plane_is_started_and_nothing_else(docker: Docker) -> None:
+    docker.services["api"]["command"] = "gunicorn plane.wsgi"
+    docker.container("worker")
+    docker.image = f"echo 'image sha256:aa11 {BACKEND}'"
+    docker.image_code = "printf '%s\\n' 'migration db 0001_initial.py' '\"version\": \"1.2.0\",'"
+    assert changes(docker.ready().plan()) == ["+ start api"]

@@ -464,20 +464,22 @@ def test_what_a_service_sets_itself_a_coming_file_does_not_change() -> None:
 @pytest.mark.parametrize(
     ("image", "images", "changes", "expected"),
     [
-        (BACKEND, {}, {}, False),
-        (BACKEND, {BACKEND: "aa11"}, {}, False),
-        (BACKEND, {BACKEND: "bb22"}, {}, True),
-        (BACKEND, {BACKEND: "aa11"}, {"image": f"docker.io/{BACKEND}"}, False),
-        ("makeplane/plane-backend:1.3.1", {BACKEND: "aa11"}, {}, True),
+        (BACKEND, {}, {}, None),
+        (BACKEND, {BACKEND: "aa11"}, {}, None),
+        (BACKEND, {BACKEND: "bb22"}, {}, f"{BACKEND} was pulled again"),
+        (BACKEND, {BACKEND: "aa11"}, {"image": f"docker.io/{BACKEND}"}, None),
+        ("makeplane/plane-backend:1.3.1", {BACKEND: "aa11"}, {}, f"{BACKEND} → makeplane/plane-backend:1.3.1"),
         # Not filled in, it is no name.
-        ("makeplane/plane-backend:${VERSION}", {BACKEND: "aa11"}, {}, False),
+        ("makeplane/plane-backend:${VERSION}", {BACKEND: "aa11"}, {}, None),
     ],
 )
-def test_an_upgraded_image_is_seen(image: str, images: dict[str, str], changes: dict[str, Any], expected: bool) -> None:
+def test_another_image_is_seen(
+    image: str, images: dict[str, str], changes: dict[str, Any], expected: str | None
+) -> None:
     services = role()
     services["plane-api"] = replace(services["plane-api"], image=image)
     found = stack(services, container("plane-api", **changes), images=images)
-    assert found.is_upgraded(found.of("plane-api")[0]) is expected
+    assert found.exchanged(found.of("plane-api")[0]) == expected
 
 
 # What they depend on

@@ -1,0 +1,35 @@
+"""Stands in for the client of PostgreSQL in Plane's image, by way of `psql`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from urllib.parse import unquote, urlsplit
+
+
+class OperationalError(Exception):
+    """As the real one is called."""
+
+
+class _Connection:
+    def close(self) -> None:
+        """Nothing is left open."""
+
+
+def connect(address: str, connect_timeout: int = 0) -> _Connection:
+    psql(address, "SELECT 1")
+    return _Connection()
+
+
+def psql(address: str, sql: str) -> str:
+    """Run SQL as the role of a `DATABASE_URL`; what it prints. With SANDBOX_PGHOST set, the server is there."""
+    url = urlsplit(address)
+    host = os.environ.get("SANDBOX_PGHOST") or url.hostname or ""
+    port = [] if "SANDBOX_PGHOST" in os.environ else ["-p", str(url.port or 5432)]
+    command = ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", host, *port]
+    command += ["-U", unquote(url.username or ""), "-d", unquote(url.path[1:])]
+    environment = {**os.environ, "PGPASSWORD": unquote(url.password or ""), "PGOPTIONS": "-c client_min_messages=error"}
+    done = subprocess.run(command, input=sql, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise OperationalError(done.stderr.strip())
+    return done.stdout.strip()
