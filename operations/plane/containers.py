@@ -54,6 +54,15 @@ _unregistered: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
 """By host, whether this preview found that Plane's instance is still to be registered."""
 
 
+_to_start: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
+"""By host, whether the API had no container when its Compose project was read last."""
+
+
+def is_to_start(host: Any) -> bool:
+    """Whether this is a preview of a run that will start the API's container."""
+    return not is_executing() and _to_start.get(host, False)
+
+
 def is_new(host: Any) -> bool:
     """Whether this is a preview of a Plane that is not registered yet, so that what it would answer is known."""
     return not is_executing() and _unregistered.get(host, False)
@@ -375,6 +384,7 @@ class _Steps:
         api, stack = self.stack.api, self.stack
         schema = self._schema()
         _unregistered[self.host] = not schema.is_registered
+        _to_start[self.host] = not stack.of(api)
         code = self._code()
         behind = code.migrations - schema.migrations if code is not None and schema.migrations else frozenset()
         # Of an image that is still to be fetched, nothing is known.

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 import lock
 from facts.docker import Container, DockerContainers
 from operations.converge import current_host
-from operations.plane.containers import find_api_container, is_new, known_api_container
+from operations.plane.containers import find_api_container, is_new, is_to_start, known_api_container
 from operations.plane.token_file import TokenFile
 from operations.report import is_executing, report_of, say
 from plane_api.auth import ApiKey, Session
@@ -29,6 +29,7 @@ from plane_api.errors import (
     PlaneWrongPassword,
 )
 from plane_api.models import Invitation, Project, Token, Workspace, WorkspaceMember
+from plane_api.pace import PERIOD, period_of
 from plane_api.plane import KEY_INVALID, NOT_A_MEMBER, Plane, Projects
 from plane_api.seam import plane_from
 from settings import CONCIERGE, ROLES, Agent, Settings, derive_password, settings_of, token_variable
@@ -36,6 +37,9 @@ from settings.agents import EMAIL
 from target import Reading, fact_reading, file_reading, read_fact, wait_for_readings
 
 T = TypeVar("T")
+
+FORM_LIMIT = "AUTHENTICATION_RATE_LIMIT"
+"""The variable that says how many forms Plane takes (1.4.2)."""
 
 NOT_YET = "http://plane.invalid"
 """Where a Plane is that is still to be started; nothing is sent there."""
@@ -134,7 +138,9 @@ class Scene:
         s = self.settings
         # A relay for requests is a command too, and a server may allow only some at the same time.
         wait_for_readings(self.host)
-        return plane_from(self.host, url, s.plane_api_ca, s.plane_api_tls_insecure, s.plane_requests_together)
+        limit = s.plane_env_extra.get(FORM_LIMIT)
+        period = (period_of(limit.unmask()) if limit is not None else None) or PERIOD
+        return plane_from(self.host, url, s.plane_api_ca, s.plane_api_tls_insecure, s.plane_requests_together, period)
 
     def _answers_already(self) -> bool:
         """Whether a Plane whose instance was not found in the database tells of one all the same."""
@@ -165,6 +171,8 @@ class Scene:
 
     def _container_url(self) -> str:
         name, port = self.api_container(), self.settings.plane_api_port
+        if name is None and is_to_start(self.host):
+            raise PlaneUnreachable("Plane's API is still to be started")
         if name is None:
             raise PlaneUnreachable(
                 f"Plane's API has no container in {self.settings.plane_compose_dir} yet; run deploy.environment to "

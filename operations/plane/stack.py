@@ -16,6 +16,8 @@ START_SCRIPT = re.compile(r"docker-entrypoint-api")
 _API = re.compile(API_COMMAND)
 _MIGRATOR = re.compile(r"docker-entrypoint-migrator|manage\.py migrate\b")
 _PLANE = re.compile(r"plane|docker-entrypoint-(api|worker|beat|migrator)")
+_SERVER = re.compile(r"postgres|redis|valkey|rabbitmq|minio")
+_SERVER_VARIABLES = frozenset({"MINIO_ROOT_USER", "POSTGRES_USER", "POSTGRES_PASSWORD", "RABBITMQ_DEFAULT_USER"})
 _API_NAME = re.compile(r"(.*[-_])?api")
 _MIGRATOR_NAME = re.compile(r"(.*[-_])?migrat(or|e|ions?)")
 
@@ -190,9 +192,10 @@ class Stack:
         return image is not None and self.composed.image_id(image) is not None
 
     def is_apart(self, name: str) -> bool:
-        """Whether a service is another program than Plane's API and needs none of Plane's: its storage, say."""
+        """Whether a service is a server that Plane connects to, such as its storage, and not a program of Plane's."""
         service, api = self.config.services[name], self.config.services[self.api]
-        return service.image != api.image and not service.depends_on & {one.name for one in self.services}
+        is_server = _SERVER.search(service.image) or _SERVER_VARIABLES & {*service.literals, *service.references}
+        return bool(is_server) and service.image != api.image
 
     def missing_around(self) -> tuple[list[str], list[str]]:
         """Services without a container that Plane's depend on, and those that wait for Plane's."""

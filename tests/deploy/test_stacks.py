@@ -292,6 +292,19 @@ def test_an_upgraded_image_is_migrated_before_its_containers_are_exchanged(done:
     assert run.output.index(migrated) < run.output.index("~ recreate")
 
 
+@ONLY_ROLE
+def test_an_api_whose_container_was_removed_is_started_and_nothing_else_is_done(done: Target, stack: str) -> None:
+    done.host.containers[API].exists = done.host.containers[API].running = False
+    preview = done.deploy("--dry")
+    assert preview.plan[:2] == [
+        "+ start plane-api",
+        "? Plane answers (asked up to 2 times, 0 s apart; now: Plane's API is still to be started)",
+    ]
+    run = done.deploy()
+    assert (run.code, run.plan) == (0, ["+ start plane-api"]), run.output
+    assert done.deploy().changed == []
+
+
 def test_a_redis_that_refuses_plane_is_named_and_plane_runs_on(done: Target, stack: str) -> None:
     running = {name: (each.id, each.environment) for name, each in done.host.containers.items()}
     done.host.redis_password = "the-password-of-redis"
