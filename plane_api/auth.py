@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from plane_api.errors import PlaneBadAnswer, PlaneFormRefused
+from plane_api.errors import PlaneBadAnswer, PlaneFormRefused, PlaneUnreachable
 from plane_api.http import Http, Reply
+from plane_api.pace import Pace
 
 CSRF_PATH = "/auth/get-csrf-token/"
+
+RATE_LIMIT_EXCEEDED = "RATE_LIMIT_EXCEEDED"
+"""Plane's name for one form too many."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +54,16 @@ class Session:
 
 
 class Forms:
-    """Plane's HTML forms, sent with one CSRF pair for all of them."""
+    """Plane's HTML forms, sent with one CSRF pair for all of them.
 
-    def __init__(self, http: Http) -> None:
+    Args:
+        http: carries the requests.
+        pace: when the next form may be sent.
+    """
+
+    def __init__(self, http: Http, pace: Pace) -> None:
         self._http = http
+        self.pace = pace
         self._pair: tuple[str, str] | None = None
 
     def prepare(self) -> None:
@@ -84,11 +94,12 @@ class Forms:
         Raises:
             PlaneFormRefused: with Plane's name for why.
             PlaneBadAnswer: the answer is none of Plane's.
+            PlaneUnreachable: Plane limits forms, and took none for minutes.
         """
-        reply = self._send(path, fields)
+        reply = self._send_in_turn(path, fields, what)
         if reply.form_error == "CSRF_REFUSED":
             self._pair = None  # it is bound to the server's secret key, which may have changed
-            reply = self._send(path, fields)
+            reply = self._send_in_turn(path, fields, what)
         if reply.form_error == "CSRF_REFUSED" or (reply.form_error or "").startswith("HTTP "):
             raise PlaneBadAnswer(
                 f"{what}: the answer ({reply.form_error}) is none of Plane's to a form; "
@@ -97,6 +108,20 @@ class Forms:
         if reply.form_error is not None:
             raise PlaneFormRefused(f"{what}: Plane answered {reply.form_error}", reply.form_error)
         return reply
+
+    def _send_in_turn(self, path: str, fields: Mapping[str, str], what: str) -> Reply:
+        """Send a form until Plane does not refuse it because of its limit, which comes before anything else."""
+        while True:
+            self.pace.wait()
+            reply = self._send(path, fields)
+            if reply.form_error != RATE_LIMIT_EXCEEDED:
+                self.pace.taken()
+                return reply
+            if self.pace.refused() is None:
+                raise PlaneUnreachable(
+                    f"{what}: Plane limits sign-ins and sign-ups ({RATE_LIMIT_EXCEEDED}), and takes none for now; run "
+                    "again in some minutes, or raise AUTHENTICATION_RATE_LIMIT in plane_env_extra"
+                )
 
     def _send(self, path: str, fields: Mapping[str, str]) -> Reply:
         token, cookie = self._csrf()

@@ -12,6 +12,7 @@ from plane_api.auth import ApiKey, Forms, Session
 from plane_api.errors import PlaneBadAnswer, PlaneError
 from plane_api.http import Http
 from plane_api.models import listed
+from plane_api.pace import Pace
 
 T = TypeVar("T")
 
@@ -39,12 +40,13 @@ class Asking:
         http: carries the requests.
         at_once: calls a function with each of some arguments, several at the same time where it can, and gives what
             came of it in their order.
+        pace: when the next form may be sent.
     """
 
-    def __init__(self, http: Http, at_once: AtOnce = in_turn) -> None:
+    def __init__(self, http: Http, at_once: AtOnce = in_turn, pace: Pace | None = None) -> None:
         self.http = http
         self._at_once = at_once
-        self._forms = Forms(http)
+        self._forms = Forms(http, pace or Pace())
         self._sessions: dict[str, Session] = {}
         self._kept: dict[tuple[str, ...], Any] = {}
         self._failed: dict[tuple[str, str], PlaneError] = {}

@@ -6,10 +6,11 @@ Each is made from JSON by ``of``, which refuses an answer of another shape as :c
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from plane_api.errors import PlaneBadAnswer
+from plane_api.versions import Number, is_since, is_untried
 
 T = TypeVar("T")
 
@@ -72,6 +73,11 @@ def _maybe(item: dict[str, Any], key: str, what: str, kind: type[T]) -> T | None
     raise PlaneBadAnswer(f"{what}: {key} is no {kind.__name__} in Plane's answer")
 
 
+def _maybe_switch(item: dict[str, Any], key: str) -> bool | None:
+    value = item.get(key)
+    return value if isinstance(value, bool) else None
+
+
 def _plain(value: Any, what: str) -> str:
     """A text, a number or a switch, as text."""
     if isinstance(value, (str, int, float)):
@@ -114,6 +120,18 @@ class Instance:
     def is_community(self) -> bool:
         """Whether this is the edition without custom fields."""
         return self.edition == COMMUNITY
+
+    @property
+    def is_untried(self) -> bool:
+        """Whether this is the Community Edition in a release that this code was never run against."""
+        return self.is_community and is_untried(self.version)
+
+    def has(self, since: Number) -> bool:
+        """Whether the Community Edition has what came with a release of :mod:`plane_api.versions`.
+
+        The other editions number their releases otherwise.
+        """
+        return self.is_community and is_since(self.version, since)
 
 
 def _public_config(config: Any) -> dict[str, bool]:
@@ -159,7 +177,10 @@ class Workspace:
 
 @dataclass(frozen=True)
 class WorkspaceMember:
-    """A member of a workspace. `membership_id` and `is_active` are known to a session alone, not to an API key."""
+    """A member of a workspace.
+
+    `membership_id` is known to a session alone, `is_active` to an API key only if there is a short list of members.
+    """
 
     user_id: str
     email: str
@@ -178,6 +199,11 @@ class WorkspaceMember:
             _text(item, "display_name", what),
             _role(item, "role", what),
         )
+
+    @classmethod
+    def of_lite(cls, item: dict[str, Any]) -> WorkspaceMember:
+        """From ``GET /api/v1/workspaces/{slug}/members-lite/``, which says who was removed."""
+        return replace(cls.of_v1(item), is_active=_maybe_switch(item, "is_active"))
 
     @classmethod
     def of_session(cls, item: dict[str, Any]) -> WorkspaceMember:

@@ -23,6 +23,7 @@ from plane_api.errors import (
 )
 from plane_api.models import Configuration, Instance, Invitation, Token, Workspace, WorkspaceMember, listed
 from plane_api.projects import KEY_INVALID, NOT_A_MEMBER, Projects
+from plane_api.versions import LITE_LISTS
 from plane_api.work_item_types import WorkItemTypesApi
 
 __all__ = ["KEY_INVALID", "NOT_A_MEMBER", "Plane", "Projects"]
@@ -121,7 +122,13 @@ class Plane(WorkItemTypesApi):
         """
         if len(arguments) > 1:
             self._forms.prepare()
-        self._at_once(function, arguments)
+        self._forms.pace.to_come = len(arguments)
+
+        def one_less(argument: Any) -> None:
+            function(argument)
+            self._forms.pace.to_come -= 1
+
+        self._at_once(one_less, arguments)
 
     def is_signed_in(self, email: str) -> bool:
         """Whether this run has a session of the account."""
@@ -216,7 +223,10 @@ class Plane(WorkItemTypesApi):
     # Members
 
     def members(self, slug: str, caller: ApiKey | Session) -> list[WorkspaceMember]:
-        """The members of a workspace. With an API key, removed ones are among them and look like the others."""
+        """The members of a workspace, removed ones among them.
+
+        To an API key they look like the others before the release in :data:`versions.LITE_LISTS`.
+        """
         if isinstance(caller, Session):
             return self._keep(
                 ("members", slug, "session"),
@@ -226,14 +236,18 @@ class Plane(WorkItemTypesApi):
                     "workspace members",
                 ),
             )
-        return self._keep(
-            ("members", slug, "key"),
-            lambda: listed(
-                self.http.call("GET", f"/api/v1/workspaces/{part(slug)}/members/", headers=caller.headers()),
-                WorkspaceMember.of_v1,
-                "workspace members",
-            ),
-        )
+        return self._keep(("members", slug, "key"), lambda: self._members_by_key(slug, caller))
+
+    def _members_by_key(self, slug: str, key: ApiKey) -> list[WorkspaceMember]:
+        workspace = f"/api/v1/workspaces/{part(slug)}/"
+        if self.instance().has(LITE_LISTS):
+            try:
+                return self._pages(f"{workspace}members-lite/", {}, key, WorkspaceMember.of_lite)
+            except PlaneRefused as error:
+                if error.status != 404:  # which release brought it was not seen
+                    raise
+        answer = self.http.call("GET", f"{workspace}members/", headers=key.headers())
+        return listed(answer, WorkspaceMember.of_v1, "workspace members")
 
     def invite(self, slug: str, caller: ApiKey | Session, invited: Iterable[tuple[str, int]]) -> None:
         """Invite addresses, each with its role. Repeating an open invitation changes nothing."""

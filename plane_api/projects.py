@@ -100,8 +100,8 @@ class ProjectsApi(Asking):
     def create_project(self, slug: str, caller: ApiKey | Session, **fields: Any) -> None:
         """Make a project; the caller becomes its first member, with role 20.
 
-        A key cannot make a secret one: v1 ignores `network` (Plane 1.2.2 and 1.3.1). A `project_lead` must not be
-        among the fields: v1 refuses it and leaves half a project behind.
+        A key cannot make a secret one: v1 ignores `network` (Plane 1.2.2 and 1.3.1). A `project_lead` may be among the
+        fields from the release in :data:`versions.LEAD_OF_A_NEW_PROJECT` on; before, half a project is left behind.
 
         Raises:
             PlaneRefused: 409 to a key, 400 to a session, when the name or the identifier is taken.

@@ -18,6 +18,7 @@ from pyinfra.connectors.ssh import SSHConnector
 from plane_api.base import in_turn
 from plane_api.errors import PlaneSettings
 from plane_api.http import Http
+from plane_api.pace import PERIOD, Pace
 from plane_api.plane import Plane
 from plane_api.transport import Dial, DialAdapter, SSHDial, dial_directly
 from target import TargetError, open_session
@@ -26,7 +27,14 @@ from target import TargetError, open_session
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
-def plane_from(host: Any, base_url: str, ca: str | None = None, insecure: bool = False, together: int = 1) -> Plane:
+def plane_from(
+    host: Any,
+    base_url: str,
+    ca: str | None = None,
+    insecure: bool = False,
+    together: int = 1,
+    rate_period: float = PERIOD,
+) -> Plane:
     """Plane at `base_url`, as `host` reaches it.
 
     Args:
@@ -35,6 +43,7 @@ def plane_from(host: Any, base_url: str, ca: str | None = None, insecure: bool =
         ca: a file of CA certificates on this machine; else ``REQUESTS_CA_BUNDLE``, else the public ones.
         insecure: take any certificate. Nothing but ``True`` does that, and nothing in the environment.
         together: how many independent requests may be under way at the same time.
+        rate_period: the seconds over which Plane counts the forms that it limits.
 
     Raises:
         PlaneSettings: the connector cannot carry a connection, or there is no such file.
@@ -47,7 +56,8 @@ def plane_from(host: Any, base_url: str, ca: str | None = None, insecure: bool =
             return in_turn(function, arguments)
         return list(Pool(together).map(function, arguments))
 
-    return Plane(Http(base_url, DialAdapter(_dial(host), max(together, 1)), verify=verify, say=host.log), at_once)
+    http = Http(base_url, DialAdapter(_dial(host), max(together, 1)), verify=verify, say=host.log)
+    return Plane(http, at_once, Pace(host.log, period=rate_period))
 
 
 def _bundle(ca: str | None) -> str | bool:

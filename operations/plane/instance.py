@@ -12,6 +12,7 @@ from operations.interrupt import pause
 from operations.plane.scene import Scene, current_scene
 from operations.report import is_executing, waiting
 from plane_api.errors import PlaneError, PlaneFormRefused, PlaneSettings, PlaneUnreachable
+from plane_api.versions import TRIED
 
 
 @converging_with(lambda **_: current_scene().readings())
@@ -98,6 +99,11 @@ def instance_admin(
             f"Plane at {plane.http.base_url} is not registered: its image's start script does that, or this deploy if "
             "plane_compose_dir is set and plane_management_commands is True; else run in the API's container: python "
             "manage.py register_instance signature, configure_instance, clear_cache --key /api/instances/"
+        )
+    if instance.is_untried:
+        yield Note(
+            f"! Plane {instance.version} is newer than the releases that this deploy was tried with "
+            f"({', '.join(TRIED)}); read the preview with care"
         )
     if instance.is_setup_done:
         yield Kept(f"the instance is set up (Plane {instance.version}, {instance.edition})")

@@ -14,6 +14,7 @@ from plane_api.errors import PlaneError, PlaneNobody, PlaneRefused, PlaneSetting
 from plane_api.models import NETWORK_NUMBERS, PROJECT_SWITCHES
 from plane_api.models import Project as SeenProject
 from plane_api.plane import NOT_A_MEMBER
+from plane_api.versions import LEAD_OF_A_NEW_PROJECT
 from settings import ROLE_NAMES, Agent
 
 NAME_REFUSED = r"[&+,:;$^}{*=?@#|'<>.()%!-]"
@@ -204,12 +205,14 @@ def _bring_in_line(scene: Scene, slug: str, seen: SeenProject, differing: Sequen
 
 def _create_project(scene: Scene, slug: str, wanted: _Wanted) -> None:
     key = scene.needed_manager(slug)
-    # Never among these: the lead, with whom v1 leaves half a project, and the intake, which is made by a change alone.
+    # Never among these: the intake, which is made by a change alone; and the lead, before Plane takes one.
+    lead = wanted.people.get("lead") if scene.plane().instance().has(LEAD_OF_A_NEW_PROJECT) else None
     fields: dict[str, Any] = {
         "name": wanted.name,
         "identifier": wanted.identifier,
         "description": wanted.description or "",
         **({"timezone": wanted.timezone} if wanted.timezone else {}),
+        **({"project_lead": _user_id(scene, slug, lead)()} if lead else {}),
         **{PROJECT_SWITCHES[name]: on for name, on in wanted.switches.items() if name != "intake"},
     }
     owner = scene.owner_of(key)

@@ -163,13 +163,8 @@ def members_by_address(scene: Scene, slug: str) -> dict[str, WorkspaceMember] | 
     if shown is not None:
         members = {member.email: member for member in shown}
         scene.look_ahead(slug, scene.agents)
-        unsure = [
-            agent
-            for agent in scene.agents
-            if agent.email in members and not isinstance(scene.memberships(slug, agent), (dict, str))
-        ]
-        unsure += [agent for agent in scene.agents if scene.memberships(slug, agent) == KEY_INVALID]
-        # A key is not told who was removed. Where the agent's own token cannot tell either, only a session can.
+        unsure = [agent for agent in scene.agents if _is_unsure(scene, slug, agent, members.get(agent.email))]
+        # Before 1.4 a key is not told who was removed. If the agent's own token cannot tell either, only a session can.
         if not (unsure and is_executing()):
             return members
         try:
@@ -183,6 +178,14 @@ def members_by_address(scene: Scene, slug: str) -> dict[str, WorkspaceMember] | 
     if not is_executing():
         return None
     return {member.email: member for member in plane.members(slug, scene.admin_session(slug))}
+
+
+def _is_unsure(scene: Scene, slug: str, agent: Agent, member: WorkspaceMember | None) -> bool:
+    """Whether neither the list of members nor the agent's own token tells whether the agent was removed."""
+    if member is not None and member.is_active is not None:
+        return False
+    seen = scene.memberships(slug, agent)
+    return seen == KEY_INVALID or (member is not None and not isinstance(seen, (dict, str)))
 
 
 def _as_they_say(

@@ -22,8 +22,9 @@ ANONYMOUS_LIMIT = 30
 ANSWERS_LAST = 2 * 60 * 60.0
 
 
-def is_older_than_1_3(version: str) -> bool:
-    return tuple(int(part) for part in version.split(".")[:2]) < (1, 3)
+def is_since(version: str, major: int, minor: int) -> bool:
+    """Whether a release is this one or a newer one."""
+    return tuple(int(part) for part in version.split(".")[:2]) >= (major, minor)
 
 
 @dataclass
@@ -35,6 +36,8 @@ class Context:
     environment: Environment
     state: PlaneState
     keys: Throttle
+    #: Counts forms by address (from the facts: not recorded). Releases before 1.4 limit none.
+    forms: Throttle
     anonymous: Throttle = field(default_factory=lambda: Throttle(ANONYMOUS_LIMIT, 60.0))
     #: Asks the database how far it is; `None`: as far as can be.
     read_progress: ReadProgress | None = None
@@ -51,7 +54,11 @@ class Context:
 
     @property
     def older_than_1_3(self) -> bool:
-        return is_older_than_1_3(self.version)
+        return not is_since(self.version, 1, 3)
+
+    @property
+    def since_1_4(self) -> bool:
+        return is_since(self.version, 1, 4)
 
     def cached(self, path: str, shape: Callable[[], Any]) -> Any:
         """The answer as it was when this path, with its query, was first asked for."""

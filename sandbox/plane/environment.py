@@ -16,21 +16,27 @@ class Environment:
     secure_cookies: bool
     api_key_limit: int
     api_key_period: float
+    form_limit: int
+    form_period: float
 
     @classmethod
     def of(cls, variables: Mapping[str, str]) -> Environment:
         origins = variables.get("CORS_ALLOWED_ORIGINS", DEFAULT_WEB_URL).split(",")
-        limit, period = _rate(variables.get("API_KEY_RATE_LIMIT", "60/minute"))
+        limit, period = _rate(variables, "API_KEY_RATE_LIMIT", "60/minute")
+        form_limit, form_period = _rate(variables, "AUTHENTICATION_RATE_LIMIT", "10/minute")
         return cls(
             web_url=variables.get("WEB_URL", DEFAULT_WEB_URL).rstrip("/"),
             secure_cookies=all(origin.strip().startswith("https:") for origin in origins if origin.strip()),
             api_key_limit=limit,
             api_key_period=period,
+            form_limit=form_limit,
+            form_period=form_period,
         )
 
 
-def _rate(text: str) -> tuple[int, float]:
+def _rate(variables: Mapping[str, str], name: str, default: str) -> tuple[int, float]:
+    text = variables.get(name, default)
     match = re.fullmatch(r"(\d+)/([smhd])[a-z]*", text.strip())
     if match is None:
-        raise ValueError(f"API_KEY_RATE_LIMIT is {text!r}; it is written like 60/minute.")
+        raise ValueError(f"{name} is {text!r}; it is written like {default}.")
     return int(match[1]), PERIODS[match[2]]

@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from .configuration import configurations_by_key
-from .context import CONTEXT, Context, is_older_than_1_3
+from .context import CONTEXT, Context, is_since
 from .database import ReadProgress
 from .environment import Environment
 from .faults import Faults
@@ -43,7 +43,7 @@ class PlaneServer:
         self.faults = Faults()
         self._runner: web.AppRunner | None = None
         self.state = PlaneState.fresh(
-            edition=edition, intercom=is_older_than_1_3(version), environment=environment or {}
+            edition=edition, intercom=not is_since(version, 1, 3), environment=environment or {}
         )
         self._context = Context(
             edition=edition,
@@ -53,6 +53,7 @@ class PlaneServer:
             environment=parsed,
             state=self.state,
             keys=Throttle(parsed.api_key_limit, parsed.api_key_period),
+            forms=Throttle(parsed.form_limit, parsed.form_period),
             read_progress=read_progress,
         )
 
@@ -70,6 +71,7 @@ class PlaneServer:
         self._context.is_settled = False
         # What was spent is kept outside the container, so a new one does not give it back.
         self._context.keys.limit, self._context.keys.period = parsed.api_key_limit, parsed.api_key_period
+        self._context.forms.limit, self._context.forms.period = parsed.form_limit, parsed.form_period
         if not self.state.registered:
             intercom = self._context.older_than_1_3
             self.state.configurations = configurations_by_key(environment, intercom)
@@ -77,6 +79,7 @@ class PlaneServer:
     def forget_throttles(self) -> None:
         """As if everyone had waited until all limits were theirs again."""
         self._context.keys.clear()
+        self._context.forms.clear()
         self._context.anonymous.clear()
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
@@ -91,7 +94,7 @@ class PlaneServer:
             ]
         )
         app[CONTEXT] = self._context
-        add_routes(app, commercial=self._context.commercial)
+        add_routes(app, commercial=self._context.commercial, since_1_4=self._context.since_1_4)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, keepalive_timeout=KEEP_ALIVE)
         await runner.setup()
         site = web.TCPSite(runner, host, port)

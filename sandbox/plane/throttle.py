@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from .http import ApiError
 
-RATE_LIMIT_EXCEEDED = {"error_code": 5900, "error_message": "RATE_LIMIT_EXCEEDED"}
+RATE_LIMIT_EXCEEDED: dict[str, int | str] = {"error_code": 5900, "error_message": "RATE_LIMIT_EXCEEDED"}
 
 
 @dataclass(frozen=True)

@@ -22,38 +22,46 @@ def measuring(monkeypatch: pytest.MonkeyPatch) -> None:
 HOSTS = 24
 """In one sandbox; PostgreSQL starts on a host when it is first used."""
 
+VERSION = "1.2.2"
+"""The release of the stand-in, if a test does not ask for another."""
+
 NewTarget = Callable[..., Target]
 
 
 @pytest.fixture(scope="session")
-def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str, str], tuple[Sandbox, int]]]:
-    """Gives a sandbox and the number of an unused host in it, by edition and stack."""
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str, str, str], tuple[Sandbox, int]]]:
+    """Gives a sandbox and the number of an unused host in it, by edition, release and stack."""
     import contextlib
 
     with contextlib.ExitStack() as stack:
-        running: dict[tuple[str, str], tuple[Sandbox, int]] = {}
+        running: dict[tuple[str, str, str], tuple[Sandbox, int]] = {}
 
-        def unused(edition: str, kind: str) -> tuple[Sandbox, int]:
-            current, number = running.get((edition, kind), (None, HOSTS))
+        def unused(*like: str) -> tuple[Sandbox, int]:
+            edition, version, kind = like
+            current, number = running.get((edition, version, kind), (None, HOSTS))
             if current is None or number == len(current.hosts):
                 directory = tmp_path_factory.mktemp("sandbox")
-                count = HOSTS if (edition, kind) == ("community", "scripts") else 4
+                count = HOSTS if like == ("community", VERSION, "scripts") else 4
                 current = stack.enter_context(
-                    sandbox.running(directory, hosts=count, port=0, edition=edition, hash_iterations=1, stack=kind)
+                    sandbox.running(
+                        directory, hosts=count, edition=edition, version=version, hash_iterations=1, stack=kind
+                    )
                 )
                 number = 0
-            running[edition, kind] = (current, number + 1)
+            running[edition, version, kind] = (current, number + 1)
             return current, number
 
         yield unused
 
 
 @pytest.fixture(scope="session")
-def new_target(hosts: Callable[[str, str], tuple[Sandbox, int]], tmp_path_factory: pytest.TempPathFactory) -> NewTarget:
+def new_target(
+    hosts: Callable[[str, str, str], tuple[Sandbox, int]], tmp_path_factory: pytest.TempPathFactory
+) -> NewTarget:
     """Makes a target that nothing was ever deployed to."""
 
-    def new(edition: str = "community", stack: str = "scripts", **data: object) -> Target:
-        current, number = hosts(edition, stack)
+    def new(edition: str = "community", stack: str = "scripts", version: str = VERSION, **data: object) -> Target:
+        current, number = hosts(edition, version, stack)
         directory: Path = tmp_path_factory.mktemp("inventory")
         return Target(current, current.hosts[number], directory, dict(data))
 

@@ -9,6 +9,7 @@ import pytest
 
 from plane_api.auth import CSRF_PATH, ApiKey, Forms, Session
 from plane_api.errors import PlaneBadAnswer, PlaneError, PlaneFormRefused, PlaneUnreachable
+from plane_api.pace import Pace
 from tests.unit.web import DROP, Answer, Asked, Client, Site, as_json, page, redirect, serving
 
 PASSWORD = "hunter2&Tr0ub4dor=ü"
@@ -34,7 +35,7 @@ def taken(*cookies: str) -> Answer:
 @pytest.fixture
 def forms(site: Site, client: Client) -> Forms:
     site.route(GET_CSRF, csrf(1), csrf(2), csrf(3))
-    return Forms(client.http)
+    return Forms(client.http, Pace())
 
 
 def fields(asked: Asked) -> dict[str, str]:

@@ -28,6 +28,7 @@ from plane_api import models
 from plane_api.auth import ApiKey, Forms
 from plane_api.errors import PlaneBadAnswer, PlaneError, PlaneFormRefused, PlaneRefused, PlaneUnreachable
 from plane_api.http import LONGEST_COOKIE, LONGEST_THROTTLE_WAIT, MOST_COOKIES, MOST_VALUES, Reply
+from plane_api.pace import Pace
 from plane_api.plane import Plane
 from tests.unit.given import PROPERTY
 from tests.unit.web import Answer, Client, Site, as_json, client_of, page, redirect, serving
@@ -522,7 +523,7 @@ def test_what_a_form_or_a_type_says_cannot_steer_a_terminal(site: Site, client: 
     site.route("GET /auth/get-csrf-token/", as_json({"csrf_token": "t"}, Set_Cookie="csrftoken=c"))
     site.says(redirect("/?error_message=%1b%5B2J%0A" + "A" * 9000))
     with pytest.raises(PlaneFormRefused) as caught:
-        Forms(client.http).submit("/auth/sign-in/", {}, "sign in")
+        Forms(client.http, Pace()).submit("/auth/sign-in/", {}, "sign in")
     assert len(one_line(caught.value)) < 300
     site.says(Answer(200, b"x", (("Content-Type", "a\x1b[2Jb" + "c" * 9000),)))
     assert "(200, abccc" in str(failure(client))

@@ -278,6 +278,9 @@ def test_a_page_of_another_shape_is_a_bad_answer_of_one_line(site: Site, plane: 
 def test_a_list_is_read_once_until_it_is_forgotten_and_refused_in_another_shape(
     site: Site, plane: Plane, read: Callable[[Plane], Any], request_line: str, answer: list[Any]
 ) -> None:
+    site.route("GET /api/instances/", as_json({"instance": INSTANCE}))
+    plane.instance()
+    site.asked.clear()
     site.route(request_line, as_json(answer))
     first = read(plane)
     assert len(first) == 1
@@ -287,7 +290,46 @@ def test_a_list_is_read_once_until_it_is_forgotten_and_refused_in_another_shape(
     site.route(request_line, as_json({"error": "x"}))
     with pytest.raises(PlaneBadAnswer):
         read(plane)
-    assert len(site.asked) == 2
+    assert [path.removesuffix("?") for path in site.paths].count(request_line) == 2
+
+
+NEWER = {"instance": {**INSTANCE, "current_version": "1.4.2"}}
+LITE = "GET /api/v1/workspaces/javisi/members-lite/"
+
+
+def test_from_1_4_on_a_key_is_told_who_was_removed(site: Site, plane: Plane) -> None:
+    site.route("GET /api/instances/", as_json(NEWER))
+    rows = [{**V1_MEMBER, "is_active": False, "is_bot": False}, {**V1_MEMBER, "is_active": True}]
+    site.route(LITE, as_json({"results": rows, "next_page_results": False}))
+    assert [member.is_active for member in plane.members("javisi", KEY)] == [False, True]
+
+
+def test_a_newer_plane_without_the_short_list_is_asked_for_the_long_one(site: Site, plane: Plane) -> None:
+    site.route("GET /api/instances/", as_json(NEWER))
+    site.route(LITE, as_json({"error": "Page not found."}, 404))
+    site.route("GET /api/v1/workspaces/javisi/members/", as_json([V1_MEMBER]))
+    assert [member.is_active for member in plane.members("javisi", KEY)] == [None]
+
+
+@pytest.mark.parametrize(
+    ("version", "edition", "untried"),
+    [
+        ("1.2.0", "PLANE_COMMUNITY", False),
+        ("1.3.1", "PLANE_COMMUNITY", False),
+        ("v1.3.2", "PLANE_COMMUNITY", True),
+        ("1.10.0", "PLANE_COMMUNITY", True),
+        ("2", "PLANE_COMMUNITY", True),
+        ("", "PLANE_COMMUNITY", False),
+        ("preview", "PLANE_COMMUNITY", False),
+        ("2.4.1", "PLANE_COMMERCIAL", False),
+    ],
+)
+def test_a_release_that_was_never_tried_is_known(
+    site: Site, plane: Plane, version: str, edition: str, untried: bool
+) -> None:
+    instance = {**INSTANCE, "current_version": version, "edition": edition}
+    site.route("GET /api/instances/", as_json({"instance": instance}))
+    assert plane.instance().is_untried is untried
 
 
 def test_an_invitation_with_capitals_is_another_than_the_one_without(site: Site, plane: Plane) -> None:

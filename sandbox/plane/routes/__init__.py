@@ -11,6 +11,7 @@ from . import (
     instances,
     users,
     v1_cycles_modules,
+    v1_lite,
     v1_projects,
     v1_property_values,
     v1_states_labels,
@@ -22,7 +23,7 @@ from . import (
 __all__ = ["add_routes"]
 
 
-def add_routes(app: web.Application, *, commercial: bool) -> None:
+def add_routes(app: web.Application, *, commercial: bool, since_1_4: bool) -> None:
     for module in (
         instances,
         auth,
@@ -41,3 +42,5 @@ def add_routes(app: web.Application, *, commercial: bool) -> None:
     if commercial:
         v1_work_item_types.routes.add_to(app)
         v1_property_values.routes.add_to(app)
+    if since_1_4:
+        v1_lite.routes.add_to(app)

@@ -9,10 +9,11 @@ from aiohttp import web
 from .. import passwords, rules
 from ..access import spend_anonymous
 from ..context import context_of, state_of
-from ..http import Routes, form_body
+from ..http import ApiError, Routes, form_body
 from ..models import User, timestamp
 from ..session import csrf_refusal, hand_out_csrf, sign_in, sign_out, signed_in
 from ..state import PlaneState
+from ..throttle import RATE_LIMIT_EXCEEDED
 
 routes = Routes()
 
@@ -25,7 +26,7 @@ async def read_csrf_token(request: web.Request) -> web.Response:
 
 @routes.post("/auth/sign-in/")
 async def sign_in_with_password(request: web.Request) -> web.Response:
-    if refusal := await csrf_refusal(request):
+    if refusal := await csrf_refusal(request) or _too_many(request):
         return refusal
     state = state_of(request)
     form = await form_body(request)
@@ -49,7 +50,7 @@ async def sign_in_with_password(request: web.Request) -> web.Response:
 
 @routes.post("/auth/sign-up/")
 async def sign_up(request: web.Request) -> web.Response:
-    if refusal := await csrf_refusal(request):
+    if refusal := await csrf_refusal(request) or _too_many(request):
         return refusal
     context = context_of(request)
     state = context.state
@@ -83,6 +84,19 @@ async def sign_out_of_app(request: web.Request) -> web.Response:
     response = _redirect(request)
     sign_out(request, response)
     return response
+
+
+def _too_many(request: web.Request) -> web.Response | None:
+    """From 1.4 on, forms are limited by address, in the same way for good and for bad ones (from the facts)."""
+    context = context_of(request)
+    if not context.since_1_4:
+        return None
+    try:
+        context.forms.spend(request.headers.get("X-Forwarded-For") or request.remote or "")
+    except ApiError:
+        code = RATE_LIMIT_EXCEEDED
+        return _refused(request, int(code["error_code"]), str(code["error_message"]))
+    return None
 
 
 def _may_sign_up(state: PlaneState, email: str) -> bool:

@@ -9,7 +9,7 @@ from aiohttp import web
 from .. import project_settings, rules
 from .. import shapes_projects as shapes
 from ..access import Caller, ProjectCaller, not_permitted_v1, v1_project, v1_workspace
-from ..context import state_of
+from ..context import context_of, state_of
 from ..http import (
     ApiError,
     Routes,
@@ -53,7 +53,12 @@ async def make_project(request: web.Request) -> web.Response:
     state = state_of(request)
     fields = project_settings.v1_new_project(state, caller.workspace, await json_body(request))
     _refuse_taken(state, caller, fields)
-    if fields.get("project_lead"):
+    lead = fields.get("project_lead")
+    if lead and context_of(request).since_1_4:
+        # From the facts; the words were not seen.
+        if state.workspace_role(caller.workspace.id, lead) is None:
+            raise ApiError(400, {"project_lead": ["The lead must be an active member of the workspace."]})
+    elif lead:
         # Plane trips over a lead halfway, and leaves a project without states behind (seen on 1.2.2 and 1.3.1).
         rules.add_project(state, caller.workspace, caller.user.id, fields | {"project_lead": None}, with_states=False)
         raise invalid_detail()

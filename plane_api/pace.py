@@ -1,0 +1,93 @@
+"""Spaces the forms that sign accounts in and up, which Plane limits from 1.4 on.
+
+Plane counts the forms of the last minute by the caller's address and refuses one too many before it looks at it, so
+the same form can be sent again. A refusal does not count, and does not say when the next form is taken: that is a
+minute after the oldest one of the last minute.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+PERIOD = 60.0
+"""Seconds that Plane counts over: ``AUTHENTICATION_RATE_LIMIT`` is ``10/minute`` if it is not set (Plane 1.4.2)."""
+
+UNEXPLAINED = 20.0
+"""Seconds to wait if the forms that Plane counted are not ours: another run's, say."""
+
+LONGEST = 150.0
+"""Seconds without any form being taken after which it is a failure."""
+
+MARGIN = 0.25
+"""Seconds more than the wait, because Plane's clock reads the form later than it was sent."""
+
+UNSAID = 3.0
+"""Seconds of a wait that is not worth a line."""
+
+
+class Pace:
+    """When the next form may be sent.
+
+    Args:
+        say: told, in a line, how long the forms wait.
+        sleep: waits that many seconds.
+        now: the time, in seconds.
+        period: the seconds that Plane counts over.
+    """
+
+    def __init__(
+        self,
+        say: Callable[[str], None] = lambda line: None,
+        sleep: Callable[[float], None] = time.sleep,
+        now: Callable[[], float] = time.monotonic,
+        period: float = PERIOD,
+    ) -> None:
+        self.period = period
+        self.to_come = 0
+        """How many accounts are still to be signed in or up, for the line about the wait."""
+        self._say = say
+        self._sleep = sleep
+        self._now = now
+        self._taken: deque[float] = deque()
+        self._closed_until = 0.0
+        self._stuck_since: float | None = None
+
+    def wait(self) -> None:
+        """Wait until the next form may be sent."""
+        while (left := self._closed_until - self._now()) > 0:
+            self._sleep(left)
+
+    def taken(self) -> None:
+        """Note that Plane counted a form, whatever it answered."""
+        self._taken.append(self._now())
+        self._stuck_since = None
+
+    def refused(self) -> float | None:
+        """Note that Plane refused a form because of its limit; the seconds to wait, ``None`` if that is of no use."""
+        now = self._now()
+        if now < self._closed_until:
+            return self._closed_until - now  # another form of this run was refused at the same time
+        if self._stuck_since is None:
+            self._stuck_since = now
+        while self._taken and self._taken[0] + self.period <= now:
+            self._taken.popleft()
+        seconds = self._taken[0] + self.period - now if self._taken else min(UNEXPLAINED, self.period)
+        if now - self._stuck_since + seconds > LONGEST:
+            return None
+        self._closed_until = now + seconds + MARGIN
+        if seconds > UNSAID:
+            to_come = f"; accounts still to come: {self.to_come}" if self.to_come > 1 else ""
+            self._say(f"Plane limits sign-ins and sign-ups; continuing in {seconds:.0f} s{to_come}")
+        return seconds
+
+
+def period_of(rate: str) -> float | None:
+    """The seconds that a rate such as ``10/minute`` counts over, as Django REST framework reads it; ``None`` if none.
+
+    The first letter after the slash counts: s, m, h or d.
+    """
+    number, slash, period = rate.partition("/")
+    seconds = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}.get(period[:1])
+    return seconds if slash and number.strip().isdecimal() else None
