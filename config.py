@@ -12,11 +12,13 @@ config.REQUIRE_PYINFRA_VERSION = ">=3.10,<4"
 sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
 
 from operations.interrupt import take_over  # noqa: E402
-from operations.report import prepare_output  # noqa: E402
+from operations.report import note_ends, prepare_output, print_json_without_hosts  # noqa: E402
+from settings.connecting import explain_connections  # noqa: E402
 from settings.preflight import answer_without_terminal, check_before_connecting, check_installed  # noqa: E402
 
 check_installed()
 prepare_output()
 answer_without_terminal()
-check_before_connecting(state)
-take_over(state)
+explain_connections()
+check_before_connecting(state, note_ends)
+take_over(state, print_json_without_hosts)

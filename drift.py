@@ -3,6 +3,7 @@
 python -m drift inventory.py                            # looks with deploy.py
 python -m drift inventory.py deploy.environment         # one part of it
 python -m drift inventory.py --limit sese --sudo        # further words go to pyinfra as they are
+python -m drift inventory.py --json                     # the same as JSON
 
 Prints the plan's lines, each with its host, on standard output; nothing is changed. The exit code is
 
@@ -11,7 +12,11 @@ Prints the plan's lines, each with its host, on standard output; nothing is chan
     1    it cannot be told: a host could not be reached, a setting is wrong, or all that the plan has are lines that
          begin with ``?`` or say ``! would fail``. Why is on standard error
 
-so 1 wins over 2 where a host could not be looked at. GNU make ends with 2 whatever a command of its ended with: where
+With ``--json`` one object is printed: ``code`` and ``meaning`` (``same``, ``different``, ``unknown``), ``why`` (what
+stands on standard error otherwise), and ``hosts``, each with ``host``, ``outcome`` (``previewed``, ``not reached``,
+``failed``), ``why``, and ``lines``, each with ``operation``, ``sign`` and ``line``.
+
+So 1 wins over 2 where a host could not be looked at. GNU make ends with 2 whatever a command of its ended with: where
 the code counts, call this and not ``make drift``.
 """
 
@@ -22,6 +27,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,16 +46,55 @@ WITH_VALUE = frozenset((
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Preview the deploy, print its plan, and give one of the three codes."""
-    inventory, *rest = (sys.argv[1:] if arguments is None else list(arguments)) or ["inventory.py"]
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    as_json = "--json" in given
+    given = [word for word in given if word != "--json"]
+    found = _Found()
+    found.code = _look(given, found)
+    if as_json:
+        print(json.dumps(found.as_json(), indent=2, ensure_ascii=False))
+    else:
+        print("\n".join(found.shown), end="\n" if found.shown else "", flush=True)
+        if found.why:
+            print(found.why, file=sys.stderr)
+    return found.code
+
+
+@dataclass
+class _Found:
+    """What a preview found.
+
+    Args:
+        shown: the lines for people.
+        why: why it cannot be told whether something would change.
+    """
+
+    code: int = UNKNOWN
+    shown: list[str] = field(default_factory=list)
+    why: str = ""
+    hosts: list[dict[str, Any]] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        meaning = {SAME: "same", DIFFERENT: "different", UNKNOWN: "unknown"}[self.code]
+        return {"code": self.code, "meaning": meaning, "why": self.why or None, "hosts": self.hosts}
+
+    def cannot_tell(self, reason: str) -> int:
+        self.why = reason.rstrip("\n")
+        return UNKNOWN
+
+
+def _look(given: list[str], found: _Found) -> int:
+    """Preview the deploy; one of the three codes."""
+    inventory, *rest = given or ["inventory.py"]
     if inventory in ("-h", "--help"):
-        print(__doc__)
+        found.shown.append(str(__doc__).rstrip())
         return SAME
     if inventory.startswith("-") or {"-y", "--yes"} & {*rest}:
         # With -y pyinfra compares nothing, and nothing would seem to be the same.
-        return _cannot_tell("usage: python -m drift INVENTORY [DEPLOY] [OPTIONS OF PYINFRA, but not -y]")
+        return found.cannot_tell("usage: python -m drift INVENTORY [DEPLOY] [OPTIONS OF PYINFRA, but not -y]")
     if inventory.endswith(".py") and not Path(inventory).exists():
         # pyinfra takes it for the name of a host, and ends well.
-        return _cannot_tell(f"there is no inventory {inventory}")
+        return found.cannot_tell(f"there is no inventory {inventory}")
     if not _names_a_deploy(rest):
         rest.insert(0, "deploy.py")
     environment = {name: value for name, value in os.environ.items() if name != "PYINFRA_YES"}
@@ -61,22 +106,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
             text=True,
         )
     except KeyboardInterrupt:
-        return _cannot_tell("interrupted, so it cannot be told")
+        return found.cannot_tell("interrupted, so it cannot be told")
     try:
-        plan = json.loads(done.stdout)["plan"]
+        answer = json.loads(done.stdout)
+        plan, found.hosts = answer["plan"], answer.get("hosts", [])
     except (ValueError, KeyError, TypeError):
-        return _cannot_tell(done.stderr or "pyinfra said nothing")
-    shown = [f"[{host}] {line}" for host, line in _lines(plan)]
-    print("\n".join(shown), end="\n" if shown else "", flush=True)
+        return found.cannot_tell(done.stderr or "pyinfra said nothing")
+    found.shown += [f"[{host}] {line}" for host, line in _lines(plan)]
+    reasons = [f"[{host['host']}] {host['why']}" for host in found.hosts if host["why"]]
+    if reasons:
+        return found.cannot_tell("\n".join(reasons))
     if done.returncode:
         # What went wrong stands between the plan's own lines.
-        said = (line for line in done.stderr.splitlines() if line.strip() not in shown)
-        return _cannot_tell("\n".join(said))
+        said = (line for line in done.stderr.splitlines() if line.strip() not in found.shown)
+        return found.cannot_tell("\n".join(said))
     if not plan:
-        return _cannot_tell("no operation was looked at: is there a host, and is it within --limit?")
+        return found.cannot_tell("no operation was looked at: is there a host, and is it within --limit?")
     code = _code(plan)
     if code == SAME:
-        print("nothing to change")
+        found.shown.append("nothing to change")
     return code
 
 
@@ -85,11 +133,6 @@ def _names_a_deploy(words: Sequence[str]) -> bool:
     return any(
         not word.startswith("-") and before not in WITH_VALUE for before, word in zip(["", *words], words, strict=False)
     )
-
-
-def _cannot_tell(reason: str) -> int:
-    print(reason.rstrip("\n"), file=sys.stderr)
-    return UNKNOWN
 
 
 def _lines(plan: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str]]:

@@ -26,7 +26,7 @@ import target
 from operations import interrupt
 from operations.arguments import checked
 from operations.interrupt import Interrupted
-from operations.report import is_executing, report_of, say, say_once
+from operations.report import is_executing, record, report_of, say, say_once
 from plain import plain
 from plane_api.errors import PlaneError, PlaneSettings, PlaneUnreachable
 from target import Reading, TargetError
@@ -122,6 +122,7 @@ def _converging(function: Callable[P, Plan], reads: Callable[..., Iterable[Readi
                 if item.shown_in_run if is_executing() else item.shown_in_preview:
                     say(host, f"= {item.what}")
                 else:
+                    record(host, f"= {item.what}")
                     host.noop(plain(f"= {item.what}"))
             elif not is_executing():
                 for line in item.lines:
@@ -248,6 +249,7 @@ def _fail(state: Any, host: Any, error: Exception) -> bool:
         report.is_interrupted = True
     else:
         report.reason = reason
+    record(host, f"! {reason}")
     host.log_styled(reason, fg="red", log_func=logger.error)
     return False
 

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -62,11 +63,12 @@ def pause(seconds: float) -> None:
         check()
 
 
-def take_over(state: State) -> None:
+def take_over(state: State, without_hosts: Callable[[], object] = lambda: None) -> None:
     """Take Ctrl-C over from pyinfra's command line; ``config.py`` asks for it.
 
     Args:
         state: the state of the run, as ``config.py`` sees it.
+        without_hosts: called when the run ends because no host is left.
     """
     fail_hosts, set_stage = state.fail_hosts, state.set_stage
 
@@ -91,6 +93,7 @@ def take_over(state: State) -> None:
         try:
             fail_hosts(hosts, activated_count)  # type: ignore[no-untyped-call]
         except PyinfraError as error:
+            without_hosts()
             raise _WithoutPlace(*error.args) from None
 
     def go_on(stage: StateStage) -> None:

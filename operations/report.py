@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from itertools import pairwise
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -57,13 +58,19 @@ class Report:
     failed_at: str | None = None
     reason: str = ""
     is_interrupted: bool = False
+    not_reached: str | None = None
+    """Why the host could not be connected to."""
     facts: list[Callable[[], str | None]] = field(default_factory=list)
     """What is said at the end beside the counts; each is asked then."""
     collecting: int = 0
+    is_running: bool = False
+    """Whether the lines are those of the run, and no longer those of the plan."""
     is_planned: bool = False
     is_broken: bool = False
     """Whether an error ends the run while the plan is being made; it says so itself, at the end."""
     planned: list[str] = field(default_factory=list)
+    lines: list[dict[str, str]] = field(default_factory=list)
+    """What was said in this stage of the run, and what was kept, for JSON."""
     said: set[str] = field(default_factory=set)
 
 
@@ -97,12 +104,25 @@ def say(host: Any, line: str) -> None:
     While a plan is collected it is shown with the others of its host, when all hosts are through.
     """
     report, line = report_of(host), plain(line)
+    record(host, line)
     if not is_executing():
         _into_json(host, line)
         if report.collecting:
             report.planned.append(line)
             return
     _show(host, line)
+
+
+def record(host: Any, line: str) -> None:
+    """Keep a line for JSON, without showing it."""
+    if not _json:
+        return
+    report, operation = report_of(host), getattr(host, "current_op_hash", None)
+    if is_executing() and not report.is_running:
+        report.is_running = True
+        report.lines.clear()
+    name = sorted(context_state.get_op_meta(operation).names)[0] if operation is not None else ""
+    report.lines.append({"operation": name, "sign": line[0], "line": plain(line)})
 
 
 def say_once(host: Any, line: str, reason: str = "") -> None:
@@ -136,8 +156,7 @@ def plan() -> Iterator[None]:
     whole. Within another, or while changes are being made, it does nothing."""
     host = ctx_host.get()
     report = report_of(host)
-    if not any(isinstance(handler, _Ending) for handler in context_state.callback_handlers):
-        context_state.add_callback_handler(_Ending())
+    note_ends(context_state)
     report.collecting += 1
     try:
         yield
@@ -196,10 +215,19 @@ def waiting(host: Any, what: str) -> Iterator[Callable[[str], None]]:
 # The end
 
 
+def note_ends(state: Any) -> None:
+    """Have it said how each host ended, those that were not reached included; ``config.py`` asks for it."""
+    if not any(isinstance(handler, _Ending) for handler in state.callback_handlers):
+        state.add_callback_handler(_Ending())
+
+
 class _Ending(BaseStateCallback):
     """Shows how each host ended, after pyinfra's own table."""
 
     shown = False
+
+    def host_connect_error(self, state: Any, host: Any, error: Any) -> None:  # type: ignore[override]
+        report_of(host).not_reached = plain(str(error))
 
     # pyinfra calls these with the state first, and on the instance.
     def operation_host_error(  # type: ignore[override]
@@ -210,15 +238,24 @@ class _Ending(BaseStateCallback):
             report.failed_at = report.failed_at or sorted(state.get_op_meta(op_hash).names)[0]
 
     def host_disconnect(self, state: Any, host: Any) -> None:  # type: ignore[override]
-        if self.shown or not is_executing():
+        unreached = [one for one in state.inventory if report_of(one).not_reached is not None]
+        if self.shown or not (is_executing() or unreached):
             return
         self.shown = True
         logger.info("--> Summary:")
         for one in state.inventory:
-            if one in state.activated_hosts:
+            if one in unreached:
+                _show_unreached(one)
+            elif one in state.activated_hosts and is_executing():
                 _show_end(one)
         if interrupt.is_asked():
             logger.info(f"    to go on: {_command()}")
+
+
+def _show_unreached(host: Any) -> None:
+    host.log_styled("not reached", fg="red", log_func=logger.error)
+    host.log(f"    why: {report_of(host).not_reached}")
+    host.log(f"    once it is mended: {_command(host)}")
 
 
 def _show_end(host: Any) -> None:
@@ -279,10 +316,53 @@ def prepare_output() -> None:
         return
     sys.unraisablehook = _without_paramikos(sys.unraisablehook)
     _json = bool(context.params.get("json_output"))
+    if _json:
+        _add_hosts_to_json()
     if os.environ.get("NO_COLOR"):
         context.color = False
         for handler in logger.handlers:
             handler.setFormatter(_Uncoloured(handler.formatter))
+
+
+def _add_hosts_to_json() -> None:
+    """Have what happened on each host in pyinfra's JSON, as ``hosts``."""
+    prints: Any = import_module("pyinfra_cli.prints")
+    print_json = prints.print_json
+
+    def with_hosts(payload: Any) -> None:
+        if isinstance(payload, dict) and "plan" in payload:
+            wanted = [host for host in context_state.inventory if context_state.is_host_in_limit(host)]
+            payload = {**payload, "hosts": [_host_as_json(host) for host in wanted]}
+        print_json(payload)
+
+    prints.print_json = with_hosts
+
+
+def print_json_without_hosts() -> None:
+    """Print JSON of a run that no host is left in, where pyinfra 3.10 prints none."""
+    if _json:
+        import_module("pyinfra_cli.prints").print_json({"plan": [], "results": None})
+
+
+def _host_as_json(host: Any) -> dict[str, Any]:
+    """What happened on a host; the names are stable."""
+    report = report_of(host)
+    if report.not_reached is not None:
+        outcome, why = "not reached", report.not_reached
+    elif report.failed_at is not None:
+        outcome, why = "failed", report.reason
+    elif not is_executing():
+        outcome, why = "previewed", ""
+    else:
+        outcome, why = ("interrupted" if interrupt.is_asked() else "done"), ""
+    return {
+        "host": host.name,
+        "outcome": outcome,
+        "failed_at": report.failed_at,
+        "why": why or None,
+        "counts": {word: report.done[sign] for sign, word in _WORDS.items()} | {"kept": report.kept},
+        "lines": report.lines,
+    }
 
 
 def _without_paramikos(hook: Callable[[Any], object]) -> Callable[[Any], object]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -50,7 +50,7 @@ def check_installed() -> None:
         )
 
 
-def check_before_connecting(state: State) -> None:
+def check_before_connecting(state: State, before_connecting: Callable[[State], object] = lambda state: None) -> None:
     """Have the settings of all hosts checked when pyinfra is about to connect to them.
 
     pyinfra 3.10 has no hook between the inventory and the first connection that it does not reset, so this wraps the
@@ -58,6 +58,7 @@ def check_before_connecting(state: State) -> None:
 
     Args:
         state: the state of the run, as ``config.py`` sees it.
+        before_connecting: called next, if the settings are good.
     """
     go_on = state.set_stage
 
@@ -78,6 +79,7 @@ def check_before_connecting(state: State) -> None:
                 # As the command line says what is wrong with it; another error would name a line of this file.
                 raise CliError(str(error)) from error
             state.add_callback_handler(_AtOnce())
+            before_connecting(state)
             if parts:
                 gevent.spawn(_import_beside)
         go_on(stage)

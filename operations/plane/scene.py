@@ -184,6 +184,8 @@ class Scene:
                 f"there is no container {name} on this host; start Plane, or set plane_api_container or plane_api_url"
             )
         container = found[name]
+        if container.status == "restarting":
+            raise PlaneUnreachable(f"the container {name} keeps restarting; see: docker logs {name}")
         if not container.is_running:
             raise PlaneUnreachable(f"the container {name} is {container.status}; run: docker start {name}")
         if container.uses_host_network:

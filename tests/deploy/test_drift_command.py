@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import json
 import subprocess
 import sys
 from typing import Any
@@ -67,14 +67,30 @@ def test_a_host_that_cannot_be_reached_is_not_taken_for_the_same(finished: Targe
     gone = new_target(ssh_port=1)
     code, lines, errors = look(gone)
     assert (code, lines) == (1, [])
-    assert "Could not connect" in errors
+    nowhere = "nothing takes SSH connections at 127.0.0.1:1 "
+    assert errors.startswith(f"[{gone.host.name}] {nowhere}")
     code, lines, errors = look(finished, others=(gone,))
     assert code == 1
-    # pyinfra pads the shorter of two names.
-    assert re.search(rf"\[{gone.host.name}\] +Could not connect", errors)
+    assert errors.startswith(f"[{gone.host.name}] {nowhere}") and errors.count("\n") == 1
     assert f"[{finished.host.name}] = 10 tokens answer" in lines
     assert "tokens answer" not in errors
     assert look(finished, "--limit", finished.host.name, others=(gone,))[0] == 0
+
+
+def test_json_has_the_code_and_each_host_with_its_lines(finished: Target, new_target: NewTarget) -> None:
+    gone = new_target(ssh_port=1)
+    code, lines, errors = look(finished, "--json", others=(gone,))
+    told = json.loads("\n".join(lines))
+    assert (code, errors) == (1, "")
+    assert (told["code"], told["meaning"]) == (1, "unknown")
+    by_name = {host["host"]: host for host in told["hosts"]}
+    assert by_name[gone.host.name]["outcome"] == "not reached"
+    assert by_name[gone.host.name]["why"].startswith("nothing takes SSH connections")
+    assert by_name[finished.host.name]["outcome"] == "previewed"
+    said = by_name[finished.host.name]["lines"]
+    assert {"operation": "Provisioning | API tokens", "sign": "=", "line": "= 10 tokens answer"} in said
+    code, lines, _ = look(finished, "--json")
+    assert (code, json.loads("\n".join(lines))["meaning"]) == (0, "same")
 
 
 @pytest.mark.parametrize(

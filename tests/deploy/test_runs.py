@@ -20,7 +20,7 @@ EVERYTHING = [
     f"+ {ENV_FILE}: SECRET_KEY, DATABASE_URL, REDIS_URL, AMQP_URL, WEB_URL, CORS_ALLOWED_ORIGINS, GUNICORN_WORKERS",
     "~ run migrator",
     *(
-        f"~ recreate {service}: runs with another SECRET_KEY, DATABASE_URL, REDIS_URL and 4 more"
+        f"~ recreate {service}: runs without SECRET_KEY, DATABASE_URL, REDIS_URL and 4 more"
         for service in ("api", "beat-worker", "worker")
     ),
     "+ instance admin admin@javisi.local",

@@ -19,7 +19,7 @@ FOLDERS = ("operations", "plane_api", "settings", "facts")
 INNER = ("ValueError", "AnswerTooSlow", "AnswerTooLarge", "ForwardingForbidden")
 """Raised and caught within a module; never shown."""
 
-SAYING = ("noop", "_say", "Note", "say", "say_once", "_cannot_tell")
+SAYING = ("noop", "_say", "Note", "say", "say_once", "cannot_tell")
 """Functions that are given a line to show."""
 
 REASONS = ("Service", "Composed", "SharedRedis", "Failure")
