@@ -26,7 +26,7 @@ import target
 from operations import interrupt
 from operations.arguments import checked
 from operations.interrupt import Interrupted
-from operations.report import is_executing, record, report_of, say, say_once
+from operations.report import is_executing, record, report_of, say, say_once, stop_planning
 from plain import plain
 from plane_api.errors import PlaneError, PlaneSettings, PlaneUnreachable
 from target import Reading, TargetError
@@ -97,6 +97,9 @@ def _converging(function: Callable[P, Plan], reads: Callable[..., Iterable[Readi
         host = current_host()
         if is_executing():
             _enter_streak(host)
+        elif report_of(host).would_fail:
+            say_once(host, "! what follows is not planned: the run would end here")
+            return
         try:
             interrupt.check()
             plan = list(function(*args, **kwargs))
@@ -240,6 +243,8 @@ def _cannot_plan(host: Any, error: Exception) -> Generator[PyinfraCommand, None,
     # The reason without the request that met it, which another operation's differs in.
     reason = str(error).partition(": ")[2] if isinstance(error, PlaneUnreachable) else ""
     say_once(host, line, reason)
+    if isinstance(error, PlaneSettings):
+        stop_planning(host)
     yield FunctionCommand(_fail, (error,), {})
 
 

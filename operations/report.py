@@ -58,6 +58,8 @@ class Report:
     failed_at: str | None = None
     reason: str = ""
     is_interrupted: bool = False
+    would_fail: bool = False
+    """Whether the run would end on this host where the preview is, so that nothing further is planned."""
     not_reached: str | None = None
     """Why the host could not be connected to."""
     facts: list[Callable[[], str | None]] = field(default_factory=list)
@@ -81,6 +83,8 @@ _SECRET_NAME = re.compile("passw|secret|token|seed|_key$|^values$|^text$", re.I)
 """Of data of one's own, and of operations' arguments; ``--data ssh_key=…`` is a path, and is hidden with them."""
 
 _json = False
+_only_looks = False
+"""Whether the command ends with the preview."""
 
 _reports: WeakKeyDictionary[Any, Report] = WeakKeyDictionary()
 
@@ -145,6 +149,13 @@ def _into_json(host: Any, line: str) -> None:
         lines.append(Line(host=host.name, sign=line[0], line=line))
         # Those of an operation without a name hold its arguments as well, which stay in front.
         lines.sort(key=lambda one: one["host"] if isinstance(one, Line) else "")
+
+
+def stop_planning(host: Any) -> None:
+    """Plan nothing further for a host, because the run would fail there; a command that only looks then ends with 1."""
+    report_of(host).would_fail = True
+    if _only_looks:
+        context_state.failed_hosts.add(host)
 
 
 # The plan
@@ -309,13 +320,14 @@ def prepare_output() -> None:
     With ``--json`` the plan goes into pyinfra's JSON. Where the environment says NO_COLOR (https://no-color.org) there
     are no colours, pyinfra's own included.
     """
-    global _json
+    global _json, _only_looks
     # The command line is known here, and not in the greenlets that hosts are worked on in.
     context = click.get_current_context(silent=True)
     if context is None:
         return
     sys.unraisablehook = _without_paramikos(sys.unraisablehook)
     _json = bool(context.params.get("json_output"))
+    _only_looks = bool(context.params.get("dry")) or (_json and not context.params.get("yes"))
     if _json:
         _add_hosts_to_json()
     if os.environ.get("NO_COLOR"):

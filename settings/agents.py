@@ -32,13 +32,15 @@ def read_agents(
         values.known_keys(path, entry, KEYS)
         name = values.text_of(f"{path}.name", entry.get("name"), r"[A-Za-z0-9][A-Za-z0-9._-]{0,47}",
                               "letters, digits, dots, dashes, underscores, at most 48")  # fmt: skip
-        role = entry.get("role", "member")
+        role = "member" if entry.get("role") is None else entry["role"]
         if not isinstance(role, str) or role not in ROLES:
             values.refuse(f"{path}.role", role, f"wanted: {', '.join(ROLES)}")
             role = "member"
-        email = entry.get("email") or f"{name or 'nobody'}@{slug or 'nowhere'}.local"
+        email = entry.get("email")
+        email = f"{name or 'nobody'}@{slug or 'nowhere'}.local" if email is None else email
         email = values.text_of(f"{path}.email", email, EMAIL, "an address such as thot@javisi.local").lower()
-        display_name = entry.get("display_name") or name or "nobody"
+        display_name = entry.get("display_name")
+        display_name = name or "nobody" if display_name is None else display_name
         display_name = values.text_of(f"{path}.display_name", display_name, NAME, NAME_WANTED)
         if entry.get("password") is not None:
             hidden = values.secret_of(f"{path}.password", entry["password"])
@@ -47,7 +49,7 @@ def read_agents(
             hidden = concierge
         else:
             hidden = derive_password(seed, email) if seed is not None else None
-        present = entry.get("present", True)
+        present = True if entry.get("present") is None else entry["present"]
         if not isinstance(present, bool):
             values.refuse(f"{path}.present", present, "wanted: True, or False to remove the agent")
         agents.append(Agent(name, email, role, display_name, hidden, bool(present)))

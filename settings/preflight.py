@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,6 +13,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 import gevent
@@ -28,6 +30,11 @@ PARTS = ("database", "environment", "provisioning")
 
 DEPLOY = Path(__file__).resolve().parent.parent / "deploy.py"
 
+
+LOOPBACK = re.compile(r"localhost|127\.[0-9.]+|::1|@local")
+
+PLACEHOLDER = re.compile(r"(.*\.)?(example\.(com|net|org)|example|invalid)")
+"""Names that nobody can have (RFC 2606)."""
 
 PACKAGES = ("requests", "zxcvbn")
 """What is needed beside pyinfra, which may be one that was installed for itself."""
@@ -191,6 +198,9 @@ def check(hosts: Sequence[Any], parts: Sequence[str]) -> None:
             continue
         for problem in refusals(not_carried(settings)) if "environment" in parts else ():
             found.setdefault(problem, []).append(host.name)
+        target = host.data.dict().get("ssh_hostname") or host.name
+        for problem in placeholders(settings, str(target)) if "environment" in parts else ():
+            found.setdefault(problem, []).append(host.name)
         for name in missing_secrets(settings, parts):
             lacking.setdefault(settings.plane_secrets_dir, {})[name] = None
     problems = []
@@ -203,6 +213,19 @@ def check(hosts: Sequence[Any], parts: Sequence[str]) -> None:
         raise SettingsError(asked[0] if len(asked) == 1 else asked)
     if problems:
         raise SettingsError(problems + asked)
+
+
+def placeholders(settings: Settings, target: str) -> list[str]:
+    """What still is the address of an example, but for a target on this machine, such as the sandbox."""
+    if LOOPBACK.fullmatch(target):
+        return []
+    names = ("plane_web_url", "plane_api_url", "plane_minio_endpoint", "plane_s3_endpoint")
+    urls = {name: getattr(settings, name) for name in names}
+    return [
+        f"{name}: {url} is the address of an example; set your own"
+        for name, url in urls.items()
+        if url and PLACEHOLDER.fullmatch(urlsplit(url).hostname or "")
+    ]
 
 
 def missing_secrets(settings: Settings, parts: Sequence[str]) -> tuple[str, ...]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from settings.agents import EMAIL
 from settings.models import FIELD_TYPES, NETWORKS, STATE_GROUPS, SWITCHES, Agent, CustomField, Label, Project, State
@@ -85,9 +87,7 @@ class _Reader:
             work_item_type=self._optional(self.entry, self.path, "work_item_type", NAME, NAME_ON_ONE_LINE),
             custom_fields=self._custom_fields(),
             network=self._choice(self.entry, self.path, "network", NETWORKS),
-            timezone=self._optional(
-                self.entry, self.path, "timezone", r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", "a name such as Europe/Berlin"
-            ),
+            timezone=self._timezone(),
             lead=self._person(self.entry, self.path, "lead"),
             default_assignee=self._person(self.entry, self.path, "default_assignee"),
             switches={name: on for name in SWITCHES if (on := self._flag(self.entry, self.path, name)) is not None},
@@ -96,6 +96,15 @@ class _Reader:
             labels=self._labels(),
             prune=bool(self._flag(self.entry, self.path, "prune")),
         )
+
+    def _timezone(self) -> str | None:
+        pattern = r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*"
+        name = self._optional(self.entry, self.path, "timezone", pattern, "a name such as Europe/Berlin")
+        if name and not _is_timezone(name):
+            near = difflib.get_close_matches(name, available_timezones(), n=1)
+            hint = f"did you mean {near[0]}?" if near else "wanted: a name such as Europe/Berlin"
+            self.values.refuse(f"{self.path}.timezone", name, hint)
+        return name
 
     def _states(self) -> tuple[State, ...]:
         states = []
@@ -232,7 +241,8 @@ class _Reader:
     # Values of a dict
 
     def _items(self, key: str) -> list[tuple[str, Mapping[str, Any]]]:
-        return self.values.items(f"{self.path}.{key}", self.entry.get(key, []))
+        value = self.entry.get(key)
+        return self.values.items(f"{self.path}.{key}", [] if value is None else value)
 
     def _text(self, item: Mapping[str, Any], path: str, key: str, pattern: str, wanted: str) -> str:
         return self.values.text_of(f"{path}.{key}", item.get(key), pattern, wanted)
@@ -275,6 +285,15 @@ class _Reader:
         if isinstance(value, str) and value in self.addresses:
             return self.addresses[value]
         return self.values.text_of(f"{path}.{key}", value, EMAIL, "an agent's name, an address, or None").lower()
+
+
+def _is_timezone(name: str) -> bool:
+    """Whether there is such a time zone; on a machine without a database of them, any may be one."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return not available_timezones()
+    return True
 
 
 def _is_text(text: str) -> bool:

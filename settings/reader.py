@@ -279,10 +279,12 @@ def _api_url(values: Values) -> str:
 
 def _rotate(values: Values, agents: tuple[Agent, ...]) -> frozenset[str]:
     value = values.data.get("rotate_tokens")
+    if value is None:
+        return frozenset()
     wanted = "wanted: names of agents, separated by commas, or all"
-    names = value.replace(",", " ").split() if isinstance(value, str) else value or []
+    names = value.replace(",", " ").split() if isinstance(value, str) else value
     known = {agent.name for agent in agents if agent.present}
-    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+    if not isinstance(names, (list, tuple)) or not names or not all(isinstance(name, str) for name in names):
         values.refuse("rotate_tokens", value, wanted)
         return frozenset()
     if list(names) == ["all"]:

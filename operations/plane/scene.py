@@ -75,6 +75,9 @@ class Scene:
         self._not_opened: dict[str, PlaneError] = {}
         """By address, sessions that could not be opened ahead of their turn, for another reason than the password: said
         in it."""
+        self._finds_accounts = False
+        """Whether the last account that may be new was there already, from an interrupted run or another workspace: the
+        next one is then signed in first, because each form may count against a limit."""
         self._guests: set[str] = set()
         """Keys that are not shown the members of the workspace."""
         self._admin_key_is_low = False
@@ -685,17 +688,22 @@ class Scene:
             advice = f"set {_password_setting(agent)}"
             raise PlaneWrongPassword(f"no password for {agent.email}; {advice}", advice)
         password = agent.password.unmask()
-        if may_be_new and not plane.is_signed_in(agent.email):
+        if not may_be_new or plane.is_signed_in(agent.email):
+            return plane.sign_in(agent.email, password, _password_setting(agent))
+        if self._finds_accounts:
             try:
-                session = plane.sign_up(agent.email, password)
-            except PlaneFormRefused as error:
-                # Known already, perhaps from an interrupted run or another workspace: sign in instead.
-                if error.code != "USER_ALREADY_EXIST":
-                    raise PlaneSettings(f"{error}; {_sign_up_advice(error.code, agent)}") from error
-            else:
-                self.made_accounts[agent.email] = {}
-                return session
-        return plane.sign_in(agent.email, password, _password_setting(agent))
+                return plane.sign_in(agent.email, password, _password_setting(agent))
+            except PlaneNoAccount:
+                self._finds_accounts = False
+        try:
+            session = plane.sign_up(agent.email, password)
+        except PlaneFormRefused as error:
+            if error.code != "USER_ALREADY_EXIST":
+                raise PlaneSettings(f"{error}; {_sign_up_advice(error.code, agent)}") from error
+            self._finds_accounts = True
+            return plane.sign_in(agent.email, password, _password_setting(agent))
+        self.made_accounts[agent.email] = {}
+        return session
 
 
 def _password_setting(agent: Agent) -> str:

@@ -33,6 +33,9 @@ HOST_NAMES = ("sese.example.com", "thebes.example.com")
 ABSOLUTE, RELATIVE = "/opt/", "opt/"
 """A command on a sandbox host starts in that host's own directory, so the folders of the pages are looked for there."""
 
+EXAMPLE, OWN = re.compile(r"https://(\w+)\.example\.com"), r"https://\1.javisi.test"
+"""The address that a page writes, which is refused, and the one that its reader writes instead."""
+
 LEFT_OUT = (".*", "__pycache__", "*.log", "secrets", "tests", "docs", "benchmarks")
 """What no page needs, and what other tests make and remove meanwhile."""
 
@@ -84,6 +87,11 @@ def is_shown(shown: tuple[str, ...], output: str) -> str | None:
     return None
 
 
+def own(text: str) -> str:
+    """A file of a page, as its reader has it here."""
+    return EXAMPLE.sub(OWN, text.replace(ABSOLUTE, RELATIVE))
+
+
 class Place:
     """A copy of the checkout, from which the page's hosts are those of a sandbox.
 
@@ -99,7 +107,7 @@ class Place:
         shutil.copytree(CHECKOUT, self.checkout, ignore=shutil.ignore_patterns(*LEFT_OUT))
         self._environment()
         for path in self.checkout.glob("group_data/*.py"):
-            path.write_text(path.read_text().replace(ABSOLUTE, RELATIVE))
+            path.write_text(own(path.read_text()))
         (self._home / ".ssh").mkdir(parents=True)
         (self._home / ".ssh" / "config").write_text(
             "".join(
@@ -127,7 +135,7 @@ class Place:
                 path = self.checkout / step.path
                 new = path.with_name(f".{len(script)}.new")
                 new.parent.mkdir(parents=True, exist_ok=True)
-                new.write_text(step.text.replace(ABSOLUTE, RELATIVE))
+                new.write_text(own(step.text))
                 script.append(f"mv {new} {path}")
             else:
                 commands.append(step)

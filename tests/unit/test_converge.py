@@ -191,7 +191,6 @@ def test_a_change_that_fails_is_told_in_one_line_and_nothing_else(host: Shell, e
     [
         (PlaneError("no answer"), "? cannot tell before the run: no answer"),
         (TargetError("no answer"), "? cannot tell before the run: no answer"),
-        (PlaneSettings("set it"), "! would fail: set it"),
     ],
 )
 def test_a_preview_that_cannot_tell_goes_on_and_says_so_once(host: Shell, error: Exception, line: str) -> None:
@@ -202,6 +201,22 @@ def test_a_preview_that_cannot_tell_goes_on_and_says_so_once(host: Shell, error:
     for _ in range(2):
         assert len(commands(plan, host, executing=False)) == 1
     assert host.said == [line]
+
+
+def test_a_preview_plans_nothing_after_what_would_fail(host: Shell) -> None:
+    def fails() -> Plan:
+        raise PlaneSettings("set it")
+        yield
+
+    def follows() -> Plan:
+        yield Change(("+ one",), lambda: None)
+
+    assert len(commands(fails, host, executing=False)) == 1
+    for _ in range(2):
+        assert commands(follows, host, executing=False) == []
+    assert host.said == ["! would fail: set it", "! what follows is not planned: the run would end here"]
+    # A run goes by what it finds itself.
+    assert len(commands(follows, host, executing=True)) == 1
 
 
 def test_a_run_that_cannot_plan_fails(host: Shell) -> None:

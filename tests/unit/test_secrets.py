@@ -26,7 +26,7 @@ class Host:
 
     def __init__(self, name: str, **changes: Any) -> None:
         self.name = name
-        self._data = data(**changes)
+        self._data = data(**{"plane_web_url": "https://work.javisi.test", **changes})
 
     @property
     def data(self) -> Host:
