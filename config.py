@@ -14,11 +14,19 @@ sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
 from operations.interrupt import take_over  # noqa: E402
 from operations.report import note_ends, prepare_output, print_json_without_hosts  # noqa: E402
 from settings.connecting import explain_connections  # noqa: E402
-from settings.preflight import answer_without_terminal, check_before_connecting, check_installed  # noqa: E402
+from settings.preflight import (  # noqa: E402
+    answer_without_terminal,
+    check_before_connecting,
+    check_installed,
+    explain_inventory,
+    refuse_conflicting_data,
+)
 
 check_installed()
 prepare_output()
 answer_without_terminal()
 explain_connections()
+explain_inventory()
+refuse_conflicting_data()
 check_before_connecting(state, note_ends)
 take_over(state, print_json_without_hosts)

@@ -5,8 +5,17 @@ pyinfra inventory.py deploy.py --dry            # shows what would change
 pyinfra inventory.py deploy.database            # one part alone; also deploy.environment, deploy.provisioning
 """
 
+from importlib.util import find_spec
+from pathlib import Path
+
 from pyinfra import host
 from pyinfra.api import deploy
+from pyinfra.api.exceptions import PyinfraError
+
+if find_spec("operations") is None:
+    raise PyinfraError(
+        f"start pyinfra in the folder of this deploy.py: cd {Path(__file__).parent}, then the same command"
+    )
 
 from operations import environment as env
 from operations import plane, postgres, redis

@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 from urllib.parse import urlsplit
 
 import click
 import gevent
 from pyinfra.api.exceptions import PyinfraError
+from pyinfra.api.inventory import Inventory, extract_name_data
 from pyinfra.api.state import BaseStateCallback, State, StateStage
 from pyinfra.connectors.ssh import SSHConnector
 
@@ -38,6 +40,9 @@ PLACEHOLDER = re.compile(r"(.*\.)?(example\.(com|net|org)|example|invalid)")
 
 PACKAGES = ("requests", "zxcvbn")
 """What is needed beside pyinfra, which may be one that was installed for itself."""
+
+OURS = ("plane_", "postgres", "rotate_", "redis_", "ssh_")
+"""How the names begin of what a host may have one value of."""
 
 MOST_NAMES = 10
 """Of hosts, in a message."""
@@ -92,6 +97,79 @@ def check_before_connecting(state: State, before_connecting: Callable[[State], o
         go_on(stage)
 
     state.set_stage = set_stage  # type: ignore[method-assign]
+
+
+def refuse_conflicting_data() -> None:
+    """Refuse an inventory in which a host has two values of a setting, by its entries or by its groups.
+
+    pyinfra 3.10 takes the last entry of a name, whichever group ``--limit`` asks for.
+    """
+    make = Inventory.make_hosts_and_groups
+    if hasattr(make, "refuses"):
+        return
+
+    def checked(self: Inventory, names: Any, groups: Any) -> None:
+        problems = conflicts(groups)
+        if problems:
+            from pyinfra_cli.exceptions import CliError  # its import is for pyinfra's command line to do
+
+            raise CliError("; ".join(problems))
+        make(self, names, groups)
+
+    checked.refuses = True  # type: ignore[attr-defined]
+    Inventory.make_hosts_and_groups = checked  # type: ignore[method-assign]
+
+
+def conflicts(groups: Mapping[str, tuple[Iterable[Any], Mapping[str, Any]]]) -> list[str]:
+    """The settings of which hosts have two values, as lines; never a value.
+
+    Args:
+        groups: by name, its hosts (each a name, or a name and its data) and its data, as pyinfra makes an inventory.
+    """
+    entries: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
+    for group, (hosts, _) in groups.items():
+        for name, data in extract_name_data(list(hosts)):
+            entries.setdefault(name, []).append((group, data))
+    problems = []
+    for host, own in entries.items():
+        holders = [group for group, _ in own]
+        for given in ([data for _, data in own], [groups[group][1] for group in holders]):
+            keys = sorted({key for data in given for key in data if str(key).startswith(OURS)})
+            unlike = [key for key in keys if _differ([data[key] for data in given if key in data])]
+            if unlike:
+                named = [group for group in dict.fromkeys(holders) if group != "all"]
+                problems.append(
+                    f"{host} is in the inventory more than once ({', '.join(named)}), with different "
+                    f"{', '.join(unlike)}; give it one value, or give the hosts different names"
+                )
+    return problems
+
+
+def _differ(values: Sequence[Any]) -> bool:
+    return any(value != values[0] for value in values[1:])
+
+
+def explain_inventory() -> None:
+    """Name the file and the line of a mistake in an inventory or in group data; pyinfra 3.10 shows a traceback."""
+    module: Any = sys.modules.get("pyinfra_cli.inventory")
+    if module is None or hasattr(module.exec_file, "explains"):
+        return
+    run = module.exec_file
+    from pyinfra_cli.exceptions import CliError, UnexpectedExternalError
+
+    def explained(filename: Any, *arguments: Any, **options: Any) -> Any:
+        try:
+            return run(filename, *arguments, **options)
+        except SyntaxError as error:
+            raise CliError(f"{filename}, line {error.lineno}: {error.msg}") from None
+        except UnexpectedExternalError as error:
+            cause = error.__context__ or error
+            lines = [frame.lineno for frame in extract_tb(cause.__traceback__) if frame.filename == str(filename)]
+            line = f", line {lines[-1]}" if lines else ""
+            raise CliError(f"{filename}{line}: {plain(f'{type(cause).__name__}: {cause}')}") from None
+
+    explained.explains = True  # type: ignore[attr-defined]
+    module.exec_file = explained
 
 
 def answer_without_terminal() -> None:

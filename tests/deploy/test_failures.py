@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -130,6 +131,57 @@ def test_a_value_that_an_env_file_cannot_carry_is_refused_by_name(target: Target
     assert "sk-$ecret" not in explained(run, "LLM_API_KEY", "cannot carry")
     assert "Connected" not in run.output
     assert target.snapshot() == before
+
+
+def command(target: Target, inventory: str, *words: str, folder: Path = CHECKOUT) -> str:
+    """What a command says that ends before it did anything."""
+    path = target.directory / "bad.py"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(inventory)
+    done = subprocess.run(
+        [sys.executable, "-m", "pyinfra", str(path), *words],
+        cwd=folder,
+        env=environment_with(target.secrets),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout and "exception" not in done.stdout, done.stdout
+    return done.stdout
+
+
+def test_a_host_with_two_values_of_a_setting_is_refused_before_a_connection(target: Target) -> None:
+    name, data = target.inventory()
+    own, other = {**data, "plane_db_name": "theirs"}, {**data, "plane_db_name": "ours"}
+    inventory = f"prod = [({name!r}, {own!r})]\nlab = [({name!r}, {other!r})]\n"
+    before = target.host.connections
+    said = command(target, inventory, "deploy.py", "--dry", "--limit", "prod")
+    assert (
+        f"pyinfra error: {name} is in the inventory more than once (prod, lab, bad), with different plane_db_name;"
+        in said
+    )
+    assert "theirs" not in said and target.host.connections == before
+
+
+@pytest.mark.parametrize(
+    ("inventory", "said"),
+    [
+        ("sandbox = [\n", "bad.py, line 1: '[' was never closed"),
+        ("sandbox = []\nx = nothing\n", "bad.py, line 2: NameError: name 'nothing' is not defined"),
+    ],
+)
+def test_a_mistake_in_an_inventory_is_named_with_its_line(target: Target, inventory: str, said: str) -> None:
+    assert said in command(target, inventory, "deploy.py", "--dry")
+
+
+def test_a_command_in_another_folder_is_one_line(target: Target, tmp_path: Path) -> None:
+    name, data = target.inventory()
+    data |= {"ssh_hostname": "127.0.0.1", "ssh_user": "sandbox"}
+    said = command(target, f"hosts = [({name!r}, {data!r})]\n", str(CHECKOUT / "deploy.py"), "--dry", folder=tmp_path)
+    assert f"start pyinfra in the folder of this deploy.py: cd {CHECKOUT}, then the same command" in said
 
 
 def test_a_host_whose_key_is_not_known_is_sent_nothing(target: Target) -> None:
