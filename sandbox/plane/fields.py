@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Collection, Mapping
+from datetime import date
 from typing import Any
 
 from .http import ApiError
@@ -16,13 +17,18 @@ FALSE = frozenset(("false", "f", "no", "n", "off", "0"))
 
 
 class Refused(Exception):
-    """Why a value is not taken."""
+    """Why a value is not taken: in words, or by the places in a list."""
+
+    @property
+    def reason(self) -> object:
+        """As it is put into the answer."""
+        return self.args[0] if isinstance(self.args[0], dict) else [str(self)]
 
 
 def checked(body: Mapping[str, Any], checks: Mapping[str, Check], required: Collection[str] = ()) -> dict[str, Any]:
     """The fields that are known, as they are stored; others are passed over (seen on 1.2.2 and 1.3.1)."""
     fields: dict[str, Any] = {}
-    reasons: dict[str, list[str]] = {}
+    reasons: dict[str, object] = {}
     for name, check in checks.items():
         if name not in body:
             if name in required:
@@ -31,7 +37,7 @@ def checked(body: Mapping[str, Any], checks: Mapping[str, Check], required: Coll
         try:
             fields[name] = check(body[name])
         except Refused as refusal:
-            reasons[name] = [str(refusal)]
+            reasons[name] = refusal.reason
     if reasons:
         raise ApiError(400, reasons)
     return fields
@@ -49,7 +55,7 @@ def text(limit: int | None = LONGEST_TEXT, *, blank: bool = False) -> Check:
     """A text without the blanks around it."""
 
     def check(value: Any) -> str:
-        if isinstance(_present(value), bool) or not isinstance(value, str | int | float):
+        if isinstance(present(value), bool) or not isinstance(value, str | int | float):
             raise Refused("Not a valid string.")
         stripped = str(value).strip()
         if not stripped and not blank:
@@ -63,7 +69,7 @@ def text(limit: int | None = LONGEST_TEXT, *, blank: bool = False) -> Check:
 
 def flag(value: Any) -> bool:
     """A boolean, in any of the words that Plane takes for one."""
-    word = str(_present(value)).lower()
+    word = str(present(value)).lower()
     if word not in TRUE | FALSE:
         raise Refused("Must be a valid boolean.")
     return word in TRUE
@@ -72,7 +78,7 @@ def flag(value: Any) -> bool:
 def whole(low: int, high: int) -> Check:
     def check(value: Any) -> int:
         try:
-            number = int(str(_present(value)))
+            number = int(str(present(value)))
         except ValueError:
             raise Refused("A valid integer is required.") from None
         if number > high:
@@ -86,14 +92,14 @@ def whole(low: int, high: int) -> Check:
 
 def decimal(value: Any) -> float:
     try:
-        return float(_present(value))
+        return float(present(value))
     except (TypeError, ValueError):
         raise Refused("A valid number is required.") from None
 
 
 def one_of(choices: Collection[Any]) -> Check:
     def check(value: Any) -> Any:
-        if _present(value) not in choices:
+        if present(value) not in choices:
             raise Refused(f'"{value}" is not a valid choice.')
         return value
 
@@ -119,7 +125,36 @@ def id_in(table: Collection[str]) -> Check:
     return check
 
 
-def _present(value: Any) -> Any:
+def ids_in(table: Collection[str]) -> Check:
+    """A list of ids of rows."""
+    one = id_in(table)
+
+    def check(value: Any) -> list[str]:
+        if not isinstance(present(value), list):
+            raise Refused(f'Expected a list of items but got type "{type(value).__name__}".')
+        reasons: dict[str, object] = {}
+        found = []
+        for place, item in enumerate(value):
+            try:
+                found.append(one(present(item)))
+            except Refused as refusal:
+                reasons[str(place)] = refusal.reason
+        if reasons:
+            raise Refused(reasons)
+        return found
+
+    return check
+
+
+def day(value: Any) -> str:
+    try:
+        return date.fromisoformat(str(present(value))).isoformat()
+    except ValueError:
+        raise Refused("Date has wrong format. Use one of these formats instead: YYYY-MM-DD.") from None
+
+
+def present(value: Any) -> Any:
+    """Anything but null."""
     if value is None:
         raise Refused("This field may not be null.")
     return value

@@ -144,6 +144,8 @@ class Project(Row):
     is_issue_type_enabled: bool = False
     project_lead: str | None = None
     default_assignee: str | None = None
+    #: The highest number that a work item was ever given; none is given twice.
+    last_number: int = 0
     #: The settings that nothing here acts on, by their name in the API.
     extra: dict[str, Any] = field(default_factory=dict)
 
@@ -189,6 +191,8 @@ class Intake(Row):
 
     project: str
     name: str
+    #: The id of the state of what is in it.
+    triage: str = field(default_factory=new_id)
 
 
 @dataclass(kw_only=True)
@@ -219,7 +223,101 @@ class WorkItem(Row):
     description_html: str = "<p></p>"
     priority: str = "none"
     type: str | None = None
+    parent: str | None = None
+    start_date: str | None = None
+    target_date: str | None = None
+    completed_at: str | None = None
+    sort_order: float = 65535.0
+    assignees: list[str] = field(default_factory=list)
     labels: list[str] = field(default_factory=list)
+    external_source: str | None = None
+    external_id: str | None = None
+    #: Waits in the project's intake: its state is one that no list shows, and no list shows the work item.
+    in_triage: bool = False
+
+
+@dataclass(kw_only=True)
+class Comment(Row):
+    project: str
+    work_item: str
+    actor: str
+    comment_html: str = "<p></p>"
+    access: str = "INTERNAL"
+    #: The id of the text, which Plane keeps apart.
+    description: str = field(default_factory=new_id)
+    external_source: str | None = None
+    external_id: str | None = None
+
+
+@dataclass(kw_only=True)
+class Link(Row):
+    project: str
+    work_item: str
+    url: str
+    title: str | None = None
+
+
+@dataclass(kw_only=True)
+class Activity(Row):
+    """A line of a work item's history."""
+
+    project: str
+    work_item: str
+    actor: str
+    verb: str
+    comment: str
+    field: str | None = None
+    old_value: str | None = None
+    new_value: str | None = None
+    old_identifier: str | None = None
+    new_identifier: str | None = None
+    epoch: float = 0.0
+
+
+@dataclass(kw_only=True)
+class Attachment(Row):
+    """What is known of a file; the file itself goes to a storage that is not here."""
+
+    workspace: str
+    project: str
+    work_item: str
+    name: str
+    type: str
+    size: int
+    #: Where the storage keeps it.
+    asset: str
+    is_uploaded: bool = False
+    external_source: str | None = None
+    external_id: str | None = None
+
+
+@dataclass(kw_only=True)
+class IntakeItem(Row):
+    """A work item that somebody asked for, and what became of it."""
+
+    project: str
+    intake: str
+    work_item: str
+    status: int
+    snoozed_till: str | None = None
+    duplicate_to: str | None = None
+    source: str | None = "IN_APP"
+    source_email: str | None = None
+
+
+@dataclass(kw_only=True)
+class Sticky(Row):
+    """A note of one person's in a workspace."""
+
+    workspace: str
+    owner: str
+    name: str | None = None
+    description: Any = field(default_factory=dict)
+    description_html: str = "<p></p>"
+    color: str | None = None
+    background_color: str | None = None
+    logo_props: Any = field(default_factory=dict)
+    sort_order: float = 65535.0
 
 
 @dataclass(kw_only=True)

@@ -14,8 +14,20 @@ T = TypeVar("T")
 LARGEST_PAGE = 1000
 
 
-def paged(request: web.Request, rows: Sequence[T], shape: Callable[[T], dict[str, Any]]) -> web.Response:
-    per_page = _per_page(request.query.get("per_page", str(LARGEST_PAGE)))
+def paged(
+    request: web.Request,
+    rows: Sequence[T],
+    shape: Callable[[T], dict[str, Any]],
+    *,
+    default: int = LARGEST_PAGE,
+    choose: bool = True,
+) -> web.Response:
+    """A page of the rows.
+
+    + default: how many are on a page, when the request does not say
+    + choose: whether `?fields=` is heeded
+    """
+    per_page = _per_page(request.query.get("per_page", str(default)))
     page = _page(request.query.get("cursor", f"{per_page}:0:0"))
     start = page * per_page
     shown = rows[start : start + per_page]
@@ -32,7 +44,7 @@ def paged(request: web.Request, rows: Sequence[T], shape: Callable[[T], dict[str
             "total_pages": -(-len(rows) // per_page),
             "total_results": len(rows),
             "extra_stats": None,
-            "results": [chosen_fields(request, shape(row)) for row in shown],
+            "results": [chosen_fields(request, shape(row)) if choose else shape(row) for row in shown],
         }
     )
 

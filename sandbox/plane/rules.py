@@ -143,7 +143,7 @@ def accept(state: PlaneState, invitation: models.Invitation, user: models.User) 
 def delete_workspace(state: PlaneState, workspace: models.Workspace) -> None:
     for project in state.projects_in(workspace.id):
         delete_project(state, project)
-    for table in (state.workspace_members, state.invitations):
+    for table in (state.workspace_members, state.invitations, state.stickies):
         for row in table.where(workspace=workspace.id):
             del table[row.id]
     del state.workspaces[workspace.id]
@@ -287,7 +287,7 @@ def delete_estimate(state: PlaneState, estimate: models.Estimate) -> None:
 def delete_label(state: PlaneState, label: models.Label) -> None:
     """With the labels below it and all uses, which Plane's worker deletes a moment later (seen on 1.2.2 and 1.3.1)."""
     del state.labels[label.id]
-    for item in state.work_items_in(label.project):
+    for item in state.work_items.where(project=label.project):
         item.labels = [used for used in item.labels if used != label.id]
     for child in [row for row in state.labels_in(label.project) if row.parent == label.id]:
         delete_label(state, child)
@@ -314,6 +314,11 @@ def delete_project(state: PlaneState, project: models.Project) -> None:
         state.estimates,
         state.estimate_points,
         state.work_items,
+        state.comments,
+        state.links,
+        state.activities,
+        state.attachments,
+        state.intake_items,
         state.work_item_types,
         state.work_item_properties,
         state.property_values,

@@ -8,6 +8,7 @@ from typing import Any
 from . import models
 from .shapes_accounts import member_summary, stamps
 from .state import PlaneState
+from .work_items import next_number
 
 Json = dict[str, Any]
 
@@ -31,7 +32,7 @@ def _project(row: models.Project) -> Json:
     )
 
 
-def _short_workspace(state: PlaneState, workspace: str) -> Json:
+def short_workspace(state: PlaneState, workspace: str) -> Json:
     row = state.workspaces[workspace]
     return {"name": row.name, "slug": row.slug, "id": row.id}
 
@@ -51,7 +52,7 @@ def _short_project(row: models.Project) -> Json:
 def expanded(state: PlaneState, shape: Json, expand: str) -> Json:
     """A v1 answer with its workspace in place of the workspace's id, when `?expand=` asks for it."""
     if "workspace" in expand.split(","):
-        shape["workspace"] = _short_workspace(state, shape["workspace"])
+        shape["workspace"] = short_workspace(state, shape["workspace"])
     return shape
 
 
@@ -82,7 +83,7 @@ def app_project(state: PlaneState, row: models.Project, viewer: models.User) -> 
         "anchor": None,
         "members": [member.member for member in state.members_of_project(row.id)],
         "inbox_view": row.extra["intake_view"],
-        "next_work_item_sequence": len(state.work_items_in(row.id)) + 1,
+        "next_work_item_sequence": next_number(state, row),
     }
 
 
@@ -102,7 +103,7 @@ def whole_project_member(state: PlaneState, row: models.ProjectMember, *, with_a
     project = state.projects[row.project]
     user = state.users[row.member]
     shape = stamps(row) | {
-        "workspace": _short_workspace(state, project.workspace) | {"logo_url": None},
+        "workspace": short_workspace(state, project.workspace) | {"logo_url": None},
         "project": _short_project(project),
         "member": member_summary(user),
         "comment": None,
@@ -202,34 +203,6 @@ def estimate(state: PlaneState, row: models.Estimate) -> Json:
         "last_used": row.last_used,
         "project": row.project,
         "workspace": state.projects[row.project].workspace,
-    }
-
-
-def work_item(state: PlaneState, row: models.WorkItem) -> Json:
-    return stamps(row) | {
-        "type_id": row.type,
-        "point": None,
-        "name": row.name,
-        "description_html": row.description_html,
-        "description_binary": None,
-        "priority": row.priority,
-        "start_date": None,
-        "target_date": None,
-        "sequence_id": row.sequence_id,
-        "sort_order": 65535.0,
-        "completed_at": None,
-        "archived_at": None,
-        "is_draft": False,
-        "external_source": None,
-        "external_id": None,
-        "project": row.project,
-        "workspace": state.projects[row.project].workspace,
-        "parent": None,
-        "state": row.state,
-        "estimate_point": None,
-        "type": row.type,
-        "assignees": [],
-        "labels": row.labels,
     }
 
 

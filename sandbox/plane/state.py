@@ -36,6 +36,12 @@ class PlaneState:
     estimates: Table[models.Estimate] = field(default_factory=Table)
     estimate_points: Table[models.EstimatePoint] = field(default_factory=Table)
     work_items: Table[models.WorkItem] = field(default_factory=Table)
+    comments: Table[models.Comment] = field(default_factory=Table)
+    links: Table[models.Link] = field(default_factory=Table)
+    activities: Table[models.Activity] = field(default_factory=Table)
+    attachments: Table[models.Attachment] = field(default_factory=Table)
+    intake_items: Table[models.IntakeItem] = field(default_factory=Table)
+    stickies: Table[models.Sticky] = field(default_factory=Table)
     work_item_types: Table[models.WorkItemType] = field(default_factory=Table)
     work_item_properties: Table[models.WorkItemProperty] = field(default_factory=Table)
     property_values: Table[models.PropertyValue] = field(default_factory=Table)
@@ -137,7 +143,8 @@ class PlaneState:
         return sorted(self.estimate_points.where(estimate=estimate), key=lambda row: row.value)
 
     def work_items_in(self, project: str) -> list[models.WorkItem]:
-        return self.work_items.where(project=project)
+        """Those of the project, without what waits in its intake."""
+        return [row for row in self.work_items.where(project=project) if not row.in_triage]
 
     def work_item_types_in(self, project: str) -> list[models.WorkItemType]:
         return self.work_item_types.where(project=project)

@@ -22,8 +22,8 @@ RECORDED_WEB_URL = "https://work.javisi.local"
 USER_AGENT = "python-requests/2.34.2"
 #: Headers that are part of the contract, by being there as well as by not being there.
 HEADERS = ("X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After")
-#: A new workspace's bot and demo project come from a worker, and these lists show them.
-FILLED_BY_WORKER = re.compile(r"/api/(v1/)?workspaces/[^/]+/(members|projects)/(\?.*)?")
+#: A new workspace's bot and demo project come from a worker, and so does a work item's history; these lists show them.
+FILLED_BY_WORKER = re.compile(r"/api/(v1/)?workspaces/[^/]+/(members|projects|projects/.+/activities)/(\?.*)?")
 #: Where the recordings disagree for one and the same request, so a real Plane may do either.
 #: The mail that a worker sends for an invitation fills in the one and loses the other.
 WAVERING = frozenset((step, key) for step in ("thot-invitations", "reinvitations") for key in ("message", "created_by"))

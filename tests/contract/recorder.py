@@ -16,14 +16,23 @@ from .player import HEADERS, Answer, Conversation, talking_to
 BY_KEY = {
     "background_color": "<any>",
     "csrf_token": "<csrf>",
+    "epoch": "<any>",
     "instance_id": "<hex>",
     "logo_props": "<any>",
+    "metadata": "<any>",
+    "policy": "<token>",
+    "storage_metadata": "<any>",
     "token": "<token>",
     "user_timezone": "<any>",
     "username": "<hex>",
+    "x-amz-credential": "<token>",
+    "x-amz-date": "<token>",
+    "x-amz-signature": "<hex>",
 }
-#: Of an invitation, what changes when the worker has sent it: see `player.WAVERING`.
-CHANGED_BY_WORKER = ("message", "created_by")
+#: Where a file is sent to: an address of the instance that is asked.
+UPLOAD_URL = {"url": "<token>"}
+#: What changes once a worker has sent an invitation (see `player.WAVERING`), or has read the page of a link.
+CHANGED_BY_WORKER = {"invite_link": ("message", "created_by"), "metadata": ("created_by", "updated_by")}
 EVERY_KEY = "*"
 #: Longer texts are prose that no deploy reads, such as the demo project's description.
 LONGEST_TEXT = 100
@@ -36,7 +45,10 @@ class NotRecordable(Exception):
 
 
 def record(base_url: str, steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The steps, each with the instance's answer; `keep` names the keys of list results that are recorded."""
+    """The steps, each with the instance's answer; `keep` names the keys of list results that are recorded.
+
+    `wait` is how many seconds go by before the step: a worker writes what it asks for.
+    """
     with talking_to(base_url) as conversation:
         return [_recorded(conversation, step) for step in steps]
 
@@ -45,6 +57,7 @@ def _recorded(conversation: Conversation, step: dict[str, Any]) -> dict[str, Any
     request = step["request"]
     if missing := conversation.missing(request):
         raise NotRecordable(f"{step['id']}: no earlier answer gave {{{missing[0]}}}.")
+    time.sleep(step.get("wait", 0))
     answer = conversation.send(request)
     if lost := conversation.capture(request, answer):
         raise NotRecordable(f"{step['id']}: {lost[0][1]} is not in the answer, {answer.text[:300]}")
@@ -70,7 +83,8 @@ def _wait_for_demo_project(conversation: Conversation, caller: str, slug: str) -
 def _response(answer: Answer, keep: list[str]) -> dict[str, Any]:
     response: dict[str, Any] = {"status": answer.status}
     if location := answer.headers.get("Location"):
-        response["location"] = _text(location)
+        # A signed address of the instance that is asked is one that no other gives.
+        response["location"] = "<token>" if "X-Amz-Signature=" in location else _text(location)
     if answer.cookies:
         response["set_cookie"] = answer.cookies
     if headers := {name: "<int>" for name in HEADERS if name in answer.headers}:
@@ -88,7 +102,10 @@ def _json(value: Any, keep: list[str], key: str = "") -> Any:
         return BY_KEY[key]
     if isinstance(value, dict):
         recorded = {name: _json(item, keep, name) for name, item in value.items() if name not in LEFT_OUT}
-        return recorded | dict.fromkeys(CHANGED_BY_WORKER, "<any>") if "invite_link" in value else recorded
+        if key == "upload_data":
+            return recorded | UPLOAD_URL
+        changing = (name for key in CHANGED_BY_WORKER.keys() & value.keys() for name in CHANGED_BY_WORKER[key])
+        return recorded | dict.fromkeys(changing, "<any>")
     if isinstance(value, list):
         items = [_kept(item, keep) for item in value] if key == "results" else value
         return [_json(item, keep) for item in items]
@@ -108,6 +125,8 @@ def _text(text: str) -> str:
     if re.fullmatch(PLACEHOLDERS["<time>"], text):
         return "<time>"
     text = re.sub(PLACEHOLDERS["<uuid>"], "<uuid>", text)
+    # The name of a stored file begins with an id of its own.
+    text = re.sub(r"\b[0-9a-f]{32}(?=-)", "<hex>", text)
     # An invitation's link carries a signed token.
     return re.sub(rf"(?<=token=){PLACEHOLDERS['<jwt>']}", "<jwt>", text)
 
