@@ -60,8 +60,14 @@ secrets: $(VENV)/.made
 lab:
 	@tests/docker/setup.sh
 
+# Plane's MCP server, which a test talks to: it insists on another plane-sdk, so it has an environment of its own.
+MCP := .venv-mcp
+
+$(MCP)/.made: tests/clients/mcp/requirements.txt
+	$(environment)
+
 # The coverage of what runs of the real pyinfra command reach counts too: see tests/measured.py.
-test: $(VENV)/.made
+test: $(VENV)/.made $(MCP)/.made
 	@$(BIN)/python -m coverage erase
 	@status=0; \
 	MEASURED=1 $(BIN)/python -m pytest -q -n 3 --dist worksteal --required "$(REQUIRED)" || status=$$?; \
@@ -109,6 +115,8 @@ lock:
 		--no-header --upgrade --group dev pyproject.toml -o requirements.txt
 	uv pip compile --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--no-header --upgrade benchmarks/ansible/requirements.in -o benchmarks/ansible/requirements.txt
+	uv pip compile --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-header --upgrade tests/clients/mcp/requirements.in -o tests/clients/mcp/requirements.txt
 
 clean:
-	rm -rf $(VENV) $(ANSIBLE) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(ANSIBLE) $(MCP) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

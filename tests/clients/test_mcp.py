@@ -1,0 +1,100 @@
+"""After a deploy, an agent works through Plane's MCP server with its own token, as a language model would.
+
+Written against plane-mcp-server 0.2.9 and Plane Community Edition 1.3.1.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sandbox
+from tests.deploy.target import Target
+
+CHECKOUT = Path(__file__).parents[2]
+BIN = CHECKOUT / ".venv-mcp/bin"
+SERVER = BIN / "plane-mcp-server"
+
+pytestmark = pytest.mark.skipif(not SERVER.exists(), reason="no plane-mcp-server: make test installs it")
+
+
+class Agent:
+    """Calls the tools of a server that was started for it."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def call(self, tool: str, **arguments: Any) -> Any:
+        """What the tool answers; a refusal is under `error`."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps({"tool": tool, "arguments": arguments}) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        assert line, "the server ended"
+        answer = json.loads(line)
+        # A list is wrapped, so that every answer is an object.
+        return answer["result"] if answer.keys() == {"result"} else answer
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """A Plane 1.3.1 that was deployed to."""
+    directory = tmp_path_factory.mktemp("mcp")
+    with sandbox.running(directory / "sandbox", version="1.3.1") as running:
+        target = Target(running, running.hosts[0], directory / "inventory", {})
+        run = target.deploy()
+        assert run.code == 0, run.output
+        target.host.plane.forget_throttles()
+        yield target
+
+
+@contextlib.contextmanager
+def agent(target: Target, token: str, home: Path) -> Iterator[Agent]:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "PLANE_BASE_URL": f"http://127.0.0.1:{target.host.plane_port}",
+        "PLANE_WORKSPACE_SLUG": "javisi",
+        "PLANE_API_KEY": token,
+    }
+    command = [str(BIN / "python"), str(Path(__file__).with_name("mcp_session.py")), str(SERVER), "stdio"]
+    with (home / "server.log").open("w") as log:
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment
+        )
+        with process:
+            yield Agent(process)
+
+
+def test_an_agent_finds_its_project_and_reports(deployed: Target, tmp_path: Path) -> None:
+    with agent(deployed, deployed.tokens["thot"], tmp_path) as thot:
+        assert thot.call("get_me")["email"] == "thot@javisi.local"
+        [project] = [one for one in thot.call("list_projects") if one["identifier"] == "ONBOARD"]
+        body = {"name": "Report", "description_html": "<p>Here.</p>", "priority": "high"}
+        item = thot.call("create_work_item", project_id=project["id"], **body)
+        listed = thot.call("list_work_items", project_id=project["id"])["results"]
+        assert [(one["id"], one["name"], one["priority"]) for one in listed] == [(item["id"], "Report", "high")]
+
+        place = {"project_id": project["id"], "work_item_id": item["id"]}
+        made = thot.call("create_work_item_comment", **place, comment_html="<p>Done.</p>")
+        comments = thot.call("list_work_item_comments", **place)
+        assert [(one["id"], one["comment_html"]) for one in comments] == [(made["id"], "<p>Done.</p>")]
+
+        found = thot.call("retrieve_work_item_by_identifier", work_item_identifier=f"ONBOARD-{item['sequence_id']}")
+        assert found["id"] == item["id"]
+        # It asks with `q`, and Community Edition 1.3.1 reads `search`: nothing is found, whatever there is.
+        assert thot.call("search_work_items", query="Report") == {"issues": []}
+    [comment] = deployed.plane.comments.values()
+    assert deployed.plane.users[comment.actor].email == "thot@javisi.local"
+
+
+def test_a_token_that_is_none_is_refused(deployed: Target, tmp_path: Path) -> None:
+    with agent(deployed, "plane_api_unknown", tmp_path) as nobody:
+        assert "403" in nobody.call("list_projects")["error"]
