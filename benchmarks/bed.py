@@ -24,7 +24,7 @@ CHECKOUT = HERE.parent
 ANSIBLE = CHECKOUT / ".venv-ansible" / "bin" / "ansible-playbook"
 
 REAL_HASHING = 600_000
-"""Rounds of PBKDF2 in Django 4.2, which Plane 1.2.2 and 1.3.1 hash passwords with."""
+"""Rounds of PBKDF2 in Django 4.2, which every tried release hashes passwords with."""
 
 AGENTS = ("concierge", "imhotep", "thot", "basquiat", "r2d2", "shuri", "piccolo", "cfo", "maintainer", "hermes")
 

@@ -12,7 +12,7 @@ from typing_extensions import override
 from facts.postgres import FAILED, READ_PASSWORD, complaint, psql
 from plain import LONGEST_QUOTE, plain, quote
 
-# The tables are those of Plane 1.2.2 and 1.3.1: its apps db and license, and Django's own list of migrations.
+# The tables are those of every tried release: its apps db and license, and Django's own list of migrations.
 _SQL = r"""
 SELECT EXISTS (
   SELECT FROM pg_database WHERE datname = :'database' AND datallowconn AND datconnlimit <> -2) AS there \gset

@@ -18,7 +18,7 @@ LOOKED_AT = 2000
 """How much of a database one SCAN looks at: enough to meet a neighbour, and no burden to a busy server."""
 
 PLANES_KEY = re.compile(
-    # Seen on 1.2.2 and 1.3.1: Django's cache, codes for signing in, work items that were just changed, Celery.
+    # Seen on every tried release: Django's cache, codes for signing in, work items that were just changed, Celery.
     r":1:.*|magic_.*|[0-9a-f-]{36}(\..*)?|celery.*|_kombu\..*|unacked.*|hocuspocus.*",
     re.S,
 )

@@ -1,6 +1,6 @@
 """The ways into Plane: an API key, and the session that a sign-in or sign-up form gives.
 
-Facts behind this, seen on Plane 1.2.2 and 1.3.1: forms want ``csrfmiddlewaretoken`` and the cookie ``csrftoken``; one
+Facts behind this, seen on every tried release: forms want ``csrfmiddlewaretoken`` and the cookie ``csrftoken``; one
 such pair serves any number of fresh sessions; JSON paths under ``/api/`` want the session's cookie alone.
 """
 
@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from plane_api import paths
 from plane_api.errors import PlaneBadAnswer, PlaneFormRefused, PlaneUnreachable
 from plane_api.http import Http, Reply
 from plane_api.pace import Pace
-
-CSRF_PATH = "/auth/get-csrf-token/"
 
 RATE_LIMIT_EXCEEDED = "RATE_LIMIT_EXCEEDED"
 """Plane's name for one form too many."""
@@ -72,7 +71,7 @@ class Forms:
 
     def _csrf(self) -> tuple[str, str]:
         if self._pair is None:
-            reply = self._http.send("GET", CSRF_PATH)
+            reply = self._http.send("GET", paths.CSRF())
             answer = reply.json() if reply.status == 200 else None
             token = answer.get("csrf_token") if isinstance(answer, dict) else None
             cookie = reply.cookies.get("csrftoken")
@@ -87,7 +86,7 @@ class Forms:
         """Send a form as nobody and give its good answer.
 
         Args:
-            path: for example ``/auth/sign-in/``.
+            path: of :mod:`plane_api.paths`.
             fields: without the CSRF token.
             what: what is being done, for the message when it is refused.
 
@@ -133,7 +132,7 @@ class Forms:
         )
 
     def session(self, path: str, email: str, password: str, what: str, cookie: str = "session-id") -> Session:
-        """Sign in (``/auth/sign-in/``) or up (``/auth/sign-up/``) and give the session.
+        """Sign in (:data:`paths.SIGN_IN`) or up (:data:`paths.SIGN_UP`) and give the session.
 
         Args:
             cookie: the one that a good answer sets.

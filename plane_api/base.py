@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from plane_api.auth import ApiKey, Forms, Session
 from plane_api.errors import PlaneBadAnswer, PlaneError
@@ -17,7 +17,7 @@ from plane_api.pace import Pace
 T = TypeVar("T")
 
 LONGEST_LIST = 1000
-"""Pages. Plane gives up to 1,000 items on each (1.2.2 and 1.3.1)."""
+"""Pages. Plane gives up to 1,000 items on each (every tried release)."""
 
 MOST_ITEMS = 50_000
 LARGEST_LIST = 64 * 2**20
@@ -95,17 +95,6 @@ def uncached(path: str) -> str:
     """A path as nobody asked for it before.
 
     Plane keeps some answers by their whole path for two hours, and not everything that changes them ends that
-    (1.2.2 and 1.3.1).
+    (every tried release).
     """
     return f"{path}?now={secrets.token_hex(8)}"
-
-
-def part(text: str) -> str:
-    """A part of a path.
-
-    Raises:
-        PlaneBadAnswer: it would lead to another path; only an answer that is none of Plane's holds such an id.
-    """
-    if text in (".", ".."):
-        raise PlaneBadAnswer(f"{text!r} stands where an id should be; is plane_api_url the address of Plane's API?")
-    return quote(text, safe="")

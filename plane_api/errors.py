@@ -34,7 +34,7 @@ class PlaneRefused(PlaneError):
 
 
 class PlaneKeyInvalid(PlaneRefused):
-    """The API key is wrong, revoked or expired (403 `Given API token is not valid`, Plane 1.2.2 and 1.3.1)."""
+    """The API key is wrong, revoked or expired (403 `Given API token is not valid`, every tried release)."""
 
 
 class PlaneForbidden(PlaneRefused):

@@ -23,7 +23,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from plain import quote
-from plane_api import transport
+from plane_api import paths, transport
 from plane_api.errors import (
     PlaneBadAnswer,
     PlaneForbidden,
@@ -48,7 +48,7 @@ projects, each with its workspace, has some 40,000."""
 
 MOST_COOKIES = 20
 LONGEST_COOKIE = 4096
-"""Cookies that an answer may set, and characters of each. Plane sets two (1.2.2 and 1.3.1); browsers keep 4,096."""
+"""Cookies that an answer may set, and characters of each. Plane sets two (every tried release); browsers keep 4,096."""
 
 _ADVICE = "; run again, and look at the log of Plane's api if it stays so"
 
@@ -56,7 +56,7 @@ _IS_IT_PLANE = "is plane_api_url the address of Plane's API?"
 
 _SECRET_FIELD = re.compile("pass|secret|token|key", re.I)
 
-_KEY_INVALID = "Given API token is not valid"  # Plane 1.2.2 and 1.3.1
+_KEY_INVALID = "Given API token is not valid"  # every tried release
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Reply:
     def form_error(self) -> str | None:
         """Plane's name for why a form was refused, ``None`` when it was taken.
 
-        A form is answered by a redirect, good or bad; a bad one carries ``error_message`` (Plane 1.2.2 and 1.3.1). A
+        A form is answered by a redirect, good or bad; a bad one carries ``error_message`` (every tried release). A
         refused CSRF token is answered 200 with a page of HTML.
         """
         if self.status == 302:
@@ -299,13 +299,13 @@ def explain(reply: Reply) -> str:
 def _who_may(path: str) -> str:
     """Who may do what Plane refused with 403, and what to set."""
     seen = re.match(r"/api/(?:v1/|users/me/)?workspaces/([^/?]+)/(projects/(?!invitations/)[^/?]+/)?", path)
-    if seen is not None and seen[0] != "/api/users/me/workspaces/invitations/":
+    if seen is not None and seen[0] != paths.MY_INVITATIONS():
         there = "a member of the project and an admin of the workspace" if seen[2] else "an admin of the workspace"
         return (
             f"the account that asked must be {there} {seen[1]}: see to it in Plane (Workspace settings, Members), or "
             "set plane_admin_email and plane_admin_password of such an account"
         )
-    if path.startswith(("/api/instances/", "/api/workspaces/")):
+    if path.startswith((paths.INSTANCE(), paths.WORKSPACES())):
         return "an instance admin may; set plane_admin_email and plane_admin_password of one"
     return "see in Plane whether the account that asked is suspended"
 

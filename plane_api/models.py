@@ -23,7 +23,7 @@ PUBLIC_CONFIG: Mapping[str, str] = {
     "ENABLE_EMAIL_PASSWORD": "is_email_password_enabled",
     "IS_GITEA_ENABLED": "is_gitea_enabled",
 }
-"""The instance settings that ``GET /api/instances/`` shows to everybody as on or off (Plane 1.2.2 and 1.3.1)."""
+"""The instance settings that ``GET /api/instances/`` shows to everybody as on or off (every tried release)."""
 
 PROJECT_SWITCHES: Mapping[str, str] = {
     "cycles": "cycle_view",
@@ -32,10 +32,10 @@ PROJECT_SWITCHES: Mapping[str, str] = {
     "pages": "page_view",
     "intake": "intake_view",
 }
-"""What v1 calls the parts of a project that can be on or off (Plane 1.2.2 and 1.3.1)."""
+"""What v1 calls the parts of a project that can be on or off (every tried release)."""
 
 NETWORK_NUMBERS: Mapping[str, int] = {"secret": 0, "public": 2}
-"""Plane's numbers for who sees a project (1.2.2 and 1.3.1)."""
+"""Plane's numbers for who sees a project (every tried release)."""
 
 
 def listed(answer: Any, of: Callable[[dict[str, Any]], T], what: str) -> list[T]:

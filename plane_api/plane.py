@@ -10,8 +10,9 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+from plane_api import paths
 from plane_api.auth import ApiKey, Session
-from plane_api.base import part, uncached
+from plane_api.base import uncached
 from plane_api.errors import (
     PlaneBadAnswer,
     PlaneError,
@@ -23,7 +24,6 @@ from plane_api.errors import (
 )
 from plane_api.models import Configuration, Instance, Invitation, Token, Workspace, WorkspaceMember, listed
 from plane_api.projects import KEY_INVALID, NOT_A_MEMBER, Projects
-from plane_api.versions import LITE_LISTS
 from plane_api.work_item_types import WorkItemTypesApi
 
 __all__ = ["KEY_INVALID", "NOT_A_MEMBER", "Plane", "Projects"]
@@ -41,7 +41,7 @@ class Plane(WorkItemTypesApi):
             PlaneSettings: waiting would not help.
         """
         try:
-            answer = self.http.call("GET", "/", attempts=1)
+            answer = self.http.call("GET", paths.HEALTH(), attempts=1)
         except PlaneSettings:
             raise
         except PlaneError as error:
@@ -52,7 +52,7 @@ class Plane(WorkItemTypesApi):
 
     def instance(self) -> Instance:
         """Edition, version, whether the instance is set up. Needs no login."""
-        return self._keep(("instance",), lambda: Instance.of(self.http.call("GET", uncached("/api/instances/"))))
+        return self._keep(("instance",), lambda: Instance.of(self.http.call("GET", uncached(paths.INSTANCE()))))
 
     def expect_new_instance(self) -> None:
         """Take the instance for a new one without asking, for a preview of one that cannot answer yet."""
@@ -67,7 +67,7 @@ class Plane(WorkItemTypesApi):
             PlaneFormRefused: ``ADMIN_ALREADY_EXIST``, ``PASSWORD_TOO_WEAK``, ``INVALID_ADMIN_EMAIL``, ….
         """
         self._forms.submit(
-            "/api/instances/admins/sign-up/",
+            paths.INSTANCE_SIGN_UP(),
             {
                 "email": email,
                 "password": password,
@@ -89,13 +89,13 @@ class Plane(WorkItemTypesApi):
         name = f"instance admin {email.lower()}"
         if name not in self._sessions:
             self._sessions[name] = self._forms.session(
-                "/api/instances/admins/sign-in/", email, password, f"sign in as {name}", cookie="admin-session-id"
+                paths.INSTANCE_SIGN_IN(), email, password, f"sign in as {name}", cookie="admin-session-id"
             )
         return self._sessions[name]
 
     def configurations(self, session: Session) -> dict[str, Configuration]:
         """The instance's settings by name, to an instance admin."""
-        path = uncached("/api/instances/configurations/")
+        path = uncached(paths.INSTANCE_CONFIGURATIONS())
         return self._keep(
             ("configurations",),
             lambda: {
@@ -107,10 +107,9 @@ class Plane(WorkItemTypesApi):
         )
 
     def change_configurations(self, session: Session, values: Mapping[str, str]) -> None:
-        """Set settings of the instance. Plane passes over names that it does not know (1.2.2 and 1.3.1)."""
-        path = "/api/instances/configurations/"
+        """Set settings of the instance. Plane passes over names that it does not know (every tried release)."""
         # The answer shows the values, so it is not looked at.
-        self.http.call("PATCH", path, headers=session.headers(), json=dict(values))
+        self.http.call("PATCH", paths.INSTANCE_CONFIGURATIONS(), headers=session.headers(), json=dict(values))
         self.forget("configurations", "instance")
 
     # Accounts
@@ -148,7 +147,7 @@ class Plane(WorkItemTypesApi):
         email = email.lower()
         if email not in self._sessions:
             try:
-                self._sessions[email] = self._forms.session("/auth/sign-in/", email, password, f"sign in as {email}")
+                self._sessions[email] = self._forms.session(paths.SIGN_IN(), email, password, f"sign in as {email}")
             except PlaneFormRefused as error:
                 advice = f"check {setting}"
                 if error.code == "AUTHENTICATION_FAILED_SIGN_IN":
@@ -168,16 +167,16 @@ class Plane(WorkItemTypesApi):
             PlaneFormRefused: ``USER_ALREADY_EXIST``, ``PASSWORD_TOO_WEAK``, ``SIGNUP_DISABLED``, ….
         """
         email = email.lower()
-        self._sessions[email] = self._forms.session("/auth/sign-up/", email, password, f"make the account {email}")
+        self._sessions[email] = self._forms.session(paths.SIGN_UP(), email, password, f"make the account {email}")
         return self._sessions[email]
 
     def finish_onboarding(self, session: Session) -> None:
         """Spare a person the wizard that Plane shows at the first sign-in."""
-        self.http.call("PATCH", "/api/users/me/onboard/", headers=session.headers(), json={"is_onboarded": True})
+        self.http.call("PATCH", paths.MY_ONBOARDING(), headers=session.headers(), json={"is_onboarded": True})
 
     def change_profile(self, session: Session, **fields: str) -> None:
         """Set `display_name`, `first_name` or `last_name` of the session's own account."""
-        self.http.call("PATCH", "/api/users/me/", headers=session.headers(), json=fields)
+        self.http.call("PATCH", paths.ME(), headers=session.headers(), json=fields)
         self.forget("members")
 
     # Workspaces
@@ -187,7 +186,7 @@ class Plane(WorkItemTypesApi):
         return self._keep(
             ("workspaces", session.email),
             lambda: listed(
-                self.http.call("GET", "/api/users/me/workspaces/", headers=session.headers()),
+                self.http.call("GET", paths.MY_WORKSPACES(), headers=session.headers()),
                 Workspace.of,
                 "workspaces",
             ),
@@ -197,7 +196,7 @@ class Plane(WorkItemTypesApi):
         """Make a workspace that the session's account owns."""
         self.http.call(
             "POST",
-            "/api/workspaces/",
+            paths.WORKSPACES(),
             headers=session.headers(),
             json={"name": name, "slug": slug, "organization_size": size},
         )
@@ -205,10 +204,10 @@ class Plane(WorkItemTypesApi):
         self.forget_looks()
 
     def create_workspace_as_instance_admin(self, session: Session, slug: str, name: str, size: str) -> None:
-        """Make a workspace that the instance admin owns, also where everybody else is refused to (1.2.2 and 1.3.1)."""
+        """Make a workspace that the instance admin owns, also where others may not (every tried release)."""
         self.http.call(
             "POST",
-            "/api/instances/workspaces/",
+            paths.INSTANCE_WORKSPACES(),
             headers=session.headers(),
             json={"name": name, "slug": slug, "organization_size": size},
         )
@@ -217,7 +216,7 @@ class Plane(WorkItemTypesApi):
 
     def rename_workspace(self, session: Session, slug: str, name: str) -> None:
         """Give a workspace another name; the slug stays."""
-        self.http.call("PATCH", f"/api/workspaces/{part(slug)}/", headers=session.headers(), json={"name": name})
+        self.http.call("PATCH", paths.WORKSPACES.one(slug), headers=session.headers(), json={"name": name})
         self.forget("workspaces", "projects")
 
     # Members
@@ -231,7 +230,7 @@ class Plane(WorkItemTypesApi):
             return self._keep(
                 ("members", slug, "session"),
                 lambda: listed(
-                    self.http.call("GET", f"/api/workspaces/{part(slug)}/members/", headers=caller.headers()),
+                    self.http.call("GET", paths.MEMBERS(slug=slug), headers=caller.headers()),
                     WorkspaceMember.of_session,
                     "workspace members",
                 ),
@@ -239,14 +238,13 @@ class Plane(WorkItemTypesApi):
         return self._keep(("members", slug, "key"), lambda: self._members_by_key(slug, caller))
 
     def _members_by_key(self, slug: str, key: ApiKey) -> list[WorkspaceMember]:
-        workspace = f"/api/v1/workspaces/{part(slug)}/"
-        if self.instance().has(LITE_LISTS):
+        if self.instance().has(paths.V1_MEMBERS_LITE.since):
             try:
-                return self._pages(f"{workspace}members-lite/", {}, key, WorkspaceMember.of_lite)
+                return self._pages(paths.V1_MEMBERS_LITE(slug=slug), {}, key, WorkspaceMember.of_lite)
             except PlaneRefused as error:
                 if error.status != 404:  # which release brought it was not seen
                     raise
-        answer = self.http.call("GET", f"{workspace}members/", headers=key.headers())
+        answer = self.http.call("GET", paths.V1_MEMBERS(slug=slug), headers=key.headers())
         return listed(answer, WorkspaceMember.of_v1, "workspace members")
 
     def invite(self, slug: str, caller: ApiKey | Session, invited: Iterable[tuple[str, int]]) -> None:
@@ -255,7 +253,7 @@ class Plane(WorkItemTypesApi):
         if isinstance(caller, Session):
             self.http.call(
                 "POST",
-                f"/api/workspaces/{part(slug)}/invitations/",
+                paths.INVITATIONS(slug=slug),
                 headers=caller.headers(),
                 json={"emails": [{"email": email, "role": role} for email, role in invited]},
             )
@@ -268,7 +266,7 @@ class Plane(WorkItemTypesApi):
         try:
             self.http.call(
                 "POST",
-                f"/api/v1/workspaces/{part(slug)}/invitations/",
+                paths.V1_INVITATIONS(slug=slug),
                 headers=key.headers(),
                 json={"email": email, "role": role},
             )
@@ -280,13 +278,13 @@ class Plane(WorkItemTypesApi):
     def invitations(self, slug: str, caller: ApiKey | Session) -> dict[str, Invitation]:
         """The open invitations of a workspace by address.
 
-        One with capitals, as v1 keeps them, fits no account, and another stands beside it (Plane 1.2.2 and 1.3.1).
+        One with capitals, as v1 keeps them, fits no account, and another stands beside it (every tried release).
         """
-        version = "" if isinstance(caller, Session) else "v1/"
+        path = paths.INVITATIONS if isinstance(caller, Session) else paths.V1_INVITATIONS
         found = self._keep(
             ("invitations", slug),
             lambda: listed(
-                self.http.call("GET", f"/api/{version}workspaces/{part(slug)}/invitations/", headers=caller.headers()),
+                self.http.call("GET", path(slug=slug), headers=caller.headers()),
                 Invitation.of,
                 "invitations",
             ),
@@ -295,9 +293,8 @@ class Plane(WorkItemTypesApi):
 
     def withdraw(self, slug: str, caller: ApiKey | Session, invitation: Invitation) -> None:
         """Delete an open invitation, so that nobody joins by it."""
-        version = "" if isinstance(caller, Session) else "v1/"
-        path = f"/api/{version}workspaces/{part(slug)}/invitations/{part(invitation.id)}/"
-        self.http.call("DELETE", path, headers=caller.headers())
+        path = paths.INVITATIONS if isinstance(caller, Session) else paths.V1_INVITATIONS
+        self.http.call("DELETE", path.one(invitation.id, slug=slug), headers=caller.headers())
         self.forget("invitations")
 
     def join(self, session: Session, invitation: Invitation, keys: Iterable[ApiKey] | None = None) -> None:
@@ -308,7 +305,7 @@ class Plane(WorkItemTypesApi):
         """
         self.http.call(
             "POST",
-            "/api/users/me/workspaces/invitations/",
+            paths.MY_INVITATIONS(),
             headers=session.headers(),
             json={"invitations": [invitation.id]},
         )
@@ -325,7 +322,7 @@ class Plane(WorkItemTypesApi):
         """
         self.http.call(
             "PATCH",
-            f"/api/workspaces/{part(slug)}/members/{part(membership_id)}/",
+            paths.MEMBERS.one(membership_id, slug=slug),
             headers=session.headers(),
             json={"role": role},
         )
@@ -334,9 +331,7 @@ class Plane(WorkItemTypesApi):
 
     def remove_member(self, slug: str, session: Session, membership_id: str) -> None:
         """End a membership, and with it those in the workspace's projects. What the member made stays."""
-        self.http.call(
-            "DELETE", f"/api/workspaces/{part(slug)}/members/{part(membership_id)}/", headers=session.headers()
-        )
+        self.http.call("DELETE", paths.MEMBERS.one(membership_id, slug=slug), headers=session.headers())
         self.forget("members", "project members")
         self.forget_looks()
 
@@ -347,7 +342,7 @@ class Plane(WorkItemTypesApi):
         if not key.is_well_formed:
             return None
         try:
-            answer = self.http.call("GET", "/api/v1/users/me/", headers=key.headers())
+            answer = self.http.call("GET", paths.OWNER_OF_KEY(), headers=key.headers())
         except PlaneRefused as error:
             if error.status in (401, 403):
                 return None
@@ -357,9 +352,7 @@ class Plane(WorkItemTypesApi):
 
     def tokens(self, session: Session) -> list[Token]:
         """The session's own tokens, without their values."""
-        return listed(
-            self.http.call("GET", "/api/users/api-tokens/", headers=session.headers()), Token.of, "API tokens"
-        )
+        return listed(self.http.call("GET", paths.MY_TOKENS(), headers=session.headers()), Token.of, "API tokens")
 
     def create_token(
         self, session: Session, label: str, description: str, ends: date | None = None
@@ -372,12 +365,12 @@ class Plane(WorkItemTypesApi):
         body = {"label": label, "description": description}
         if ends is not None:
             body["expired_at"] = f"{ends.isoformat()}T00:00:00Z"
-        answer = self.http.call("POST", "/api/users/api-tokens/", headers=session.headers(), json=body)
+        answer = self.http.call("POST", paths.MY_TOKENS(), headers=session.headers(), json=body)
         value = answer.get("token") if isinstance(answer, dict) else None
         if not isinstance(value, str) or not ApiKey(value).is_well_formed:
-            raise PlaneBadAnswer(f"POST {self.http.base_url}/api/users/api-tokens/: no token in the answer")
+            raise PlaneBadAnswer(f"POST {self.http.base_url}{paths.MY_TOKENS()}: no token in the answer")
         return ApiKey(value), Token.of(answer)
 
     def revoke_token(self, session: Session, token: Token) -> None:
         """Revoke a token of the session's own."""
-        self.http.call("DELETE", f"/api/users/api-tokens/{part(token.id)}/", headers=session.headers())
+        self.http.call("DELETE", paths.MY_TOKENS.one(token.id), headers=session.headers())

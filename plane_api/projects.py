@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from plane_api import paths
 from plane_api.auth import ApiKey, Session
-from plane_api.base import Asking, part
+from plane_api.base import Asking
 from plane_api.errors import PlaneBadAnswer, PlaneError, PlaneForbidden, PlaneKeyInvalid, PlaneRefused
 from plane_api.models import PROJECT_SWITCHES, Estimate, Label, Project, State, listed
 
@@ -48,7 +49,7 @@ class ProjectsApi(Asking):
             if not key.is_well_formed:
                 return KEY_INVALID
             try:
-                path = f"/api/v1/workspaces/{part(slug)}/projects/"
+                path = paths.V1_PROJECTS(slug=slug)
                 projects = self._pages(path, query, key, Project.of)
             except PlaneKeyInvalid:
                 return KEY_INVALID
@@ -100,20 +101,18 @@ class ProjectsApi(Asking):
     def create_project(self, slug: str, caller: ApiKey | Session, **fields: Any) -> None:
         """Make a project; the caller becomes its first member, with role 20.
 
-        A key cannot make a secret one: v1 ignores `network` (Plane 1.2.2 and 1.3.1). A `project_lead` may be among the
+        A key cannot make a secret one: v1 ignores `network` (every tried release). A `project_lead` may be among the
         fields from the release in :data:`versions.LEAD_OF_A_NEW_PROJECT` on; before, half a project is left behind.
 
         Raises:
             PlaneRefused: 409 to a key, 400 to a session, when the name or the identifier is taken.
         """
         if isinstance(caller, Session):
-            self.http.call("POST", f"/api/workspaces/{part(slug)}/projects/", headers=caller.headers(), json=fields)
+            self.http.call("POST", paths.PROJECTS(slug=slug), headers=caller.headers(), json=fields)
             self.forget_looks()
             return
         seen = self._kept.get(("projects", slug, caller.value))
-        answer = self.http.call(
-            "POST", f"/api/v1/workspaces/{part(slug)}/projects/", headers=caller.headers(), json=fields
-        )
+        answer = self.http.call("POST", paths.V1_PROJECTS(slug=slug), headers=caller.headers(), json=fields)
         self.forget("projects")
         if isinstance(seen, dict):
             # The answer is the project as this key sees it, so there is no need to ask again.
@@ -123,24 +122,26 @@ class ProjectsApi(Asking):
 
     def change_project(self, slug: str, caller: ApiKey | Session, project: Project, **fields: Any) -> None:
         """Change fields of a project; `network` with a session alone."""
-        path = self._app_project(slug, project) if isinstance(caller, Session) else self._project(slug, project)
+        path = (paths.PROJECTS if isinstance(caller, Session) else paths.V1_PROJECTS).one(project.id, slug=slug)
         self.http.call("PATCH", path, headers=caller.headers(), json=fields)
         self.forget("projects")
 
     def unarchive_project(self, slug: str, key: ApiKey, project: Project) -> None:
         """Bring an archived project back."""
-        self.http.call("DELETE", self._project(slug, project) + "archive/", headers=key.headers())
+        self.http.call("DELETE", paths.V1_ARCHIVE(slug=slug, project=project.id), headers=key.headers())
         self.forget("projects", "states", "labels")
 
     # Members
 
     def project_members(self, slug: str, key: ApiKey, project: Project) -> frozenset[str]:
-        """The addresses of a project's members, and of those who were (Plane 1.2.2 and 1.3.1)."""
+        """The addresses of a project's members, and of those who were (every tried release)."""
         return self._keep(
             ("project members", slug, project.id),
             lambda: frozenset(
                 listed(
-                    self.http.call("GET", self._project(slug, project) + "members/", headers=key.headers()),
+                    self.http.call(
+                        "GET", paths.V1_PROJECT_MEMBERS(slug=slug, project=project.id), headers=key.headers()
+                    ),
                     lambda item: email.lower() if isinstance(email := item.get("email"), str) else "",
                     "project members",
                 )
@@ -158,7 +159,7 @@ class ProjectsApi(Asking):
         """Put accounts into a project, or give them another role there.
 
         All at once with a session. With a key one by one, and then neither a role can be changed nor somebody brought
-        back who was removed before (Plane 1.2.2 and 1.3.1).
+        back who was removed before (every tried release).
 
         Args:
             members: user id and role number; a workspace admin must be given 20, a guest 5.
@@ -167,13 +168,13 @@ class ProjectsApi(Asking):
         if isinstance(caller, Session):
             self.http.call(
                 "POST",
-                self._app_project(slug, project) + "members/",
+                paths.PROJECT_MEMBERS(slug=slug, project=project.id),
                 headers=caller.headers(),
                 json={"members": [{"member_id": user, "role": role} for user, role in members]},
             )
         else:
             for user, role in members:
-                path = self._project(slug, project) + "members/"
+                path = paths.V1_PROJECT_MEMBERS(slug=slug, project=project.id)
                 self.http.call("POST", path, headers=caller.headers(), json={"member": user, "role": role})
         self.forget("project members")
         self.forget_looks(keys)
@@ -186,7 +187,7 @@ class ProjectsApi(Asking):
         """
         self.http.call(
             "POST",
-            f"/api/users/me/workspaces/{part(slug)}/projects/invitations/",
+            paths.MY_PROJECTS(slug=slug),
             headers=session.headers(),
             json={"project_ids": [project.id]},
         )
@@ -199,23 +200,25 @@ class ProjectsApi(Asking):
         """The states of a project by name; the key's owner must be in it. An archived project shows none."""
         return self._keep(
             ("states", slug, project.id),
-            lambda: {row.name: row for row in self._pages(self._project(slug, project) + "states/", {}, key, State.of)},
+            lambda: {
+                row.name: row for row in self._pages(paths.V1_STATES(slug=slug, project=project.id), {}, key, State.of)
+            },
         )
 
     def create_state(self, slug: str, key: ApiKey, project: Project, **fields: Any) -> None:
         """Make a state; `name`, `color` and `group` are needed. Making it the default one unmakes the other."""
-        self.http.call("POST", self._project(slug, project) + "states/", headers=key.headers(), json=fields)
+        self.http.call("POST", paths.V1_STATES(slug=slug, project=project.id), headers=key.headers(), json=fields)
         self.forget("states")
 
     def change_state(self, slug: str, key: ApiKey, project: Project, state: State, **fields: Any) -> None:
         """Change fields of a state."""
-        path = f"{self._project(slug, project)}states/{part(state.id)}/"
+        path = paths.V1_STATES.one(state.id, slug=slug, project=project.id)
         self.http.call("PATCH", path, headers=key.headers(), json=fields)
         self.forget("states")
 
     def delete_state(self, slug: str, key: ApiKey, project: Project, state: State) -> None:
         """Delete a state, with the drafts in it. Plane refuses the default one, and one with work items in it."""
-        path = f"{self._project(slug, project)}states/{part(state.id)}/"
+        path = paths.V1_STATES.one(state.id, slug=slug, project=project.id)
         self.http.call("DELETE", path, headers=key.headers())
         self.forget("states")
 
@@ -223,29 +226,33 @@ class ProjectsApi(Asking):
         """The labels of a project by name; the key's owner must be in it. An archived project shows none."""
         return self._keep(
             ("labels", slug, project.id),
-            lambda: {row.name: row for row in self._pages(self._project(slug, project) + "labels/", {}, key, Label.of)},
+            lambda: {
+                row.name: row for row in self._pages(paths.V1_LABELS(slug=slug, project=project.id), {}, key, Label.of)
+            },
         )
 
     def create_label(self, slug: str, key: ApiKey, project: Project, **fields: Any) -> None:
         """Make a label; `name` is needed, `parent` is the id of the label that groups it."""
         seen = self._kept.get(("labels", slug, project.id))
-        answer = self.http.call("POST", self._project(slug, project) + "labels/", headers=key.headers(), json=fields)
+        answer = self.http.call(
+            "POST", paths.V1_LABELS(slug=slug, project=project.id), headers=key.headers(), json=fields
+        )
         [made] = listed([answer], Label.of, "the new label")
         if seen is not None:
             self._kept[("labels", slug, project.id)] = {**seen, made.name: made}
 
     def change_label(self, slug: str, key: ApiKey, project: Project, label: Label, **fields: Any) -> None:
         """Change fields of a label."""
-        path = f"{self._project(slug, project)}labels/{part(label.id)}/"
+        path = paths.V1_LABELS.one(label.id, slug=slug, project=project.id)
         self.http.call("PATCH", path, headers=key.headers(), json=fields)
         self.forget("labels")
 
     def delete_label(self, slug: str, key: ApiKey, project: Project, label: Label) -> None:
         """Delete a label, and with it those in its group; work items lose them. One that is gone is no error.
 
-        Plane's worker deletes those in the group, a moment later (1.2.2 and 1.3.1).
+        Plane's worker deletes those in the group, a moment later (every tried release).
         """
-        path = f"{self._project(slug, project)}labels/{part(label.id)}/"
+        path = paths.V1_LABELS.one(label.id, slug=slug, project=project.id)
         self.forget("labels")
         try:
             self.http.call("DELETE", path, headers=key.headers())
@@ -256,9 +263,9 @@ class ProjectsApi(Asking):
     # Estimates
 
     def estimates(self, slug: str, session: Session, project: Project) -> list[Estimate]:
-        """The estimates that were made in a project, in use or not; v1 has no such path (Plane 1.2.2 and 1.3.1)."""
+        """The estimates that were made in a project, in use or not; v1 has no such path (every tried release)."""
         return listed(
-            self.http.call("GET", self._app_project(slug, project) + "estimates/", headers=session.headers()),
+            self.http.call("GET", paths.ESTIMATES(slug=slug, project=project.id), headers=session.headers()),
             Estimate.of,
             "estimates",
         )
@@ -267,7 +274,7 @@ class ProjectsApi(Asking):
         """Make estimates in points. They are in use once the project's `estimate` names them."""
         answer = self.http.call(
             "POST",
-            self._app_project(slug, project) + "estimates/",
+            paths.ESTIMATES(slug=slug, project=project.id),
             headers=session.headers(),
             json={
                 "estimate": {"name": "Points", "type": "points", "last_used": True},
@@ -277,11 +284,3 @@ class ProjectsApi(Asking):
         if not isinstance(answer, dict):
             raise PlaneBadAnswer(f"estimates of {project.identifier}: wanted an object")
         return Estimate.of(answer)
-
-    @staticmethod
-    def _project(slug: str, project: Project) -> str:
-        return f"/api/v1/workspaces/{part(slug)}/projects/{part(project.id)}/"
-
-    @staticmethod
-    def _app_project(slug: str, project: Project) -> str:
-        return f"/api/workspaces/{part(slug)}/projects/{part(project.id)}/"

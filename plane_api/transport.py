@@ -36,7 +36,7 @@ LONGEST_ANSWER = 120.0
 :data:`READ_TIMEOUT` for ever."""
 
 IDLE_LIMIT = 1.5
-"""Seconds after which a kept connection is not used again: Plane's server closes it after 2.0 (1.2.2 and 1.3.1), and a
+"""Seconds after which a kept connection is not used again: Plane closes it after 2.0 (every tried release), and a
 write that meets the close could not be told from one that was carried out."""
 
 LARGEST_ANSWER = 16 * 2**20

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from plane_api import paths
 from plane_api.auth import ApiKey
-from plane_api.base import part
 from plane_api.models import Project, PropertyOption, WorkItemProperty, WorkItemType
 from plane_api.projects import ProjectsApi
 
@@ -21,12 +21,12 @@ class WorkItemTypesApi(ProjectsApi):
         """The work item types of a project that has them enabled."""
         return self._keep(
             ("types", slug, project.id),
-            lambda: self._pages(self._project(slug, project) + "work-item-types/", {}, key, WorkItemType.of),
+            lambda: self._pages(paths.V1_WORK_ITEM_TYPES(slug=slug, project=project.id), {}, key, WorkItemType.of),
         )
 
     def create_work_item_type(self, slug: str, key: ApiKey, project: Project, name: str) -> None:
         """Make a work item type."""
-        path = self._project(slug, project) + "work-item-types/"
+        path = paths.V1_WORK_ITEM_TYPES(slug=slug, project=project.id)
         self.http.call("POST", path, headers=key.headers(), json={"name": name, "is_active": True})
         self.forget("types")
 
@@ -50,7 +50,7 @@ class WorkItemTypesApi(ProjectsApi):
         self, slug: str, key: ApiKey, project: Project, kind: WorkItemType, prop: WorkItemProperty, **fields: Any
     ) -> None:
         """Change fields of a custom field; its type cannot be changed."""
-        path = f"{self._properties(slug, project, kind)}{part(prop.id)}/"
+        path = f"{self._properties(slug, project, kind)}{paths.part(prop.id)}/"
         self.http.call("PATCH", path, headers=key.headers(), json=fields)
         self.forget("properties")
 
@@ -58,7 +58,7 @@ class WorkItemTypesApi(ProjectsApi):
         self, slug: str, key: ApiKey, project: Project, kind: WorkItemType, prop: WorkItemProperty
     ) -> None:
         """Delete a custom field, and with it what work items hold in it."""
-        path = f"{self._properties(slug, project, kind)}{part(prop.id)}/"
+        path = f"{self._properties(slug, project, kind)}{paths.part(prop.id)}/"
         self.http.call("DELETE", path, headers=key.headers())
         self.forget("properties")
 
@@ -85,7 +85,7 @@ class WorkItemTypesApi(ProjectsApi):
         self, slug: str, key: ApiKey, project: Project, prop: WorkItemProperty, option: PropertyOption, is_default: bool
     ) -> None:
         """Make an option of a custom field the one that is chosen at first, or not."""
-        path = f"{self._options(slug, project, prop)}{part(option.id)}/"
+        path = f"{self._options(slug, project, prop)}{paths.part(option.id)}/"
         self.http.call("PATCH", path, headers=key.headers(), json={"is_default": is_default})
         self.forget("properties")
 
@@ -93,12 +93,12 @@ class WorkItemTypesApi(ProjectsApi):
         self, slug: str, key: ApiKey, project: Project, prop: WorkItemProperty, option: PropertyOption
     ) -> None:
         """Delete an option of a custom field."""
-        path = f"{self._options(slug, project, prop)}{part(option.id)}/"
+        path = f"{self._options(slug, project, prop)}{paths.part(option.id)}/"
         self.http.call("DELETE", path, headers=key.headers())
         self.forget("properties")
 
     def _properties(self, slug: str, project: Project, kind: WorkItemType) -> str:
-        return f"{self._project(slug, project)}work-item-types/{part(kind.id)}/work-item-properties/"
+        return paths.V1_PROPERTIES(slug=slug, project=project.id, kind=kind.id)
 
     def _options(self, slug: str, project: Project, prop: WorkItemProperty) -> str:
-        return f"{self._project(slug, project)}work-item-properties/{part(prop.id)}/options/"
+        return paths.V1_OPTIONS(slug=slug, project=project.id, prop=prop.id)

@@ -16,7 +16,7 @@ from plain import plain
 from settings.secrets import GENERATED
 
 ROLES: Mapping[str, int] = {"admin": 20, "member": 15, "guest": 5}
-"""Plane's role numbers (1.2.2 and 1.3.1)."""
+"""Plane's role numbers (every tried release)."""
 
 ROLE_NAMES: Mapping[int, str] = {number: name for name, number in ROLES.items()}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 LEAST_SCORE = 3
-"""Of 4, by zxcvbn: what Plane asks of a password (1.2.2 and 1.3.1)."""
+"""Of 4, by zxcvbn: what Plane asks of a password (every tried release)."""
 
 LONG, VARIED = 24, 10
 

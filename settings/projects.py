@@ -37,10 +37,10 @@ LABEL_KEYS = ("name", "color", "description", "parent")
 NAME_ON_ONE_LINE = "at most 255 characters without blanks at the ends, on one line"
 
 HIDDEN_STATE = "Triage"
-"""Each project has a state of this name that no list shows, so Plane answers 500 to another (1.2.2 and 1.3.1)."""
+"""Each project has a state of this name that no list shows, so Plane answers 500 to another (every tried release)."""
 
 LONGEST_SLUG = 100
-"""Of a state. Plane makes it of the name without a look at its length, and answers 500 (1.2.2 and 1.3.1)."""
+"""Of a state. Plane makes it of the name without a look at its length, and answers 500 (every tried release)."""
 
 SEVERAL = ("option", "member")
 """The types of which a field can hold more than one."""
@@ -257,7 +257,7 @@ class _Reader:
         if not isinstance(value, str) or not _is_text(value):
             self.values.refuse(f"{path}.{key}", value, "wanted: text, or None")
             return None
-        # Plane keeps it so (1.2.2 and 1.3.1): the line break at the end of a long text would differ on every run.
+        # Plane keeps it so (every tried release): the line break at the end of a long text would differ on every run.
         return value.strip()
 
     def _flag(self, item: Mapping[str, Any], path: str, key: str) -> bool | None:

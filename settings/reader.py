@@ -272,7 +272,7 @@ def _api_url(values: Values) -> str:
         values.problems.append("plane_api_url: the address is not allowed; wanted: one that ends before any ? or #")
         return ""
     if "_" in (urlsplit(url).hostname or ""):
-        # Seen on 1.2.2 and 1.3.1: Django answers 400 to such a Host, whatever ALLOWED_HOSTS says.
+        # Seen on every tried release: Django answers 400 to such a Host, whatever ALLOWED_HOSTS says.
         values.refuse("plane_api_url", url, "Plane refuses a host name with an underscore; use the address, or None")
     return url
 

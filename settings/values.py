@@ -22,7 +22,7 @@ LINE = rf"{CHARACTER}+"
 
 
 def name_of(longest: int) -> str:
-    """The pattern of a name. Plane drops blanks at its ends (1.2.2 and 1.3.1), so they would differ on every run."""
+    """A name. Plane drops blanks at its ends (every tried release), so they would differ on every run."""
     return rf"(?!\s){CHARACTER}{{1,{longest}}}(?<!\s)"
 
 

@@ -22,6 +22,7 @@ from operations.environment import pending_variables
 from operations.plane.stack import EnvFile, Stack, find, interpolates, is_plane
 from operations.report import is_executing
 from plain import quote
+from plane_api import paths
 from plane_api.errors import PlaneSettings
 from settings import Settings, settings_of
 from settings.carried import is_carried
@@ -459,7 +460,7 @@ class _Steps:
 
     def _is_due(self, schema: Schema, is_migrated: bool, code: PlaneCode | None) -> tuple[bool, bool]:
         """Whether the instance is to be registered and to be configured, which the image's start script does where it
-        runs (Plane 1.2.2 and 1.3.1)."""
+        runs (every tried release)."""
         if not self.stack.starts_bare:
             return False, False
         version = self._version(code)
@@ -553,10 +554,10 @@ class _Steps:
             )
 
     def _register_instance(self) -> None:
-        # Plane asks for a signature of the machine, and keeps it nowhere (1.2.2 and 1.3.1).
+        # Plane asks for a signature of the machine, and keeps it nowhere (every tried release).
         self._manage("register_instance", secrets.token_hex(32))
         # That it is not registered is remembered for two hours. Without a key, a neighbour's keys would go as well.
-        self._manage("clear_cache", "--key", "/api/instances/")
+        self._manage("clear_cache", "--key", paths.INSTANCE())
 
     def _configure_instance(self) -> None:
         self._manage("configure_instance")

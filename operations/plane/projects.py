@@ -18,7 +18,7 @@ from plane_api.versions import LEAD_OF_A_NEW_PROJECT
 from settings import ROLE_NAMES, Agent
 
 NAME_REFUSED = r"[&+,:;$^}{*=?@#|'<>.()%!-]"
-"""What Plane refuses in the name of a project (1.2.2 and 1.3.1)."""
+"""What Plane refuses in the name of a project (every tried release)."""
 
 
 @converging
@@ -195,7 +195,7 @@ def _bring_in_line(scene: Scene, slug: str, seen: SeenProject, differing: Sequen
         if fields:
             scene.plane().change_project(slug, scene.key_inside(slug, seen), seen, **fields)
         if network is not None:
-            # v1 passes over it (Plane 1.2.2 and 1.3.1).
+            # v1 passes over it (every tried release).
             scene.plane().change_project(slug, scene.session_inside(slug, seen), seen, network=network)
     except PlaneRefused as error:
         if error.status != 400:

@@ -385,7 +385,7 @@ class Scene:
     def members(self, slug: str) -> list[WorkspaceMember] | None:
         """The members of the workspace, as the first key is shown them; ``None`` without one that is.
 
-        A guest's is not (Plane 1.2.2 and 1.3.1).
+        A guest's is not (every tried release).
         """
         for key in self._readers(slug):
             try:
@@ -439,7 +439,7 @@ class Scene:
     def key_inside(self, slug: str, project: Project) -> ApiKey:
         """A key that may change the project, its account put into it first where need be.
 
-        A workspace admin may change a project only from within, and may enter it (Plane 1.2.2 and 1.3.1).
+        A workspace admin may change a project only from within, and may enter it (every tried release).
 
         Raises:
             PlaneSettings: there is none.

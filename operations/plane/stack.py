@@ -25,7 +25,7 @@ NEEDED = ("SECRET_KEY", "DATABASE_URL")
 """What Plane's API cannot do without: with a default in their place, it runs on another database."""
 
 FIXED_BY_PLANE = frozenset({"GUNICORN_WORKERS"})
-"""What Plane's own Compose file fixes itself (1.2.2, 1.3.1): how many processes answer, not what they answer."""
+"""What Plane's own Compose file fixes itself (every tried release): how many processes answer, not what they answer."""
 
 
 @dataclass(frozen=True)

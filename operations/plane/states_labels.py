@@ -21,7 +21,7 @@ GROUP_COLORS = {
     "completed": "#46a758",
     "cancelled": "#9aa4bc",
 }
-"""Of a new state that names no colour: what Plane gives its own first states (1.2.2 and 1.3.1)."""
+"""Of a new state that names no colour: what Plane gives its own first states (every tried release)."""
 
 
 @converging
@@ -72,7 +72,7 @@ def project_states(slug: str, identifier: str, states: Sequence[State], prune: b
             yield Kept(f"state {state.name} of {identifier}")
     for name, has in present.items():
         # Making another state the default one by a change leaves the old one marked; making a new one the default does
-        # not (Plane 1.2.2 and 1.3.1).
+        # not (every tried release).
         if default in present and has.is_default and name != default:
             yield _change_state(scene, slug, seen, has, {"default": False}, ["no longer the default"])
     if prune and states:
@@ -133,7 +133,7 @@ def _delete_state(scene: Scene, slug: str, seen: SeenProject, has: SeenState) ->
                 f"{has.name} in the states of {seen.identifier}"
             ) from error
 
-    # Plane refuses for work items alone, and shows nobody the drafts of others (1.2.2 and 1.3.1).
+    # Plane refuses for work items alone, and shows nobody the drafts of others (every tried release).
     return Change((f"- state {has.name} of {seen.identifier}, with any drafts in it",), delete)
 
 
@@ -186,7 +186,7 @@ def _prune_labels(
     named = {name for label in labels for name in (label.name, label.parent) if name} | set(keep)
     doomed = {label.id: label for label in present.values() if label.name not in named and label.parent not in kept}
     for label in present.values():
-        # Plane deletes what is in a group along with it, and takes it off the work items (1.2.2 and 1.3.1). A label
+        # Plane deletes what is in a group along with it, and takes it off the work items (every tried release). A label
         # whose group is named is in that one by now.
         if label.id not in doomed and label.parent in doomed and label.name not in grouped:
             yield _ungroup_label(scene, slug, seen, label, doomed[label.parent])

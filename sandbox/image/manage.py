@@ -15,7 +15,7 @@ import psycopg  # type: ignore[import-not-found]
 
 HERE = Path(__file__).resolve().parent
 
-# Names and columns as on Plane 1.2.2 and 1.3.1, as far as somebody looks at them.
+# Names and columns as on every tried release, as far as somebody looks at them.
 _TABLES = """
 CREATE TABLE IF NOT EXISTS django_migrations (id serial, app text, name text, UNIQUE (app, name));
 CREATE TABLE IF NOT EXISTS instances (id serial, current_version text, created_at timestamptz DEFAULT now());
@@ -79,7 +79,7 @@ def configure_instance() -> None:
 
 def clear_cache(option: str = "", key: str = "") -> None:
     """Have the server forget what it remembers."""
-    # As on Plane 1.2.2 and 1.3.1, where without a key a whole Redis database is emptied.
+    # As on every tried release, where without a key a whole Redis database is emptied.
     assert (option, key) in (("", ""), ("--key", "/api/instances/"))
     psql("INSERT INTO sandbox_cache VALUES (1)")
     print("Cache Cleared")

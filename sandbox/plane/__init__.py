@@ -1,4 +1,4 @@
-"""A stand-in for Plane's HTTP API, written from recorded answers of Plane 1.2.2 and 1.3.1."""
+"""A stand-in for Plane's HTTP API, written from recorded answers of every tried release."""
 
 from .faults import Faults
 from .requestlog import LoggedRequest, RequestLog

@@ -18,7 +18,7 @@ from .throttle import Throttle
 #: Callers without a session share this many requests a minute and address (seen on Plane 1.2.2).
 ANONYMOUS_LIMIT = 30
 
-#: For how many seconds Plane goes on giving some answers, whatever changes (seen on Plane 1.2.2 and 1.3.1).
+#: For how many seconds Plane goes on giving some answers, whatever changes (seen on every tried release).
 ANSWERS_LAST = 2 * 60 * 60.0
 
 

@@ -26,7 +26,7 @@ class Refused(Exception):
 
 
 def checked(body: Mapping[str, Any], checks: Mapping[str, Check], required: Collection[str] = ()) -> dict[str, Any]:
-    """The fields that are known, as they are stored; others are passed over (seen on 1.2.2 and 1.3.1)."""
+    """The fields that are known, as they are stored; others are passed over (seen on every tried release)."""
     fields: dict[str, Any] = {}
     reasons: dict[str, object] = {}
     for name, check in checks.items():

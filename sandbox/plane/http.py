@@ -111,7 +111,7 @@ class Routes:
 
 @web.middleware
 async def wait_for_tables(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Without tables the probe is well and the rest fails (seen on Plane 1.2.2 and 1.3.1)."""
+    """Without tables the probe is well and the rest fails (seen on every tried release)."""
     from .context import context_of  # which imports this module
 
     if request.path != "/" and not await context_of(request).follow_database():

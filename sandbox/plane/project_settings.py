@@ -30,14 +30,14 @@ PEOPLE = {"project_lead": "Project lead", "default_assignee": "Default assignee"
 
 
 def v1_new_project(state: PlaneState, workspace: models.Workspace, body: Mapping[str, Any]) -> dict[str, Any]:
-    """v1 has no say in `network` and `logo_props`, and passes the ones below over (seen on 1.2.2 and 1.3.1)."""
+    """v1 has no say in `network` and `logo_props`, and passes the ones below over (seen on every tried release)."""
     fields = _with_identifier(checked(body, _checks(state), NEEDED))
     _refuse_strangers(state, workspace, fields)
     return fields
 
 
 def v1_changed_project(state: PlaneState, project: models.Project, body: Mapping[str, Any]) -> dict[str, Any]:
-    """With `estimate`, and `default_state`, which v1 cannot set but to nothing (seen on 1.2.2 and 1.3.1)."""
+    """With `estimate`, and `default_state`, which v1 cannot set but to nothing (seen on every tried release)."""
     fields = _with_identifier(checked(body, _checks(state) | _parts(state)))
     _refuse_strangers(state, state.workspaces[project.workspace], fields)
     if fields.get("default_state"):
@@ -96,7 +96,7 @@ def _with_identifier(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _refuse_strangers(state: PlaneState, workspace: models.Workspace, fields: Mapping[str, Any]) -> None:
-    """Anybody who ever was in the workspace will do, guests and removed members too (seen on 1.2.2 and 1.3.1)."""
+    """Anybody who ever was in the workspace will do, guests and removed members too (seen on every tried release)."""
     for name, title in PEOPLE.items():
         if fields.get(name) and state.workspace_member(workspace.id, fields[name]) is None:
             raise ApiError(400, {"non_field_errors": [f"{title} should be a user in the workspace"]})

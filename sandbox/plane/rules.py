@@ -23,7 +23,7 @@ FIRST_STATES = (
     ("Cancelled", "cancelled", "#9AA4BC"),
 )
 STATE_GROUPS = ("backlog", "unstarted", "started", "completed", "cancelled", "triage")
-#: How far behind the last one Plane puts a state that is added (seen on 1.2.2 and 1.3.1).
+#: How far behind the last one Plane puts a state that is added (seen on every tried release).
 STATE_STEP = 15000.0
 #: A new project's settings that nothing here acts on, with the values seen on Plane 1.2.2.
 PROJECT_DEFAULTS: dict[str, Any] = {
@@ -285,7 +285,7 @@ def delete_estimate(state: PlaneState, estimate: models.Estimate) -> None:
 
 
 def delete_label(state: PlaneState, label: models.Label) -> None:
-    """With the labels below it and all uses, which Plane's worker deletes a moment later (seen on 1.2.2 and 1.3.1)."""
+    """With the labels below it and its uses, deleted by a worker a moment later (seen on every tried release)."""
     del state.labels[label.id]
     for item in state.work_items.where(project=label.project):
         item.labels = [used for used in item.labels if used != label.id]

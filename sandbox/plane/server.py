@@ -19,7 +19,7 @@ from .state import PlaneState
 from .throttle import Throttle
 
 EDITIONS = ("community", "commercial")
-#: Plane closes a connection that was idle for so long (seen on Plane 1.2.2 and 1.3.1).
+#: Plane closes a connection that was idle for so long (seen on every tried release).
 KEEP_ALIVE = 2.0
 
 

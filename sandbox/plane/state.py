@@ -139,7 +139,7 @@ class PlaneState:
         return sorted(self.estimates.where(project=project), key=lambda row: row.name)
 
     def points_of(self, estimate: str) -> list[models.EstimatePoint]:
-        """By their values as texts, so that 10 stands before 2 (seen on Plane 1.2.2 and 1.3.1)."""
+        """By their values as texts, so that 10 stands before 2 (seen on every tried release)."""
         return sorted(self.estimate_points.where(estimate=estimate), key=lambda row: row.value)
 
     def work_items_in(self, project: str) -> list[models.WorkItem]:

@@ -7,14 +7,15 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from plane_api.auth import CSRF_PATH, ApiKey, Forms, Session
+from plane_api import paths
+from plane_api.auth import ApiKey, Forms, Session
 from plane_api.errors import PlaneBadAnswer, PlaneError, PlaneFormRefused, PlaneUnreachable
 from plane_api.pace import Pace
 from tests.unit.web import DROP, Answer, Asked, Client, Site, as_json, page, redirect, serving
 
 PASSWORD = "hunter2&Tr0ub4dor=ü"
 SIGN_IN = "POST /auth/sign-in/"
-GET_CSRF = f"GET {CSRF_PATH}"
+GET_CSRF = f"GET {paths.CSRF()}"
 
 
 def csrf(number: int) -> Answer:

@@ -7,7 +7,8 @@ from collections import deque
 
 import pytest
 
-from plane_api.auth import CSRF_PATH, Forms
+from plane_api import paths
+from plane_api.auth import Forms
 from plane_api.errors import PlaneFormRefused, PlaneUnreachable
 from plane_api.pace import LONGEST, PERIOD, Pace, period_of
 from tests.unit.web import Answer, Client, Site, as_json, redirect
@@ -119,7 +120,7 @@ LIMITED = redirect("https://work.example.com/?error_code=5900&error_message=RATE
 
 
 def sign_in(site: Site, client: Client, *answers: Answer) -> Plane:
-    site.route(f"GET {CSRF_PATH}", as_json({"csrf_token": "t"}, Set_Cookie="csrftoken=c"))
+    site.route(f"GET {paths.CSRF()}", as_json({"csrf_token": "t"}, Set_Cookie="csrftoken=c"))
     site.route(SIGN_IN, *answers)
     plane = Plane()
     Forms(client.http, plane.pace).session("/auth/sign-in/", "thot@javisi.local", "hunter2", "sign in as thot")
@@ -128,7 +129,7 @@ def sign_in(site: Site, client: Client, *answers: Answer) -> Plane:
 
 def test_a_form_that_is_limited_is_sent_again_and_has_its_session(site: Site, client: Client) -> None:
     plane = sign_in(site, client, LIMITED, redirect("https://work.example.com/", "session-id=abc"))
-    assert site.paths == [f"GET {CSRF_PATH}", SIGN_IN, SIGN_IN]
+    assert site.paths == [f"GET {paths.CSRF()}", SIGN_IN, SIGN_IN]
     assert plane.now - 1000 == pytest.approx(20.25)
 
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from operations import environment, postgres, scram
 from operations.environment import parse
 from plane_api.auth import ApiKey
-from plane_api.base import part
 from plane_api.http import Http
+from plane_api.paths import part
 from plane_api.plane import KEY_INVALID, Plane
 from plane_api.transport import DialAdapter
 from settings import Settings, SettingsError, read_settings

@@ -44,7 +44,7 @@ async def list_estimates(request: web.Request) -> web.Response:
 
 @routes.post("/api/workspaces/{slug}/projects/{project}/estimates/")
 async def make_estimate(request: web.Request) -> web.Response:
-    """Answers 200; bad points are refused when the estimate is there already (seen on Plane 1.2.2 and 1.3.1)."""
+    """Answers 200; bad points are refused when the estimate is there already (seen on every tried release)."""
     user, project = session_entity(request, MEMBER)
     state = state_of(request)
     body = await json_body(request)

@@ -34,7 +34,7 @@ async def list_states(request: web.Request) -> web.Response:
 
 @routes.post("/api/workspaces/{slug}/projects/{project}/states/")
 async def make_state(request: web.Request) -> web.Response:
-    """A new default leaves the old one the default too (seen on Plane 1.2.2 and 1.3.1)."""
+    """A new default leaves the old one the default too (seen on every tried release)."""
     user, workspace, project = session_project(request, ADMIN)
     fields = checked(await json_body(request), CHECKS, ("name", "color"))
     rules.refuse_triage(fields)
@@ -63,7 +63,7 @@ async def delete_state(request: web.Request) -> web.Response:
 
 @routes.post("/api/workspaces/{slug}/projects/{project}/states/{id}/mark-default/")
 async def mark_default(request: web.Request) -> web.Response:
-    """The only one then; an id that is no state's leaves none (seen on Plane 1.2.2 and 1.3.1)."""
+    """The only one then; an id that is no state's leaves none (seen on every tried release)."""
     _, _, project = session_project(request, ADMIN)
     state = state_of(request)
     rules.clear_default_state(state, project)

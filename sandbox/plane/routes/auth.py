@@ -116,7 +116,7 @@ def _refused(request: web.Request, code: int, message: str, email: str = "") -> 
 
 
 def _passwords_off(request: web.Request) -> web.Response:
-    """Instance admins still sign in to their own pages then (seen on Plane 1.2.2 and 1.3.1)."""
+    """Instance admins still sign in to their own pages then (seen on every tried release)."""
     return _refused(request, 5056, "EMAIL_PASSWORD_AUTHENTICATION_DISABLED")
 
 

@@ -59,7 +59,7 @@ async def make_project(request: web.Request) -> web.Response:
         if state.workspace_role(caller.workspace.id, lead) is None:
             raise ApiError(400, {"project_lead": ["The lead must be an active member of the workspace."]})
     elif lead:
-        # Plane trips over a lead halfway, and leaves a project without states behind (seen on 1.2.2 and 1.3.1).
+        # Plane trips over a lead halfway, and leaves a project without states behind (seen on every tried release).
         rules.add_project(state, caller.workspace, caller.user.id, fields | {"project_lead": None}, with_states=False)
         raise invalid_detail()
     project = rules.add_project(state, caller.workspace, caller.user.id, fields)
@@ -175,7 +175,7 @@ def _refuse_taken(state: PlaneState, caller: Caller, fields: dict[str, Any], but
 
 
 def _archiver(request: web.Request) -> ProjectCaller:
-    """Any member of the workspace archives any project through v1 (seen on Plane 1.2.2 and 1.3.1)."""
+    """Any member of the workspace archives any project through v1 (seen on every tried release)."""
     caller = v1_project(request, NO_PROJECT_ROLE)
     if state_of(request).workspace_role(caller.workspace.id, caller.user.id) == GUEST:
         raise not_permitted_v1()

@@ -56,7 +56,7 @@ async def make_state(request: web.Request) -> web.Response:
     state = state_of(request)
     fields = checked(await json_body(request), STATE_CHECKS, ("name", "color"))
     if fields.get("default"):
-        # Before anything may still be refused: a taken name leaves a project without one (seen on 1.2.2 and 1.3.1).
+        # Before anything may still be refused: a taken name leaves a project without one (seen on every tried release).
         rules.clear_default_state(state, caller.project)
     rules.refuse_triage(fields)
     _refuse_taken("State", {row.name: row.id for row in state.states_in(caller.project.id)}, fields["name"])
@@ -72,7 +72,7 @@ async def read_state(request: web.Request) -> web.Response:
 
 @routes.patch("/api/v1/workspaces/{slug}/projects/{project}/states/{id}/")
 async def change_state(request: web.Request) -> web.Response:
-    """Making a state the default leaves the old one the default too (seen on 1.2.2 and 1.3.1)."""
+    """Making a state the default leaves the old one the default too (seen on every tried release)."""
     caller = v1_project(request, MEMBER)
     row = _state(request, caller)
     fields = checked(await json_body(request), STATE_CHECKS)
@@ -106,7 +106,7 @@ async def list_labels(request: web.Request) -> web.Response:
 
 @routes.post("/api/v1/workspaces/{slug}/projects/{project}/labels/")
 async def make_label(request: web.Request) -> web.Response:
-    """Any member of the workspace may, in the project or not (seen on 1.2.2 and 1.3.1)."""
+    """Any member of the workspace may, in the project or not (seen on every tried release)."""
     caller = v1_workspace(request, MEMBER)
     state = state_of(request)
     project = find_project(state.projects, caller.workspace, request)
@@ -124,13 +124,13 @@ async def make_label(request: web.Request) -> web.Response:
 
 @routes.get("/api/v1/workspaces/{slug}/projects/{project}/labels/{id}/")
 async def read_label(request: web.Request) -> web.Response:
-    """Passes `fields` over, as the list does not (seen on 1.2.2 and 1.3.1)."""
+    """Passes `fields` over, as the list does not (seen on every tried release)."""
     return web.json_response(shapes.label(state_of(request), _label(request, v1_project(request))))
 
 
 @routes.patch("/api/v1/workspaces/{slug}/projects/{project}/labels/{id}/")
 async def change_label(request: web.Request) -> web.Response:
-    """What is given as parent need only be a label: its own, or one of another project (seen on 1.2.2 and 1.3.1)."""
+    """What is given as parent need only be a label: of any project (seen on every tried release)."""
     caller = v1_project(request, MEMBER)
     state = state_of(request)
     row = _label(request, caller)

@@ -94,7 +94,7 @@ def _checked_email(email: Any) -> str:
         raise required_field("email")
     if not rules.is_email(email):
         raise ApiError(400, {"email": ["Enter a valid email address."]})
-    # Kept as it is written, so with a capital it fits no account (seen on Plane 1.2.2 and 1.3.1).
+    # Kept as it is written, so with a capital it fits no account (seen on every tried release).
     return str(email)
 
 
