@@ -62,12 +62,16 @@ lab:
 
 # Plane's MCP server, which a test talks to: it insists on another plane-sdk, so it has an environment of its own.
 MCP := .venv-mcp
+NEWER_MCP := .venv-mcp-1.4
 
 $(MCP)/.made: tests/clients/mcp/requirements.txt
 	$(environment)
 
+$(NEWER_MCP)/.made: tests/clients/mcp-1.4/requirements.txt
+	$(environment)
+
 # The coverage of what runs of the real pyinfra command reach counts too: see tests/measured.py.
-test: $(VENV)/.made $(MCP)/.made
+test: $(VENV)/.made $(MCP)/.made $(NEWER_MCP)/.made
 	@$(BIN)/python -m coverage erase
 	@status=0; \
 	MEASURED=1 $(BIN)/python -m pytest -q -n 3 --dist worksteal --required "$(REQUIRED)" || status=$$?; \
@@ -117,6 +121,8 @@ lock:
 		--no-header --upgrade benchmarks/ansible/requirements.in -o benchmarks/ansible/requirements.txt
 	uv pip compile --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--no-header --upgrade tests/clients/mcp/requirements.in -o tests/clients/mcp/requirements.txt
+	uv pip compile --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-header --upgrade tests/clients/mcp-1.4/requirements.in -o tests/clients/mcp-1.4/requirements.txt
 
 clean:
-	rm -rf $(VENV) $(ANSIBLE) $(MCP) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(ANSIBLE) $(MCP) $(NEWER_MCP) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

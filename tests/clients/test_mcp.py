@@ -1,6 +1,6 @@
 """After a deploy, an agent works through Plane's MCP server with its own token, as a language model would.
 
-Written against plane-mcp-server 0.2.9 and Plane Community Edition 1.3.1.
+plane-mcp-server 0.2.9 is for Plane up to 1.3.1, and 0.3.5 for 1.4 and later, because it reads the short lists.
 """
 
 from __future__ import annotations
@@ -19,10 +19,13 @@ import sandbox
 from tests.deploy.target import Target
 
 CHECKOUT = Path(__file__).parents[2]
-BIN = CHECKOUT / ".venv-mcp/bin"
-SERVER = BIN / "plane-mcp-server"
+BINS = {"1.3.1": CHECKOUT / ".venv-mcp/bin", "1.4.2": CHECKOUT / ".venv-mcp-1.4/bin"}
+"""By release of Plane, the environment with the server that fits."""
 
-pytestmark = pytest.mark.skipif(not SERVER.exists(), reason="no plane-mcp-server: make test installs it")
+pytestmark = pytest.mark.skipif(
+    not all((folder / "plane-mcp-server").exists() for folder in BINS.values()),
+    reason="no plane-mcp-server: make test installs it",
+)
 
 
 class Agent:
@@ -43,20 +46,27 @@ class Agent:
         return answer["result"] if answer.keys() == {"result"} else answer
 
 
-@pytest.fixture(scope="module")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    """A Plane 1.3.1 that was deployed to."""
-    directory = tmp_path_factory.mktemp("mcp")
-    with sandbox.running(directory / "sandbox", version="1.3.1") as running:
-        target = Target(running, running.hosts[0], directory / "inventory", {})
+@contextlib.contextmanager
+def plane(directory: Path, version: str) -> Iterator[Target]:
+    """A Plane in a release that was deployed to."""
+    with sandbox.running(directory / "sandbox", version=version) as running:
+        # More sign-ins than 1.4 allows in a minute.
+        data = {"plane_env_extra": {"AUTHENTICATION_RATE_LIMIT": "100/minute"}}
+        target = Target(running, running.hosts[0], directory / "inventory", data)
         run = target.deploy()
         assert run.code == 0, run.output
         target.host.plane.forget_throttles()
         yield target
 
 
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    with plane(tmp_path_factory.mktemp("mcp"), "1.3.1") as target:
+        yield target
+
+
 @contextlib.contextmanager
-def agent(target: Target, token: str, home: Path) -> Iterator[Agent]:
+def agent(target: Target, token: str, home: Path, version: str = "1.3.1") -> Iterator[Agent]:
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
@@ -64,7 +74,9 @@ def agent(target: Target, token: str, home: Path) -> Iterator[Agent]:
         "PLANE_WORKSPACE_SLUG": "javisi",
         "PLANE_API_KEY": token,
     }
-    command = [str(BIN / "python"), str(Path(__file__).with_name("mcp_session.py")), str(SERVER), "stdio"]
+    folder = BINS[version]
+    session = Path(__file__).with_name("mcp_session.py")
+    command = [str(folder / "python"), str(session), str(folder / "plane-mcp-server"), "stdio"]
     with (home / "server.log").open("w") as log:
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment
@@ -98,3 +110,16 @@ def test_an_agent_finds_its_project_and_reports(deployed: Target, tmp_path: Path
 def test_a_token_that_is_none_is_refused(deployed: Target, tmp_path: Path) -> None:
     with agent(deployed, "plane_api_unknown", tmp_path) as nobody:
         assert "403" in nobody.call("list_projects")["error"]
+
+
+def test_an_agent_of_a_newer_plane_reports_through_the_newer_server(tmp_path: Path) -> None:
+    with plane(tmp_path, "1.4.2") as target, agent(target, target.tokens["thot"], tmp_path, "1.4.2") as thot:
+        assert thot.call("member", action="me")["email"] == "thot@javisi.local"
+        members = thot.call("member", action="list_workspace")["results"]
+        assert ("hermes@javisi.local", True) in [(one["email"], one["is_active"]) for one in members]
+        [project] = [one for one in thot.call("project", action="list")["results"] if one["identifier"] == "ONBOARD"]
+        item = thot.call("workitem", action="create", project_id=project["id"], name="Report")
+        place = {"project_id": project["id"], "workitem_id": item["id"]}
+        thot.call("workitem_comment", action="create", **place, comment_html="<p>Done.</p>")
+        [comment] = thot.call("workitem_comment", action="list", **place)["results"]
+        assert comment["comment_html"] == "<p>Done.</p>"
