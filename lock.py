@@ -86,6 +86,14 @@ class _Holder(Protocol):
 _held: WeakKeyDictionary[Any, _Holder] = WeakKeyDictionary()
 
 
+def _user() -> str:
+    """The name of the user here; a container may run as a number that has none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
+
+
 def is_held(host: Any) -> bool:
     """Whether this run holds the host's lock."""
     return host in _held
@@ -103,7 +111,7 @@ def hold(host: Any, directory: str) -> None:
     """
     if host in _held:
         return
-    who = f"{getpass.getuser()}@{socket.gethostname()} since {datetime.now():%Y-%m-%d %H:%M} (process {os.getpid()})"
+    who = f"{_user()}@{socket.gethostname()} since {datetime.now():%Y-%m-%d %H:%M} (process {os.getpid()})"
     note = posixpath.join(directory, NAME)
     words = (_SCRIPT, "sh", directory, note, who, str(BEAT))
     own = rights(host)

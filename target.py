@@ -451,7 +451,7 @@ def write_file(
         'mkdir -p -- "${file%/*}/" && umask 077 && new="${file%/*}/.${file##*/}.new" && rm -f -- "$new"',
         """&& trap 'rm -f -- "$new"' EXIT""",
         # noclobber: the file is made, never followed or reused.
-        '&& set -C && cat >"$new" && [ $(wc -c <"$new"', f') -eq {size} ] && chmod {mode} -- "$new"',
+        '&& set -C && cat >"$new" && [ $(wc -c <"$new"', f') -eq {size} ] && chmod -- {mode} "$new"',
         *_chown(user, group, '"$new"'),
         '&& { sync -- "$new" 2>/dev/null || sync; } && mv -fT -- "$new" "$file"',
         stdin=text,
@@ -464,7 +464,7 @@ def write_file(
 
 def _chown(user: str | None, group: str | None, file: str | QuoteString) -> list[object]:
     owner = f"{user or ''}:{group}" if group else user
-    return ["&& chown", QuoteString(owner), "--", file] if owner else []
+    return ["&& chown --", QuoteString(owner), file] if owner else []
 
 
 def differing_access(file: RemoteFile, mode: str, user: str | None = None, group: str | None = None) -> str | None:
@@ -489,6 +489,6 @@ def change_access(host: Any, path: str, mode: str, user: str | None = None, grou
         TargetError: they could not be set.
     """
     file = QuoteString(path)
-    output = run(host, "chmod", mode, "--", file, *_chown(user, group, file))
+    output = run(host, "chmod --", mode, file, *_chown(user, group, file))
     if not output.ok:
         raise TargetError(f"cannot set mode and owner of {path}: {output.reason}; {RIGHTS}")

@@ -12,6 +12,8 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, NoReturn
@@ -124,6 +126,7 @@ class Http:
         verify: a file of CA certificates, or ``True`` for the ones that `requests` ships; ``False`` takes any
             certificate.
         say: told, in a line, when a request has to wait.
+        trace: told, in a line, of each request: method, path, status and time. Nothing in it is a secret.
         sleep: waits that many seconds.
     """
 
@@ -134,12 +137,16 @@ class Http:
         verify: str | bool = True,
         say: Callable[[str], None] = lambda line: None,
         sleep: Callable[[float], None] = time.sleep,
+        trace: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.base_url = base_url
         self.requests_sent = 0
         self.bytes_received = 0
+        self.now: datetime | None = None
+        """The server's clock, by the last answer that told of it."""
         self._say = say
         self._sleep = sleep
+        self._trace = trace
         self._session = _Session()
         # Proxies and .netrc of this machine mean nothing on the target.
         self._session.trust_env = False
@@ -181,6 +188,7 @@ class Http:
         sent = waits = 0
         while True:
             sent += 1
+            begun = time.monotonic()
             try:
                 self.requests_sent += 1
                 response = self._session.request(
@@ -198,6 +206,7 @@ class Http:
                     response.close()  # with its connection: what is still to come would be taken for the next answer
                 body = b"" if packed or response.status_code < 200 else response.content
             except (requests.exceptions.RequestException, HTTPError, ValueError) as error:
+                self._trace(f"{method} {path.partition('?')[0]}: no answer, {_since(begun)}")
                 # The two libraries pass on a few of their own and of Python's for what is no HTTP.
                 if method in SAFE_METHODS and sent < attempts and not _is_final(error):
                     self._sleep(0.25 * sent)
@@ -205,6 +214,8 @@ class Http:
                 # The probe is asked again by whoever waits; everything else ends the run.
                 _give_up(asked, error, "" if path == "/" else _ADVICE)
             self.bytes_received += len(body)
+            self.now = _date(response.headers.get("Date", "")) or self.now
+            self._trace(f"{method} {path.partition('?')[0]}: {response.status_code}, {_since(begun)}")
             if response.status_code == 429 and waits == THROTTLE_WAITS:
                 raise PlaneUnreachable(f"{asked}: Plane still limits requests; run again in a minute")
             if response.status_code == 429:
@@ -261,6 +272,19 @@ class Http:
         if reply.status == 403:
             raise PlaneForbidden(f"{message}; {_who_may(path)}", reply.status, detail)
         raise PlaneRefused(message, reply.status, detail)
+
+
+def _date(text: str) -> datetime | None:
+    """A header Date; ``None`` if it is none."""
+    try:
+        found = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=timezone.utc)
+
+
+def _since(begun: float) -> str:
+    return f"{(time.monotonic() - begun) * 1000:.0f} ms"
 
 
 def _parsed(body: bytes) -> Any:

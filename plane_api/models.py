@@ -329,6 +329,24 @@ class State:
         )
 
 
+def new_project(identifier: str) -> Project:
+    """A project that is still to be made, for a preview of what a run will do in it."""
+    return Project("", "", identifier, "", False, False, None, False, None)
+
+
+FIRST_STATES = {
+    name: State("", name, group, color, "", name == "Backlog")
+    for name, group, color in (
+        ("Backlog", "backlog", "#60646C"),
+        ("Todo", "unstarted", "#60646C"),
+        ("In Progress", "started", "#F59E0B"),
+        ("Done", "completed", "#46A758"),
+        ("Cancelled", "cancelled", "#9AA4BC"),
+    )
+}
+"""The states that Plane makes with a project (every tried release)."""
+
+
 @dataclass(frozen=True)
 class Label:
     """A label of a project; `parent` is the id of the label that groups it."""

@@ -9,12 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from click import echo
 from gevent.monkey import is_module_patched
 from gevent.pool import Pool
 from paramiko import Channel
 from pyinfra.connectors.local import LocalConnector
 from pyinfra.connectors.ssh import SSHConnector
 
+from plain import plain
 from plane_api.base import in_turn
 from plane_api.errors import PlaneSettings
 from plane_api.http import Http
@@ -56,7 +58,11 @@ def plane_from(
             return in_turn(function, arguments)
         return list(Pool(together).map(function, arguments))
 
-    http = Http(base_url, DialAdapter(_dial(host), max(together, 1)), verify=verify, say=host.log)
+    def trace(line: str) -> None:
+        if host.state.print_input:  # with -vv
+            echo(f"{host.print_prefix}>>> {plain(line)}", err=True)
+
+    http = Http(base_url, DialAdapter(_dial(host), max(together, 1)), verify=verify, say=host.log, trace=trace)
     return Plane(http, at_once, Pace(host.log, period=rate_period))
 
 

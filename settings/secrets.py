@@ -98,9 +98,23 @@ def variables(text: str) -> dict[str, str]:
     return found
 
 
+def _refuse_others(path: Path) -> None:
+    """Refuse a file that another user could have written: it, or its folder, is theirs, or open to them."""
+    if not hasattr(os, "getuid"):
+        return
+    trusted = {0, os.getuid(), int(os.environ.get("SUDO_UID") or 0)}
+    for what, one in (("it", path), (f"its folder {path.parent}", path.parent)):
+        info = one.stat()
+        if info.st_uid not in trusted:
+            raise Unreadable(f"{what} belongs to another user ({info.st_uid}); make it your own: chown")
+        if stat.S_IMODE(info.st_mode) & 0o022:
+            raise Unreadable(f"others can write {what}; run: chmod go-w {one}")
+
+
 def _plain(path: Path) -> str:
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise Unreadable(f"others can read it; run: chmod 600 {path}")
+    _refuse_others(path)
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
@@ -108,6 +122,7 @@ def _plain(path: Path) -> str:
 
 
 def _decrypted(path: Path) -> str:
+    _refuse_others(path)
     with _one_at_a_time:
         return _sops(path.resolve(), path.stat().st_mtime_ns)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from operations.converge import Change, Kept, Plan, converging
 from operations.plane.scene import Scene, current_scene, needs_project
+from operations.report import is_executing
 from plane_api.auth import ApiKey, Session
 from plane_api.errors import PlaneError, PlaneNobody, PlaneRefused, PlaneSettings
 from plane_api.models import NETWORK_NUMBERS, PROJECT_SWITCHES
@@ -231,6 +232,7 @@ def _create_project(scene: Scene, slug: str, wanted: _Wanted) -> None:
                 "moment after it is made); choose others in plane_projects, or add an admin agent to that project"
             ) from error
         raise PlaneSettings(f"{error}; check {wanted.identifier} in plane_projects") from error
+    scene.new_projects.add(wanted.identifier)
     if isinstance(caller, ApiKey) or (owner is not None and caller.email == owner.email):
         scene.made_projects[wanted.identifier] = key
     if owner is not None:
@@ -266,7 +268,9 @@ def project_estimates(slug: str, identifier: str, enabled: bool) -> Plan:
     if (seen.estimate is not None) == enabled:
         yield Kept(line)
         return
-    yield Change((f"~ {line}",), lambda: _switch_estimates(scene, slug, seen, enabled))
+    # A project of this run has none yet, as a preview of it says.
+    sign = "+" if identifier in scene.new_projects else "~"
+    yield Change((f"{sign} {line}",), lambda: _switch_estimates(scene, slug, seen, enabled))
 
 
 def _switch_estimates(scene: Scene, slug: str, project: SeenProject, enabled: bool) -> None:
@@ -309,7 +313,7 @@ def project_members(slug: str, identifier: str, members: Sequence[Agent] | None 
             new.append(agent.name)
         if role is None:
             missing.append(agent)
-        elif role != agent.role_number:
+        elif role != agent.role_number and not _becomes_guest(scene, slug, agent):
             other_role.append(agent)
             lines.append(f"~ role of {agent.name} in {identifier}: {ROLE_NAMES.get(role, role)} → {agent.role}")
     if new:
@@ -318,6 +322,17 @@ def project_members(slug: str, identifier: str, members: Sequence[Agent] | None 
         yield Change(tuple(lines), lambda: _put_members(scene, slug, seen, missing + other_role))
     else:
         yield Kept(f"members of {identifier}")
+
+
+def _becomes_guest(scene: Scene, slug: str, agent: Agent) -> bool:
+    """Whether this is a preview, and the run will have made the agent a guest of the workspace before.
+
+    Plane then makes it a guest in every project (every tried release).
+    """
+    if is_executing() or agent.role != "guest":
+        return False
+    roles = {member.email: member.role for member in scene.members(slug) or ()}
+    return roles.get(agent.email, agent.role_number) != agent.role_number
 
 
 def _project_role(scene: Scene, slug: str, project: SeenProject, agent: Agent) -> int | None:

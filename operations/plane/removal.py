@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operations.converge import Change, Kept, Note, Plan, converging
-from operations.plane.scene import Scene, current_scene, is_labelled
+from operations.plane.scene import Scene, current_scene, is_labelled, still_there
 from operations.plane.token_file import TokenNote
 from operations.report import is_executing, say
 from plane_api.auth import ApiKey, Session
@@ -53,6 +53,7 @@ def absent_members(slug: str) -> Plan:
                 lambda agent=agent: _withdraw(scene, slug, invited[agent.email]),  # type: ignore[misc]
             )
         if not _may_be_there(scene, slug, agent):
+            yield from _remember(scene, slug, agent)
             yield Kept(f"no agent {agent.name}")
         else:
             yield Change(
@@ -61,13 +62,43 @@ def absent_members(slug: str) -> Plan:
             )
     if not gone:
         yield Kept("no agent is to be removed")
-    if not scene.settings.plane_prune and (unnamed := _unnamed(scene)):
+    if not scene.settings.plane_prune and (unnamed := [*_unnamed(scene), *_unnamed_members(scene, slug)]):
         yield Note(f"! not in plane_agents, and left alone without plane_prune: {', '.join(unnamed)}")
 
 
 def _unnamed(scene: Scene) -> list[str]:
     named = {agent.token_variable for agent in (*scene.agents, *scene.settings.absent_agents)}
     return [name for name in scene.token_file().tokens if name.startswith(token_variable("")) and name not in named]
+
+
+def _unnamed_members(scene: Scene, slug: str) -> list[str]:
+    """The addresses of members that look like agents of this workspace, and have no line in the token file."""
+    file, at = scene.token_file(), f"@{slug.lower()}.local"
+    agents = (*scene.agents, *scene.settings.absent_agents)
+    named = {scene.settings.plane_admin_email, *(agent.email for agent in agents)}
+    lines = {agent.token_variable for agent in agents} | file.tokens.keys()
+    found = []
+    for email, member in (_listed(scene, slug) or {}).items():
+        variable = token_variable(email.removesuffix(at))
+        # A key is shown former members too; what a run removed is noted.
+        is_gone = member.is_active is False or file.note(variable).removed
+        if email.endswith(at) and email not in named and variable not in lines and not is_gone:
+            found.append(email)
+    return found
+
+
+def _remember(scene: Scene, slug: str, agent: Agent) -> Plan:
+    """Note in the token file that an agent was removed, if only a session could tell."""
+    file = scene.token_file()
+    member = (_listed(scene, slug) or {}).get(agent.email)
+    if member is None or member.is_active is not False or file.note(agent.token_variable).removed:
+        return
+    # Else a preview, which signs nobody in, would name the removal for ever.
+    note = TokenNote(removed=True, role=member.role)
+    yield Change(
+        (f"~ {file.path}: notes that {agent.email} was removed",),
+        lambda: _forget(scene, agent.token_variable, note),
+    )
 
 
 def _owner(scene: Scene, slug: str, variable: str) -> Agent | None:
@@ -127,7 +158,9 @@ def _invitations(scene: Scene, slug: str) -> dict[str, Invitation]:
 
 
 def _withdraw(scene: Scene, slug: str, invitation: Invitation) -> None:
-    scene.plane().withdraw(slug, scene.manager(slug) or scene.admin_session(slug), invitation)
+    plane, caller = scene.plane(), scene.manager(slug) or scene.admin_session(slug)
+    plane.withdraw(slug, caller, invitation)
+    still_there(f"the invitation of {invitation.email}", invitation.email in plane.invitations(slug, caller))
 
 
 def _remove(scene: Scene, slug: str, agent: Agent) -> None:
@@ -137,10 +170,12 @@ def _remove(scene: Scene, slug: str, agent: Agent) -> None:
         scene.revoke_former(agent, former)
     else:
         _revoke(scene, slug, agent)
-    admin = scene.admin_session(not_as=agent.email)
+    admin = scene.admin_session(slug, not_as=agent.email)
     member = next((one for one in plane.members(slug, admin) if one.email == agent.email), None)
     if member is not None and member.is_active and member.membership_id:
         plane.remove_member(slug, admin, member.membership_id)
+        left = {one.email for one in plane.members(slug, admin) if one.is_active}
+        still_there(f"the member {agent.email} of {slug}", agent.email in left)
     # Remembered, because a key is shown former members as if they still were.
     _forget(scene, agent.token_variable, TokenNote(removed=True, role=member.role if member is not None else None))
 

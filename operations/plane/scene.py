@@ -70,6 +70,8 @@ class Scene:
         self.new_names: dict[str, tuple[str, str]] = {}
         """By slug, a workspace's name now and as it is to be, where nobody can sign in yet to change it."""
         self.made_projects: dict[str, ApiKey] = {}
+        self.new_projects: set[str] = set()
+        """The identifiers of those made in this run."""
         self.made_accounts: dict[str, dict[str, int]] = {}
         """By address, those made in this run: the projects they were put into since, each with the role."""
         self._not_opened: dict[str, PlaneError] = {}
@@ -744,6 +746,16 @@ def typed(kind: type[T], items: Iterable[T | Mapping[str, Any]]) -> list[T]:
         except TypeError as error:
             raise PlaneSettings(f"{kind.__name__} {dict(item)!r}: {str(error).partition(' ')[2]}") from error
     return made
+
+
+def still_there(what: str, is_listed: bool) -> None:
+    """Refuse to call something removed that Plane took the removal of and lists all the same.
+
+    Raises:
+        PlaneError: it is listed.
+    """
+    if is_listed:
+        raise PlaneError(f"Plane took the removal of {what} and still lists it; see why in the log of Plane's API")
 
 
 def needs_project(slug: str, identifier: str) -> None:

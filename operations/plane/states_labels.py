@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from operations.converge import Change, Kept, Plan, converging
-from operations.plane.scene import Scene, current_scene, needs_project, project_to_read, typed
+from operations.plane.scene import Scene, current_scene, needs_project, project_to_read, still_there, typed
 from plane_api.auth import ApiKey
 from plane_api.errors import PlaneRefused, PlaneSettings
+from plane_api.models import FIRST_STATES, new_project
 from plane_api.models import Label as SeenLabel
 from plane_api.models import Project as SeenProject
 from plane_api.models import State as SeenState
@@ -51,14 +52,30 @@ def project_states(slug: str, identifier: str, states: Sequence[State], prune: b
     scene, states = current_scene(), typed(State, states)
     identifier = identifier.upper()
     found = project_to_read(scene, slug, identifier)
+    if found == "+":
+        # What a run will find in the project that it makes first.
+        for change in _states_plan(scene, slug, new_project(identifier), states, FIRST_STATES, prune):
+            if isinstance(change, Change):
+                yield Change(change.lines, lambda: needs_project(slug, identifier))
+        return
     if isinstance(found, str):
         names = ", ".join(state.name for state in states)
         if names:
             yield Change((f"{found} states of {identifier}: {names}",), lambda: needs_project(slug, identifier))
         return
     seen, key = found
-    plane = scene.plane()
-    present = plane.states(slug, key, seen)
+    yield from _states_plan(scene, slug, seen, states, scene.plane().states(slug, key, seen), prune)
+
+
+def _states_plan(
+    scene: Scene,
+    slug: str,
+    seen: SeenProject,
+    states: Sequence[State],
+    present: Mapping[str, SeenState],
+    prune: bool,
+) -> Plan:
+    """What is to be done about the states that are present."""
     default = next((state.name for state in states if state.default), None)
     for state in states:
         has = present.get(state.name)
@@ -69,17 +86,16 @@ def project_states(slug: str, identifier: str, states: Sequence[State], prune: b
         if fields:
             yield _change_state(scene, slug, seen, has, fields, words)
         else:
-            yield Kept(f"state {state.name} of {identifier}")
+            yield Kept(f"state {state.name} of {seen.identifier}")
     for name, has in present.items():
         # Making another state the default one by a change leaves the old one marked; making a new one the default does
         # not (every tried release).
         if default in present and has.is_default and name != default:
             yield _change_state(scene, slug, seen, has, {"default": False}, ["no longer the default"])
-    if prune and states:
-        named = {state.name for state in states}
-        for name, has in present.items():
-            if name not in named:
-                yield _delete_state(scene, slug, seen, has)
+    named = {state.name for state in states}
+    doomed = [has for name, has in present.items() if name not in named] if prune and states else []
+    for has in doomed:
+        yield _delete_state(scene, slug, seen, has, doomed if has is doomed[-1] else [])
 
 
 def _state_differences(has: SeenState, state: State) -> tuple[dict[str, Any], list[str]]:
@@ -121,7 +137,9 @@ def _change_state(
     )
 
 
-def _delete_state(scene: Scene, slug: str, seen: SeenProject, has: SeenState) -> Change:
+def _delete_state(scene: Scene, slug: str, seen: SeenProject, has: SeenState, deleted: Sequence[SeenState]) -> Change:
+    """Delete a state; the last one looks whether all that were deleted are gone."""
+
     def delete() -> None:
         try:
             scene.plane().delete_state(slug, scene.key_inside(slug, seen), seen, has)
@@ -132,6 +150,10 @@ def _delete_state(scene: Scene, slug: str, seen: SeenProject, has: SeenState) ->
                 f"{error}; move its work items to another state, or make another the default, then run again; or name "
                 f"{has.name} in the states of {seen.identifier}"
             ) from error
+        if deleted:
+            left = scene.plane().states(slug, scene.key_inside(slug, seen), seen)
+            for one in deleted:
+                still_there(f"the state {one.name} of {seen.identifier}", one.name in left)
 
     # Plane refuses for work items alone, and shows nobody the drafts of others (every tried release).
     return Change((f"- state {has.name} of {seen.identifier}, with any drafts in it",), delete)
@@ -166,6 +188,13 @@ def project_labels(
     scene, labels = current_scene(), typed(Label, labels)
     identifier = identifier.upper()
     found = project_to_read(scene, slug, identifier)
+    if found == "+":
+        # A new project has no label.
+        for label in labels:
+            group = f" (in {label.parent})" if label.parent else ""
+            line = f"+ label {label.name} of {identifier}{group}"
+            yield Change((line,), lambda: needs_project(slug, identifier))
+        return
     if isinstance(found, str):
         names = ", ".join(label.name for label in labels)
         if names:
@@ -190,12 +219,15 @@ def _prune_labels(
         # whose group is named is in that one by now.
         if label.id not in doomed and label.parent in doomed and label.name not in grouped:
             yield _ungroup_label(scene, slug, seen, label, doomed[label.parent])
+    deleted: list[SeenLabel] = []
     while doomed:
         groups = {label.parent for label in doomed.values() if label.parent != label.id}
         # Labels that are in one another, which Plane lets be made, go in any order.
         for label in [one for one in doomed.values() if one.id not in groups] or list(doomed.values()):
             del doomed[label.id]
-            yield _delete_label(scene, slug, seen, label)
+            deleted.append(label)
+    for label in deleted:
+        yield _delete_label(scene, slug, seen, label, deleted if label is deleted[-1] else [])
 
 
 def labels_plan(scene: Scene, slug: str, seen: SeenProject, key: ApiKey, labels: Sequence[Label]) -> Plan:
@@ -248,8 +280,14 @@ def _ungroup_label(scene: Scene, slug: str, seen: SeenProject, label: SeenLabel,
     )
 
 
-def _delete_label(scene: Scene, slug: str, seen: SeenProject, label: SeenLabel) -> Change:
-    return Change(
-        (f"- label {label.name} of {seen.identifier}",),
-        lambda: scene.plane().delete_label(slug, scene.key_inside(slug, seen), seen, label),
-    )
+def _delete_label(scene: Scene, slug: str, seen: SeenProject, label: SeenLabel, deleted: Sequence[SeenLabel]) -> Change:
+    """Delete a label; the last one looks whether all that were deleted are gone."""
+
+    def delete() -> None:
+        plane, key = scene.plane(), scene.key_inside(slug, seen)
+        plane.delete_label(slug, key, seen, label)
+        left = {one.id for one in plane.labels(slug, key, seen).values()} if deleted else set()
+        for one in deleted:
+            still_there(f"the label {one.name} of {seen.identifier}", one.id in left)
+
+    return Change((f"- label {label.name} of {seen.identifier}",), delete)

@@ -74,6 +74,17 @@ def _note(words: Sequence[str | None]) -> TokenNote:
     return TokenNote(_day(ends), bool(rotating), bool(removed), owner, former, int(role) if role else None)
 
 
+_TOKEN = re.compile(
+    rf"\s*(?:export\s+)?({_PREFIX}\w+)\s*=\s*(?:'([^']*)'|\"([^\"]*)\"|([^\s'\"#]*))\s*(?:\s#.*)?", re.ASCII
+)
+"""A token's line, as Docker Compose reads it: with `export`, quotes, blanks or a comment behind it."""
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of an env file that may come from another system: with a byte order mark, with CRLF."""
+    return [line.removesuffix("\r") for line in text.removeprefix("\ufeff").split("\n")]
+
+
 class TokenFile:
     """The env file that holds the agents' tokens. Lines of other names stay as they are.
 
@@ -89,7 +100,7 @@ class TokenFile:
         self._notes: dict[str, TokenNote] = {}
         self._others: list[str] = []
         self.has_old_notes = False
-        for line in self.file.text.split("\n") if self.file else ():
+        for line in _lines(self.file.text) if self.file else ():
             noted, old = NOTED.fullmatch(line), OLD_NOTED.fullmatch(line)
             variable, equals, value = line.partition("=")
             if noted:
@@ -98,6 +109,8 @@ class TokenFile:
             elif old and old[1].startswith(_PREFIX):
                 self.has_old_notes = True
                 self._notes[old[1]] = _note(old.groups()[1:])
+            elif (token := _TOKEN.fullmatch(line)) is not None:
+                self.tokens[token[1]] = token[2] or token[3] or token[4]
             elif equals and not line.startswith("#"):
                 self.tokens[variable] = value
             elif line and line != HEAD:

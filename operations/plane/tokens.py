@@ -99,7 +99,7 @@ def _why_rotate(scene: Scene, agent: Agent, note: TokenNote) -> str | None:
         return "its rotation was cut off, and is done again"
     if _is_asked(scene, agent):
         return f"rotated, as asked; {OTHERS_TOO}"
-    if note.ends is not None and note.ends - _today() < timedelta(days=settings.plane_token_renew_days):
+    if note.ends is not None and note.ends - _today(scene) < timedelta(days=settings.plane_token_renew_days):
         return f"ends {note.ends.isoformat()}, so it is rotated"
     if note.ends is None and settings.plane_token_lifetime_days is not None:
         return f"has no end, and is to live {settings.plane_token_lifetime_days} days"
@@ -123,13 +123,14 @@ def _maybe_others(scene: Scene, slug: str, agents: Sequence[Agent]) -> str:
     )
 
 
-def _today() -> date:
-    return datetime.now(timezone.utc).date()
+def _today(scene: Scene) -> date:
+    """The day by Plane's clock, which decides when a token ends; this machine's may be wrong."""
+    return (scene.plane().http.now or datetime.now(timezone.utc)).astimezone(timezone.utc).date()
 
 
 def _end(scene: Scene) -> date | None:
     days = scene.settings.plane_token_lifetime_days
-    return None if days is None else _today() + timedelta(days=days)
+    return None if days is None else _today(scene) + timedelta(days=days)
 
 
 def _session(scene: Scene, agent: Agent, signing_in: Sequence[Agent]) -> Session:

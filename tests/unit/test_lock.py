@@ -187,6 +187,14 @@ def test_a_run_that_has_the_lock_keeps_it(a_host: Callable[[], Shell], folder: P
     assert lock._held[host] is holder
 
 
+def test_a_user_without_a_name_is_named_by_the_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found: 54321")
+
+    monkeypatch.setattr("lock.getpass.getuser", nameless)
+    assert lock._user() == f"user {os.getuid()}"
+
+
 def test_another_host_of_the_same_folder_is_told_who_has_it(a_host: Callable[[], Shell], folder: Path) -> None:
     first, second = a_host(), a_host()
     lock.hold(first, str(folder))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -859,6 +860,27 @@ def test_a_secrets_file_that_others_can_read_is_refused(name: str, mode: int, fo
         read_settings(data(plane_secrets_dir=str(folder)), "sese")
     path = folder / name
     assert str(caught.value) == f"setting {path}: others can read it; run: chmod 600 {path}"
+
+
+@pytest.mark.parametrize(("name", "mode"), [("all.env", 0o602), ("", 0o777), ("", 0o730)])
+def test_a_secrets_file_that_others_can_write_is_refused(name: str, mode: int, folder: Path) -> None:
+    put(folder / "all.env", f"PLANE_ADMIN_PASSWORD={PASSWORD}\n", 0o600)
+    (folder / name).chmod(mode)
+    with pytest.raises(SettingsError) as caught:
+        read_settings(data(plane_secrets_dir=str(folder)), "sese")
+    what = "it" if name else f"its folder {folder}"
+    said = "others can read it; run: chmod 600" if name else f"others can write {what}; run: chmod go-w {folder}"
+    assert str(caught.value).startswith(f"setting {folder}/all.env: {said}")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file to another user")
+@pytest.mark.parametrize("name", ["all.env", ""])
+def test_a_secrets_file_of_another_user_is_refused(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SUDO_UID", raising=False)
+    put(folder / "all.env", f"PLANE_ADMIN_PASSWORD={PASSWORD}\n", 0o600)
+    os.chown(folder / name, 54321, 54321)
+    with pytest.raises(SettingsError, match=r"belongs to another user \(54321\); make it your own: chown"):
+        read_settings(data(plane_secrets_dir=str(folder)), "sese")
 
 
 def test_a_hosts_name_does_not_lead_out_of_the_secrets_folder(folder: Path) -> None:

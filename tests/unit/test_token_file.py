@@ -228,3 +228,19 @@ def test_any_notes_are_read_back_in_their_order(
     assert {name: again.note(name) for name in notes} == notes
     again.save()
     assert again.file == file.file
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["PLANE_TOKEN_THOT=abc\r", "export PLANE_TOKEN_THOT=abc", "PLANE_TOKEN_THOT='abc'", 'PLANE_TOKEN_THOT="abc" ',
+     "PLANE_TOKEN_THOT=abc # of thot", "\ufeffPLANE_TOKEN_THOT=abc", " PLANE_TOKEN_THOT = abc"],
+)  # fmt: skip
+def test_a_token_that_a_person_wrote_is_read_as_compose_reads_it(host: Shell, path: Path, line: str) -> None:
+    path.parent.mkdir(parents=True)
+    path.write_text(f"{line}\nOTHER='x y'\n")
+    file = TokenFile(host, str(path))
+    assert file.tokens["PLANE_TOKEN_THOT"] == "abc"
+    file.tokens["PLANE_TOKEN_THOT"] = "def"
+    file.save()
+    assert [one for one in below_the_head(path) if "THOT" in one] == ["PLANE_TOKEN_THOT=def"]
+    assert "OTHER='x y'" in below_the_head(path)

@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -494,6 +495,7 @@ class Host:
 
     def __init__(self, connector: object) -> None:
         self.connector = connector
+        self.state = SimpleNamespace(print_input=False)
         self.said: list[str] = []
 
     def log(self, line: str) -> None:

@@ -1,0 +1,153 @@
+"""Given what a run could easily tell wrongly: a preview names what the run does, and what was done is looked at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from sandbox.plane.faults import Action
+from sandbox.plane.http import Handler
+from tests.deploy.conftest import NewTarget
+from tests.deploy.target import TOKEN_FILE, Target
+
+TWO: list[dict[str, Any]] = [{"name": "concierge", "role": "admin"}, {"name": "thot", "role": "member"}]
+
+STATES = [{"name": "Todo", "group": "unstarted", "default": True}, {"name": "Checked", "group": "completed"}]
+LABELS = [{"name": "source"}, {"name": "mail", "parent": "source"}]
+PROJECT: dict[str, Any] = {"name": "Onboarding", "identifier": "ONBOARD"}
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "nothing further": {},
+    "states, labels and prune": {"states": STATES, "labels": LABELS, "prune": True},
+    "states without prune": {"states": STATES},
+    "estimates": {"estimates": True},
+    "no estimates": {"estimates": False},
+    "all settings": {"network": "secret", "timezone": "Europe/Berlin", "lead": "thot", "cycles": True, "pages": False},
+}
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_a_preview_of_a_new_host_names_what_the_run_does_line_for_line(new_target: NewTarget, settings: str) -> None:
+    target = new_target(plane_agents=TWO, plane_projects=[{**PROJECT, **SETTINGS[settings]}])
+    preview, run = target.deploy("--dry"), target.deploy()
+    assert (preview.code, run.code) == (0, 0), run.output
+    assert [line for line in preview.plan if not line.startswith("? ")] == [
+        line for line in run.plan if line != "~ bucket"
+    ]
+    again = target.deploy()
+    assert (again.changed, again.writes) == ([], []), again.output
+
+
+def test_a_role_that_falls_with_the_one_in_the_workspace_is_named_once(new_target: NewTarget) -> None:
+    target = new_target(plane_agents=TWO)
+    assert target.deploy().code == 0
+    guest = {"plane_agents": [TWO[0], {"name": "thot", "role": "guest"}]}
+    preview, run = target.deploy("--dry", data=guest), target.deploy(data=guest)
+    assert preview.plan == run.plan == ["~ role of thot@javisi.local: member → guest"], run.output
+    assert target.deploy(data=guest).changed == []
+
+
+def test_an_agent_that_was_removed_is_not_reported_for_ever_once_the_token_file_is_lost(new_target: NewTarget) -> None:
+    gone = {"plane_agents": [TWO[0], {**TWO[1], "present": False}]}
+    target = new_target(plane_agents=TWO)
+    assert target.deploy().code == 0
+    assert target.deploy(data=gone).code == 0
+    path = target.host.root / TOKEN_FILE
+    path.write_text("".join(line for line in path.read_text().splitlines(True) if "thot" not in line.lower()))
+    assert target.deploy(data=gone).code == 0
+    assert target.deploy("--dry", data=gone).plan == []
+    assert target.deploy(data=gone).changed == []
+
+
+def test_an_agent_that_was_only_deleted_from_the_list_is_told_of_without_its_token(new_target: NewTarget) -> None:
+    target = new_target(plane_agents=TWO)
+    assert target.deploy().code == 0
+    path = target.host.root / TOKEN_FILE
+    path.write_text("".join(line for line in path.read_text().splitlines(True) if "THOT" not in line))
+    for arguments in (("--dry",), ()):
+        run = target.deploy(*arguments, data={"plane_agents": TWO[:1]})
+        assert "! not in plane_agents, and left alone without plane_prune: thot@javisi.local" in run.notes, run.output
+
+
+def taken_and_not_done() -> Action:
+    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        return web.Response(status=204)
+
+    return answer
+
+
+REMOVALS: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
+    "states": (
+        {"plane_projects": [{**PROJECT, "states": STATES}]},
+        {"plane_projects": [{**PROJECT, "states": STATES, "prune": True}]},
+        r"/states/",
+        "the state Backlog of ONBOARD",
+    ),
+    "labels": (
+        {"plane_projects": [{**PROJECT, "labels": LABELS}]},
+        {"plane_projects": [{**PROJECT, "labels": LABELS[:1], "prune": True}]},
+        r"/labels/",
+        "the label mail of ONBOARD",
+    ),
+    "members": (
+        {},
+        {"plane_agents": [TWO[0], {**TWO[1], "present": False}]},
+        r"/workspaces/javisi/members/",
+        "the member thot@javisi.local of javisi",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", REMOVALS)
+def test_what_plane_does_not_remove_is_not_called_removed(new_target: NewTarget, kind: str) -> None:
+    before, after, path, what = REMOVALS[kind]
+    target = new_target(**{"plane_agents": TWO, **before})
+    assert target.deploy().code == 0
+    target.host.plane.faults.add(taken_and_not_done(), method="DELETE", path=path)
+    run = target.deploy(data=after)
+    target.host.plane.faults.clear()
+    assert run.code == 1
+    assert f"Plane took the removal of {what} and still lists it; see why in the log" in run.output, run.output
+    assert target.deploy(data=after).code == 0
+    assert target.deploy(data=after).changed == []
+
+
+def test_requests_are_shown_at_vv_without_a_secret(target: Target) -> None:
+    run = target.deploy("-vv")
+    shown = re.findall(r"^ *\[sandbox-\d+\] >>> (GET|POST|PATCH) (/\S*): (\d{3}), \d+ ms$", run.output, re.M)
+    assert [(method, path) for method, path, _ in shown] == run.requests
+    assert ("POST", "/auth/sign-up/", "302") in shown
+    for secret in (*target.secrets.values(), *target.tokens.values()):
+        assert secret not in run.output
+    assert ">>> GET" not in target.deploy("-v").output
+
+
+def ahead(days: int) -> Callable[[], Action]:
+    """Answers that carry the date of another day."""
+
+    def make() -> Action:
+        async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+            response = await handler(request)
+            response.headers["Date"] = format_datetime(datetime.now(timezone.utc) + timedelta(days=days), usegmt=True)
+            return response
+
+        return answer
+
+    return make
+
+
+def test_a_tokens_end_is_counted_by_planes_clock(new_target: NewTarget) -> None:
+    target = new_target(plane_agents=TWO[:1], plane_token_lifetime_days=30, plane_token_renew_days=5)
+    target.host.plane.faults.add(ahead(100)())
+    assert target.deploy().code == 0
+    [token] = [row for row in target.plane.api_tokens.values() if row.label == "agent-concierge"]
+    assert token.expired_at is not None
+    left = datetime.fromisoformat(token.expired_at.replace("Z", "+00:00")) - datetime.now(timezone.utc)
+    assert 125 < left.days < 131
+    assert target.deploy().changed == []
