@@ -26,7 +26,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         default=2222,
         help="the first host's SSH port; the others follow; 0: any free ports (default: 2222)",
     )
-    parser.add_argument("--edition", choices=("community", "commercial"), default="community")
+    parser.add_argument("--edition", choices=("community", "commercial", "governed"), default="community")
     parser.add_argument(
         "--stack",
         choices=STACKS,

@@ -50,7 +50,7 @@ class Context:
 
     @property
     def commercial(self) -> bool:
-        return self.edition == "commercial"
+        return self.edition != "community"
 
     @property
     def older_than_1_3(self) -> bool:

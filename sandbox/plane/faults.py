@@ -202,6 +202,17 @@ def called(callback: Callable[[web.Request], None], *, handled: bool = False) ->
     return call
 
 
+#: How a commercial edition refuses what the plan lacks, or what is managed elsewhere. From the facts on commercial
+#: editions, not recorded: the codes are Plane's, the words are not.
+EDITION_REFUSALS: Mapping[str, Action] = {
+    "managed": answered(400, '{"error": "This is managed by the workspace.", "code": "workspace_managed"}'),
+    "migrating": answered(400, '{"error": "Try again later.", "code": "governance_migration_in_progress"}'),
+    "upgrade": answered(400, '{"error": "Upgrade your plan to use this feature."}'),
+    "payment": answered(402, '{"error": "Payment required"}'),
+    "absent": answered(404, '{"error": "Page not found."}'),
+}
+
+
 async def _answer(request: web.Request, handler: Handler) -> tuple[bytes, web.StreamResponse]:
     response = await handler(request)
     body = response.body if isinstance(response, web.Response) else None

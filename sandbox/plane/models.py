@@ -322,9 +322,9 @@ class Sticky(Row):
 
 @dataclass(kw_only=True)
 class WorkItemType(Row):
-    """A commercial edition's work item type."""
+    """A commercial edition's work item type; with `workspace` one of a whole workspace, and then without `project`."""
 
-    project: str
+    project: str = ""
     name: str
     description: str = ""
     is_default: bool = False
@@ -334,6 +334,10 @@ class WorkItemType(Row):
     logo_props: dict[str, Any] = field(default_factory=dict)
     external_source: str | None = None
     external_id: str | None = None
+    workspace: str | None = None
+    #: Of a workspace's type: which projects imported it, and which of the workspace's properties it has.
+    project_ids: list[str] = field(default_factory=list)
+    properties: list[str] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)
@@ -351,10 +355,14 @@ class PropertyOption(Row):
 
 @dataclass(kw_only=True)
 class WorkItemProperty(Row):
-    """A commercial edition's custom field; `name` is derived from `display_name`."""
+    """A commercial edition's custom field; `name` is derived from `display_name`.
 
-    project: str
-    issue_type: str
+    With `workspace` it is one of a whole workspace, and then without `project` and `issue_type`.
+    """
+
+    project: str = ""
+    issue_type: str = ""
+    workspace: str | None = None
     name: str
     display_name: str
     property_type: str

@@ -66,6 +66,7 @@ def add_workspace(state: PlaneState, owner: models.User, name: str, slug: str, s
     workspace = models.Workspace(name=name, slug=slug, owner=owner.id, organization_size=size, created_by=owner.id)
     state.workspaces[workspace.id] = workspace
     join_workspace(state, workspace.id, owner, ADMIN, company_role="")
+    give_default_type(state, workspace)
     return workspace
 
 
@@ -143,7 +144,8 @@ def accept(state: PlaneState, invitation: models.Invitation, user: models.User) 
 def delete_workspace(state: PlaneState, workspace: models.Workspace) -> None:
     for project in state.projects_in(workspace.id):
         delete_project(state, project)
-    for table in (state.workspace_members, state.invitations, state.stickies):
+    tables = (state.workspace_members, state.invitations, state.stickies, state.work_item_types)
+    for table in (*tables, state.work_item_properties):
         for row in table.where(workspace=workspace.id):
             del table[row.id]
     del state.workspaces[workspace.id]
@@ -218,9 +220,17 @@ def set_project_fields(state: PlaneState, project: models.Project, fields: Mappi
             project.extra[name] = value
         else:
             setattr(project, name, value)
-    if state.has_types and project.is_issue_type_enabled and not state.work_item_types_in(project.id):
+    appears = state.has_types and state.makes_default_type and not state.workspaces_own_types
+    if appears and project.is_issue_type_enabled and not state.work_item_types_in(project.id):
         default = models.WorkItemType(project=project.id, name="Task", is_default=True, created_by=project.created_by)
         state.work_item_types[default.id] = default
+
+
+def give_default_type(state: PlaneState, workspace: models.Workspace) -> None:
+    """Every workspace that owns its types starts with this one (product documentation, not recorded)."""
+    if state.workspaces_own_types and state.makes_default_type:
+        row = models.WorkItemType(workspace=workspace.id, name="Task", is_default=True, created_by=workspace.owner)
+        state.work_item_types[row.id] = row
 
 
 def refuse_triage(fields: Mapping[str, Any]) -> None:
@@ -325,6 +335,8 @@ def delete_project(state: PlaneState, project: models.Project) -> None:
     ):
         for row in table.where(project=project.id):
             del table[row.id]
+    for kind in state.work_item_types.values():
+        kind.project_ids = [key for key in kind.project_ids if key != project.id]
     del state.projects[project.id]
 
 

@@ -18,7 +18,8 @@ from .routes import add_routes
 from .state import PlaneState
 from .throttle import Throttle
 
-EDITIONS = ("community", "commercial")
+#: "governed" is a commercial one whose workspaces own work item types: from the facts, not recorded.
+EDITIONS = ("community", "commercial", "governed")
 #: Plane closes a connection that was idle for so long (seen on every tried release).
 KEEP_ALIVE = 2.0
 

@@ -211,23 +211,29 @@ def work_item_type(state: PlaneState, row: models.WorkItemType) -> Json:
 
     A type without `project` is one of the whole workspace to plane-compose.
     """
-    return asdict(row) | {
-        "deleted_at": None,
-        "project_ids": [row.project],
-        "workspace": state.projects[row.project].workspace,
-    }
+    shape = asdict(row) | {"deleted_at": None}
+    del shape["properties"]
+    if row.workspace:
+        del shape["project"]
+        return shape
+    return shape | {"project_ids": [row.project], "workspace": state.projects[row.project].workspace}
 
 
 def work_item_property(state: PlaneState, row: models.WorkItemProperty) -> Json:
-    workspace = state.projects[row.project].workspace
-    shape = asdict(row) | {"deleted_at": None, "logo_props": {}, "workspace": workspace}
+    shape = asdict(row) | {"deleted_at": None, "logo_props": {}} | _place(state, row)
+    shape["issue_type"] = row.issue_type or None
     shape["options"] = [property_option(state, row, option) for option in row.options]
     return shape
 
 
 def property_option(state: PlaneState, row: models.WorkItemProperty, option: models.PropertyOption) -> Json:
-    workspace = state.projects[row.project].workspace
-    return asdict(option) | {"deleted_at": None, "property": row.id, "project": row.project, "workspace": workspace}
+    return asdict(option) | {"deleted_at": None, "property": row.id} | _place(state, row)
+
+
+def _place(state: PlaneState, row: models.WorkItemProperty) -> Json:
+    """The project of a property and its workspace; no project where it is the workspace's own."""
+    workspace = row.workspace or state.projects[row.project].workspace
+    return {"project": row.project or None, "workspace": workspace}
 
 
 def property_value(row: models.WorkItemProperty, value: models.PropertyValue) -> Json:

@@ -18,6 +18,10 @@ class PlaneState:
     instance: models.Instance
     #: Whether the edition knows work item types; the switch for them is in every edition.
     has_types: bool = False
+    #: Whether workspaces own work item types and properties, and whether a default type appears by itself. Both are
+    #: from the facts on commercial editions, not recorded.
+    workspaces_own_types: bool = False
+    makes_default_type: bool = True
     #: False makes the instance answer as one whose first start has not finished.
     registered: bool = True
     configurations: dict[str, models.Configuration] = field(default_factory=dict)
@@ -51,13 +55,14 @@ class PlaneState:
         """The state of an instance that was started once and never set up."""
         return cls(
             instance=models.Instance(instance_name=f"Plane {edition.capitalize()} Edition"),
-            has_types=edition == "commercial",
+            has_types=edition != "community",
+            workspaces_own_types=edition == "governed",
             configurations=configurations_by_key(environment, intercom),
         )
 
     def snapshot(self) -> dict[str, Any]:
         rows = asdict(self)
-        for bookkeeping in ("has_types", "registered"):
+        for bookkeeping in ("has_types", "workspaces_own_types", "makes_default_type", "registered"):
             del rows[bookkeeping]
         for token in rows["api_tokens"].values():
             del token["last_used"]
@@ -147,10 +152,15 @@ class PlaneState:
         return [row for row in self.work_items.where(project=project) if not row.in_triage]
 
     def work_item_types_in(self, project: str) -> list[models.WorkItemType]:
-        return self.work_item_types.where(project=project)
+        """Its own, and those of its workspace that it imported."""
+        return [row for row in self.work_item_types.values() if project in (row.project, *row.project_ids)]
 
     def properties_of(self, work_item_type: str) -> list[models.WorkItemProperty]:
-        return self.work_item_properties.where(issue_type=work_item_type)
+        """Those that were made in the type, and those of the workspace that were put into it."""
+        kind = self.work_item_types.get(work_item_type)
+        lent = kind.properties if kind else []
+        own = self.work_item_properties.where(issue_type=work_item_type)
+        return own + [row for row in self.work_item_properties.values() if row.id in lent]
 
     def values_of(self, work_item: str, work_item_property: str) -> list[models.PropertyValue]:
         return self.property_values.where(work_item=work_item, property=work_item_property)

@@ -22,7 +22,11 @@ from plane.models.work_item_properties import (
     WorkItemPropertyValueDetail,
 )
 from plane.models.work_item_property_configurations import DateAttributeSettings, TextAttributeSettings
-from plane.models.work_item_types import CreateWorkItemType, UpdateWorkItemType
+from plane.models.work_item_types import (
+    CreateWorkItemType,
+    UpdateWorkItemType,
+    WorkspaceWorkItemTypePropertyLink,
+)
 from plane.models.work_items import CreateWorkItem
 
 from sandbox.plane import PlaneServer
@@ -407,3 +411,88 @@ def test_the_community_edition_has_none_of_it() -> None:
         ):
             answer = v1(url, key, "GET", f"/workspaces/javisi/projects/{project}/{path}")
             assert (answer.status_code, answer.json()) == (404, {"error": "Page not found."}), path
+
+
+# A workspace that owns work item types: from the facts on commercial editions and plane-sdk, not recorded
+
+
+@pytest.fixture(scope="module")
+def governed() -> Iterator[tuple[PlaneServer, PlaneClient]]:
+    plane = PlaneServer(
+        edition="governed", demo_project_delay=3600.0, environment={"API_KEY_RATE_LIMIT": "9999/minute"}
+    )
+    with running(plane) as url, Browser(url) as owner:
+        owner.set_up()
+        owner.make_workspace()
+        yield plane, PlaneClient(base_url=url, api_key=owner.make_key())
+
+
+def test_a_workspaces_types_and_properties_are_imported_by_a_project(governed: tuple[PlaneServer, PlaneClient]) -> None:
+    plane, client = governed
+    assert client.workspaces.get_features("javisi").work_item_types is True
+    project = str(client.projects.create("javisi", CreateProject(name="Onboarding", identifier="ONBOARD")).id)
+    assert client.work_item_types.list("javisi", project) == []
+    (task,) = client.workspace_work_item_types.list("javisi")
+    assert (task.name, task.is_default, task.project_ids) == ("Task", True, [])
+    bug = client.workspace_work_item_types.create("javisi", CreateWorkItemType(name="Bug"))
+    size = client.workspace_work_item_properties.create(
+        "javisi",
+        CreateWorkItemProperty(
+            display_name="size", property_type=PropertyType.OPTION, options=[CreateWorkItemPropertyOption(name="S")]
+        ),
+    )
+    links = client.workspace_work_item_types.properties
+    assert links.list("javisi", str(bug.id)) == []
+    links.create("javisi", str(bug.id), WorkspaceWorkItemTypePropertyLink(properties=[str(size.id)]))
+    assert links.list("javisi", str(bug.id)) == [size.id]
+    client.work_item_types.import_to_project("javisi", project, [str(bug.id)])
+    assert [kind.name for kind in client.work_item_types.list("javisi", project)] == ["Bug"]
+    assert [one.id for one in client.work_item_properties.list("javisi", project, str(bug.id))] == [size.id]
+    options = client.workspace_work_item_properties.options
+    large = options.create("javisi", str(size.id), CreateWorkItemPropertyOption(name="L"))
+    options.update("javisi", str(size.id), str(large.id), UpdateWorkItemPropertyOption(name="XL"))
+    assert [one.name for one in options.list("javisi", str(size.id))] == ["S", "XL"]
+    item = str(client.work_items.create("javisi", project, CreateWorkItem(name="One", type_id=str(bug.id))).id)
+    value = CreateWorkItemPropertyValue.model_validate({"value": str(large.id)})
+    client.work_item_properties.values.create("javisi", project, item, str(size.id), value)
+    renamed = client.workspace_work_item_properties.update(
+        "javisi", str(size.id), UpdateWorkItemProperty(display_name="extent")
+    )
+    assert (renamed.display_name, renamed.project, renamed.issue_type) == ("extent", None, None)
+    client.workspace_work_item_properties.delete("javisi", str(size.id))
+    assert links.list("javisi", str(bug.id)) == [] and plane.state.property_values == {}
+    client.projects.delete("javisi", project)
+    assert {kind.name: kind.project_ids for kind in client.workspace_work_item_types.list("javisi")} == {
+        "Task": [],
+        "Bug": [],
+    }
+
+
+def test_what_the_workspace_owns_is_not_written_in_a_project(governed: tuple[PlaneServer, PlaneClient]) -> None:
+    _, client = governed
+    project = str(client.projects.create("javisi", CreateProject(name="Other", identifier="OTHER")).id)
+    for write in (
+        lambda: client.work_item_types.create("javisi", project, CreateWorkItemType(name="Bug")),
+        lambda: client.projects.update_features("javisi", project, ProjectFeature(work_item_types=True)),
+    ):
+        with pytest.raises(HttpError) as refusal:
+            write()
+        assert refused(refusal) == 400
+        assert isinstance(refusal.value.response, dict) and refusal.value.response["code"] == "workspace_managed"
+
+
+def test_a_workspaces_types_are_not_written_while_projects_own_them(typed: Typed) -> None:
+    assert typed.client.workspaces.get_features("javisi").work_item_types is False
+    assert typed.client.workspace_work_item_types.list("javisi") == []
+    with pytest.raises(HttpError) as refusal:
+        typed.client.workspace_work_item_types.create("javisi", CreateWorkItemType(name="Bug"))
+    assert refused(refusal) == 400
+
+
+def test_no_default_type_appears_when_the_stand_in_is_told_so(typed: Typed) -> None:
+    typed.server.state.makes_default_type = False
+    project = str(typed.client.projects.create("javisi", CreateProject(name="Plain", identifier="PLAIN")).id)
+    typed.client.projects.update_features("javisi", project, ProjectFeature(work_item_types=True))
+    assert typed.client.work_item_types.list("javisi", project) == []
+    typed.client.projects.delete("javisi", project)
+    typed.server.state.makes_default_type = True

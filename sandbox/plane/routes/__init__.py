@@ -23,6 +23,7 @@ from . import (
     v1_stickies,
     v1_work_item_types,
     v1_work_items,
+    v1_workspace_types,
     v1_workspaces,
 )
 
@@ -53,6 +54,7 @@ def add_routes(app: web.Application, *, commercial: bool, since_1_4: bool) -> No
         module.routes.add_to(app)
     if commercial:
         v1_work_item_types.routes.add_to(app)
+        v1_workspace_types.routes.add_to(app)
         v1_property_values.routes.add_to(app)
     if since_1_4:
         v1_lite.routes.add_to(app)

@@ -70,7 +70,7 @@ def _field(request: web.Request, role: int) -> tuple[ProjectCaller, WorkItem, Wo
     if item is None or item.project != caller.project.id:
         raise object_not_found()
     row = property_in(state, caller, request.match_info["property"])
-    if row.issue_type != item.type:
+    if row not in state.properties_of(item.type or ""):
         raise object_not_found()
     return caller, item, row
 

@@ -2,7 +2,8 @@
 
 From the public API reference and plane-sdk 0.3; no commercial edition was run, so the words of a refusal are not
 Plane's. Each path is there under its older name too (`issue-types`, `issue-properties`), which plane-sdk 0.1 asked.
-Left out: types and properties of a whole workspace, and properties that a project lends to several types.
+Types and properties of a whole workspace are in `v1_workspace_types`. Left out: properties that a project lends to
+several types.
 """
 
 from __future__ import annotations
@@ -110,9 +111,11 @@ def on(method: str, template: str) -> Callable[[Handler], Handler]:
 
 @routes.get("/api/v1/workspaces/{slug}/features/")
 async def read_workspace_features(request: web.Request) -> web.Response:
-    """All off, and nothing here switches one on."""
+    """All off but what the edition is: nothing here switches one on."""
     v1_workspace(request)
-    return web.json_response(dict.fromkeys(WORKSPACE_FEATURES, False))
+    owns = state_of(request).workspaces_own_types
+    features = dict.fromkeys(WORKSPACE_FEATURES, False) | {"work_item_types": owns, "states_owned_by_workspace": False}
+    return web.json_response(features)
 
 
 @routes.get(PROJECT + "features/")
@@ -128,6 +131,8 @@ async def change_features(request: web.Request) -> web.Response:
         if not isinstance(body.get(name, False), bool):
             raise ApiError(400, {name: ["Must be a valid boolean."]})
     fields = {FEATURES[name]: value for name, value in body.items() if name in FEATURES}
+    if "work_item_types" in body and state_of(request).workspaces_own_types:
+        raise workspace_managed()
     rules.set_project_fields(state_of(request), caller.project, fields)
     caller.project.touch(caller.user.id)
     return _features(caller)
@@ -152,13 +157,13 @@ async def list_types(request: web.Request) -> web.Response:
 
 @on("POST", TYPES)
 async def make_type(request: web.Request) -> web.Response:
-    caller = typed_project(request, ADMIN)
+    caller = _writable(request)
     state = state_of(request)
     body = await json_body(request)
     if not body.get("name"):
         raise required_field("name")
     row = WorkItemType(project=caller.project.id, name=body["name"], created_by=caller.user.id)
-    _set(row, TYPE_FIELDS, body)
+    set_fields(row, TYPE_FIELDS, body)
     state.work_item_types[row.id] = row
     return web.json_response(shapes.work_item_type(state, row), status=201)
 
@@ -171,9 +176,9 @@ async def read_type(request: web.Request) -> web.Response:
 
 @on("PATCH", TYPES + "{type}/")
 async def change_type(request: web.Request) -> web.Response:
-    caller = typed_project(request, ADMIN)
+    caller = _writable(request)
     row = _type(request, caller)
-    _set(row, TYPE_FIELDS, await json_body(request))
+    set_fields(row, TYPE_FIELDS, await json_body(request))
     row.touch(caller.user.id)
     return web.json_response(shapes.work_item_type(state_of(request), row))
 
@@ -181,14 +186,14 @@ async def change_type(request: web.Request) -> web.Response:
 @on("DELETE", TYPES + "{type}/")
 async def delete_type(request: web.Request) -> web.Response:
     """The default type stays, and one that work items have; the reference says nothing of either."""
-    row = _type(request, typed_project(request, ADMIN))
+    row = _type(request, _writable(request))
     state = state_of(request)
     if row.is_default:
         raise ApiError(400, {"error": "Default work item type cannot be deleted"})
     if any(item.type == row.id for item in state.work_items.values()):
         raise ApiError(400, {"error": "Work item type has work items"})
     for property_row in state.properties_of(row.id):
-        _remove_property(state, property_row)
+        remove_property(state, property_row)
     del state.work_item_types[row.id]
     return no_content()
 
@@ -205,29 +210,14 @@ async def list_properties(request: web.Request) -> web.Response:
 
 @on("POST", PROPERTIES)
 async def make_property(request: web.Request) -> web.Response:
-    caller = typed_project(request, ADMIN)
+    caller = _writable(request)
     work_item_type = _type(request, caller)
     state = state_of(request)
     body = await json_body(request)
-    for name in ("display_name", "property_type"):
-        if not body.get(name):
-            raise required_field(name)
-    _refuse_incomplete(body)
+    refuse_unfinished(body)
     _refuse_taken(state, work_item_type.id, body["display_name"])
     rows = state.properties_of(work_item_type.id)
-    row = WorkItemProperty(
-        project=caller.project.id,
-        issue_type=work_item_type.id,
-        name="",
-        display_name=body["display_name"],
-        property_type=body["property_type"],
-        sort_order=max((other.sort_order for other in rows), default=FIRST_PROPERTY) + STEP,
-        created_by=caller.user.id,
-    )
-    if body["property_type"] == "OPTION":
-        for option in body.get("options") or []:
-            row.options.append(_new_option(row, option, caller.user.id))
-    _set_property(row, body)
+    row = new_property(body, rows, caller.user.id, project=caller.project.id, issue_type=work_item_type.id)
     state.work_item_properties[row.id] = row
     return web.json_response(shapes.work_item_property(state, row), status=201)
 
@@ -243,12 +233,12 @@ async def change_property(request: web.Request) -> web.Response:
     """All but the property's type, which the product does not change either; the reference names it in the body."""
     caller, row = _property_of_type(request, ADMIN)
     body = {name: value for name, value in (await json_body(request)).items() if value is not None}
-    _refuse_incomplete({name: getattr(row, name) for name in PROPERTY_FIELDS} | body)
+    refuse_incomplete({name: getattr(row, name) for name in PROPERTY_FIELDS} | body)
     if body.get("property_type", row.property_type) != row.property_type:
         raise ApiError(400, {"property_type": ["The type of a property cannot be changed."]})
     if body.get("display_name", row.display_name) != row.display_name:
         _refuse_taken(state_of(request), row.issue_type, body["display_name"])
-    _set_property(row, body)
+    set_property(row, body)
     row.touch(caller.user.id)
     return web.json_response(shapes.work_item_property(state_of(request), row))
 
@@ -256,7 +246,7 @@ async def change_property(request: web.Request) -> web.Response:
 @on("DELETE", PROPERTIES + "{id}/")
 async def delete_property(request: web.Request) -> web.Response:
     _, row = _property_of_type(request, ADMIN)
-    _remove_property(state_of(request), row)
+    remove_property(state_of(request), row)
     return no_content()
 
 
@@ -272,12 +262,12 @@ async def list_options(request: web.Request) -> web.Response:
 
 @on("POST", OPTIONS)
 async def make_option(request: web.Request) -> web.Response:
-    caller = typed_project(request, ADMIN)
+    caller = _writable(request)
     state = state_of(request)
     row = property_in(state, caller, request.match_info["property"])
     if row.property_type != "OPTION":
         raise ApiError(400, {"error": f"A property of type {row.property_type} has no options"})
-    option = _new_option(row, await json_body(request), caller.user.id)
+    option = new_option(row, await json_body(request), caller.user.id)
     row.options.append(option)
     return web.json_response(shapes.property_option(state, row, option), status=201)
 
@@ -294,7 +284,7 @@ async def change_option(request: web.Request) -> web.Response:
     body = await json_body(request)
     if any(other.name == body.get("name") for other in row.options if other is not option):
         raise invalid_payload()
-    _set(option, OPTION_FIELDS, body)
+    set_fields(option, OPTION_FIELDS, body)
     option.touch(caller.user.id)
     return web.json_response(shapes.property_option(state_of(request), row, option))
 
@@ -315,36 +305,52 @@ async def delete_option(request: web.Request) -> web.Response:
 def typed_project(request: web.Request, role: int) -> ProjectCaller:
     """The project of the path, where it has work item types."""
     caller = v1_project(request, role)
-    if not caller.project.is_issue_type_enabled:
+    if not caller.project.is_issue_type_enabled and not state_of(request).workspaces_own_types:
         raise ApiError(400, {"error": "Work item types are not enabled for this project"})
+    return caller
+
+
+def workspace_managed() -> ApiError:
+    """A write in a project whose workspace owns what is written (from the facts, not recorded)."""
+    return ApiError(400, {"error": "This is managed by the workspace.", "code": "workspace_managed"})
+
+
+def _writable(request: web.Request) -> ProjectCaller:
+    """As `typed_project`, for an admin's write; none where the workspace owns types and properties."""
+    caller = typed_project(request, ADMIN)
+    if state_of(request).workspaces_own_types:
+        raise workspace_managed()
     return caller
 
 
 def property_in(state: PlaneState, caller: ProjectCaller, key: str) -> WorkItemProperty:
     row = state.work_item_properties.get(key)
-    if row is None or row.project != caller.project.id:
+    kinds = state.work_item_types_in(caller.project.id)
+    if row is None or not any(row in state.properties_of(kind.id) for kind in kinds):
         raise object_not_found()
     return row
 
 
 def _type(request: web.Request, caller: ProjectCaller) -> WorkItemType:
-    row = state_of(request).work_item_types.get(request.match_info["type"])
-    if row is None or row.project != caller.project.id:
+    state = state_of(request)
+    row = state.work_item_types.get(request.match_info["type"])
+    if row is None or row not in state.work_item_types_in(caller.project.id):
         raise object_not_found()
     return row
 
 
 def _property_of_type(request: web.Request, role: int) -> tuple[ProjectCaller, WorkItemProperty]:
-    caller = typed_project(request, role)
+    caller = _writable(request) if role == ADMIN else typed_project(request, role)
     work_item_type = _type(request, caller)
-    row = property_in(state_of(request), caller, request.match_info["id"])
-    if row.issue_type != work_item_type.id:
+    state = state_of(request)
+    row = property_in(state, caller, request.match_info["id"])
+    if row not in state.properties_of(work_item_type.id):
         raise object_not_found()
     return caller, row
 
 
 def _option(request: web.Request, role: int) -> tuple[ProjectCaller, WorkItemProperty, PropertyOption]:
-    caller = typed_project(request, role)
+    caller = _writable(request) if role == ADMIN else typed_project(request, role)
     row = property_in(state_of(request), caller, request.match_info["property"])
     option = next((one for one in row.options if one.id == request.match_info["id"]), None)
     if option is None:
@@ -355,7 +361,15 @@ def _option(request: web.Request, role: int) -> tuple[ProjectCaller, WorkItemPro
 # What is refused, and what is set
 
 
-def _refuse_incomplete(fields: dict[str, Any]) -> None:
+def refuse_unfinished(body: dict[str, Any]) -> None:
+    """What a new property must have."""
+    for name in ("display_name", "property_type"):
+        if not body.get(name):
+            raise required_field(name)
+    refuse_incomplete(body)
+
+
+def refuse_incomplete(fields: dict[str, Any]) -> None:
     """A type must be known, and some types need settings: plane-sdk refuses the same before it asks."""
     property_type = fields["property_type"]
     if property_type not in PROPERTY_TYPES:
@@ -380,32 +394,49 @@ def _derived(display_name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", display_name.lower()).strip("-")
 
 
-def _set(row: object, names: tuple[str, ...], body: dict[str, Any]) -> None:
+def set_fields(row: object, names: tuple[str, ...], body: dict[str, Any]) -> None:
     for name in names:
         if body.get(name) is not None:
             setattr(row, name, body[name])
 
 
-def _set_property(row: WorkItemProperty, body: dict[str, Any]) -> None:
+def set_property(row: WorkItemProperty, body: dict[str, Any]) -> None:
     """A mandatory property cannot carry a default: making it mandatory clears it (product documentation)."""
-    _set(row, PROPERTY_FIELDS, body)
+    set_fields(row, PROPERTY_FIELDS, body)
     row.name = _derived(row.display_name)
     if row.is_required:
         row.default_value = []
 
 
-def _new_option(row: WorkItemProperty, body: dict[str, Any], by: str) -> PropertyOption:
+def new_property(body: dict[str, Any], others: list[WorkItemProperty], by: str, **place: Any) -> WorkItemProperty:
+    """A property behind the others, with its options."""
+    row = WorkItemProperty(
+        name="",
+        display_name=body["display_name"],
+        property_type=body["property_type"],
+        sort_order=max((other.sort_order for other in others), default=FIRST_PROPERTY) + STEP,
+        created_by=by,
+        **place,
+    )
+    if body["property_type"] == "OPTION":
+        for option in body.get("options") or []:
+            row.options.append(new_option(row, option, by))
+    set_property(row, body)
+    return row
+
+
+def new_option(row: WorkItemProperty, body: dict[str, Any], by: str) -> PropertyOption:
     if not body.get("name"):
         raise required_field("name")
     if any(option.name == body["name"] for option in row.options):
         raise invalid_payload()
     largest = max((option.sort_order for option in row.options), default=0.0)
     option = PropertyOption(name=body["name"], sort_order=largest + STEP, created_by=by)
-    _set(option, OPTION_FIELDS, body)
+    set_fields(option, OPTION_FIELDS, body)
     return option
 
 
-def _remove_property(state: PlaneState, row: WorkItemProperty) -> None:
+def remove_property(state: PlaneState, row: WorkItemProperty) -> None:
     for key in [key for key, value in state.property_values.items() if value.property == row.id]:
         del state.property_values[key]
     del state.work_item_properties[row.id]
