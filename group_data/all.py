@@ -161,7 +161,8 @@ plane_tokens_path = "{plane_config_dir}/agent-tokens.env"
 #   "states"              each {"name", "group"} with group one of backlog, unstarted, started, completed, cancelled,
 #                         and where wanted "color" ("#3f76ff"), "description", "default" (True for one of them)
 #   "labels"              each {"name"}, and where wanted "color", "description", "parent" (a label before it)
-#   "work_item_type"      the type that has the custom fields, made when missing; None: the project's default one
+#   "work_item_type"      the type that has the custom fields, made when missing; None: the default one, or "Task" if
+#                         Plane has made none
 #   "custom_fields"       each {"name", "type"}, type one of text, number, boolean, date, option, url, email, member,
 #                         and where wanted "description", "required", "options" (of type option), "multiple" (of type
 #                         option or member), "default" (not of a required one: Plane drops it)
@@ -182,8 +183,9 @@ plane_projects = [
         ],
     },
 ]
-# What to do where the edition has no custom fields: "warn" (say so and go on), "fail" (before anything is written), or
-# "labels" (keep what labels can carry: a group agent_id with a label for each agent, a group for each option field).
+# What to do if the edition, its plan or the workspace has no custom fields for a project: "warn" (say so and go on),
+# "fail" (in the Community Edition before anything is written), or "labels" (keep what labels can carry: a group
+# agent_id with a label for each agent, a group for each option field).
 plane_custom_fields_unsupported = "warn"
 
 # --- This machine ---

@@ -73,6 +73,14 @@ class Note:
 Plan = Iterator[Change | Kept | Note]
 
 
+class InPlace(Exception):
+    """A change was not made, and that is no failure: Plane has no such thing. `plan` is what is done in its place."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__()
+        self.plan = plan
+
+
 def converging(function: Callable[P, Plan]) -> PyinfraOperation[P]:
     """Make an operation of a function that yields what differs (:class:`Change`) and what does not (:class:`Kept`)."""
     return _converging(function, None)
@@ -117,9 +125,7 @@ def _converging(function: Callable[P, Plan], reads: Callable[..., Iterable[Readi
         report = report_of(host)
         for item in plan:
             if isinstance(item, Note):
-                if item.is_unavailable and is_executing():
-                    report.unavailable += 1
-                say(host, item.line)
+                _note(host, item)
             elif isinstance(item, Kept):
                 report.kept += is_executing()
                 if item.shown_in_run if is_executing() else item.shown_in_preview:
@@ -263,9 +269,30 @@ def _carry_out(state: Any, host: Any, change: Change) -> bool:
     try:
         interrupt.check()
         change.apply()
+    except InPlace as other:
+        return _carry_out_in_place(state, host, other.plan)
     except EXPECTED as error:
         return _fail(state, host, error)
     for line in change.lines if change.done is None else change.done:
         report_of(host).done[line[0]] += 1
         say(host, line)
     return True
+
+
+def _carry_out_in_place(state: Any, host: Any, plan: Plan) -> bool:
+    try:
+        items = list(plan)
+    except EXPECTED as error:
+        return _fail(state, host, error)
+    for item in items:
+        if isinstance(item, Note):
+            _note(host, item)
+        elif isinstance(item, Change) and not _carry_out(state, host, item):
+            return False
+    return True
+
+
+def _note(host: Any, note: Note) -> None:
+    if note.is_unavailable and is_executing():
+        report_of(host).unavailable += 1
+    say(host, note.line)

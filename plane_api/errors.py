@@ -24,13 +24,38 @@ class PlaneBadAnswer(PlaneError):
     """An answer came that this code does not understand: not JSON, another shape, a redirect, a 5xx."""
 
 
-class PlaneRefused(PlaneError):
-    """Plane understood and said no. `status` is the HTTP status, `detail` its own words."""
+MANAGED_ELSEWHERE = frozenset(
+    ("workspace_managed", "work_item_types_managed_at_workspace", "states_managed_at_workspace")
+)
+"""Codes of a write in a project whose workspace owns what is written (plane-sdk 0.3, public API reference)."""
 
-    def __init__(self, message: str, status: int, detail: str) -> None:
+MIGRATING = "governance_migration_in_progress"
+"""The code of a write while Plane moves what projects own to their workspace (plane-sdk 0.3)."""
+
+
+class PlaneRefused(PlaneError):
+    """Plane understood and said no. `status` is the HTTP status, `detail` its own words, `code` its name for why."""
+
+    def __init__(self, message: str, status: int, detail: str, code: str = "") -> None:
         super().__init__(message)
         self.status = status
         self.detail = detail
+        self.code = code
+
+    @property
+    def is_beyond_plan(self) -> bool:
+        """Whether a commercial edition's plan lacks what was asked for: 402, 404, or 400 with advice to upgrade."""
+        return self.status in (402, 404) or (self.status == 400 and "upgrade" in f"{self.code} {self.detail}".lower())
+
+    @property
+    def is_managed_elsewhere(self) -> bool:
+        """Whether the workspace owns what was to be written in a project."""
+        return self.code in MANAGED_ELSEWHERE
+
+    @property
+    def is_migrating(self) -> bool:
+        """Whether Plane is moving what projects own to their workspace."""
+        return self.code == MIGRATING
 
 
 class PlaneKeyInvalid(PlaneRefused):

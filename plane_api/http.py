@@ -271,7 +271,7 @@ class Http:
             raise PlaneKeyInvalid(message, reply.status, detail)
         if reply.status == 403:
             raise PlaneForbidden(f"{message}; {_who_may(path)}", reply.status, detail)
-        raise PlaneRefused(message, reply.status, detail)
+        raise PlaneRefused(message, reply.status, detail, refusal_code(reply))
 
 
 def _date(text: str) -> datetime | None:
@@ -318,6 +318,16 @@ def explain(reply: Reply) -> str:
     except (ValueError, RecursionError):
         return "(the answer is not JSON)"
     return reply.quoted(text)
+
+
+def refusal_code(reply: Reply) -> str:
+    """Plane's name for why it refused, such as ``workspace_managed``; empty without one."""
+    try:
+        answer = _parsed(reply.body)
+    except (ValueError, RecursionError):
+        return ""
+    code = answer.get("code") if isinstance(answer, dict) else None
+    return code if isinstance(code, str) and re.fullmatch(r"\w{1,80}", code, re.A) else ""
 
 
 def _who_may(path: str) -> str:

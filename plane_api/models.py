@@ -45,6 +45,13 @@ def listed(answer: Any, of: Callable[[dict[str, Any]], T], what: str) -> list[T]
     return [of(_dict(item, what)) for item in answer]
 
 
+def listed_ids(answer: Any, what: str) -> frozenset[str]:
+    """The ids of a JSON list."""
+    if not isinstance(answer, list):
+        raise PlaneBadAnswer(f"{what}: wanted a list, Plane answered {type(answer).__name__}")
+    return frozenset(_plain(one, what) for one in answer)
+
+
 def _dict(answer: Any, what: str) -> dict[str, Any]:
     if not isinstance(answer, dict):
         raise PlaneBadAnswer(f"{what}: wanted an object, Plane answered {type(answer).__name__}")
@@ -385,17 +392,25 @@ class Estimate:
 
 @dataclass(frozen=True)
 class WorkItemType:
-    """A work item type of a project (commercial editions)."""
+    """A work item type of a project, or of a workspace that owns them (commercial editions)."""
 
     id: str
     name: str
     is_default: bool
+    project_ids: tuple[str, ...] = ()
+    """The projects that have it."""
 
     @classmethod
     def of(cls, item: dict[str, Any]) -> WorkItemType:
         """From JSON."""
         what = "work item types"
-        return cls(_text(item, "id", what), _text(item, "name", what), bool(item.get("is_default")))
+        projects = item.get("project_ids")
+        return cls(
+            _text(item, "id", what),
+            _text(item, "name", what),
+            bool(item.get("is_default")),
+            tuple(_plain(one, what) for one in projects) if isinstance(projects, list) else (),
+        )
 
 
 @dataclass(frozen=True)

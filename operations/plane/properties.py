@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from operations.converge import Change, Kept, Note, Plan, converging
+from operations.converge import Change, InPlace, Kept, Note, Plan, converging
 from operations.plane.scene import Scene, current_scene, needs_project, project_to_read, typed
 from operations.plane.states_labels import labels_plan
 from plane_api.auth import ApiKey
-from plane_api.errors import PlaneBadAnswer, PlaneError, PlaneRefused, PlaneSettings, PlaneUnreachable
+from plane_api.errors import (
+    PlaneBadAnswer,
+    PlaneError,
+    PlaneForbidden,
+    PlaneRefused,
+    PlaneSettings,
+    PlaneUnreachable,
+)
 from plane_api.models import Project as SeenProject
 from plane_api.models import WorkItemProperty, WorkItemType
+from plane_api.plane import Plane
 from plane_api.properties import definition, field_type
 from settings import CustomField, labels_for
+
+DEFAULT_TYPE = "Task"
+"""What Plane calls the type that work items have by default (product documentation), and so does the deploy."""
 
 
 @converging
@@ -56,9 +67,14 @@ def work_item_properties(
     + slug: the workspace
     + identifier: the project's identifier
     + fields: name, type and where wanted description, required, options, multiple, default of each
-    + work_item_type: the type's name, made when missing; the project's default one when not given
-    + unsupported: ``warn``, ``fail`` or ``labels`` where the edition has no custom fields
-    + prune: delete fields and options that are not named, and with them what work items hold in them
+    + work_item_type: the type's name, made when missing; the default one when not given, or ``Task`` if there is none
+    + unsupported: ``warn``, ``fail`` or ``labels`` if the edition, its plan or the workspace has no custom fields for
+      this project, whether Plane says so when it is asked or when it is to write
+    + prune: delete fields and options that are not named, and with them what work items hold in them; not in a
+      workspace that owns them, where other projects may use them
+
+    If the workspace owns work item types and their properties, the type and the fields are made in the workspace, and
+    the project imports the type.
 
     A field whose type differs is reported and left: Plane cannot change a type in place.
 
@@ -98,29 +114,82 @@ def work_item_properties(
         yield Change((f"{found} custom fields of {identifier}: {names}",), lambda: needs_project(slug, identifier))
         return
     seen, key = found
-    kind = None
-    if not seen.is_issue_type_enabled:
-        yield Change(
-            (f"~ project {identifier}: work item types on",),
-            lambda: plane.change_project(slug, scene.key_inside(slug, seen), seen, is_issue_type_enabled=True),
+    owns = plane.workspace_owns_types(slug, key)
+    home = _Home(scene, slug, seen, work_item_type, owns)
+
+    def in_place(where: str) -> Plan:
+        return _unsupported(scene, slug, identifier, fields, unsupported, where)
+
+    try:
+        # All of it before the first line: what follows may be what Plane does not have.
+        plan = list(_in_workspace(home, key, fields, prune) if owns else _in_project(home, key, fields, prune))
+    except PlaneRefused as error:
+        where = _lacking(error, home)
+        if where is None:
+            raise
+        yield from in_place(where)
+        return
+    attempt = _Attempt(home, in_place)
+    for item in plan:
+        yield attempt.at(item) if isinstance(item, Change) else item
+
+
+def _lacking(error: PlaneRefused, home: _Home) -> str | None:
+    """What does not have the fields, as a refusal tells it; ``None`` when it is about something else."""
+    if error.is_migrating:
+        return f"the workspace {home.slug} while Plane migrates it ({error.detail}); run again once that is done"
+    if error.is_managed_elsewhere:
+        return f"projects of {home.slug}, because the workspace manages them ({error.detail})"
+    if home.is_workspace and isinstance(error, PlaneForbidden):
+        return (
+            f"the workspace {home.slug}, which owns its work item types: the account that asked may not change them "
+            f"({error.detail}); make it an admin of the workspace (Workspace settings, Members), or make them in Plane "
+            "as one"
         )
-    else:
+    return f"this Plane's plan ({error.detail})" if error.is_beyond_plan else None
+
+
+class _Attempt:
+    """The changes of one project's fields; the first that Plane does not have ends them, and is told once."""
+
+    def __init__(self, home: _Home, in_place: Callable[[str], Plan]) -> None:
+        self._home = home
+        self._in_place = in_place
+        self._is_over = False
+
+    def at(self, change: Change) -> Change:
+        """The change, as far as none before it was refused."""
+        return replace(change, apply=lambda: self._try(change))
+
+    def _try(self, change: Change) -> None:
+        if self._is_over:
+            raise InPlace(iter(()))
         try:
-            kind = _work_item_type(scene, slug, key, seen, work_item_type)
+            change.apply()
         except PlaneRefused as error:
-            # Another plan of the same edition: the path is not there, or wants to be paid for.
-            if error.status not in (402, 404):
+            where = _lacking(error, self._home)
+            # What was there when it was read and is not found any more, somebody has just deleted.
+            is_gone = error.status == 404 and not change.lines[0].startswith("+")
+            if where is None or is_gone:
                 raise
-            yield from _unsupported(scene, slug, identifier, fields, unsupported, f"this Plane's plan ({error.detail})")
-            return
-    if kind is None and work_item_type is not None:
-        yield Change(
-            (f"+ work item type {work_item_type} in {identifier}",),
-            lambda: plane.create_work_item_type(slug, scene.key_inside(slug, seen), seen, work_item_type),
-        )
-    present = {one.display_name: one for one in plane.work_item_properties(slug, key, seen, kind)} if kind else {}
+            self._is_over = True
+            raise InPlace(self._in_place(where)) from error
+
+
+def _in_project(home: _Home, key: ApiKey, fields: Sequence[CustomField], prune: bool) -> Plan:
+    """A project that owns its work item types."""
+    plane, identifier = home.plane, home.project.identifier
+    kind = None
+    if not home.project.is_issue_type_enabled:
+        yield Change((f"~ project {identifier}: work item types on",), home.enable)
+    else:
+        kind = home.kind(key)
+    if kind is None and (home.project.is_issue_type_enabled or home.type_name is not None):
+        yield Change((f"+ work item type {home.new_name} in {identifier}",), home.make_type)
+    listed = plane.work_item_properties(home.slug, key, home.project, kind) if kind else []
+    present = {one.display_name: one for one in listed}
     for field in fields:
-        place = _Place(scene, slug, seen, work_item_type, field)
+        place = _Place(home, field)
         has = present.get(field.name)
         if has is None:
             yield Change((f"+ custom field {field.name} ({field.type}) of {identifier}",), place.make)
@@ -130,37 +199,115 @@ def work_item_properties(
         named = {field.name for field in fields}
         for name, has in present.items():
             if name not in named:
-                place = _Place(scene, slug, seen, work_item_type, CustomField(name, "text"))
+                place = _Place(home, CustomField(name, "text"))
                 yield Change((f"- custom field {name} of {identifier}",), place.deletes(has))
 
 
-def _work_item_type(
-    scene: Scene, slug: str, key: ApiKey, project: SeenProject, wanted: str | None
-) -> WorkItemType | None:
-    types = scene.plane().work_item_types(slug, key, project)
-    return next((kind for kind in types if (kind.is_default if wanted is None else kind.name == wanted)), None)
+def _in_workspace(home: _Home, key: ApiKey, fields: Sequence[CustomField], prune: bool) -> Plan:
+    """A workspace that owns work item types and properties: made there, then the type is imported by the project."""
+    plane, slug, identifier = home.plane, home.slug, home.project.identifier
+    kind = home.kind(key)
+    name = home.new_name if kind is None else kind.name
+    if kind is None:
+        yield Change((f"+ work item type {name} in the workspace {slug}",), home.make_type)
+    listed = plane.workspace_properties(slug, key)
+    linked = plane.linked_properties(slug, key, kind) if kind else frozenset()
+    present = {one.display_name: one for one in listed}
+    for field in fields:
+        place = _Place(home, field)
+        has = present.get(field.name)
+        if has is None:
+            yield Change((f"+ custom field {field.name} ({field.type}) of {identifier}",), place.make)
+            continue
+        if has.id not in linked and place.is_of_type(has):
+            yield Change((f"~ {place}: into the work item type {name}",), place.links(has))
+        yield from place.bring_in_line(key, has, prune=False)
+    if kind is None or not plane.has_imported(slug, key, home.project, kind):
+        yield Change((f"~ project {identifier}: work item type {name} of the workspace {slug}",), home.import_type)
+    further = {one.display_name for one in listed if one.id in linked} - {field.name for field in fields}
+    if prune and further:
+        names = ", ".join(sorted(further))
+        yield Note(f"! custom fields of {identifier} not in plane_projects ({names}): kept, because {slug} owns them")
+
+
+@dataclass(frozen=True)
+class _Home:
+    """The work item type that a project's fields are in: the project's own, or its workspace's."""
+
+    scene: Scene
+    slug: str
+    project: SeenProject
+    type_name: str | None
+    is_workspace: bool
+
+    @property
+    def plane(self) -> Plane:
+        """Plane as the host reaches it."""
+        return self.scene.plane()
+
+    @property
+    def owner(self) -> SeenProject | None:
+        """The project that owns the type; ``None``: the workspace."""
+        return None if self.is_workspace else self.project
+
+    @property
+    def new_name(self) -> str:
+        """What the type is called when it is made."""
+        return self.type_name or DEFAULT_TYPE
+
+    def key(self) -> ApiKey:
+        """A key that may change it."""
+        return self.scene.key_inside(self.slug, self.project)
+
+    def kind(self, key: ApiKey) -> WorkItemType | None:
+        """The type that has the fields; ``None`` when it is missing."""
+        kinds = self.plane.work_item_types(self.slug, key, self.owner)
+        named = next((kind for kind in kinds if kind.name == self.new_name), None)
+        if self.type_name is not None:
+            return named
+        # One that this deploy made is not marked: v1 takes no default.
+        return next((kind for kind in kinds if kind.is_default), named)
+
+    def needed_kind(self, key: ApiKey) -> WorkItemType:
+        """As :meth:`kind`.
+
+        Raises:
+            PlaneError: it is missing.
+        """
+        kind = self.kind(key)
+        if kind is None:
+            raise PlaneError(
+                f"the project {self.project.identifier} has no {self.type_name or 'default'} work item type"
+            )
+        return kind
+
+    def enable(self) -> None:
+        """Switch types on in the project, and make the default one if none appears."""
+        self.plane.enable_work_item_types(self.slug, self.key(), self.project)
+        if self.type_name is None:
+            self.make_type()
+
+    def make_type(self) -> None:
+        """Make the type, unless it appeared since."""
+        key = self.key()
+        if self.kind(key) is None:
+            self.plane.create_work_item_type(self.slug, key, self.owner, self.new_name)
+
+    def import_type(self) -> None:
+        """Have the project use the workspace's type."""
+        key = self.key()
+        self.plane.import_work_item_type(self.slug, key, self.project, self.needed_kind(key))
 
 
 @dataclass(frozen=True)
 class _Place:
     """One field and where it belongs."""
 
-    scene: Scene
-    slug: str
-    project: SeenProject
-    type_name: str | None
+    home: _Home
     field: CustomField
 
     def __str__(self) -> str:
-        return f"custom field {self.field.name} of {self.project.identifier}"
-
-    def _kind(self, key: ApiKey) -> WorkItemType:
-        kind = _work_item_type(self.scene, self.slug, key, self.project, self.type_name)
-        if kind is None:
-            raise PlaneError(
-                f"the project {self.project.identifier} has no {self.type_name or 'default'} work item type"
-            )
-        return kind
+        return f"custom field {self.field.name} of {self.home.project.identifier}"
 
     def _default(self, key: ApiKey) -> list[str] | None:
         """As Plane keeps it; an option that is the default is marked instead."""
@@ -168,15 +315,15 @@ class _Place:
             return None
         if self.field.type != "member":
             return list(self.field.default)
-        ids = {member.email: member.user_id for member in self.scene.plane().members(self.slug, key)}
+        ids = {member.email: member.user_id for member in self.home.plane.members(self.home.slug, key)}
         unknown = [address for address in self.field.default if address not in ids]
         if unknown:
-            raise PlaneSettings(f"{self}: {', '.join(unknown)} is not in the workspace {self.slug}")
+            raise PlaneSettings(f"{self}: {', '.join(unknown)} is not in the workspace {self.home.slug}")
         return [ids[address] for address in self.field.default]
 
     def make(self) -> None:
         """Make it with all that is asked for."""
-        field, key = self.field, self.scene.key_inside(self.slug, self.project)
+        field, home, key = self.field, self.home, self.home.key()
         further: dict[str, Any] = {
             "description": field.description,
             "is_required": field.required,
@@ -187,7 +334,20 @@ class _Place:
             chosen = field.default or ()
             further["options"] = [{"name": name, "is_default": name in chosen} for name in field.options]
         body = definition(field.name, field.type, **{k: v for k, v in further.items() if v is not None})
-        self.scene.plane().create_work_item_property(self.slug, key, self.project, self._kind(key), body)
+        home.plane.create_work_item_property(home.slug, key, home.owner, home.needed_kind(key), body)
+
+    def is_of_type(self, has: WorkItemProperty) -> bool:
+        """Whether one that is there has the type that is asked for."""
+        return field_type(has.property_type, has.relation_type) == self.field.type
+
+    def links(self, has: WorkItemProperty) -> Callable[[], None]:
+        """What puts a property of the workspace into the type."""
+
+        def link() -> None:
+            key = self.home.key()
+            self.home.plane.link_property(self.home.slug, key, self.home.needed_kind(key), has.id)
+
+        return link
 
     def bring_in_line(self, key: ApiKey, has: WorkItemProperty, prune: bool) -> Plan:
         """What differs in one that is there."""
@@ -222,14 +382,14 @@ class _Place:
             yield Kept(str(self))
 
     def _change(self, has: WorkItemProperty, fields: dict[str, Any]) -> None:
-        key = self.scene.key_inside(self.slug, self.project)
-        self.scene.plane().change_work_item_property(self.slug, key, self.project, self._kind(key), has, **fields)
+        home, key = self.home, self.home.key()
+        home.plane.change_work_item_property(home.slug, key, home.owner, home.needed_kind(key), has, **fields)
 
     def _options(self, key: ApiKey, has: WorkItemProperty, prune: bool) -> Plan:
-        field, plane = self.field, self.scene.plane()
+        field, home = self.field, self.home
         if field.type != "option":
             return
-        present = plane.property_options(self.slug, key, self.project, has)
+        present = home.plane.property_options(home.slug, key, home.owner, has)
         for name in field.options:
             chosen = name in (field.default or ())
             option = present.get(name)
@@ -246,20 +406,20 @@ class _Place:
     # What the changes do
 
     def _adds(self, has: WorkItemProperty, name: str, chosen: bool) -> Any:
-        return lambda: self.scene.plane().create_property_option(*self._at(has), name, chosen)
+        return lambda: self.home.plane.create_property_option(*self._at(has), name, chosen)
 
     def _marks(self, has: WorkItemProperty, name: str, chosen: bool) -> Any:
         def mark() -> None:
             at = self._at(has)
-            option = self.scene.plane().property_options(*at)[name]
-            self.scene.plane().change_property_option(*at, option, chosen)
+            option = self.home.plane.property_options(*at)[name]
+            self.home.plane.change_property_option(*at, option, chosen)
 
         return mark
 
     def _drops(self, has: WorkItemProperty, name: str) -> Any:
         def drop() -> None:
             at = self._at(has)
-            self.scene.plane().delete_property_option(*at, self.scene.plane().property_options(*at)[name])
+            self.home.plane.delete_property_option(*at, self.home.plane.property_options(*at)[name])
 
         return drop
 
@@ -267,13 +427,13 @@ class _Place:
         """What deletes a field that is there."""
 
         def delete() -> None:
-            key = self.scene.key_inside(self.slug, self.project)
-            self.scene.plane().delete_work_item_property(self.slug, key, self.project, self._kind(key), has)
+            home, key = self.home, self.home.key()
+            home.plane.delete_work_item_property(home.slug, key, home.owner, home.needed_kind(key), has)
 
         return delete
 
-    def _at(self, has: WorkItemProperty) -> tuple[str, ApiKey, SeenProject, WorkItemProperty]:
-        return self.slug, self.scene.key_inside(self.slug, self.project), self.project, has
+    def _at(self, has: WorkItemProperty) -> tuple[str, ApiKey, SeenProject | None, WorkItemProperty]:
+        return self.home.slug, self.home.key(), self.home.owner, has
 
 
 def _unsupported(
@@ -283,7 +443,7 @@ def _unsupported(
     if mode == "fail":
         raise PlaneSettings(
             f"custom fields of {identifier} ({names}): not available in {where}; take them out of plane_projects, or "
-            "use a commercial edition"
+            'set plane_custom_fields_unsupported to "warn" or "labels"'
         )
     labels = labels_for(fields, scene.agents) if mode == "labels" else []
     groups = {label.name for label in labels if label.parent is None}
