@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from operations.converge import Change, Kept, Plan, converging
@@ -64,7 +65,8 @@ def project_states(slug: str, identifier: str, states: Sequence[State], prune: b
             yield Change((f"{found} states of {identifier}: {names}",), lambda: needs_project(slug, identifier))
         return
     seen, key = found
-    yield from _states_plan(scene, slug, seen, states, scene.plane().states(slug, key, seen), prune)
+    present = scene.plane().states(slug, key, seen)
+    yield from _of_project(slug, "states", _states_plan(scene, slug, seen, states, present, prune))
 
 
 def _states_plan(
@@ -96,6 +98,31 @@ def _states_plan(
     doomed = [has for name, has in present.items() if name not in named] if prune and states else []
     for has in doomed:
         yield _delete_state(scene, slug, seen, has, doomed if has is doomed[-1] else [])
+
+
+def _of_project(slug: str, setting: str, plan: Plan) -> Plan:
+    """Changes in a project, told what to do if the workspace owns what they change (commercial editions)."""
+
+    def told(change: Change) -> None:
+        try:
+            change.apply()
+        except PlaneRefused as error:
+            if error.is_migrating:
+                raise PlaneSettings(
+                    f"{error}; Plane is migrating the workspace {slug}: run again once that is done"
+                ) from error
+            if error.is_managed_elsewhere:
+                raise PlaneSettings(
+                    f"{error}; the workspace {slug} manages these for its projects: change them in Plane (Workspace "
+                    f"settings), and take {setting} out of plane_projects"
+                ) from error
+            raise
+
+    def tells(change: Change) -> Change:
+        return replace(change, apply=lambda: told(change))
+
+    for item in plan:
+        yield tells(item) if isinstance(item, Change) else item
 
 
 def _state_differences(has: SeenState, state: State) -> tuple[dict[str, Any], list[str]]:
@@ -144,7 +171,7 @@ def _delete_state(scene: Scene, slug: str, seen: SeenProject, has: SeenState, de
         try:
             scene.plane().delete_state(slug, scene.key_inside(slug, seen), seen, has)
         except PlaneRefused as error:
-            if error.status != 400:
+            if error.status != 400 or error.is_managed_elsewhere or error.is_migrating:
                 raise
             raise PlaneSettings(
                 f"{error}; move its work items to another state, or make another the default, then run again; or name "
@@ -201,9 +228,9 @@ def project_labels(
             yield Change((f"{found} labels of {identifier}: {names}",), lambda: needs_project(slug, identifier))
         return
     seen, key = found
-    yield from labels_plan(scene, slug, seen, key, labels)
+    yield from _of_project(slug, "labels", labels_plan(scene, slug, seen, key, labels))
     if prune and labels:
-        yield from _prune_labels(scene, slug, seen, key, labels, keep)
+        yield from _of_project(slug, "labels", _prune_labels(scene, slug, seen, key, labels, keep))
 
 
 def _prune_labels(

@@ -185,6 +185,21 @@ def test_what_somebody_has_just_deleted_is_no_missing_feature(lacking: Target) -
     assert run.code == 1 and "404 Page not found." in run.output and "not available" not in run.output
 
 
+@pytest.mark.parametrize(
+    ("kind", "advice"),
+    [("managed", "the workspace javisi manages these for its projects"), ("migrating", "run again once that is done")],
+)
+@pytest.mark.parametrize("setting", ["states", "labels"])
+def test_states_and_labels_that_the_workspace_owns_are_told_of(
+    lacking: Target, setting: str, kind: str, advice: str
+) -> None:
+    lacking.host.plane.faults.add(EDITION_REFUSALS[kind], method="POST", path=f"/{setting}/$")
+    wanted = {"states": [{"name": "Checked", "group": "completed"}], "labels": [{"name": "bug"}]}[setting]
+    run = lacking.deploy(data=project(**{setting: wanted}))
+    assert run.code == 1 and advice in run.output and "Traceback" not in run.output, run.output
+    assert not [line for line in run.plan if line.startswith("+ ")], run.output
+
+
 # Types that are switched on
 
 
