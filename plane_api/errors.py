@@ -50,12 +50,12 @@ class PlaneRefused(PlaneError):
     @property
     def is_managed_elsewhere(self) -> bool:
         """Whether the workspace owns what was to be written in a project."""
-        return self.code in MANAGED_ELSEWHERE
+        return bool(MANAGED_ELSEWHERE & {self.code, self.detail})
 
     @property
     def is_migrating(self) -> bool:
         """Whether Plane is moving what projects own to their workspace."""
-        return self.code == MIGRATING
+        return MIGRATING in (self.code, self.detail)
 
 
 class PlaneKeyInvalid(PlaneRefused):

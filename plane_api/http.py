@@ -326,7 +326,7 @@ def refusal_code(reply: Reply) -> str:
         answer = _parsed(reply.body)
     except (ValueError, RecursionError):
         return ""
-    code = answer.get("code") if isinstance(answer, dict) else None
+    code = (answer.get("code") or answer.get("error_code")) if isinstance(answer, dict) else None
     return code if isinstance(code, str) and re.fullmatch(r"\w{1,80}", code, re.A) else ""
 
 

@@ -17,10 +17,10 @@ def judged(target: Target, data: dict[str, Any] | None = None) -> list[str]:
     return differences(f"http://127.0.0.1:{target.host.plane_port}", Expected.of(data), target.tokens)
 
 
-@pytest.mark.parametrize("edition", ["community", "commercial"])
+@pytest.mark.parametrize("edition", ["community", "commercial", "governed"])
 def test_what_the_deploy_made_is_what_was_asked_for(finished: Finished, edition: str) -> None:
     target = finished(edition)
-    assert is_commercial(f"http://127.0.0.1:{target.host.plane_port}") is (edition == "commercial")
+    assert is_commercial(f"http://127.0.0.1:{target.host.plane_port}") is (edition != "community")
     assert judged(target) == []
     # The judge takes away what it made, and a next run finds nothing to do.
     assert not target.plane.work_items and not target.plane.property_values
@@ -43,7 +43,7 @@ RICH = {
 }
 
 
-@pytest.mark.parametrize("edition", ["community", "commercial"])
+@pytest.mark.parametrize("edition", ["community", "commercial", "governed"])
 def test_states_labels_and_fields_of_every_kind(new_target: NewTarget, edition: str) -> None:
     data = {"plane_projects": [RICH]}
     target = new_target(edition, **data)

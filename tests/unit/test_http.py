@@ -276,6 +276,31 @@ def test_a_refusal_without_json_is_one_line_too(site: Site, client: Client) -> N
     assert explain(reply(404, b"\xff")) == "(the answer is not JSON)"
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "told"),
+    [
+        (400, {"error": "No.", "code": "workspace_managed"}, (False, True, False)),
+        (409, {"detail": "No.", "code": "work_item_types_managed_at_workspace"}, (False, True, False)),
+        (400, {"error": "workspace_managed"}, (False, True, False)),
+        (400, {"error": "No.", "error_code": "governance_migration_in_progress"}, (False, False, True)),
+        (400, {"error": "Upgrade your plan."}, (True, False, False)),
+        (402, {}, (True, False, False)),
+        (404, {"error": "Page not found."}, (True, False, False)),
+        (400, {"error": "No.", "code": 5900}, (False, False, False)),
+        (400, {"error": "No.", "code": "two\nlines"}, (False, False, False)),
+        (400, ["code"], (False, False, False)),
+        (409, {"error": "Upgrade your plan."}, (False, False, False)),
+    ],
+)
+def test_a_refusal_tells_what_the_edition_does_not_have(
+    site: Site, client: Client, status: int, body: object, told: tuple[bool, bool, bool]
+) -> None:
+    site.says(as_json(body, status))
+    error = failure(client, "POST")
+    assert isinstance(error, PlaneRefused)
+    assert (error.is_beyond_plan, error.is_managed_elsewhere, error.is_migrating) == told
+
+
 # Answers that are none
 
 
