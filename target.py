@@ -16,13 +16,15 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
+from threading import Thread
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import gevent
 from gevent.lock import BoundedSemaphore
 from gevent.monkey import is_module_patched
-from paramiko import Channel, ChannelException, SSHException
+from paramiko import Channel, ChannelException, SSHException, Transport
+from paramiko.common import MSG_CHANNEL_DATA, MSG_CHANNEL_EXTENDED_DATA
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, AllArguments, pop_global_arguments
 from pyinfra.api.output import echo
@@ -39,6 +41,11 @@ LARGEST_OUTPUT = 4 * 2**20
 
 LONGEST_OPENING = 10.0
 """Seconds within which an SSH server says whether it will run a command."""
+
+MOST_RECEIVED = 4 * LARGEST_OUTPUT
+MOST_RECEIVED_LINES = 200_000
+"""Bytes and lines that a command may send here in all, counted on this side: what a target counts, its shell can get
+around. pyinfra 3.10 makes an object of some 300 bytes of each line."""
 
 LONGEST_READING = 300
 LONGEST_COMMAND = 3600
@@ -122,9 +129,64 @@ def open_session(host: Any) -> Channel:
             if transport is None:
                 raise EOFError
             channel: Channel = transport.open_session(timeout=LONGEST_OPENING)
+            _room.pop(channel, None)  # it is read as it comes, by who bounds it
             return channel
 
     return _once_there_is_room(host, attempt)
+
+
+_room: WeakKeyDictionary[Channel, tuple[int, int]] = WeakKeyDictionary()
+"""By channel of a command, the bytes and the lines that it may still send."""
+
+_overflown: WeakSet[Any] = WeakSet()
+"""The transports on which a command sent more than it may."""
+
+
+def bound_what_comes() -> None:
+    """Close a command's channel that sends more than :data:`MOST_RECEIVED`, on standard output or error.
+
+    pyinfra 3.10 keeps all of it in memory; `yes` in a `.bashrc` would fill it. ``config.py`` asks for this.
+    """
+    transports: Any = Transport  # what is replaced is not of paramiko's public interface (4.0)
+    receivers = transports._channel_handler_table
+    if any(hasattr(receiver, "is_bounded") for receiver in receivers.values()):
+        return
+    open_channel = Transport.open_session
+
+    def open_bounded(self: Transport, *arguments: Any, **options: Any) -> Channel:
+        channel = open_channel(self, *arguments, **options)
+        _room[channel] = MOST_RECEIVED, MOST_RECEIVED_LINES
+        return channel
+
+    def bounded(feed: Callable[[Channel, Any], None]) -> Callable[[Channel, Any], None]:
+        def receive(self: Channel, message: Any) -> None:
+            left = _room.get(self)
+            if left is not None:
+                data = message if isinstance(message, bytes) else message.asbytes()
+                left = _room[self] = left[0] - len(data), left[1] - data.count(b"\n")
+            if left is None or min(left) >= 0:
+                feed(self, message)
+            elif self.get_transport() not in _overflown:
+                _overflown.add(self.get_transport())
+                # Not from here: paramiko reads what comes in this very thread.
+                Thread(target=self.close, daemon=True).start()
+
+        receive.is_bounded = True  # type: ignore[attr-defined]
+        return receive
+
+    Transport.open_session = open_bounded  # type: ignore[method-assign]
+    for kind in (MSG_CHANNEL_DATA, MSG_CHANNEL_EXTENDED_DATA):
+        receivers[kind] = bounded(receivers[kind])
+
+
+def _has_overflown(host: Any) -> bool:
+    """Whether a command of this host sent too much since it was asked last."""
+    client = getattr(host.connector, "client", None)
+    transport = client.get_transport() if client is not None else None
+    if transport is None or transport not in _overflown:
+        return False
+    _overflown.discard(transport)
+    return True
 
 
 T = TypeVar("T")
@@ -167,6 +229,11 @@ def _run(
                 f"a command on the host did not end within {arguments['_timeout']} s; -vv shows it, see what it waits "
                 "for"
             ) from error
+    if _has_overflown(host):
+        raise TargetTooMuch(
+            f"more than {MOST_RECEIVED / 2**20:.3g} MiB or {MOST_RECEIVED_LINES} lines came from the host while it "
+            "ran a command; its shell must not print anything itself: see .bashrc and the like of the SSH user"
+        )
     if not (ok or output.stdout_lines or output.stderr_lines or _is_connected(host)):
         raise TargetError("the connection to the host broke while it ran a command; run again")
     # A terminal (_get_pty) ends lines as a typewriter does.
@@ -447,8 +514,10 @@ def write_file(
         "umask 022; set --", QuoteString(path if "/" in path else f"./{path}"), "; file=$1;",
         # The dot keeps line breaks that a name may end in.
         '[ ! -L "$1" ] || { file=$(readlink -nf -- "$1" && echo .) && file=${file%.}; }',
-        '|| { echo "it is a link that leads nowhere" >&2; exit 1; };',
-        'mkdir -p -- "${file%/*}/" && umask 077 && new="${file%/*}/.${file##*/}.new" && rm -f -- "$new"',
+        '|| { echo "it is a link that leads nowhere" >&2; exit 1; };', _REFUSE_LINK,
+        'mkdir -p -- "${file%/*}/" && umask 077 && new="${file%/*}/.${file##*/}.new.$$"',
+        # Of a run that was killed, a command may live on: without its file it cannot rename it any more.
+        '&& for old in "${file%/*}/.${file##*/}.new"*; do rm -f -- "$old" || exit 1; done',
         """&& trap 'rm -f -- "$new"' EXIT""",
         # noclobber: the file is made, never followed or reused.
         '&& set -C && cat >"$new" && [ $(wc -c <"$new"', f') -eq {size} ] && chmod -- {mode} "$new"',
@@ -460,6 +529,15 @@ def write_file(
         reason = output.reason if output.stderr else "it did not arrive whole"
         advice = f"; {RIGHTS}" if "ermission denied" in reason else ""
         raise TargetError(f"cannot write {path}: {reason}; what was there is untouched{advice}")
+
+
+_REFUSE_LINK = (
+    '[ "$file" = "$1" ] || for one in "$1" "${1%/*}/" "${file%/*}/"; do '
+    'owner=$(LC_ALL=C stat -c %u -- "$one") && [ "$owner" = "$(id -u)" ] || '
+    '{ echo "it is a link, and $one is not of who writes it; name the file that it leads to in the setting" >&2; '
+    "exit 1; }; done;"
+)
+"""Of a link that somebody else put there, the file that it leads to is not written, nor given to anybody."""
 
 
 def _chown(user: str | None, group: str | None, file: str | QuoteString) -> list[object]:
@@ -488,7 +566,11 @@ def change_access(host: Any, path: str, mode: str, user: str | None = None, grou
     Raises:
         TargetError: they could not be set.
     """
-    file = QuoteString(path)
-    output = run(host, "chmod --", mode, file, *_chown(user, group, file))
+    output = run(
+        host,
+        "set --", QuoteString(path if "/" in path else f"./{path}"), '; file=$(readlink -nf -- "$1" && echo .);',
+        'file=${file%.};', '[ -L "$1" ] || file=$1;', _REFUSE_LINK,
+        "chmod --", mode, '"$file"', *_chown(user, group, '"$file"'),
+    )  # fmt: skip
     if not output.ok:
         raise TargetError(f"cannot set mode and owner of {path}: {output.reason}; {RIGHTS}")

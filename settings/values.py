@@ -37,7 +37,7 @@ LARGE = 10**100
 """Whole numbers from here on are refused; Python spells none out of more than 4,300 digits."""
 
 LONGEST_PATH = 4000
-LONGEST_PART = 250
+LONGEST_PART = 240
 """Bytes of a path, and of a name in it: Linux takes 4,095 and 255, and a file that is written has a longer name."""
 
 LONGEST_SHOWN = 300

@@ -47,7 +47,7 @@ def is_right_after_a_rerun(target: Target, operation: str = PROVISIONING) -> Non
     made = {row.label: row.token for row in target.plane.api_tokens.values()}
     assert len(target.plane.api_tokens) == 2
     assert saved == {"PLANE_TOKEN_CONCIERGE": made["agent-concierge"], "PLANE_TOKEN_THOT": made["agent-thot"]}
-    assert not list(target.host.root.rglob(".*.new"))
+    assert not list(target.host.root.rglob(".*.new*"))
     assert target.deploy(operation=operation).plan == []
 
 

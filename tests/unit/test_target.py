@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
-from paramiko import ChannelException, SSHException
+from paramiko import Channel, ChannelException, SSHException, Transport
+from paramiko.common import MSG_CHANNEL_DATA
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from typing_extensions import override
 
@@ -54,7 +57,7 @@ def host(tmp_path: Path) -> Shell:
 
 
 def left_over(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.rglob("*.new"))
+    return sorted(path.name for path in folder.rglob("*.new*"))
 
 
 def one_line(error: pytest.ExceptionInfo[TargetError]) -> str:
@@ -384,7 +387,7 @@ def test_nobody_else_can_read_the_new_file_at_any_time(host: Shell, tmp_path: Pa
     path = tmp_path / "file"
     path.write_text("old\n")
     path.chmod(0o666)
-    look = f'stat -c %a "{tmp_path}/.file.new" >> "{tmp_path}/modes"'
+    look = f'stat -c %a "{tmp_path}/.file.new."* >> "{tmp_path}/modes"'
     host.replace(program, f'PATH=${{PATH#*:}}; {look}; exec {program} "$@"')
     write_file(host, str(path), "new\n")
     assert (tmp_path / "modes").read_text() == "600\n"
@@ -395,7 +398,7 @@ def test_nobody_else_can_read_the_new_file_at_any_time(host: Shell, tmp_path: Pa
 def test_the_old_file_is_read_until_the_new_one_is_whole(host: Shell, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("old\n")
-    host.replace("sync", f'cp "{path}" "{tmp_path}/seen"; cp "{tmp_path}/.file.new" "{tmp_path}/coming"')
+    host.replace("sync", f'cp "{path}" "{tmp_path}/seen"; cp "{tmp_path}/.file.new."* "{tmp_path}/coming"')
     write_file(host, str(path), "new\n")
     assert ((tmp_path / "seen").read_text(), (tmp_path / "coming").read_text()) == ("old\n", "new\n")
 
@@ -447,6 +450,55 @@ def test_a_link_to_a_name_that_ends_in_a_line_break_leads_there(host: Shell, tmp
     assert ((tmp_path / "real\n").read_text(), (tmp_path / "real").read_text()) == ("new\n", "untouched\n")
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file to another user")
+@pytest.mark.parametrize("whose", ["link", "folder", "folder of the file"])
+def test_a_link_that_another_user_put_there_is_not_followed(host: Shell, tmp_path: Path, whose: str) -> None:
+    theirs, ours = tmp_path / "theirs", tmp_path / "ours"
+    theirs.mkdir()
+    ours.mkdir()
+    real, link = ours / "shadow", theirs / "file"
+    real.write_text("root's own\n")
+    real.chmod(0o640)
+    link.symlink_to(real)
+    os.chown({"link": link, "folder": theirs, "folder of the file": ours}[whose], 54321, 54321, follow_symlinks=False)
+    with pytest.raises(TargetError, match=r"it is a link, and .* is not of who writes it; name the file that it"):
+        write_file(host, str(link), "secret\n", user="54321")
+    with pytest.raises(TargetError, match=r"it is a link, and .* is not of who writes it; name the file that it"):
+        change_access(host, str(link), "600", user="54321")
+    info = real.stat()
+    assert (real.read_text(), info.st_mode & 0o777, info.st_uid) == ("root's own\n", 0o640, 0)
+    assert left_over(tmp_path) == []
+
+
+def test_what_a_killed_run_left_is_taken_from_it(host: Shell, tmp_path: Path) -> None:
+    (tmp_path / ".file.new.123").write_text("of a command that lives on\n")
+    write_file(host, str(tmp_path / "file"), "ours\n")
+    assert left_over(tmp_path) == []
+    assert (tmp_path / "file").read_text() == "ours\n"
+
+
+def test_what_a_command_sends_is_bounded_on_this_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    target.bound_what_comes()
+    receive = Transport._channel_handler_table[MSG_CHANNEL_DATA]  # type: ignore[attr-defined]
+    transport = SimpleTransport()
+    for sent, most in ((b"x" * 1000, 20_000), (b"\n" * 1000, 20_000)):
+        monkeypatch.setattr(target, "MOST_RECEIVED", 20_000)
+        monkeypatch.setattr(target, "MOST_RECEIVED_LINES", 10_000)
+        channel, closed = Channel(1), threading.Event()
+        channel.transport = transport  # type: ignore[assignment]
+        monkeypatch.setattr(channel, "close", closed.set)
+        target._room[channel] = target.MOST_RECEIVED, target.MOST_RECEIVED_LINES
+        for _ in range(100):
+            receive(channel, sent)
+        assert closed.wait(10)
+        assert len(channel.in_buffer) <= most
+        target._overflown.clear()
+
+
+class SimpleTransport:
+    """As much of a transport as a channel that is only fed needs."""
+
+
 def test_a_loop_of_links_is_an_error_of_one_line(host: Shell, tmp_path: Path) -> None:
     (tmp_path / "file").symlink_to("other")
     (tmp_path / "other").symlink_to("file")
@@ -462,7 +514,7 @@ def test_a_link_that_appears_at_the_temporary_name_is_not_followed_either(
     victim = tmp_path / "victim"
     if existing:
         victim.write_text("untouched\n")
-    link = f'[ -e "{tmp_path}/once" ] || ln -s "{victim}" "{tmp_path}/.file.new"; : > "{tmp_path}/once"'
+    link = f'[ -e "{tmp_path}/once" ] || ln -s "{victim}" "{tmp_path}/.file.new.$PPID"; : > "{tmp_path}/once"'
     host.replace("rm", f'PATH=${{PATH#*:}}; rm "$@"; {link}')
     with pytest.raises(TargetError) as caught:
         write_file(host, str(tmp_path / "file"), "secret\n")
