@@ -33,6 +33,10 @@ MIGRATING = "governance_migration_in_progress"
 """The code of a write while Plane moves what projects own to their workspace (plane-sdk 0.3)."""
 
 
+class PlaneElsewhere(PlaneBadAnswer):
+    """What answers is not Plane's API: a redirect, a page of HTML."""
+
+
 class PlaneRefused(PlaneError):
     """Plane understood and said no. `status` is the HTTP status, `detail` its own words, `code` its name for why."""
 

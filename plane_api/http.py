@@ -28,6 +28,7 @@ from plain import quote
 from plane_api import paths, transport
 from plane_api.errors import (
     PlaneBadAnswer,
+    PlaneElsewhere,
     PlaneForbidden,
     PlaneKeyInvalid,
     PlaneRefused,
@@ -88,7 +89,8 @@ class Reply:
         try:
             return _parsed(self.body)
         except (ValueError, RecursionError) as error:
-            raise PlaneBadAnswer(
+            kind = PlaneElsewhere if self.content_type.startswith("text/html") else PlaneBadAnswer
+            raise kind(
                 f"{self.asked}: the answer ({self.status}, {self.quoted(self.content_type) or 'no type'}) is not JSON; "
                 f"{_IS_IT_PLANE}"
             ) from error
@@ -264,7 +266,7 @@ class Http:
         if 200 <= reply.status < 300:
             return reply.json() if reply.body else None
         if 300 <= reply.status < 400:
-            raise PlaneBadAnswer(f"{reply.asked}: redirected to {_origin(reply.location)}; {_IS_IT_PLANE}")
+            raise PlaneElsewhere(f"{reply.asked}: redirected to {_origin(reply.location)}; {_IS_IT_PLANE}")
         detail = explain(reply)
         message = f"{reply.asked}: {reply.status} {detail}"
         if reply.status == 403 and detail == _KEY_INVALID:

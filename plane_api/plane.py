@@ -15,6 +15,7 @@ from plane_api.auth import ApiKey, Session
 from plane_api.base import uncached
 from plane_api.errors import (
     PlaneBadAnswer,
+    PlaneElsewhere,
     PlaneError,
     PlaneFormRefused,
     PlaneNoAccount,
@@ -38,11 +39,11 @@ class Plane(WorkItemTypesApi):
         """``None`` when Plane answers ``GET /`` as it should, else what came instead. Never throttled by Plane.
 
         Raises:
-            PlaneSettings: waiting would not help.
+            PlaneSettings, PlaneElsewhere: waiting would not help.
         """
         try:
             answer = self.http.call("GET", paths.HEALTH(), attempts=1)
-        except PlaneSettings:
+        except (PlaneSettings, PlaneElsewhere):
             raise
         except PlaneError as error:
             return str(error)

@@ -54,5 +54,5 @@ def read_agents(
             values.refuse(f"{path}.present", present, "wanted: True, or False to remove the agent")
         agents.append(Agent(name, email, role, display_name, hidden, bool(present)))
     values.unique("plane_agents", "address", [agent.email for agent in agents])
-    values.unique("plane_agents", "name in the token file", [agent.token_variable for agent in agents])
+    values.unique("plane_agents", "name in the token file", [agent.token_variable for agent in agents if agent.name])
     return tuple(agents)

@@ -223,8 +223,11 @@ def _misspelt(values: Values) -> None:
     known = [name for name in Settings.__dataclass_fields__ if name.startswith(ours)]
     for name in values.data:
         if isinstance(name, str) and name.startswith(ours) and name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else "; see group_data/all.py"
+            # What all names begin with makes none of them alike.
+            begin = next(prefix for prefix in ours if name.startswith(prefix))
+            rests = [one.removeprefix(begin) for one in known if one.startswith(begin)]
+            near = difflib.get_close_matches(name.removeprefix(begin), rests, n=1)
+            hint = f"; did you mean {begin}{near[0]}?" if near else "; see group_data/all.py"
             values.problems.append(f"{name}: unknown setting{hint}")
 
 

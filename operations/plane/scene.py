@@ -171,7 +171,8 @@ class Scene:
     @property
     def logs(self) -> str:
         """Where to look for what Plane's API complains of."""
-        name = known_api_container(self.host, self.settings)
+        elsewhere = self.settings.plane_api_url is not None
+        name = None if elsewhere else known_api_container(self.host, self.settings)
         return "the log of Plane's API" if name is None else f"docker logs {name}"
 
     def _container_url(self) -> str:

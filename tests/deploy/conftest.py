@@ -19,7 +19,7 @@ def measuring(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-HOSTS = 24
+HOSTS = 36
 """In one sandbox; PostgreSQL starts on a host when it is first used."""
 
 VERSION = "1.2.2"

@@ -51,7 +51,7 @@ CASES: dict[str, Case] = {
         "and ssh_port, and sshd",
     ),
     "unknown name": (
-        lambda folder, target: {"ssh_hostname": "nowhere.invalid"},
+        lambda folder, target: {"ssh_hostname": "nowhere.invalid", "plane_web_url": "https://work.javisi.test"},
         "the name nowhere.invalid cannot be resolved (",
     ),
     "unknown host key": (

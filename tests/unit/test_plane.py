@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 
 from plane_api.auth import ApiKey, Session
-from plane_api.errors import PlaneBadAnswer, PlaneError, PlaneFormRefused, PlaneRefused, PlaneSettings
+from plane_api.errors import (
+    PlaneBadAnswer,
+    PlaneElsewhere,
+    PlaneError,
+    PlaneFormRefused,
+    PlaneRefused,
+    PlaneSettings,
+)
 from plane_api.models import Invitation, Label, Project, Token, WorkItemType
 from plane_api.plane import KEY_INVALID, NOT_A_MEMBER, Plane
 from tests.unit.test_models import INSTANCE, MEMBER, PROJECT, V1_MEMBER
@@ -56,12 +63,10 @@ def test_a_plane_that_answers_is_healthy(site: Site, plane: Plane) -> None:
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (page(), "is not JSON"),
         (as_json({"status": "starting"}), "not the answer of Plane's API"),
         (as_json(["OK"]), "not the answer of Plane's API"),
         (Answer(200), "not the answer of Plane's API"),
         (page(status=502), "the server failed (502)"),
-        (redirect("https://elsewhere.example.com/x"), "redirected to https://elsewhere.example.com"),
         (Answer(None), "GET "),
     ],
 )
@@ -74,6 +79,18 @@ def test_a_plane_that_is_not_up_says_why_in_one_line_and_is_asked_once(
     assert said in reason
     assert "\n" not in reason
     assert len(site.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [(page(), "is not JSON"), (redirect("https://elsewhere.example.com/x"), "redirected to https://elsewhere.example")],
+)
+def test_what_is_another_server_than_plane_is_not_waited_for(
+    site: Site, plane: Plane, answer: Answer, said: str
+) -> None:
+    site.route("GET /", answer)
+    with pytest.raises(PlaneElsewhere, match=said):
+        plane.health()
 
 
 def test_the_instance_is_asked_for_once_until_it_is_forgotten(site: Site, plane: Plane) -> None:
