@@ -145,6 +145,27 @@ async def withdraw_invitation(request: web.Request) -> web.Response:
     return no_content()
 
 
+@routes.post("/api/workspaces/{slug}/invitations/{id}/join/")
+async def answer_invitation(request: web.Request) -> web.Response:
+    """By the link in the mail. From 1.4 on only the invited account may, signed in (from the facts); not recorded."""
+    context = context_of(request)
+    state, workspace = context.state, context.state.workspace_by_slug(request.match_info["slug"])
+    row = state.invitations.get(request.match_info["id"])
+    if workspace is None or row is None or row.workspace != workspace.id:
+        raise object_not_found()
+    body = await json_body(request)
+    if not body.get("token") or body["token"] != row.token:
+        raise ApiError(403, {"error": "You do not have permission to join the workspace"})
+    invited = state.user_by_email(row.email.lower())
+    if context.since_1_4 and session_user(request).email.lower() != row.email.lower():
+        raise ApiError(403, {"error": "You do not have permission to join the workspace"})
+    if not body.get("accepted"):
+        return web.json_response({"message": "Workspace Invitation was not accepted"})
+    if invited is not None:
+        rules.accept(state, row, invited)
+    return web.json_response({"message": "Workspace Invitation Accepted"})
+
+
 @routes.get("/api/workspaces/{slug}/members/")
 async def list_members(request: web.Request) -> web.Response:
     """Newest first, with those who were removed."""
