@@ -78,6 +78,9 @@ SHOWN = re.compile("[A-Z_][A-Z0-9_]*|[a-z_][a-z0-9_]*")
 _pending: WeakKeyDictionary[Any, dict[str, dict[str, str]]] = WeakKeyDictionary()
 """By host and path, the variables of env files that a run changes: a preview has no new file to look at."""
 
+_removed: WeakKeyDictionary[Any, dict[str, frozenset[str]]] = WeakKeyDictionary()
+"""By host and path, the variables that a run takes out of env files: the containers that have them keep them."""
+
 
 def render(settings: Settings, template: Path = TEMPLATE) -> HiddenValue:
     """Plane's environment file for these settings, as text.
@@ -240,6 +243,8 @@ def env_file(
     surplus = [entry.name for entry in others if entry.is_plain and entry.name and SHOWN.fullmatch(entry.name)]
     names = ", ".join(dict.fromkeys(surplus))
     _pending.setdefault(host, {}).pop(path, None)
+    taken_out = {entry.name for entry in others if entry.name} if prune else set()
+    _removed.setdefault(host, {})[path] = frozenset(taken_out)
     yield from map(Note, advice)
     if file is None:
         lines = [f"+ {path}: {', '.join(wanted)}"]
@@ -287,6 +292,11 @@ def _lines(asked: Sequence[Entry], present: Sequence[Entry], made_when_empty: It
 def pending_variables(host: Any, path: str) -> Mapping[str, str] | None:
     """The variables of an env file that this run changed, or would; ``None`` if it did not."""
     return _pending.get(host, {}).get(path)
+
+
+def removed_variables(host: Any, path: str) -> frozenset[str]:
+    """The variables that this run took out of an env file, or would."""
+    return _removed.get(host, {}).get(path, frozenset())
 
 
 @converging

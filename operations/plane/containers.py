@@ -18,7 +18,7 @@ from facts.docker_errors import explain_docker
 from facts.plane_schema import PlaneSchema, Schema
 from operations.converge import Change, Kept, Note, Plan, converging_with, current_host
 from operations.env_text import variables
-from operations.environment import pending_variables
+from operations.environment import pending_variables, removed_variables
 from operations.plane.stack import EnvFile, Stack, find, interpolates, is_plane
 from operations.report import is_executing
 from plain import quote
@@ -158,6 +158,7 @@ def read_stack(
         {name: digest(value) for name, value in found.items() if is_carried(value)},
         frozenset({**found, **(coming or {})}),
         None if coming is None else {name: digest(value) for name, value in coming.items() if is_carried(value)},
+        removed_variables(host, env_path),
     )
     composed, options = _projects_own(host, directory, composed, file, services)
     # A project that Compose finds by itself was read ahead, without its name.
@@ -339,6 +340,9 @@ class _Steps:
             is_without = not any(name in container.environment for name in differing)
             how = "without" if is_without else "with another"
             return f": runs {how} {', '.join(differing[:SHOWN])}{more}"
+        left_over = self.stack.left_over(container)
+        if left_over:
+            return f": still has {', '.join(left_over)}"
         exchanged = self.stack.exchanged(container)
         if exchanged is not None:
             return f": image {exchanged}"

@@ -38,6 +38,7 @@ class EnvFile:
         values: the variables in it that every reader takes the same way.
         names: all variables in it, now or once it is written.
         coming: what this run will write; ``None`` if it changes nothing, or has done so.
+        gone: the variables that this run takes out of it, or took.
     """
 
     path: str
@@ -45,6 +46,7 @@ class EnvFile:
     values: Digests = field(default_factory=dict)
     names: frozenset[str] = frozenset()
     coming: Digests | None = None
+    gone: frozenset[str] = frozenset()
 
     def is_of(self, service: Service) -> bool:
         """Whether it stands under the service's ``env_file:``."""
@@ -169,6 +171,13 @@ class Stack:
         ordered = dict.fromkeys([*coming, *self.file.values, *sorted(wanted)])
         read = [name for name in ordered if name in wanted and self._is_read(service, name)]
         return [name for name in read if container.environment.get(name) != wanted[name]]
+
+    def left_over(self, container: ServiceContainer) -> list[str]:
+        """The variables that a container still has, and that this run takes out of the file."""
+        service = self.config.services[container.service]
+        own = {*service.literals, *service.references}
+        left = self.file.gone & container.environment.keys() - own
+        return sorted(left) if self.file.is_of(service) else []
 
     def _is_read(self, service: Service, name: str) -> bool:
         return name in self.file.names or bool(service.references.get(name, frozenset()) & self.file.names)

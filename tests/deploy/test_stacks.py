@@ -226,6 +226,18 @@ def test_a_container_that_somebody_started_with_other_values(done: Target, stack
     assert "another.example.com" not in run.output
 
 
+@ONLY_ROLE
+def test_a_variable_that_is_taken_out_of_the_file_leaves_the_containers_too(done: Target, stack: str) -> None:
+    path = done.host.root / ENV_FILE
+    path.write_text(path.read_text() + "SENTRY_DSN=https://their-own-address\n")
+    for service in SERVICES[stack]:
+        name = done.host.project.services[service]
+        done.host.containers[name].environment["SENTRY_DSN"] = "https://their-own-address"
+    expected = [f"- {ENV_FILE}: SENTRY_DSN", *recreated(stack, "still has SENTRY_DSN")]
+    converges(done, expected, data={"plane_env_prune": True})
+    assert all("SENTRY_DSN" not in each.environment for each in done.host.containers.values())
+
+
 @pytest.mark.parametrize("stack", ["plane"], indirect=True)
 def test_containers_that_somebody_started_without_the_env_file(done: Target, stack: str) -> None:
     with Client(done.sandbox, done.host) as client:
