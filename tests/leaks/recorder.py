@@ -24,7 +24,7 @@ out=$(readlink /proc/$$/fd/1)
     export -p
     echo {mark}
     case "$out" in {root}/*) {stat} -L -c "%a %s $out" "$out" ;; esac
-    for word in "$@"; do case "$word" in *.new) {stat} -c '%a %s %n' -- "$word" 2>/dev/null ;; esac; done
+    for word in "$@"; do case "$word" in *.new.*) {stat} -c '%a %s %n' -- "$word" 2>/dev/null ;; esac; done
 }} >> {notes}/{name}-$PPID-$$
 exec {real} "$@"
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,6 +101,6 @@ def test_nobody_sees_a_secret(
 
 def _is_on_purpose(lab: Lab, file: File) -> bool:
     """Whether it is one of the files that exist to hold secrets, or the engine's note of what `docker exec` runs."""
-    name = Path(file.path).name.removeprefix(".").removesuffix(".new")
+    name = re.sub(r"\.new\.\d+$", "", Path(file.path).name).removeprefix(".")
     note = Path(file.path).name.startswith("runc-process") and file.is_roots_alone
     return note or Path(file.path).with_name(name) in (lab.env_path, lab.tokens_path)

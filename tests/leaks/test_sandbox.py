@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -173,7 +174,7 @@ def test_nothing_beside_the_two_files_holds_a_secret(
         )
 
     def is_for_secrets(path: Path) -> bool:
-        path = path.with_name(path.name.removeprefix(".").removesuffix(".new"))
+        path = path.with_name(re.sub(r"\.new\.\d+$", "", path.name).removeprefix("."))
         return path in (target.host.root / ENV_FILE, target.host.root / TOKEN_FILE)
 
     def may_hold(process: Process) -> bool:
