@@ -13,8 +13,8 @@ Prints the plan's lines, each with its host, on standard output; nothing is chan
          begin with ``?`` or say ``! would fail``. Why is on standard error
 
 With ``--json`` one object is printed: ``code`` and ``meaning`` (``same``, ``different``, ``unknown``), ``why`` (what
-stands on standard error otherwise), and ``hosts``, each with ``host``, ``outcome`` (``previewed``, ``not reached``,
-``failed``), ``why``, and ``lines``, each with ``operation``, ``sign`` and ``line``.
+stands on standard error otherwise), and ``hosts``, each with ``host``, ``outcome`` (``previewed``, ``would fail``,
+``not reached``, ``failed``), ``why``, and ``lines``, each with ``operation``, ``sign`` and ``line``.
 
 So 1 wins over 2 where a host could not be looked at. GNU make ends with 2 whatever a command of its ended with: where
 the code counts, call this and not ``make drift``.

@@ -105,7 +105,7 @@ def _converging(function: Callable[P, Plan], reads: Callable[..., Iterable[Readi
         host = current_host()
         if is_executing():
             _enter_streak(host)
-        elif report_of(host).would_fail:
+        elif report_of(host).would_fail is not None:
             say_once(host, "! what follows is not planned: the run would end here")
             return
         try:
@@ -250,7 +250,7 @@ def _cannot_plan(host: Any, error: Exception) -> Generator[PyinfraCommand, None,
     reason = str(error).partition(": ")[2] if isinstance(error, PlaneUnreachable) else ""
     say_once(host, line, reason)
     if isinstance(error, PlaneSettings):
-        stop_planning(host)
+        stop_planning(host, str(error))
     yield FunctionCommand(_fail, (error,), {})
 
 

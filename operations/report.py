@@ -58,8 +58,8 @@ class Report:
     failed_at: str | None = None
     reason: str = ""
     is_interrupted: bool = False
-    would_fail: bool = False
-    """Whether the run would end on this host where the preview is, so that nothing further is planned."""
+    would_fail: str | None = None
+    """Why the run would end on this host where the preview is, so that nothing further is planned."""
     not_reached: str | None = None
     """Why the host could not be connected to."""
     facts: list[Callable[[], str | None]] = field(default_factory=list)
@@ -151,9 +151,9 @@ def _into_json(host: Any, line: str) -> None:
         lines.sort(key=lambda one: one["host"] if isinstance(one, Line) else "")
 
 
-def stop_planning(host: Any) -> None:
+def stop_planning(host: Any, reason: str) -> None:
     """Plan nothing further for a host, because the run would fail there; a command that only looks then ends with 1."""
-    report_of(host).would_fail = True
+    report_of(host).would_fail = plain(reason)
     if _only_looks:
         context_state.failed_hosts.add(host)
 
@@ -353,7 +353,7 @@ def _add_hosts_to_json() -> None:
 def print_json_without_hosts() -> None:
     """Print JSON of a run that no host is left in, where pyinfra 3.10 prints none."""
     if _json:
-        import_module("pyinfra_cli.prints").print_json({"plan": [], "results": None})
+        import_module("pyinfra_cli.prints").print_run_json(context_state, dry=not is_executing())
 
 
 def _host_as_json(host: Any) -> dict[str, Any]:
@@ -363,6 +363,8 @@ def _host_as_json(host: Any) -> dict[str, Any]:
         outcome, why = "not reached", report.not_reached
     elif report.failed_at is not None:
         outcome, why = "failed", report.reason
+    elif not is_executing() and report.would_fail is not None:
+        outcome, why = "would fail", report.would_fail
     elif not is_executing():
         outcome, why = "previewed", ""
     else:

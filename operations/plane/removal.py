@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operations.converge import Change, Kept, Note, Plan, converging
-from operations.plane.scene import Scene, current_scene, is_labelled, still_there
+from operations.plane.scene import Scene, check_gone, current_scene, is_labelled
 from operations.plane.token_file import TokenNote
 from operations.report import is_executing, say
 from plane_api.auth import ApiKey, Session
@@ -160,7 +160,7 @@ def _invitations(scene: Scene, slug: str) -> dict[str, Invitation]:
 def _withdraw(scene: Scene, slug: str, invitation: Invitation) -> None:
     plane, caller = scene.plane(), scene.manager(slug) or scene.admin_session(slug)
     plane.withdraw(slug, caller, invitation)
-    still_there(f"the invitation of {invitation.email}", invitation.email in plane.invitations(slug, caller))
+    check_gone(f"the invitation of {invitation.email}", invitation.email in plane.invitations(slug, caller))
 
 
 def _remove(scene: Scene, slug: str, agent: Agent) -> None:
@@ -175,7 +175,7 @@ def _remove(scene: Scene, slug: str, agent: Agent) -> None:
     if member is not None and member.is_active and member.membership_id:
         plane.remove_member(slug, admin, member.membership_id)
         left = {one.email for one in plane.members(slug, admin) if one.is_active}
-        still_there(f"the member {agent.email} of {slug}", agent.email in left)
+        check_gone(f"the member {agent.email} of {slug}", agent.email in left)
     # Remembered, because a key is shown former members as if they still were.
     _forget(scene, agent.token_variable, TokenNote(removed=True, role=member.role if member is not None else None))
 

@@ -749,7 +749,7 @@ def typed(kind: type[T], items: Iterable[T | Mapping[str, Any]]) -> list[T]:
     return made
 
 
-def still_there(what: str, is_listed: bool) -> None:
+def check_gone(what: str, is_listed: bool) -> None:
     """Refuse to call something removed that Plane took the removal of and lists all the same.
 
     Raises:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from operations.converge import Change, Kept, Plan, converging
-from operations.plane.scene import Scene, current_scene, needs_project, project_to_read, still_there, typed
+from operations.plane.scene import Scene, check_gone, current_scene, needs_project, project_to_read, typed
 from plane_api.auth import ApiKey
 from plane_api.errors import PlaneRefused, PlaneSettings
 from plane_api.models import FIRST_STATES, new_project
@@ -180,7 +180,7 @@ def _delete_state(scene: Scene, slug: str, seen: SeenProject, has: SeenState, de
         if deleted:
             left = scene.plane().states(slug, scene.key_inside(slug, seen), seen)
             for one in deleted:
-                still_there(f"the state {one.name} of {seen.identifier}", one.name in left)
+                check_gone(f"the state {one.name} of {seen.identifier}", one.name in left)
 
     # Plane refuses for work items alone, and shows nobody the drafts of others (every tried release).
     return Change((f"- state {has.name} of {seen.identifier}, with any drafts in it",), delete)
@@ -315,6 +315,6 @@ def _delete_label(scene: Scene, slug: str, seen: SeenProject, label: SeenLabel, 
         plane.delete_label(slug, key, seen, label)
         left = {one.id for one in plane.labels(slug, key, seen).values()} if deleted else set()
         for one in deleted:
-            still_there(f"the label {one.name} of {seen.identifier}", one.id in left)
+            check_gone(f"the label {one.name} of {seen.identifier}", one.id in left)
 
     return Change((f"- label {label.name} of {seen.identifier}",), delete)

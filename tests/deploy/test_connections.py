@@ -154,3 +154,8 @@ def test_json_of_a_run_without_a_host_left_is_json_too(new_target: NewTarget) ->
     run = target.deploy("--json")
     [host] = hosts_of(run)
     assert (run.code, host["outcome"]) == (1, "failed")
+    assert '"name": "Database | Role plane and database plane_production"' in run.output
+    for mode in ((), ("--dry",)):
+        gone = new_target(ssh_port=1).deploy("--json", *mode)
+        [host] = hosts_of(gone)
+        assert (gone.code, host["outcome"]) == (1, "not reached")

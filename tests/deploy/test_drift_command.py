@@ -179,3 +179,24 @@ def operation(*lines: Any, change: tuple[str, ...] = ("a",), conditional: tuple[
 def test_each_kind_of_line_counts(plan: list[dict[str, Any]], code: int, lines: list[str]) -> None:
     assert drift._code(plan) == code
     assert list(drift._lines(plan)) == [("a", line) for line in lines]
+
+
+def test_a_host_on_which_the_run_would_fail_is_told_with_the_reason_alone(finished: Target) -> None:
+    name = finished.host.name
+    taken = {"plane_projects": [{"name": "Onboarding", "identifier": "OTHER"}]}
+    given = dict(finished.data)
+    finished.data.update(taken)
+    try:
+        code, lines, errors = look(finished)
+        told = json.loads("\n".join(look(finished, "--json")[1]))
+    finally:
+        finished.data.clear()
+        finished.data.update(given)
+    assert code == 1
+    assert (
+        errors.startswith(f"[{name}] the project Onboarding is there with the identifier ONBOARD")
+        and errors.count("\n") == 1
+    )
+    assert any("! would fail: the project Onboarding is there" in line for line in lines)
+    [host] = told["hosts"]
+    assert (told["code"], host["outcome"], host["why"] in errors) == (1, "would fail", True)
