@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from sandbox.plane import rules
 from sandbox.plane.faults import Action
 from sandbox.plane.http import Handler
+from sandbox.plane.models import MEMBER
 from tests.deploy.conftest import NewTarget
 from tests.deploy.target import TOKEN_FILE, Target
 
@@ -63,6 +65,35 @@ def test_an_agent_that_was_removed_is_not_reported_for_ever_once_the_token_file_
     assert target.deploy(data=gone).code == 0
     assert target.deploy("--dry", data=gone).plan == []
     assert target.deploy(data=gone).changed == []
+
+
+def test_what_only_a_session_knows_of_a_removal_goes_into_the_token_file(new_target: NewTarget) -> None:
+    gone = [TWO[0], {**TWO[1], "present": False}]
+    target = new_target(plane_agents=TWO)
+    assert target.deploy().code == 0
+    assert target.deploy(data={"plane_agents": gone}).code == 0
+    path = target.host.root / TOKEN_FILE
+    path.write_text("".join(line for line in path.read_text().splitlines(True) if "thot" not in line.lower()))
+    # Somebody new has the admin signed in, who is shown that the other was removed.
+    more = {"plane_agents": [*gone, {"name": "cfo", "role": "member"}]}
+    run = target.deploy(data=more)
+    assert f"~ {TOKEN_FILE}: notes that thot@javisi.local was removed" in run.plan, run.output
+    assert not [line for line in run.plan if line.startswith("- member")]
+    assert target.deploy("--dry", data=more).plan == []
+
+
+def test_a_removal_is_by_an_admin_of_the_workspace_that_it_is_in(new_target: NewTarget) -> None:
+    target = new_target(plane_agents=TWO)
+    assert target.deploy().code == 0
+    state, thot = target.plane, target.user("thot")
+    # The admin of javisi is no member of the other workspace; the concierge is its admin.
+    other = rules.add_workspace(state, target.user("concierge"), "Other", "other", None)
+    rules.join_workspace(state, other.id, thot, MEMBER)
+    gone = {"plane_agents": [TWO[0], {**TWO[1], "present": False}]}
+    run = target.deploy("slug=other", operation="operations.plane.absent_members", data=gone)
+    assert run.code == 0, run.output
+    row = state.workspace_member(other.id, thot.id)
+    assert row is not None and not row.is_active and target.membership("thot").is_active
 
 
 def test_an_agent_that_was_only_deleted_from_the_list_is_told_of_without_its_token(new_target: NewTarget) -> None:

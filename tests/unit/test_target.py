@@ -481,13 +481,11 @@ def test_what_a_command_sends_is_bounded_on_this_side(monkeypatch: pytest.Monkey
     target.bound_what_comes()
     receive = Transport._channel_handler_table[MSG_CHANNEL_DATA]  # type: ignore[attr-defined]
     transport = SimpleTransport()
-    for sent, most in ((b"x" * 1000, 20_000), (b"\n" * 1000, 20_000)):
-        monkeypatch.setattr(target, "MOST_RECEIVED", 20_000)
-        monkeypatch.setattr(target, "MOST_RECEIVED_LINES", 10_000)
+    for sent, room, most in ((b"x" * 1000, (20_000, 10), 20_000), (b"\n" * 1000, (10**9, 10_000), 10_000)):
         channel, closed = Channel(1), threading.Event()
         channel.transport = transport  # type: ignore[assignment]
         monkeypatch.setattr(channel, "close", closed.set)
-        target._room[channel] = target.MOST_RECEIVED, target.MOST_RECEIVED_LINES
+        target._room[channel] = room
         for _ in range(100):
             receive(channel, sent)
         assert closed.wait(10)
