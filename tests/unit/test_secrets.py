@@ -166,6 +166,16 @@ def test_make_secrets_is_named_for_what_it_makes_alone() -> None:
     assert "/all.env (make secrets writes POSTGRESQL_PASSWORD there), or in host data." in str(caught.value)
 
 
+@pytest.mark.parametrize("url", ["https://work.example.com", "https://plane.example", "https://x.invalid"])
+def test_the_address_of_an_example_is_refused_but_for_this_machine(url: str) -> None:
+    given: dict[str, Any] = {"postgresql_password": PASSWORD, "plane_web_url": url}
+    with pytest.raises(SettingsError) as caught:
+        check([Host("one", **given)], ("environment",))
+    assert str(caught.value) == f"setting plane_web_url: {url} is the address of an example; set your own"
+    check([Host("one", ssh_hostname="127.0.0.1", **given)], ("environment",))
+    check([Host("one", **given)], ("database",))
+
+
 def test_the_problems_of_all_hosts_are_told_once_with_the_hosts_that_have_them() -> None:
     hosts = [Host("one", plane_db_port=0, plane_prune=1), Host("two", plane_prune=1, plane_agents=5)]
     with pytest.raises(SettingsError) as caught:

@@ -317,6 +317,22 @@ def test_a_value_beside_env_file_is_refused_before_the_file_exists() -> None:
     assert refused(role(None, DATABASE_URL=OTHER), unresolved="no such file") == API_GETS_ANOTHER
 
 
+def test_a_value_beside_env_file_is_refused_in_a_preview_of_what_the_file_will_hold() -> None:
+    coming = env_file({}, {**VALUES, "SENTRY_DSN": "https://new"})
+    services = role({}, SENTRY_DSN="https://the-compose-files-own")
+    said = refused(services, file=coming)
+    assert said == (
+        f"in {FOLDER}, plane-api would run with another SENTRY_DSN than {ENV_FILE} holds: its environment: sets "
+        "SENTRY_DSN too, and wins; remove it there"
+    )
+    stack(role({}, SENTRY_DSN="https://new"), file=coming).check()
+
+
+def test_an_env_file_that_need_not_exist_and_does_not_yet_is_no_lack_of_variables() -> None:
+    # With `required: false`, Compose leaves out what the file will hold.
+    stack(role({}), file=env_file({}, VALUES)).check()
+
+
 def test_an_interpolated_default_beside_env_file_is_refused() -> None:
     services = role()
     raw = {"env_file": ENV_FILE, "command": "gunicorn", "environment": {"DATABASE_URL": f"${{DATABASE_URL:-{OTHER}}}"}}
