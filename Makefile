@@ -1,7 +1,7 @@
 # make demo   see the whole deploy run, twice, against a sandbox that leaves nothing behind
 # make lab    once, so that make test also deploys to a real Docker engine through a real sshd
 # make test   every test that this machine can run; REQUIRED=all turns skips into failures
-# make drift  whether a run would change something, as an exit code: see drift.py
+# make drift  whether a run would change something, as an exit code: see pyinfra_plane/drift.py
 # make bench  how long it takes, against an empty deploy, a bare script and an Ansible playbook
 PYTHON ?= python3
 VENV := .venv
@@ -41,12 +41,12 @@ demo: $(VENV)/.made
 sandbox: $(VENV)/.made
 	@$(BIN)/python -m sandbox
 
-# Make ends with 2 where anything ended badly; call `python -m drift` itself to tell a difference from a failure.
+# Make ends with 2 where anything ended badly; call `python -m pyinfra_plane.drift` itself to tell a difference from a failure.
 # make drift DRIFT="inventory.py --limit sese"
 DRIFT ?= inventory.py
 
 drift: $(VENV)/.made
-	@$(BIN)/python -m drift $(DRIFT)
+	@$(BIN)/python -m pyinfra_plane.drift $(DRIFT)
 
 # The picture of `make demo`, docs/demo.svg. Each run differs in its seconds, so: when what it shows has changed.
 recording: $(VENV)/.made
@@ -54,7 +54,7 @@ recording: $(VENV)/.made
 
 # Strong values for what is missing, into secrets/all.env. A value that is there stays.
 secrets: $(VENV)/.made
-	@$(BIN)/python -m settings.make_secrets
+	@$(BIN)/python -m pyinfra_plane.settings.make_secrets
 
 # Debian or Ubuntu, as root: a Docker engine, an sshd and images, for the tests that deploy to a real target.
 lab:

@@ -11,17 +11,17 @@ config.REQUIRE_PYINFRA_VERSION = ">=3.10,<4"
 # pyinfra turns this off; compiling the modules here anew on every run takes a tenth of a second.
 sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
 
-from operations.interrupt import take_over  # noqa: E402
-from operations.report import note_ends, prepare_output, print_json_without_hosts  # noqa: E402
-from settings.connecting import explain_connections  # noqa: E402
-from settings.preflight import (  # noqa: E402
+from pyinfra_plane.engine.connecting import explain_connections  # noqa: E402
+from pyinfra_plane.engine.interrupt import take_over  # noqa: E402
+from pyinfra_plane.engine.report import note_ends, prepare_output, print_json_without_hosts  # noqa: E402
+from pyinfra_plane.engine.target import bound_what_comes  # noqa: E402
+from pyinfra_plane.settings.preflight import (  # noqa: E402
     answer_without_terminal,
     check_before_connecting,
     check_installed,
     explain_inventory,
     refuse_conflicting_data,
 )
-from target import bound_what_comes  # noqa: E402
 
 check_installed()
 prepare_output()

@@ -19,9 +19,9 @@ if find_spec("operations") is None:
 
 from operations import environment as env
 from operations import plane, postgres, redis
-from operations.report import plan
-from plain import plain
-from settings import settings_of
+from pyinfra_plane.engine.plain import plain
+from pyinfra_plane.engine.report import plan
+from pyinfra_plane.settings import settings_of
 
 
 @deploy("Edition")

@@ -9,9 +9,9 @@ from statistics import median
 
 from pyinfra import host
 
-from plane_api.http import Http
-from plane_api.seam import plane_from
-from plane_api.transport import DialAdapter, dial_directly
+from pyinfra_plane.api.http import Http
+from pyinfra_plane.api.transport import DialAdapter, dial_directly
+from pyinfra_plane.host.connection import plane_from
 
 
 def _timed(http: Http) -> float:

@@ -4,191 +4,21 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
-from pathlib import Path
-from typing import Any
-from urllib.parse import quote
-from weakref import WeakKeyDictionary
+from collections.abc import Iterable, Sequence
 
-from jinja2 import Environment, StrictUndefined, Template
 from pyinfra.api import HiddenValue
 
-from operations.converge import Change, Kept, Note, Plan, converging, converging_with, current_host
-from operations.env_text import Entry, split, updated, variables
-from settings import Settings, SettingsError
-from settings.carried import is_carried, not_carried, refusals
-from target import (
-    change_access,
-    differing_access,
-    file_reading,
-    read_file,
-    write_file,
-)
+from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging, converging_with, current_host
+from pyinfra_plane.engine.env_file import Entry, env_changes, split, updated, variables
+from pyinfra_plane.engine.target import change_access, differing_access, file_reading, read_file, write_file
+from pyinfra_plane.host.plane_env import advice, render
 
-TEMPLATE = Path(__file__).parent.parent / "templates" / "plane.env.j2"
+__all__ = ["advice", "env_file", "recreate_reminder", "render"]
 
 MODE = "600"
 
-STORAGE = {
-    "USE_MINIO": ("plane_minio_endpoint", "plane_s3_bucket"),
-    "AWS_REGION": (None, "plane_s3_region"),
-    "AWS_DEFAULT_REGION": (None, "plane_s3_region"),
-    "AWS_ACCESS_KEY_ID": ("plane_minio_access_key", "plane_s3_access_key"),
-    "AWS_SECRET_ACCESS_KEY": ("plane_minio_secret_key", "plane_s3_secret_key"),
-    "AWS_S3_ENDPOINT_URL": ("plane_minio_endpoint", "plane_s3_endpoint"),
-    "AWS_S3_BUCKET_NAME": ("plane_minio_bucket", "plane_s3_bucket"),
-}
-"""The settings that write a variable of the storage: for MinIO, and for any other S3."""
-
-SETTINGS = {
-    "SECRET_KEY": "plane_secret_key",
-    "DATABASE_URL": "postgresql_password and plane_db_…",
-    "REDIS_URL": "plane_redis_url",
-    "AMQP_URL": "plane_amqp_url",
-    "WEB_URL": "plane_web_url",
-    "GUNICORN_WORKERS": "plane_gunicorn_workers",
-}
-"""The settings that write each other variable. Not CORS_ALLOWED_ORIGINS: only plane_env_extra can name several."""
-
-KNOWN = (
-    *SETTINGS,
-    *STORAGE,
-    # Of Plane 1.3.1 and of Plane's own Compose file; a name that is not here is nothing wrong.
-    *"""
-    CORS_ALLOWED_ORIGINS MINIO_ENDPOINT_URL MINIO_ENDPOINT_SSL FILE_SIZE_LIMIT SIGNED_URL_EXPIRATION API_KEY_RATE_LIMIT
-    AUTHENTICATION_RATE_LIMIT ALLOWED_HOSTS COOKIE_DOMAIN SESSION_COOKIE_AGE SESSION_COOKIE_NAME
-    ADMIN_SESSION_COOKIE_AGE SESSION_SAVE_EVERY_REQUEST HARD_DELETE_AFTER_DAYS UNUPLOADED_ASSET_DELETE_DAYS SKIP_ENV_VAR
-    APP_BASE_URL API_BASE_URL ADMIN_BASE_URL SPACE_BASE_URL LIVE_BASE_URL
-    APP_BASE_PATH API_BASE_PATH ADMIN_BASE_PATH SPACE_BASE_PATH LIVE_BASE_PATH
-    ENABLE_SIGNUP ENABLE_EMAIL_PASSWORD ENABLE_MAGIC_LINK_LOGIN ENABLE_SMTP DISABLE_WORKSPACE_CREATION
-    EMAIL_HOST EMAIL_HOST_USER EMAIL_HOST_PASSWORD EMAIL_PORT EMAIL_FROM EMAIL_USE_TLS EMAIL_USE_SSL
-    GOOGLE_CLIENT_ID GOOGLE_CLIENT_SECRET GITHUB_CLIENT_ID GITHUB_CLIENT_SECRET GITLAB_CLIENT_ID GITLAB_CLIENT_SECRET
-    GITLAB_HOST GITEA_HOST GITEA_CLIENT_ID GITEA_CLIENT_SECRET LLM_API_KEY LLM_MODEL LLM_PROVIDER UNSPLASH_ACCESS_KEY
-    WEBHOOK_ALLOWED_IPS WEBHOOK_ALLOWED_HOSTS WEBHOOK_DISALLOWED_DOMAINS LIVE_SERVER_SECRET_KEY CELERY_BROKER_URL
-    POSTGRES_USER POSTGRES_PASSWORD POSTGRES_HOST POSTGRES_PORT POSTGRES_DB
-    RABBITMQ_HOST RABBITMQ_PORT RABBITMQ_USER RABBITMQ_PASSWORD RABBITMQ_VHOST
-    """.split(),  # noqa: SIM905 - one a line would fill the screen
-)
-"""Names that a misspelt one can be meant for."""
-
 SHOWN = re.compile("[A-Z_][A-Z0-9_]*|[a-z_][a-z0-9_]*")
 """Names of others' variables that are shown. Any other may be a part of a value, such as a key of several lines."""
-
-_pending: WeakKeyDictionary[Any, dict[str, dict[str, str]]] = WeakKeyDictionary()
-"""By host and path, the variables of env files that a run changes: a preview has no new file to look at."""
-
-_removed: WeakKeyDictionary[Any, dict[str, frozenset[str]]] = WeakKeyDictionary()
-"""By host and path, the variables that a run takes out of env files: the containers that have them keep them."""
-
-
-def render(settings: Settings, template: Path = TEMPLATE) -> HiddenValue:
-    """Plane's environment file for these settings, as text.
-
-    ``SECRET_KEY`` is empty when the settings have none: :func:`env_file` fills it in on the host.
-
-    Raises:
-        SettingsError: a value cannot be carried by an env file unchanged; it is named, not shown.
-    """
-    values = {
-        "secret_key": settings.plane_secret_key,
-        "db_user": settings.plane_db_user,
-        "db_password": settings.postgresql_password,
-        "db_host": f"[{settings.plane_db_host}]" if ":" in settings.plane_db_host else settings.plane_db_host,
-        "db_port": settings.plane_db_port,
-        "db_name": settings.plane_db_name,
-        "redis_url": settings.plane_redis_url,
-        "amqp_url": settings.plane_amqp_url,
-        "web_url": settings.plane_web_url,
-        "gunicorn_workers": settings.plane_gunicorn_workers,
-    }
-    storage = settings.storage
-    shown: dict[str, object] = {name: _unmasked(value) for name, value in values.items()}
-    shown["storage"] = storage and {name: _unmasked(value) for name, value in vars(storage).items()}
-    source = _compiled(template.read_text(encoding="utf-8"))
-    known = parse(source.render(shown, extra={}))
-    extra = {name: str(value.unmask()) for name, value in settings.plane_env_extra.items()}
-    further = {name: value for name, value in extra.items() if name not in known}
-    text = source.render(shown, extra=further)
-    for name in extra.keys() - further.keys():
-        # One of the template's own: in its place, since a name that stands twice is read differently by each reader.
-        text = _with(text, name, extra[name])
-    # What was to stand in the file is looked at first, since a line break would make two variables of one; then what
-    # stands in it, where a template of one's own may have put more.
-    refused = list(not_carried(settings)) or [name for name, value in parse(text).items() if not is_carried(value)]
-    if refused:
-        raise SettingsError(refusals(refused))
-    return HiddenValue(text)
-
-
-@cache  # it takes some 5 ms, which each host would pay
-def _compiled(source: str) -> Template:
-    environment = Environment(
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - no HTML
-    )
-    # Jinja's own urlencode leaves "/" as it is, which ends a password in a URL.
-    environment.filters["percent"] = lambda value: quote(value, safe="")
-    return environment.from_string(source)
-
-
-def _unmasked(value: object) -> object:
-    if isinstance(value, HiddenValue):
-        return value.unmask()
-    return "" if value is None else value
-
-
-def parse(text: str) -> dict[str, str]:
-    """The variables of an env file; of a name that stands twice, the last."""
-    found = {}
-    for line in text.split("\n"):
-        name, equals, value = line.partition("=")
-        if equals and not line.lstrip().startswith("#"):
-            found[name.strip()] = value
-    return found
-
-
-def _with(text: str, name: str, value: str) -> str:
-    return re.sub(rf"(?m)^{re.escape(name)}=.*$", lambda match: f"{name}={value}", text)
-
-
-def advice(settings: Settings) -> list[str]:
-    """What is worth a line about ``plane_env_extra``: a name that looks misspelt, one that another setting writes."""
-    extra, storage = settings.plane_env_extra, settings.storage
-    lines = []
-    for name in extra.keys() - set(KNOWN):
-        near = [known for known in KNOWN if _is_slip(name, known)]
-        if near:
-            lines.append(f"! plane_env_extra: {name} is not a variable that this deploy knows; did you mean {near[0]}?")
-    written: dict[str, str | None] = dict(SETTINGS)
-    if settings.plane_secret_key is None:
-        del written["SECRET_KEY"]
-    if storage is not None:
-        written |= {name: of_minio if storage.is_minio else of_s3 for name, (of_minio, of_s3) in STORAGE.items()}
-    elif stored := [name for name in STORAGE if name in extra]:
-        lines.append(
-            f"! plane_env_extra: plane_minio_… (for MinIO) and plane_s3_… (for AWS, R2, GCS and others) write "
-            f"{', '.join(stored)} and what belongs to it; use these settings instead"
-        )
-    for name, setting in written.items():
-        if name in extra and setting is not None:
-            lines.append(f"! plane_env_extra: {name} overrides {setting}; set only one of them")
-    return sorted(lines)
-
-
-def _is_slip(name: str, known: str) -> bool:
-    """Whether a name differs from another in one letter after the first, in two that changed places, or in its case."""
-    name = name.upper()
-    if name[0] != known[0]:
-        return False  # PI_BASE_URL is right, and so is API_BASE_URL
-    if len(name) == len(known):
-        differing = [pair for pair in zip(name, known, strict=True) if pair[0] != pair[1]]
-        return len(differing) <= 1 or (len(differing) == 2 and differing[0] == differing[1][::-1])
-    shorter, longer = sorted((name, known), key=len)
-    return any(longer[:at] + longer[at + 1 :] == shorter for at in range(len(longer)))
 
 
 @converging_with(lambda path, **_: [file_reading(path)])
@@ -242,9 +72,9 @@ def env_file(
     others = [entry for entry in present if entry.name not in wanted and not entry.is_blank]
     surplus = [entry.name for entry in others if entry.is_plain and entry.name and SHOWN.fullmatch(entry.name)]
     names = ", ".join(dict.fromkeys(surplus))
-    _pending.setdefault(host, {}).pop(path, None)
-    taken_out = {entry.name for entry in others if entry.name} if prune else set()
-    _removed.setdefault(host, {})[path] = frozenset(taken_out)
+    changes = env_changes(host, path)
+    changes.pending = None
+    changes.removed = frozenset(entry.name for entry in others if entry.name) if prune else frozenset()
     yield from map(Note, advice)
     if file is None:
         lines = [f"+ {path}: {', '.join(wanted)}"]
@@ -268,7 +98,7 @@ def env_file(
         return
 
     content = updated(asked if file is None or prune else present, wanted)
-    _pending[host][path] = variables(content)
+    changes.pending = variables(content)
 
     def apply() -> None:
         write_file(host, path, content, MODE, user, group)
@@ -289,16 +119,6 @@ def _lines(asked: Sequence[Entry], present: Sequence[Entry], made_when_empty: It
     return lines
 
 
-def pending_variables(host: Any, path: str) -> Mapping[str, str] | None:
-    """The variables of an env file that this run changed, or would; ``None`` if it did not."""
-    return _pending.get(host, {}).get(path)
-
-
-def removed_variables(host: Any, path: str) -> frozenset[str]:
-    """The variables that this run took out of an env file, or would."""
-    return _removed.get(host, {}).get(path, frozenset())
-
-
 @converging
 def recreate_reminder(env_path: str) -> Plan:
     """
@@ -307,7 +127,7 @@ def recreate_reminder(env_path: str) -> Plan:
     + env_path: the env file
     """
     host = current_host()
-    if pending_variables(host, env_path) is not None:
+    if env_changes(host, env_path).pending is not None:
         yield Note(
             f"! recreate the containers that read {env_path}: they keep the environment that they were made with"
         )

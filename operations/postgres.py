@@ -13,14 +13,31 @@ import re
 import secrets
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from pyinfra.api import HiddenValue
 
-from facts.docker_errors import Failure, explain_docker
-from facts.postgres import (
+from pyinfra_plane.engine import scram
+from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging_with, current_host
+from pyinfra_plane.engine.host_run import run_of
+from pyinfra_plane.engine.plain import quote
+from pyinfra_plane.engine.report import is_executing
+from pyinfra_plane.engine.target import (
+    Output,
+    Reading,
+    TargetError,
+    change_access,
+    differing_access,
+    fact_reading,
+    file_reading,
+    read_fact,
+    read_file,
+    run,
+    write_file,
+)
+from pyinfra_plane.facts.docker_errors import Failure, explain_docker
+from pyinfra_plane.facts.postgres import (
     INVALID,
     LONGEST_COMPLAINT,
     NO_LIMIT,
@@ -34,23 +51,6 @@ from facts.postgres import (
     Service,
     complaint,
     psql,
-)
-from operations import scram
-from operations.converge import Change, Kept, Note, Plan, converging_with, current_host
-from operations.report import is_executing
-from plain import quote
-from target import (
-    Output,
-    Reading,
-    TargetError,
-    change_access,
-    differing_access,
-    fact_reading,
-    file_reading,
-    read_fact,
-    read_file,
-    run,
-    write_file,
 )
 
 DATABASE_PRIVILEGES = frozenset({"CREATE", "CONNECT", "TEMPORARY"})
@@ -281,12 +281,15 @@ class _Server:
         }
 
 
-_nonces: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+@dataclass
+class _Nonce:
+    """What the digest of a host's verifier is made with: one for this run, so that the digest can be read ahead."""
+
+    value: str = field(default_factory=lambda: secrets.token_hex(16))
 
 
 def _nonce(host: Any) -> str:
-    """What the digest of a host's verifier is made with: one for this run, so that the digest can be read ahead."""
-    return _nonces.setdefault(host, secrets.token_hex(16))
+    return run_of(host).part(_Nonce).value
 
 
 def _reading(

@@ -8,8 +8,8 @@ It shows the operations without deploy.py. What there is to be stands here, who 
 from pyinfra import host
 
 from operations import plane
-from operations.report import plan
-from settings import settings_of
+from pyinfra_plane.engine.report import plan
+from pyinfra_plane.settings import settings_of
 
 s = settings_of(host)
 # Now, rather than when the first account is to be made.

@@ -6,14 +6,14 @@ token to look with, it says so. Connection and accounts come from the host's set
 ``plane_admin_email``, ``plane_agents`` and so on; see ``group_data/all.py``).
 """
 
-from operations.plane.containers import containers
-from operations.plane.instance import instance_admin, instance_config, ready
-from operations.plane.projects import project, project_estimates, project_members
-from operations.plane.properties import custom_fields_available, work_item_properties
-from operations.plane.removal import absent_members
-from operations.plane.states_labels import project_labels, project_states
-from operations.plane.tokens import agent_passwords, agents_answer, api_tokens
-from operations.plane.workspace import workspace, workspace_members
+from .containers import containers
+from .instance import instance_admin, instance_config, ready
+from .projects import project, project_estimates, project_members
+from .properties import custom_fields_available, work_item_properties
+from .removal import absent_members
+from .states_labels import project_labels, project_states
+from .tokens import agent_passwords, agents_answer, api_tokens
+from .workspace import workspace, workspace_members
 
 __all__ = [
     "absent_members",

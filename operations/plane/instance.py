@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 from pyinfra.api.hiddenvalue import HiddenValue
 
-from operations.converge import Change, Kept, Note, Plan, converging, converging_with, expect_changes
-from operations.interrupt import pause
-from operations.plane.scene import Scene, current_scene
-from operations.report import is_executing, waiting
-from plane_api.errors import PlaneError, PlaneFormRefused, PlaneSettings, PlaneUnreachable
-from plane_api.versions import TRIED
+from pyinfra_plane.api.errors import PlaneError, PlaneFormRefused, PlaneSettings, PlaneUnreachable
+from pyinfra_plane.api.versions import TRIED
+from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging, converging_with, expect_changes
+from pyinfra_plane.engine.interrupt import pause
+from pyinfra_plane.engine.report import is_executing, waiting
+from pyinfra_plane.host.scene import Scene, current_scene
 
 
 @converging_with(lambda **_: current_scene().readings())

@@ -7,16 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from operations.converge import Change, Kept, Plan, converging
-from operations.plane.scene import Scene, current_scene, needs_project
-from operations.report import is_executing
-from plane_api.auth import ApiKey, Session
-from plane_api.errors import PlaneError, PlaneNobody, PlaneRefused, PlaneSettings
-from plane_api.models import NETWORK_NUMBERS, PROJECT_SWITCHES
-from plane_api.models import Project as SeenProject
-from plane_api.plane import NOT_A_MEMBER
-from plane_api.versions import LEAD_OF_A_NEW_PROJECT
-from settings import ROLE_NAMES, Agent
+from pyinfra_plane.api.auth import ApiKey, Session
+from pyinfra_plane.api.errors import PlaneError, PlaneNobody, PlaneRefused, PlaneSettings
+from pyinfra_plane.api.models import NETWORK_NUMBERS, PROJECT_SWITCHES
+from pyinfra_plane.api.models import Project as SeenProject
+from pyinfra_plane.api.plane import NOT_A_MEMBER
+from pyinfra_plane.api.versions import LEAD_OF_A_NEW_PROJECT
+from pyinfra_plane.engine.converge import Change, Kept, Plan, converging
+from pyinfra_plane.engine.report import is_executing
+from pyinfra_plane.host.scene import Scene, current_scene, needs_project
+from pyinfra_plane.settings import ROLE_NAMES, Agent
 
 NAME_REFUSED = r"[&+,:;$^}{*=?@#|'<>.()%!-]"
 """What Plane refuses in the name of a project (every tried release)."""

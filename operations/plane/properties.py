@@ -6,11 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from operations.converge import Change, InPlace, Kept, Note, Plan, converging
-from operations.plane.scene import Scene, current_scene, needs_project, project_to_read, typed
-from operations.plane.states_labels import labels_plan
-from plane_api.auth import ApiKey
-from plane_api.errors import (
+from pyinfra_plane.api.auth import ApiKey
+from pyinfra_plane.api.errors import (
     PlaneBadAnswer,
     PlaneError,
     PlaneForbidden,
@@ -18,11 +15,15 @@ from plane_api.errors import (
     PlaneSettings,
     PlaneUnreachable,
 )
-from plane_api.models import Project as SeenProject
-from plane_api.models import WorkItemProperty, WorkItemType
-from plane_api.plane import Plane
-from plane_api.properties import definition, field_type
-from settings import CustomField, labels_for
+from pyinfra_plane.api.models import Project as SeenProject
+from pyinfra_plane.api.models import WorkItemProperty, WorkItemType
+from pyinfra_plane.api.plane import Plane
+from pyinfra_plane.api.properties import definition, field_type
+from pyinfra_plane.engine.converge import Change, InPlace, Kept, Note, Plan, converging
+from pyinfra_plane.host.scene import Scene, current_scene, needs_project, project_to_read, typed
+from pyinfra_plane.settings import CustomField, labels_for
+
+from .states_labels import labels_plan
 
 DEFAULT_TYPE = "Task"
 """What Plane calls the type that work items have by default (product documentation), and so does the deploy."""
@@ -82,7 +83,7 @@ def work_item_properties(
 
     .. code:: python
 
-        from settings import CustomField
+        from pyinfra_plane.settings import CustomField
 
         plane.work_item_properties(
             name="Custom fields",

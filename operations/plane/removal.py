@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from operations.converge import Change, Kept, Note, Plan, converging
-from operations.plane.scene import Scene, check_gone, current_scene, is_labelled
-from operations.plane.token_file import TokenNote
-from operations.report import is_executing, say
-from plane_api.auth import ApiKey, Session
-from plane_api.errors import PlaneForbidden, PlaneNobody, PlaneSettings
-from plane_api.models import Invitation, WorkspaceMember
-from settings import Agent, token_variable
+from pyinfra_plane.api.auth import ApiKey, Session
+from pyinfra_plane.api.errors import PlaneForbidden, PlaneNobody, PlaneSettings
+from pyinfra_plane.api.models import Invitation, WorkspaceMember
+from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging
+from pyinfra_plane.engine.report import is_executing, say
+from pyinfra_plane.host.scene import Scene, check_gone, current_scene, is_labelled
+from pyinfra_plane.host.token_file import TokenNote
+from pyinfra_plane.settings import Agent, token_variable
 
 
 @converging

@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from operations.converge import Change, Kept, Plan, converging
-from operations.plane.scene import Scene, check_gone, current_scene, needs_project, project_to_read, typed
-from plane_api.auth import ApiKey
-from plane_api.errors import PlaneRefused, PlaneSettings
-from plane_api.models import FIRST_STATES, new_project
-from plane_api.models import Label as SeenLabel
-from plane_api.models import Project as SeenProject
-from plane_api.models import State as SeenState
-from settings import Label, State
+from pyinfra_plane.api.auth import ApiKey
+from pyinfra_plane.api.errors import PlaneRefused, PlaneSettings
+from pyinfra_plane.api.models import FIRST_STATES, new_project
+from pyinfra_plane.api.models import Label as SeenLabel
+from pyinfra_plane.api.models import Project as SeenProject
+from pyinfra_plane.api.models import State as SeenState
+from pyinfra_plane.engine.converge import Change, Kept, Plan, converging
+from pyinfra_plane.host.scene import Scene, check_gone, current_scene, needs_project, project_to_read, typed
+from pyinfra_plane.settings import Label, State
 
 GROUP_COLORS = {
     "backlog": "#60646c",
@@ -41,7 +41,7 @@ def project_states(slug: str, identifier: str, states: Sequence[State], prune: b
 
     .. code:: python
 
-        from settings import State
+        from pyinfra_plane.settings import State
 
         plane.project_states(
             name="States",
@@ -203,7 +203,7 @@ def project_labels(
 
     .. code:: python
 
-        from settings import Label
+        from pyinfra_plane.settings import Label
 
         plane.project_labels(
             name="Labels",

@@ -6,17 +6,18 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta, timezone
 from typing import NamedTuple
 
-from operations.converge import Change, Kept, Note, Plan, converging, expect_changes
-from operations.plane.scene import Scene, current_scene
-from operations.plane.token_file import TOKEN_FILE_MODE, TokenNote
-from operations.plane.workspace import is_outside, members_by_address
-from operations.report import is_executing, say
-from plane_api.auth import Session
-from plane_api.errors import PlaneError
-from plane_api.models import Token
-from plane_api.plane import KEY_INVALID
-from settings import Agent, token_variable
-from target import change_access, differing_access
+from pyinfra_plane.api.auth import Session
+from pyinfra_plane.api.errors import PlaneError
+from pyinfra_plane.api.models import Token
+from pyinfra_plane.api.plane import KEY_INVALID
+from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging, expect_changes
+from pyinfra_plane.engine.report import is_executing, say
+from pyinfra_plane.engine.target import change_access, differing_access
+from pyinfra_plane.host.scene import Scene, current_scene
+from pyinfra_plane.host.token_file import TOKEN_FILE_MODE, TokenNote
+from pyinfra_plane.settings import Agent, token_variable
+
+from .workspace import is_outside, members_by_address
 
 OTHERS_TOO = "every other token with this label is revoked"
 """What ``rotate_tokens`` does beside making a new token."""

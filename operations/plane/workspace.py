@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from operations.converge import Change, Kept, Note, Plan, converging
-from operations.plane.scene import Scene, current_scene
-from operations.report import is_executing
-from plane_api.auth import Session
-from plane_api.errors import PlaneError, PlaneNobody, PlaneRefused, PlaneSettings
-from plane_api.models import Invitation, WorkspaceMember
-from plane_api.plane import KEY_INVALID, NOT_A_MEMBER
-from settings import CONCIERGE, ROLE_NAMES, Agent
+from pyinfra_plane.api.auth import Session
+from pyinfra_plane.api.errors import PlaneError, PlaneNobody, PlaneRefused, PlaneSettings
+from pyinfra_plane.api.models import Invitation, WorkspaceMember
+from pyinfra_plane.api.plane import KEY_INVALID, NOT_A_MEMBER
+from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging
+from pyinfra_plane.engine.report import is_executing
+from pyinfra_plane.host.scene import Scene, current_scene
+from pyinfra_plane.settings import CONCIERGE, ROLE_NAMES, Agent
 
 
 @converging
@@ -115,7 +115,7 @@ def workspace_members(slug: str, members: Sequence[Agent] | None = None) -> Plan
 
     .. code:: python
 
-        from settings import Agent
+        from pyinfra_plane.settings import Agent
 
         thot = Agent("thot", "thot@example.com", "member", "Thot", HiddenValue("…"))
         plane.workspace_members(name="Members", slug="javisi", members=[thot])

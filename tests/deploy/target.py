@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lock import NAME as LOCK_NOTE
+from pyinfra_plane.engine.lock import NAME as LOCK_NOTE
 from sandbox.host import Host
 from sandbox.plane import models
 from sandbox.plane.state import PlaneState

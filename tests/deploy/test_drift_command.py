@@ -1,4 +1,4 @@
-"""`python -m drift` says whether something would change by its exit code, and never 0 when it could not look."""
+"""`python -m pyinfra_plane.drift` says by its exit code whether a run would change something; never 0 if unknown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-import drift
+from pyinfra_plane import drift
 from tests.deploy.conftest import NewTarget
 from tests.deploy.target import CHECKOUT, TOKEN_FILE, Target, environment_with
 
@@ -17,7 +17,7 @@ from tests.deploy.target import CHECKOUT, TOKEN_FILE, Target, environment_with
 def look(target: Target, *arguments: str, others: tuple[Target, ...] = ()) -> tuple[int, list[str], str]:
     """The exit code, the lines that were printed, and what went to standard error."""
     done = subprocess.run(
-        [sys.executable, "-m", "drift", str(target.write_inventory(others=others)), *arguments],
+        [sys.executable, "-m", "pyinfra_plane.drift", str(target.write_inventory(others=others)), *arguments],
         cwd=CHECKOUT,
         env={**environment_with(target.secrets), "PYINFRA_YES": "1"},
         capture_output=True,
@@ -100,7 +100,7 @@ def test_json_has_the_code_and_each_host_with_its_lines(finished: Target, new_ta
         (["--data", "plane_web_url=x"], "plane_web_url"),
         (["--no-such-option"], "no-such-option"),
         (["no_such_deploy.py"], "no_such_deploy.py"),
-        (["-y"], "usage: python -m drift"),
+        (["-y"], "usage: python -m pyinfra_plane.drift"),
     ],
 )
 def test_a_command_that_cannot_be_run_is_not_taken_for_the_same(finished: Target, words: list[str], said: str) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from plane_api.versions import TRIED
+from pyinfra_plane.api.versions import TRIED
 from tests.deploy.conftest import NewTarget
 from tests.deploy.target import AGENTS, TOKEN_FILE, Run, Target
 from tests.deploy.test_interrupt import Running

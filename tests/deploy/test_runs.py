@@ -8,8 +8,8 @@ import stat
 
 import requests
 
-from lock import NAME as LOCK_NOTE
-from operations.scram import matches
+from pyinfra_plane.engine.lock import NAME as LOCK_NOTE
+from pyinfra_plane.engine.scram import matches
 from tests.deploy.conftest import NewTarget
 from tests.deploy.target import AGENTS, ENV_FILE, TOKEN_FILE, Target
 

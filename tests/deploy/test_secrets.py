@@ -13,8 +13,8 @@ from urllib.parse import quote
 import pytest
 from pyinfra.api.hiddenvalue import HiddenValue
 
+from pyinfra_plane.settings import derive_password
 from sandbox.plane import passwords
-from settings import derive_password
 from tests.deploy.target import CHECKOUT, ENV_FILE, TOKEN_FILE, Target, environment_with
 
 

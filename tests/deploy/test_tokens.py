@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta, timezone
 import pytest
 import requests
 
-from lock import NAME as LOCK_NOTE
+from pyinfra_plane.engine.lock import NAME as LOCK_NOTE
 from sandbox.plane.models import ApiToken
 from tests.deploy.conftest import NewTarget
 from tests.deploy.target import AGENTS, CHECKOUT, TOKEN_FILE, Target

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pytest
 from pyinfra.api.hiddenvalue import HiddenValue
 
-from settings import derive_password
+from pyinfra_plane.settings import derive_password
 from tests.contract.browser import Browser, v1
 from tests.docker.lab import SECRETS, SERVICES, TLS_NAME, WRONG_NAME, Lab
 from tests.docker.target import SUDO_PASSWORD, USERS

@@ -13,7 +13,7 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).parent.parent.parent
 
-FOLDERS = ("operations", "plane_api", "settings", "facts")
+FOLDERS = ("operations", "pyinfra_plane")
 """And what lies beside them."""
 
 INNER = ("ValueError", "AnswerTooSlow", "AnswerTooLarge", "ForwardingForbidden")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from docs.reference import PAGE, entry, operations, render
-from settings import Settings
+from pyinfra_plane.settings import Settings
 from tests.docs.pages import CHECKOUT, DOCS
 
 PAGES = sorted(DOCS.glob("*.md"))
@@ -79,7 +79,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_settings_that_are_named_are_there(page: Path) -> None:
-    known = {*Settings.__dataclass_fields__, "plane_api"}
+    known = {*Settings.__dataclass_fields__, "javisi_plane_api"}
     # What the other side calls something, in the left column of a table.
     text = re.sub(r"(?m)^\|[^|]*\|", "", page.read_text()) if page.name == "from-ansible.md" else page.read_text()
     named = {name for name in SETTING.findall(text) if not name.endswith("_")}

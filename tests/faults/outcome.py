@@ -8,8 +8,8 @@ from typing import Any
 
 import requests
 
-from lock import NAME as LOCK_NOTE
-from operations.scram import matches
+from pyinfra_plane.engine.lock import NAME as LOCK_NOTE
+from pyinfra_plane.engine.scram import matches
 from sandbox.plane.models import User
 from tests.deploy.target import ENV_FILE, TOKEN_FILE, Target
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from pyinfra.api.hiddenvalue import HiddenValue
 
-from settings import derive_password
+from pyinfra_plane.settings import derive_password
 from tests.deploy.target import CHECKOUT, ENV_FILE, TOKEN_FILE, Target
 from tests.leaks.search import Search
 

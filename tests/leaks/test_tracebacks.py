@@ -32,15 +32,15 @@ def fail(*arguments, **named):
 CASES = {
     "as a file is written": _RAISE + "import operations.environment as place\nplace.write_file = fail",
     "as a file is read": _RAISE + "import operations.environment as place\nplace.read_file = fail",
-    "as a token is made": _RAISE + "from plane_api.plane import Plane\nPlane.create_token = fail",
+    "as a token is made": _RAISE + "from pyinfra_plane.api.plane import Plane\nPlane.create_token = fail",
     "as a token is saved": _RAISE
     + "from operations.plane.token_file import TokenFile\n"
     + "kept = TokenFile.save\n"
     + "TokenFile.save = lambda file: fail() if file.tokens else kept(file)",
-    "as a form is sent": _RAISE + "from plane_api.auth import Forms\nForms._send = fail",
-    "as settings are changed": _RAISE + "from plane_api.plane import Plane\nPlane.change_configurations = fail",
+    "as a form is sent": _RAISE + "from pyinfra_plane.api.auth import Forms\nForms._send = fail",
+    "as settings are changed": _RAISE + "from pyinfra_plane.api.plane import Plane\nPlane.change_configurations = fail",
     "in the library that sends": _RAISE + "import urllib3.connection as place\nplace.HTTPConnection.putheader = fail",
-    "aborted as a token is made": _ABORT + "from plane_api.plane import Plane\nPlane.create_token = fail",
+    "aborted as a token is made": _ABORT + "from pyinfra_plane.api.plane import Plane\nPlane.create_token = fail",
     "aborted as a file is written": _ABORT + "import operations.environment as place\nplace.write_file = fail",
 }
 

@@ -26,7 +26,7 @@ import pytest
 import requests
 from pyinfra.api.hiddenvalue import HiddenValue
 
-from settings import derive_password
+from pyinfra_plane.settings import derive_password
 from tests.clients import compose_judge, sdk_judge
 from tests.clients.expected import Expected
 from tests.contract.browser import PASSWORD, Browser, v1

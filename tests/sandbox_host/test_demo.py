@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from settings import make_secrets
+from pyinfra_plane.settings import make_secrets
 
 PROJECT = Path(__file__).parents[2]
 
-FOLDERS = ("sandbox", "operations", "plane_api", "settings", "facts", "templates", "group_data")
+FOLDERS = ("sandbox", "operations", "pyinfra_plane", "group_data")
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from settings import SECRETS
+from pyinfra_plane.settings import SECRETS
 from tests import measured
 from tests.unit.web import Client, Site, client_of, serving
 

@@ -13,7 +13,7 @@ import hypothesis
 from pyinfra.api import Config, StringCommand
 from pyinfra.connectors.local import LocalConnector
 
-from settings import Settings, read_settings
+from pyinfra_plane.settings import Settings, read_settings
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -11,7 +11,7 @@ from typing import Any
 from paramiko import ChannelException
 from pyinfra.connectors.ssh import SSHConnector
 
-from plane_api.transport import dial_directly
+from pyinfra_plane.api.transport import dial_directly
 
 
 class FakeChannel:

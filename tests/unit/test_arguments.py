@@ -10,7 +10,7 @@ import pytest
 from pyinfra.api.exceptions import OperationTypeError
 from pyinfra.api.hiddenvalue import HiddenValue
 
-from operations.arguments import checked
+from pyinfra_plane.engine.arguments import checked
 
 SECRET = "hunter2"
 

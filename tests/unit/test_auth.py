@@ -7,10 +7,10 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from plane_api import paths
-from plane_api.auth import ApiKey, Forms, Session
-from plane_api.errors import PlaneBadAnswer, PlaneError, PlaneFormRefused, PlaneUnreachable
-from plane_api.pace import Pace
+from pyinfra_plane.api import paths
+from pyinfra_plane.api.auth import ApiKey, Forms, Session
+from pyinfra_plane.api.errors import PlaneBadAnswer, PlaneError, PlaneFormRefused, PlaneUnreachable
+from pyinfra_plane.api.pace import Pace
 from tests.unit.web import DROP, Answer, Asked, Client, Site, as_json, page, redirect, serving
 
 PASSWORD = "hunter2&Tr0ub4dor=ü"

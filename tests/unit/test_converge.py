@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from pyinfra.api import FunctionCommand
 
-from operations.converge import Change, Kept, Note, Plan, converging
-from plane_api.errors import PlaneError, PlaneSettings
-from target import TargetError
+from pyinfra_plane.api.errors import PlaneError, PlaneSettings
+from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging
+from pyinfra_plane.engine.target import TargetError
 from tests.unit.given import Shell
 from tests.unit.test_environment import running_for
 
@@ -93,8 +93,8 @@ class Locks:
 @pytest.fixture
 def locks(monkeypatch: pytest.MonkeyPatch) -> Locks:
     locks = Locks()
-    monkeypatch.setattr("lock.is_held", locks.is_held)
-    monkeypatch.setattr("lock.hold", locks.hold)
+    monkeypatch.setattr("pyinfra_plane.engine.lock.is_held", locks.is_held)
+    monkeypatch.setattr("pyinfra_plane.engine.lock.hold", locks.hold)
     return locks
 
 

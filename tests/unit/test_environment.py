@@ -16,9 +16,9 @@ from pyinfra.api import HiddenValue
 from pyinfra.context import ctx_host, ctx_state
 
 from operations import environment
-from operations.converge import Change, Kept, Note
-from operations.environment import parse, render
-from settings import Settings, SettingsError
+from pyinfra_plane.engine.converge import Change, Kept, Note
+from pyinfra_plane.host.plane_env import parse, render
+from pyinfra_plane.settings import Settings, SettingsError
 from tests.unit.given import PROPERTY, Shell, checked
 
 PASSWORD = "hunter2/Tr0ub4dor"

@@ -9,10 +9,20 @@ from typing import Any
 import pytest
 from pyinfra.api import StringCommand
 
-from facts.compose import ComposeServices
-from facts.docker import Container, DockerContainers
-from facts.postgres import _SQL, FAILED, READ_PASSWORD, Listening, PostgresPorts, PostgresService, Scram, Service, psql
-from target import run
+from pyinfra_plane.engine.target import run
+from pyinfra_plane.facts.compose import ComposeServices
+from pyinfra_plane.facts.docker import Container, DockerContainers
+from pyinfra_plane.facts.postgres import (
+    _SQL,
+    FAILED,
+    READ_PASSWORD,
+    Listening,
+    PostgresPorts,
+    PostgresService,
+    Scram,
+    Service,
+    psql,
+)
 from tests.unit.given import Shell
 
 HOSTILE = [

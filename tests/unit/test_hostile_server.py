@@ -23,13 +23,13 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from plain import LONGEST, LONGEST_QUOTE, plain, quote
-from plane_api import models
-from plane_api.auth import ApiKey, Forms
-from plane_api.errors import PlaneBadAnswer, PlaneError, PlaneFormRefused, PlaneRefused, PlaneUnreachable
-from plane_api.http import LONGEST_COOKIE, LONGEST_THROTTLE_WAIT, MOST_COOKIES, MOST_VALUES, Reply
-from plane_api.pace import Pace
-from plane_api.plane import Plane
+from pyinfra_plane.api import models
+from pyinfra_plane.api.auth import ApiKey, Forms
+from pyinfra_plane.api.errors import PlaneBadAnswer, PlaneError, PlaneFormRefused, PlaneRefused, PlaneUnreachable
+from pyinfra_plane.api.http import LONGEST_COOKIE, LONGEST_THROTTLE_WAIT, MOST_COOKIES, MOST_VALUES, Reply
+from pyinfra_plane.api.pace import Pace
+from pyinfra_plane.api.plane import Plane
+from pyinfra_plane.engine.plain import LONGEST, LONGEST_QUOTE, plain, quote
 from tests.unit.given import PROPERTY
 from tests.unit.web import Answer, Client, Site, as_json, client_of, page, redirect, serving
 
@@ -121,8 +121,8 @@ def failure(client: Client, method: str = "GET", path: str = "/api/x/") -> Plane
 
 @pytest.fixture(autouse=True)
 def small_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("plane_api.transport.LARGEST_ANSWER", 2**20)
-    monkeypatch.setattr("plane_api.transport.LONGEST_ANSWER", 1.0)
+    monkeypatch.setattr("pyinfra_plane.api.transport.LARGEST_ANSWER", 2**20)
+    monkeypatch.setattr("pyinfra_plane.api.transport.LONGEST_ANSWER", 1.0)
 
 
 # How much
@@ -181,8 +181,8 @@ def endless_continue(server: Raw, connection: socket.socket) -> None:
 def test_an_answer_without_end_is_read_up_to_a_bound_and_asked_for_once(
     monkeypatch: pytest.MonkeyPatch, write: Callable[[Raw, socket.socket], None], method: str
 ) -> None:
-    monkeypatch.setattr("plane_api.transport.LARGEST_ANSWER", 2**18)
-    monkeypatch.setattr("plane_api.transport.LONGEST_ANSWER", 30.0)
+    monkeypatch.setattr("pyinfra_plane.api.transport.LARGEST_ANSWER", 2**18)
+    monkeypatch.setattr("pyinfra_plane.api.transport.LONGEST_ANSWER", 30.0)
     with raw(write) as server, client_of(server.url) as client:
         error = failure(client, method)
         assert isinstance(error, PlaneBadAnswer)
@@ -260,7 +260,7 @@ def test_an_answer_that_says_that_it_is_not_packed_is_read(site: Site, client: C
 def test_an_answer_of_a_great_many_values_is_refused_before_it_is_taken_apart(
     site: Site, client: Client, monkeypatch: pytest.MonkeyPatch, body: bytes
 ) -> None:
-    monkeypatch.setattr("plane_api.http.MOST_VALUES", 50_000)
+    monkeypatch.setattr("pyinfra_plane.api.http.MOST_VALUES", 50_000)
     site.says(Answer(200, body))
     assert "is not JSON" in str(failure(client))
 
@@ -312,7 +312,7 @@ def test_an_answer_that_drips_is_given_up_as_a_whole(write: Callable[[Raw, socke
 
 
 def test_a_body_that_stalls_is_not_waited_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("plane_api.http.READ_TIMEOUT", 0.2)
+    monkeypatch.setattr("pyinfra_plane.api.http.READ_TIMEOUT", 0.2)
 
     def write(server: Raw, connection: socket.socket) -> None:
         server.send(connection, HEAD + b"Content-Length: 9\r\n\r\n[")
@@ -372,7 +372,7 @@ def endless_pages(site: Site, per_page: int, filler: int = 0) -> None:
 def test_pages_without_end_are_bounded(
     site: Site, client: Client, monkeypatch: pytest.MonkeyPatch, bound: str, value: float, said: str
 ) -> None:
-    monkeypatch.setattr(f"plane_api.base.{bound}", value)
+    monkeypatch.setattr(f"pyinfra_plane.api.base.{bound}", value)
     endless_pages(site, 20, 100)
     with pytest.raises(PlaneBadAnswer) as caught:
         Plane(client.http).look("javisi", KEY)
@@ -619,7 +619,7 @@ def test_a_cookie_of_any_size_and_kind_takes_no_time(
     site: Site, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The time is this thread's own; a machine that is busy may take long to send it all.
-    monkeypatch.setattr("plane_api.transport.LONGEST_ANSWER", 30.0)
+    monkeypatch.setattr("pyinfra_plane.api.transport.LONGEST_ANSWER", 30.0)
     nasty = ['a="' + "\\" * 60_000 + '"', "a=" + ";" * 60_000, "a=b; expires=" + "1 " * 30_000, "," * 60_000]
     for cookie in nasty:
         set_cookies(site, *[cookie] * 4)

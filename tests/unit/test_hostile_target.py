@@ -15,17 +15,26 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from pyinfra.api import StringCommand
 
-import lock
-from facts.compose import ComposeConfig, ComposeServices
-from facts.docker import DockerContainers
-from facts.plane_schema import PlaneSchema
-from facts.postgres import FAILED, MOST_ITERATIONS, PostgresService, Service
-from facts.redis import RedisNeighbours, SharedRedis
-from operations import environment
-from operations.plane.token_file import TokenFile
 from operations.postgres import _is_password
-from plain import LONGEST
-from target import LARGEST_OUTPUT, LONGEST_READING, Output, TargetError, read_fact, read_file, run, write_file
+from pyinfra_plane.engine import lock
+from pyinfra_plane.engine.plain import LONGEST
+from pyinfra_plane.engine.target import (
+    LARGEST_OUTPUT,
+    LONGEST_READING,
+    Output,
+    TargetError,
+    read_fact,
+    read_file,
+    run,
+    write_file,
+)
+from pyinfra_plane.facts.compose import ComposeConfig, ComposeServices
+from pyinfra_plane.facts.docker import DockerContainers
+from pyinfra_plane.facts.plane_schema import PlaneSchema
+from pyinfra_plane.facts.postgres import FAILED, MOST_ITERATIONS, PostgresService, Service
+from pyinfra_plane.facts.redis import RedisNeighbours, SharedRedis
+from pyinfra_plane.host import plane_env
+from pyinfra_plane.host.token_file import TokenFile
 from tests.unit.given import PROPERTY, Lines, Shell
 from tests.unit.ssh import FakeTransport, connected
 
@@ -496,7 +505,7 @@ def test_any_text_is_a_token_file_and_an_env_file(tmp_path_factory: pytest.TempP
     tokens.save()
     again = TokenFile(host, "file")
     assert again.tokens == tokens.tokens
-    assert all("\n" not in value for value in environment.parse(text).values())
+    assert all("\n" not in value for value in plane_env.parse(text).values())
 
 
 @pytest.mark.parametrize("data", [b"\xff\n", b"PLANE_TOKEN_A=\xc3\n"])

@@ -10,8 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from plane_api.errors import PlaneBadAnswer, PlaneError, PlaneForbidden, PlaneKeyInvalid, PlaneRefused, PlaneUnreachable
-from plane_api.http import ATTEMPTS, LONGEST_THROTTLE_WAIT, THROTTLE_WAITS, Reply, _reason, explain
+from pyinfra_plane.api.errors import (
+    PlaneBadAnswer,
+    PlaneError,
+    PlaneForbidden,
+    PlaneKeyInvalid,
+    PlaneRefused,
+    PlaneUnreachable,
+)
+from pyinfra_plane.api.http import ATTEMPTS, LONGEST_THROTTLE_WAIT, THROTTLE_WAITS, Reply, _reason, explain
 from tests.unit.web import DROP, Answer, Client, Site, as_json, client_of, closed_port, page, redirect, serving
 
 GOOD = as_json({"status": "OK"})
@@ -74,7 +81,7 @@ def test_a_connection_that_was_idle_for_long_is_opened_again(
 ) -> None:
     site.says(GOOD)
     client.http.call("POST", "/")
-    monkeypatch.setattr("plane_api.transport.IDLE_LIMIT", -1)
+    monkeypatch.setattr("pyinfra_plane.api.transport.IDLE_LIMIT", -1)
     client.http.call("POST", "/")
     assert site.connections == 2
 
@@ -83,7 +90,7 @@ def test_a_connection_that_was_idle_while_another_was_in_use_is_opened_again(
     site: Site, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [1000.0]
-    monkeypatch.setattr("plane_api.transport._now", lambda: clock[0])
+    monkeypatch.setattr("pyinfra_plane.api.transport._now", lambda: clock[0])
     site.says(GOOD)
 
     def two_at_once() -> None:
@@ -351,7 +358,7 @@ def test_a_redirect_within_is_named_and_not_followed(site: Site, client: Client,
 
 
 def test_a_stall_beyond_the_timeout_is_one_line(site: Site, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("plane_api.http.READ_TIMEOUT", 0.1)
+    monkeypatch.setattr("pyinfra_plane.api.http.READ_TIMEOUT", 0.1)
     over = threading.Event()
     site.says(Answer(wait=over))
     for method in ("GET", "POST"):

@@ -19,9 +19,9 @@ from paramiko import ChannelException, SSHException
 from pyinfra.api import StringCommand
 from pyinfra.connectors.util import make_unix_command_for_host
 
-import lock
-import target
-from target import TargetError
+from pyinfra_plane.engine import lock, target
+from pyinfra_plane.engine.host_run import run_of
+from pyinfra_plane.engine.target import TargetError
 from tests.unit.given import ROOT, Shell
 from tests.unit.ssh import FakeTransport, connected
 
@@ -52,9 +52,16 @@ def a_host(tmp_path: Path) -> Iterator[Callable[[], Shell]]:
         let_go(host)
 
 
+def held(host: Any) -> Any:
+    """What holds the lock of a host."""
+    return run_of(host).part(lock.Lock).holder
+
+
 def let_go(host: Shell) -> None:
     """What the end of a run does: its end of the holder's standard input is closed."""
-    holder: Any = lock._held.pop(host, None)
+    kept = run_of(host).part(lock.Lock)
+    holder: Any = kept.holder
+    kept.holder = None
     if holder is not None:
         holder.close()
         holder.process.wait(10)
@@ -128,7 +135,7 @@ def over_ssh(tmp_path: Path) -> Iterator[tuple[Shell, FakeTransport]]:
     host, transport = Shell(own), FakeTransport()
     host.connector = connected(transport)
     yield host, transport
-    lock._held.pop(host, None)
+    run_of(host).part(lock.Lock).holder = None
     for channel in transport.channels:
         channel.close()
 
@@ -182,16 +189,16 @@ def test_a_lock_is_taken_and_says_who_has_it(a_host: Callable[[], Shell], folder
 def test_a_run_that_has_the_lock_keeps_it(a_host: Callable[[], Shell], folder: Path) -> None:
     host = a_host()
     lock.hold(host, str(folder))
-    holder = lock._held[host]
+    holder = held(host)
     lock.hold(host, str(folder))
-    assert lock._held[host] is holder
+    assert held(host) is holder
 
 
 def test_a_user_without_a_name_is_named_by_the_number(monkeypatch: pytest.MonkeyPatch) -> None:
     def nameless() -> str:
         raise KeyError("getpwuid(): uid not found: 54321")
 
-    monkeypatch.setattr("lock.getpass.getuser", nameless)
+    monkeypatch.setattr("pyinfra_plane.engine.lock.getpass.getuser", nameless)
     assert lock._user() == f"user {os.getuid()}"
 
 
@@ -285,7 +292,7 @@ def test_the_holder_sends_something_now_and_then_so_that_a_dead_connection_is_no
     monkeypatch.setattr(lock, "BEAT", 0.05)
     host = a_host()
     lock.hold(host, str(folder))
-    assert [lock._held[host].receive(10) for _ in range(3)] == [b"\n"] * 3
+    assert [held(host).receive(10) for _ in range(3)] == [b"\n"] * 3
 
 
 def test_a_holder_that_can_send_nothing_any_more_ends(
@@ -298,7 +305,7 @@ def test_a_holder_that_can_send_nothing_any_more_ends(
     monkeypatch.setattr(lock, "BEAT", 0.05)
     host = a_host()
     lock.hold(host, str(folder))
-    holder: Any = lock._held[host]
+    holder: Any = held(host)
     holder.process.stdout.close()
     assert holder.process.wait(10) == 1
     none_left()
@@ -400,7 +407,7 @@ def test_a_password_for_sudo_is_in_no_list_of_processes(
     monkeypatch.setenv("PATH", f"{own}:{os.environ['PATH']}")
     lock.hold(host, str(folder))
     monkeypatch.undo()
-    holder: Any = lock._held[host]
+    holder: Any = held(host)
     assert b"hunter2" in Path(f"/proc/{holder.process.pid}/environ").read_bytes()
     assert b"hunter2" not in Path(f"/proc/{holder.process.pid}/cmdline").read_bytes()
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from plane_api.errors import PlaneBadAnswer
-from plane_api.models import (
+from pyinfra_plane.api.errors import PlaneBadAnswer
+from pyinfra_plane.api.models import (
     Configuration,
     Estimate,
     Instance,
@@ -24,8 +24,8 @@ from plane_api.models import (
     WorkspaceMember,
     listed,
 )
-from plane_api.properties import definition, field_type
-from settings import FIELD_TYPES
+from pyinfra_plane.api.properties import definition, field_type
+from pyinfra_plane.settings import FIELD_TYPES
 
 INSTANCE: dict[str, Any] = {
     "is_setup_done": True, "edition": "PLANE_COMMUNITY", "current_version": "1.2.0", "workspaces_exist": True,

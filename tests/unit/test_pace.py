@@ -7,10 +7,10 @@ from collections import deque
 
 import pytest
 
-from plane_api import paths
-from plane_api.auth import Forms
-from plane_api.errors import PlaneFormRefused, PlaneUnreachable
-from plane_api.pace import LONGEST, PERIOD, Pace, period_of
+from pyinfra_plane.api import paths
+from pyinfra_plane.api.auth import Forms
+from pyinfra_plane.api.errors import PlaneFormRefused, PlaneUnreachable
+from pyinfra_plane.api.pace import LONGEST, PERIOD, Pace, period_of
 from tests.unit.web import Answer, Client, Site, as_json, redirect
 
 HASHING = 0.3

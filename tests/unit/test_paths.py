@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from plane_api import paths, versions
-from plane_api.errors import PlaneBadAnswer
+from pyinfra_plane.api import paths, versions
+from pyinfra_plane.api.errors import PlaneBadAnswer
 
-ROOT = Path(paths.__file__).parents[1]
-ELSEWHERE = [file for room in ("plane_api", "operations", "facts", "settings") for file in (ROOT / room).rglob("*.py")]
+ROOT = Path(paths.__file__).parents[2]
+ELSEWHERE = [
+    file
+    for room in ("plane_api", "operations", "pyinfra_plane.facts", "settings")
+    for file in (ROOT / room).rglob("*.py")
+]
 
 
 def strings(file: Path) -> list[str]:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from plane_api.auth import ApiKey, Session
-from plane_api.errors import (
+from pyinfra_plane.api.auth import ApiKey, Session
+from pyinfra_plane.api.errors import (
     PlaneBadAnswer,
     PlaneElsewhere,
     PlaneError,
@@ -17,8 +17,8 @@ from plane_api.errors import (
     PlaneRefused,
     PlaneSettings,
 )
-from plane_api.models import Invitation, Label, Project, Token, WorkItemType
-from plane_api.plane import KEY_INVALID, NOT_A_MEMBER, Plane
+from pyinfra_plane.api.models import Invitation, Label, Project, Token, WorkItemType
+from pyinfra_plane.api.plane import KEY_INVALID, NOT_A_MEMBER, Plane
 from tests.unit.test_models import INSTANCE, MEMBER, PROJECT, V1_MEMBER
 from tests.unit.web import Answer, Client, Site, as_json, page, redirect
 

@@ -13,14 +13,15 @@ from typing import Any
 import pytest
 
 import sandbox
-from facts.postgres import FAILED, OtherOwner, PostgresService, Service, complaint
-from operations import postgres, scram
-from operations.converge import Change, Kept, Note
+from operations import postgres
 from operations.postgres import differences, init_script, service_database
+from pyinfra_plane.engine import scram
+from pyinfra_plane.engine.converge import Change, Kept, Note
+from pyinfra_plane.engine.target import TargetError
+from pyinfra_plane.facts.postgres import FAILED, OtherOwner, PostgresService, Service, complaint
 from sandbox.containers import POSTGRESQL
 from sandbox.host import Host
 from sandbox.postgres import programs
-from target import TargetError
 from tests.unit.given import ROOT, Shell
 from tests.unit.test_environment import apply, plan
 

@@ -10,7 +10,7 @@ from pyinfra.api import HiddenValue
 from pyinfra.context import ctx_host
 
 from operations import redis
-from operations.converge import Kept, Note
+from pyinfra_plane.engine.converge import Kept, Note
 from tests.unit.given import Shell
 
 PASSWORD = 'se"c\\ret'

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pyinfra.context import ctx_host, ctx_state
 
-from operations.report import _command, plan, report_of
+from pyinfra_plane.engine.report import _command, plan, report_of
 from tests.unit.given import ROOT
 
 HIDDEN = "hunter2"
@@ -140,7 +140,7 @@ def test_what_paramiko_leaves_of_a_broken_connection_is_not_told() -> None:
     program = """
 import subprocess
 import sys
-from operations.report import _without_paramikos
+from pyinfra_plane.engine.report import _without_paramikos
 from paramiko.file import BufferedFile
 sys.unraisablehook = _without_paramikos(sys.unraisablehook)
 class Broken(BufferedFile):

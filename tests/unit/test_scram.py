@@ -13,7 +13,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 import sandbox
-from operations import scram
+from pyinfra_plane.engine import scram
 from tests.unit.given import PROPERTY
 
 # What PostgreSQL takes as one line: no control characters, nothing that is not UTF-8.

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from zxcvbn import zxcvbn
 
-from settings import SettingsError, read_settings
-from settings.make_secrets import main
-from settings.passwords import is_weak
-from settings.preflight import check, missing_secrets, parts_of
-from settings.secrets import GENERATED, variables
+from pyinfra_plane.settings import SettingsError, read_settings
+from pyinfra_plane.settings.make_secrets import main
+from pyinfra_plane.settings.passwords import is_weak
+from pyinfra_plane.settings.preflight import check, missing_secrets, parts_of
+from pyinfra_plane.settings.secrets import GENERATED, variables
 from tests.unit.given import ROOT, checked, data
 
 PASSWORD = "hunter2-Tr0ub4dor"
@@ -75,7 +75,7 @@ import sys
 from gevent import monkey
 monkey.patch_all()
 from gevent.pool import Pool
-from settings.secrets import read_secret_files
+from pyinfra_plane.settings.secrets import read_secret_files
 found = Pool(4).map(lambda host: read_secret_files(sys.argv[1], host), ["one", "two", "three", "four"])
 assert [values for values, problems in found if not problems] == [{"POSTGRESQL_PASSWORD": "from-sops"}] * 4, found
 """

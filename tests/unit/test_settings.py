@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pyinfra.api.hiddenvalue import HiddenValue
 from zxcvbn import zxcvbn
 
-from settings import (
+from pyinfra_plane.settings import (
     SECRETS,
     Agent,
     CustomField,
@@ -25,7 +25,7 @@ from settings import (
     secret_variable,
     settings_of,
 )
-from settings.models import MAY_HOLD_SECRETS
+from pyinfra_plane.settings.models import MAY_HOLD_SECRETS
 from tests.unit.given import PROPERTY, checked, data
 
 PASSWORD = "hunter2-Tr0ub4dor"

@@ -8,9 +8,17 @@ from typing import Any
 
 import pytest
 
-from facts.compose import Composed, ComposeFile, ComposeProject, Service, ServiceContainer, _service, digest
-from operations.plane.stack import EnvFile, Stack, find, interpolates, is_plane
-from plane_api.errors import PlaneSettings
+from pyinfra_plane.api.errors import PlaneSettings
+from pyinfra_plane.facts.compose import (
+    Composed,
+    ComposeFile,
+    ComposeProject,
+    Service,
+    ServiceContainer,
+    _service,
+    digest,
+)
+from pyinfra_plane.host.stack import EnvFile, Stack, find, interpolates, is_plane
 
 FOLDER = "/opt/javisi"
 ENV_FILE = f"{FOLDER}/configs/plane/plane.env"

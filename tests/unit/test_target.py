@@ -18,8 +18,8 @@ from paramiko.common import MSG_CHANNEL_DATA
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from typing_extensions import override
 
-import target
-from target import (
+from pyinfra_plane.engine import target
+from pyinfra_plane.engine.target import (
     LONGEST_COMMAND,
     Output,
     RemoteFile,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from operations.plane.token_file import TokenFile, TokenNote
+from pyinfra_plane.host.token_file import TokenFile, TokenNote
 from tests.unit.given import PROPERTY, Shell
 
 END = date(2027, 1, 1)

@@ -26,12 +26,12 @@ from cryptography.x509.oid import NameOID
 from paramiko import ChannelException, SSHException, Transport
 from pyinfra.connectors.local import LocalConnector
 
-from operations.converge import Note
 from operations.plane import instance
-from plane_api.errors import PlaneSettings
-from plane_api.plane import Plane
-from plane_api.seam import _session, plane_from
-from plane_api.transport import Dial, SSHDial, dial_directly, relay_command
+from pyinfra_plane.api.errors import PlaneSettings
+from pyinfra_plane.api.plane import Plane
+from pyinfra_plane.api.transport import Dial, SSHDial, dial_directly, relay_command
+from pyinfra_plane.engine.converge import Note
+from pyinfra_plane.host.connection import _session, plane_from
 from tests.unit.given import checked
 from tests.unit.ssh import FakeTransport
 from tests.unit.ssh import connected as connected_by
@@ -465,7 +465,7 @@ def test_a_refusal_at_the_far_end_of_the_relay_is_an_oserror_that_says_why() -> 
 def test_an_ssh_connection_that_fails_is_an_oserror(
     forwarding: Exception, session: Exception | None, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("target.WHEN_REFUSED", (0.0,))
+    monkeypatch.setattr("pyinfra_plane.engine.target.WHEN_REFUSED", (0.0,))
     with pytest.raises(OSError, match=said):
         ssh_dial(FakeTransport(forwarding, session))("127.0.0.1", 1)
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from plane_api.http import Http
-from plane_api.transport import Dial, DialAdapter, dial_directly
+from pyinfra_plane.api.http import Http
+from pyinfra_plane.api.transport import Dial, DialAdapter, dial_directly
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import sandbox
+from pyinfra_plane.settings import SECRETS
 from sandbox.host import Host
-from settings import SECRETS
 from tests.deploy.conftest import hosts, new_target
 from tests.values.hostile import TALLY
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pyinfra.api import HiddenValue
 
-from settings import SECRETS, CustomField, Project, Settings
+from pyinfra_plane.settings import SECRETS, CustomField, Project, Settings
 
 Put = Callable[[str], dict[str, Any]]
 Kept = Callable[[Settings], object]

@@ -14,12 +14,12 @@ from hypothesis import given
 from pyinfra.api import HiddenValue
 
 from operations import environment, postgres
-from operations.converge import Kept
-from operations.environment import parse
 from operations.postgres import init_script, service_database
+from pyinfra_plane.engine.converge import Kept
+from pyinfra_plane.host.plane_env import parse
+from pyinfra_plane.settings import Settings, SettingsError
 from sandbox.host import Host
 from sandbox.postgres import programs
-from settings import Settings, SettingsError
 from tests.unit.given import Shell
 from tests.unit.test_environment import apply, plan
 from tests.values.hostile import CANARY, HOSTILE, TALLY, mild, share, times

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from settings import Settings, read_settings
+from pyinfra_plane.settings import Settings, read_settings
 from tests.deploy.conftest import NewTarget
 from tests.unit.given import data
 from tests.values.hostile import HOSTILE, TALLY

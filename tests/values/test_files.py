@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from operations import environment
-from operations.converge import Kept
-from operations.env_text import split, updated
-from operations.plane.token_file import TokenFile
+from pyinfra_plane.engine.converge import Kept
+from pyinfra_plane.engine.env_file import split, updated
+from pyinfra_plane.engine.target import TargetError, change_access, read_file, write_file
+from pyinfra_plane.host.token_file import TokenFile
+from pyinfra_plane.settings import Settings, SettingsError
 from sandbox import env_file
-from settings import Settings, SettingsError
-from target import TargetError, change_access, read_file, write_file
 from tests.unit.given import Shell
 from tests.unit.test_environment import apply, plan
 from tests.values.hostile import HOSTILE, TALLY, mild, times

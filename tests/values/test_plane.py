@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 
 from operations.plane.projects import NAME_REFUSED
-from plane_api.auth import ApiKey, Session
-from plane_api.models import Project, WorkItemType
-from plane_api.plane import Plane
-from plane_api.properties import definition
+from pyinfra_plane.api.auth import ApiKey, Session
+from pyinfra_plane.api.models import Project, WorkItemType
+from pyinfra_plane.api.plane import Plane
+from pyinfra_plane.api.properties import definition
+from pyinfra_plane.settings import Settings
+from pyinfra_plane.settings.passwords import is_weak
 from sandbox.host import Host
-from settings import Settings
-from settings.passwords import is_weak
 from tests.unit.web import client_of
 from tests.values.hostile import HOSTILE, TALLY, hostile, mild, share, times
 from tests.values.ledger import PLACES, STRONG

@@ -13,16 +13,17 @@ import requests
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from operations import environment, postgres, scram
-from operations.environment import parse
-from plane_api.auth import ApiKey
-from plane_api.http import Http
-from plane_api.paths import part
-from plane_api.plane import KEY_INVALID, Plane
-from plane_api.transport import DialAdapter
-from settings import Settings, SettingsError, read_settings
-from settings.passwords import is_weak
-from settings.secrets import read_secret_files
+from operations import environment, postgres
+from pyinfra_plane.api.auth import ApiKey
+from pyinfra_plane.api.http import Http
+from pyinfra_plane.api.paths import part
+from pyinfra_plane.api.plane import KEY_INVALID, Plane
+from pyinfra_plane.api.transport import DialAdapter
+from pyinfra_plane.engine import scram
+from pyinfra_plane.host.plane_env import parse
+from pyinfra_plane.settings import Settings, SettingsError, read_settings
+from pyinfra_plane.settings.passwords import is_weak
+from pyinfra_plane.settings.secrets import read_secret_files
 from tests.unit.given import data
 from tests.values.hostile import HOSTILE, TALLY, hostile, mild, times
 from tests.values.ledger import NO_TEXT, PART_OF_ANOTHER, PLACES, STRONG, Place

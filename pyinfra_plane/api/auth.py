@@ -1,0 +1,146 @@
+"""The ways into Plane: an API key, and the session that a sign-in or sign-up form gives.
+
+Facts behind this, seen on every tried release: forms want ``csrfmiddlewaretoken`` and the cookie ``csrftoken``; one
+such pair serves any number of fresh sessions; JSON paths under ``/api/`` want the session's cookie alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pyinfra_plane.api import paths
+from pyinfra_plane.api.errors import PlaneBadAnswer, PlaneFormRefused, PlaneUnreachable
+from pyinfra_plane.api.http import Http, Reply
+from pyinfra_plane.api.pace import Pace
+
+RATE_LIMIT_EXCEEDED = "RATE_LIMIT_EXCEEDED"
+"""Plane's name for one form too many."""
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """An API token; opens ``/api/v1/``."""
+
+    value: str
+
+    @property
+    def is_well_formed(self) -> bool:
+        """Whether a header can carry it. `requests` would name the value of one that it cannot."""
+        return bool(self.value) and self.value.isascii() and self.value.isprintable() and " " not in self.value
+
+    def headers(self) -> dict[str, str]:
+        """The header that carries it."""
+        return {"X-API-Key": self.value}
+
+    def __repr__(self) -> str:
+        return "ApiKey(*MASKED*)"
+
+
+@dataclass(frozen=True)
+class Session:
+    """A signed-in account; opens ``/api/`` without ``v1``."""
+
+    email: str
+    cookies: Mapping[str, str]
+
+    def headers(self) -> dict[str, str]:
+        """The header that carries it. By hand, because the cookie is Secure and the address may be plain http."""
+        return {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+
+    def __repr__(self) -> str:
+        return f"Session({self.email!r})"
+
+
+class Forms:
+    """Plane's HTML forms, sent with one CSRF pair for all of them.
+
+    Args:
+        http: carries the requests.
+        pace: when the next form may be sent.
+    """
+
+    def __init__(self, http: Http, pace: Pace) -> None:
+        self._http = http
+        self.pace = pace
+        self._pair: tuple[str, str] | None = None
+
+    def prepare(self) -> None:
+        """Fetch the pair, so that forms that are sent at the same time do not each fetch one."""
+        self._csrf()
+
+    def _csrf(self) -> tuple[str, str]:
+        if self._pair is None:
+            reply = self._http.send("GET", paths.CSRF())
+            answer = reply.json() if reply.status == 200 else None
+            token = answer.get("csrf_token") if isinstance(answer, dict) else None
+            cookie = reply.cookies.get("csrftoken")
+            if not isinstance(token, str) or not cookie:
+                raise PlaneBadAnswer(
+                    f"{reply.asked}: no CSRF token ({reply.status}); is plane_api_url the address of Plane's API?"
+                )
+            self._pair = (token, cookie)
+        return self._pair
+
+    def submit(self, path: str, fields: Mapping[str, str], what: str) -> Reply:
+        """Send a form as nobody and give its good answer.
+
+        Args:
+            path: of :mod:`pyinfra_plane.api.paths`.
+            fields: without the CSRF token.
+            what: what is being done, for the message when it is refused.
+
+        Raises:
+            PlaneFormRefused: with Plane's name for why.
+            PlaneBadAnswer: the answer is none of Plane's.
+            PlaneUnreachable: Plane limits forms, and took none for minutes.
+        """
+        reply = self._send_in_turn(path, fields, what)
+        if reply.form_error == "CSRF_REFUSED":
+            self._pair = None  # it is bound to the server's secret key, which may have changed
+            reply = self._send_in_turn(path, fields, what)
+        if reply.form_error == "CSRF_REFUSED" or (reply.form_error or "").startswith("HTTP "):
+            raise PlaneBadAnswer(
+                f"{what}: the answer ({reply.form_error}) is none of Plane's to a form; "
+                "is plane_api_url the address of Plane's API?"
+            )
+        if reply.form_error is not None:
+            raise PlaneFormRefused(f"{what}: Plane answered {reply.form_error}", reply.form_error)
+        return reply
+
+    def _send_in_turn(self, path: str, fields: Mapping[str, str], what: str) -> Reply:
+        """Send a form until Plane does not refuse it because of its limit, which comes before anything else."""
+        while True:
+            self.pace.wait()
+            reply = self._send(path, fields)
+            if reply.form_error != RATE_LIMIT_EXCEEDED:
+                self.pace.taken()
+                return reply
+            if self.pace.refused() is None:
+                raise PlaneUnreachable(
+                    f"{what}: Plane limits sign-ins and sign-ups ({RATE_LIMIT_EXCEEDED}), and takes none for now; run "
+                    "again in some minutes, or raise AUTHENTICATION_RATE_LIMIT in plane_env_extra"
+                )
+
+    def _send(self, path: str, fields: Mapping[str, str]) -> Reply:
+        token, cookie = self._csrf()
+        return self._http.send(
+            "POST",
+            path,
+            headers={"Cookie": f"csrftoken={cookie}", "Referer": self._http.base_url + "/"},
+            form={**fields, "csrfmiddlewaretoken": token},
+        )
+
+    def session(self, path: str, email: str, password: str, what: str, cookie: str = "session-id") -> Session:
+        """Sign in (:data:`paths.SIGN_IN`) or up (:data:`paths.SIGN_UP`) and give the session.
+
+        Args:
+            cookie: the one that a good answer sets.
+
+        Raises:
+            PlaneFormRefused: ``AUTHENTICATION_FAILED_SIGN_IN``, ``USER_ALREADY_EXIST``, ``SIGNUP_DISABLED``, ….
+        """
+        reply = self.submit(path, {"email": email, "password": password}, what)
+        if not reply.cookies.get(cookie):
+            raise PlaneBadAnswer(f"{reply.asked}: taken, but without a session cookie")
+        return Session(email, dict(reply.cookies))

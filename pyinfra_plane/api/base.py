@@ -1,0 +1,100 @@
+"""What every part of Plane's API here shares: the requests, the forms, the sessions, and what was read."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from pyinfra_plane.api.auth import ApiKey, Forms, Session
+from pyinfra_plane.api.errors import PlaneBadAnswer, PlaneError
+from pyinfra_plane.api.http import Http
+from pyinfra_plane.api.models import listed
+from pyinfra_plane.api.pace import Pace
+
+T = TypeVar("T")
+
+LONGEST_LIST = 1000
+"""Pages. Plane gives up to 1,000 items on each (every tried release)."""
+
+MOST_ITEMS = 50_000
+LARGEST_LIST = 64 * 2**20
+LONGEST_READING = 900.0
+"""Items, bytes and seconds that all pages of a list may come to. The seconds leave room for a request limit."""
+
+
+AtOnce = Callable[[Callable[[Any], Any], list[Any]], list[Any]]
+
+
+def in_turn(function: Callable[[Any], Any], arguments: list[Any]) -> list[Any]:
+    """Call `function` with each of the arguments, one after the other."""
+    return [function(argument) for argument in arguments]
+
+
+class Asking:
+    """Plane's API at one address: every read is kept until something is written.
+
+    Args:
+        http: carries the requests.
+        at_once: calls a function with each of some arguments, several at the same time where it can, and gives what
+            came of it in their order.
+        pace: when the next form may be sent.
+    """
+
+    def __init__(self, http: Http, at_once: AtOnce = in_turn, pace: Pace | None = None) -> None:
+        self.http = http
+        self._at_once = at_once
+        self._forms = Forms(http, pace or Pace())
+        self._sessions: dict[str, Session] = {}
+        self._kept: dict[tuple[str, ...], Any] = {}
+        self._failed: dict[tuple[str, str], PlaneError] = {}
+
+    def _keep(self, key: tuple[str, ...], read: Callable[[], T]) -> T:
+        if key not in self._kept:
+            self._kept[key] = read()
+        value: T = self._kept[key]
+        return value
+
+    def forget(self, *kinds: str) -> None:
+        """Drop what was read, of the given kinds or all of it. Signed-in sessions stay."""
+        self._kept = {key: value for key, value in self._kept.items() if kinds and key[0] not in kinds}
+        self._failed = {}
+
+    def _pages(self, path: str, query: Mapping[str, str], key: ApiKey, of: Callable[[dict[str, Any]], T]) -> list[T]:
+        found: list[T] = []
+        cursor: str | None = None
+        seen: set[str] = set()
+        received, began = self.http.bytes_received, time.monotonic()
+        while True:
+            asked = {**query, **({"cursor": cursor} if cursor else {})}
+            answer = self.http.call("GET", f"{path}?{urlencode(asked, safe=',')}", headers=key.headers())
+            if isinstance(answer, list):
+                return found + listed(answer, of, path)
+            if not isinstance(answer, dict):
+                raise PlaneBadAnswer(f"{path}: wanted a page of results, Plane answered {type(answer).__name__}")
+            found += listed(answer.get("results"), of, path)
+            cursor = answer.get("next_cursor")
+            if not answer.get("next_page_results") or not isinstance(cursor, str) or cursor in seen:
+                return found
+            for what, much, most in (
+                ("pages", len(seen) + 1, LONGEST_LIST),
+                ("items", len(found), MOST_ITEMS),
+                ("bytes", self.http.bytes_received - received, LARGEST_LIST),
+                ("seconds", time.monotonic() - began, LONGEST_READING),
+            ):
+                if much > most:
+                    raise PlaneBadAnswer(
+                        f"{path}: a list of more than {most:.0f} {what}; is plane_api_url the address of Plane's API?"
+                    )
+            seen.add(cursor)
+
+
+def uncached(path: str) -> str:
+    """A path as nobody asked for it before.
+
+    Plane keeps some answers by their whole path for two hours, and not everything that changes them ends that
+    (every tried release).
+    """
+    return f"{path}?now={secrets.token_hex(8)}"

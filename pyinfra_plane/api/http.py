@@ -1,0 +1,463 @@
+"""One request to Plane and what came of it: retries, throttling, timeouts, and answers that are no answer.
+
+The server is not trusted with this machine: what an answer may cost is bounded (here in values, in
+:mod:`pyinfra_plane.api.transport` in bytes and seconds), what it says is made plain, and no redirect is followed.
+"""
+
+from __future__ import annotations
+
+import json as jsonlib
+import re
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from http.client import HTTPException
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, NoReturn
+from urllib.parse import parse_qs, quote_plus, urlsplit
+from urllib.parse import quote as percent
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError, ReadTimeoutError
+
+from pyinfra_plane.api import paths, transport
+from pyinfra_plane.api.errors import (
+    PlaneBadAnswer,
+    PlaneElsewhere,
+    PlaneForbidden,
+    PlaneKeyInvalid,
+    PlaneRefused,
+    PlaneSettings,
+    PlaneUnreachable,
+)
+from pyinfra_plane.api.transport import CONNECT_TIMEOUT, READ_TIMEOUT, AnswerTooLarge, AnswerTooSlow
+from pyinfra_plane.engine.plain import quote
+
+SAFE_METHODS = frozenset({"GET", "HEAD"})
+"""Sent again after a connection error. Others are not: they may have been carried out."""
+
+ATTEMPTS = 3
+THROTTLE_WAITS = 5
+LONGEST_THROTTLE_WAIT = 120
+"""Seconds. Plane 1.2.2 counts by the minute; an answer that asks for more is not believed."""
+
+MOST_VALUES = 500_000
+"""Values in the JSON of an answer, since small ones take 25 times the room that their text does. A page of a thousand
+projects, each with its workspace, has some 40,000."""
+
+MOST_COOKIES = 20
+LONGEST_COOKIE = 4096
+"""Cookies that an answer may set, and characters of each. Plane sets two (every tried release); browsers keep 4,096."""
+
+_ADVICE = "; run again, and look at the log of Plane's api if it stays so"
+
+_IS_IT_PLANE = "is plane_api_url the address of Plane's API?"
+
+_SECRET_FIELD = re.compile("pass|secret|token|key", re.I)
+
+_KEY_INVALID = "Given API token is not valid"  # every tried release
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer: status, body, the cookies it sets, and the form error that a redirect carries."""
+
+    asked: str
+    status: int
+    content_type: str
+    body: bytes
+    cookies: Mapping[str, str]
+    location: str
+    hidden: tuple[str, ...] = field(default=(), repr=False)
+
+    def quoted(self, text: str) -> str:
+        """Words of the answer within a line, without secrets of the request, which the server may repeat."""
+        for secret in self.hidden:
+            text = text.replace(secret, "…")
+        return quote(text)
+
+    def json(self) -> Any:
+        """The JSON in the body.
+
+        Raises:
+            PlaneBadAnswer: there is none.
+        """
+        try:
+            return _parsed(self.body)
+        except (ValueError, RecursionError) as error:
+            kind = PlaneElsewhere if self.content_type.startswith("text/html") else PlaneBadAnswer
+            raise kind(
+                f"{self.asked}: the answer ({self.status}, {self.quoted(self.content_type) or 'no type'}) is not JSON; "
+                f"{_IS_IT_PLANE}"
+            ) from error
+
+    @property
+    def form_error(self) -> str | None:
+        """Plane's name for why a form was refused, ``None`` when it was taken.
+
+        A form is answered by a redirect, good or bad; a bad one carries ``error_message`` (every tried release). A
+        refused CSRF token is answered 200 with a page of HTML.
+        """
+        if self.status == 302:
+            try:
+                errors = parse_qs(urlsplit(self.location).query).get("error_message")
+            except ValueError:
+                return "HTTP 302 to nowhere"
+            return self.quoted(errors[0]) if errors else None
+        if self.status == 200 and self.content_type.startswith("text/html"):
+            return "CSRF_REFUSED"
+        return f"HTTP {self.status}"
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Nowhere: even where it is not to follow, `requests` reads what an answer points to, and unpacks the rest."""
+        return None
+
+
+class Http:
+    """Requests to one Plane, over kept-alive connections.
+
+    Args:
+        base_url: without a slash at its end.
+        adapter: carries the requests; see :mod:`pyinfra_plane.api.transport`.
+        verify: a file of CA certificates, or ``True`` for the ones that `requests` ships; ``False`` takes any
+            certificate.
+        say: told, in a line, when a request has to wait.
+        trace: told, in a line, of each request: method, path, status and time. Nothing in it is a secret.
+        sleep: waits that many seconds.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        adapter: HTTPAdapter,
+        verify: str | bool = True,
+        say: Callable[[str], None] = lambda line: None,
+        sleep: Callable[[float], None] = time.sleep,
+        trace: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self.base_url = base_url
+        self.requests_sent = 0
+        self.bytes_received = 0
+        self.now: datetime | None = None
+        """The server's clock, by the last answer that told of it."""
+        self._say = say
+        self._sleep = sleep
+        self._trace = trace
+        self._session = _Session()
+        # Proxies and .netrc of this machine mean nothing on the target.
+        self._session.trust_env = False
+        self._session.verify = verify
+        # A packed answer can be a thousand times as large as what was counted on its way.
+        self._session.headers["Accept-Encoding"] = "identity"
+        # Plane's cookies are Secure even where the address on the target is plain http, so each login keeps its own.
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._session.mount("http://", adapter)
+        self._session.mount("https://", adapter)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._session.close()
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        json: Any = None,
+        attempts: int = ATTEMPTS,
+    ) -> Reply:
+        """Send a request and give the answer, whatever its status below 500, once it is not a 429.
+
+        Args:
+            path: with its query.
+            headers: who is asking, as a credential's ``headers()`` gives it.
+            form: fields of an HTML form, instead of `json`.
+            attempts: how many times a safe method is sent while there is no answer, or only a proxy's (502 to 504).
+
+        Raises:
+            PlaneUnreachable: no answer came.
+            PlaneBadAnswer: the server failed (5xx), or the answer is none that can be read.
+        """
+        asked = f"{method} {self.base_url}{path.partition('?')[0]}"
+        sent = waits = 0
+        while True:
+            sent += 1
+            begun = time.monotonic()
+            try:
+                self.requests_sent += 1
+                response = self._session.request(
+                    method,
+                    self.base_url + path,
+                    headers=dict(headers or {}),
+                    data=form,
+                    json=json,
+                    allow_redirects=False,
+                    timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
+                    stream=True,
+                )
+                packed = response.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity")
+                if packed or response.status_code < 200:
+                    response.close()  # with its connection: what is still to come would be taken for the next answer
+                body = b"" if packed or response.status_code < 200 else response.content
+            except (requests.exceptions.RequestException, HTTPError, ValueError) as error:
+                self._trace(f"{method} {path.partition('?')[0]}: no answer, {_since(begun)}")
+                # The two libraries pass on a few of their own and of Python's for what is no HTTP.
+                if method in SAFE_METHODS and sent < attempts and not _is_final(error):
+                    self._sleep(0.25 * sent)
+                    continue
+                # The probe is asked again by whoever waits; everything else ends the run.
+                _give_up(asked, error, "" if path == "/" else _ADVICE)
+            self.bytes_received += len(body)
+            self.now = _date(response.headers.get("Date", "")) or self.now
+            self._trace(f"{method} {path.partition('?')[0]}: {response.status_code}, {_since(begun)}")
+            if response.status_code == 429 and waits == THROTTLE_WAITS:
+                raise PlaneUnreachable(f"{asked}: Plane still limits requests; run again in a minute")
+            if response.status_code == 429:
+                waits += 1
+                sent -= 1  # it was answered, so it is not a try that failed
+                seconds = _throttled_for(response)
+                self._say(f"Plane limits how many requests it takes; going on in {seconds} s")
+                self._sleep(seconds)
+                continue
+            if response.status_code >= 500:
+                if method in SAFE_METHODS and sent < attempts and response.status_code in (502, 503, 504):
+                    self._sleep(0.25 * sent)
+                    continue
+                raise PlaneBadAnswer(f"{asked}: the server failed ({response.status_code}); see the log of Plane's api")
+            if packed:
+                raise PlaneBadAnswer(f"{asked}: the answer is compressed, which was not asked for; {_IS_IT_PLANE}")
+            if response.status_code < 200:
+                raise PlaneBadAnswer(f"{asked}: {response.status_code} is no answer to a request; {_IS_IT_PLANE}")
+            return Reply(
+                asked,
+                response.status_code,
+                response.headers.get("Content-Type", ""),
+                body,
+                _cookies(response),
+                response.headers.get("Location", ""),
+                _hidden(headers, form, json),
+            )
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+        attempts: int = ATTEMPTS,
+    ) -> Any:
+        """Send a request and give the JSON of its good answer, ``None`` for an empty one.
+
+        Raises:
+            PlaneKeyInvalid, PlaneForbidden, PlaneRefused: Plane said no.
+            PlaneBadAnswer: the answer is not one of Plane's API.
+            PlaneUnreachable: no answer came.
+        """
+        reply = self.send(method, path, headers=headers, json=json, attempts=attempts)
+        if 200 <= reply.status < 300:
+            return reply.json() if reply.body else None
+        if 300 <= reply.status < 400:
+            raise PlaneElsewhere(f"{reply.asked}: redirected to {_origin(reply.location)}; {_IS_IT_PLANE}")
+        detail = explain(reply)
+        message = f"{reply.asked}: {reply.status} {detail}"
+        if reply.status == 403 and detail == _KEY_INVALID:
+            raise PlaneKeyInvalid(message, reply.status, detail)
+        if reply.status == 403:
+            raise PlaneForbidden(f"{message}; {_who_may(path)}", reply.status, detail)
+        raise PlaneRefused(message, reply.status, detail, refusal_code(reply))
+
+
+def _date(text: str) -> datetime | None:
+    """A header Date; ``None`` if it is none."""
+    try:
+        found = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=timezone.utc)
+
+
+def _since(begun: float) -> str:
+    return f"{(time.monotonic() - begun) * 1000:.0f} ms"
+
+
+def _parsed(body: bytes) -> Any:
+    """The JSON in `body`.
+
+    Stricter than Python, which also takes UTF-16, NaN, and halves of characters that no request and no terminal takes.
+
+    Raises:
+        ValueError, RecursionError: there is none, or one that is made to be costly.
+    """
+    text = body.decode()
+    if text.count(",") > MOST_VALUES:
+        raise ValueError("too many values")
+    value = jsonlib.loads(text, parse_constant=_no_number)
+    if re.search(r"\\u[dD][89a-fA-F]", text):
+        jsonlib.dumps(value, ensure_ascii=False).encode()
+    return value
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def explain(reply: Reply) -> str:
+    """Plane's own words in a refusal, on one line of at most 200 characters."""
+    try:
+        answer = _parsed(reply.body)
+        if isinstance(answer, dict):
+            answer = answer.get("detail") or answer.get("error") or answer.get("error_message") or answer
+        text = answer if isinstance(answer, str) else jsonlib.dumps(answer)
+    except (ValueError, RecursionError):
+        return "(the answer is not JSON)"
+    return reply.quoted(text)
+
+
+def refusal_code(reply: Reply) -> str:
+    """Plane's name for why it refused, such as ``workspace_managed``; empty without one."""
+    try:
+        answer = _parsed(reply.body)
+    except (ValueError, RecursionError):
+        return ""
+    code = (answer.get("code") or answer.get("error_code")) if isinstance(answer, dict) else None
+    return code if isinstance(code, str) and re.fullmatch(r"\w{1,80}", code, re.A) else ""
+
+
+def _who_may(path: str) -> str:
+    """Who may do what Plane refused with 403, and what to set."""
+    seen = re.match(r"/api/(?:v1/|users/me/)?workspaces/([^/?]+)/(projects/(?!invitations/)[^/?]+/)?", path)
+    if seen is not None and seen[0] != paths.MY_INVITATIONS():
+        there = "a member of the project and an admin of the workspace" if seen[2] else "an admin of the workspace"
+        return (
+            f"the account that asked must be {there} {seen[1]}: see to it in Plane (Workspace settings, Members), or "
+            "set plane_admin_email and plane_admin_password of such an account"
+        )
+    if path.startswith((paths.INSTANCE(), paths.WORKSPACES())):
+        return "an instance admin may; set plane_admin_email and plane_admin_password of one"
+    return "see in Plane whether the account that asked is suspended"
+
+
+def _hidden(headers: Mapping[str, str] | None, form: Mapping[str, str] | None, json: Any) -> tuple[str, ...]:
+    """The secrets of a request, in each way in which an answer could repeat them, the longest first."""
+    values = [cookie.partition("=")[2] for cookie in (headers or {}).get("Cookie", "").split("; ")]
+    values.append((headers or {}).get("X-API-Key", ""))
+    fields = {**(form or {}), **(json if isinstance(json, Mapping) else {})}
+    values += [str(value) for name, value in fields.items() if _SECRET_FIELD.search(name)]
+    ways = (str, quote_plus, lambda value: percent(value, safe=""), lambda value: jsonlib.dumps(value)[1:-1])
+    # Anything shorter, such as a switch's 0 or 1, says nothing and is in many words.
+    found = {way(value) for value in values if len(value) > 4 for way in ways}
+    return tuple(sorted(found, key=len, reverse=True))
+
+
+def _cookies(response: requests.Response) -> dict[str, str]:
+    # By hand: `requests` drops a cookie whose Domain (Plane's COOKIE_DOMAIN) is not the address on the target, and
+    # Python's SimpleCookie takes quadratic time over some (CVE-2024-7592). What a header cannot carry is none.
+    found: dict[str, str] = {}
+    for header in response.raw.headers.getlist("Set-Cookie"):
+        name, equals, value = header[: LONGEST_COOKIE + 1].partition(";")[0].partition("=")
+        name, value = name.strip(), value.strip().strip('"')
+        good = re.fullmatch(r"[\w!#$%&'*+.^`|~-]+", name, re.A) and re.fullmatch(r"[!#-+\x2d-:<-\[\]-~]*", value)
+        if equals and good and len(name) + len(value) < LONGEST_COOKIE and (name in found or len(found) < MOST_COOKIES):
+            found[name] = value
+    return found
+
+
+def _throttled_for(response: requests.Response) -> int:
+    value = response.headers.get("Retry-After", "")
+    if not (value.isascii() and value.isdecimal()):
+        return 60
+    return min(int(value[:9]), LONGEST_THROTTLE_WAIT) + 1
+
+
+def _origin(location: str) -> str:
+    try:
+        parts = urlsplit(location)
+    except ValueError:
+        return "nowhere"
+    return quote(f"{parts.scheme}://{parts.netloc}") if parts.netloc else "another page"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and those that it was made of, in whichever place each library keeps them."""
+    seen: list[BaseException] = []
+    waiting: list[object] = [error]
+    while waiting:
+        inner = waiting.pop(0)
+        if isinstance(inner, BaseException) and inner not in seen:
+            seen.append(inner)
+            yield inner
+            waiting += [*inner.args, getattr(inner, "reason", None), inner.__cause__, inner.__context__]
+
+
+_FINAL = (ReadTimeoutError, AnswerTooSlow, AnswerTooLarge)
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether the same request would end the same way, or take as long again."""
+    return isinstance(error, requests.exceptions.SSLError) or any(
+        isinstance(one, _FINAL) or _is_excess(one) for one in _causes(error)
+    )
+
+
+def _is_excess(error: BaseException) -> bool:
+    """Return whether Python's HTTP client stopped counting: headers, and from 3.14 on answers such as 100 Continue."""
+    return type(error) is HTTPException and str(error).startswith("got more than ")
+
+
+def _give_up(asked: str, error: Exception, advice: str) -> NoReturn:
+    """Say in one line why there was no answer."""
+    causes = list(_causes(error))
+
+    def is_of(kind: type[BaseException]) -> bool:
+        return any(isinstance(one, kind) for one in causes)
+
+    if is_of(AnswerTooLarge):
+        size = f"{transport.LARGEST_ANSWER / 2**20:.3g} MiB"
+        raise PlaneBadAnswer(f"{asked}: the answer is larger than {size}; {_IS_IT_PLANE}") from None
+    if excess := next(filter(_is_excess, causes), None):
+        raise PlaneBadAnswer(f"{asked}: {excess}; {_IS_IT_PLANE}") from None
+    if is_of(AnswerTooSlow):
+        seconds = f"{transport.LONGEST_ANSWER:.0f} s"
+        raise PlaneUnreachable(f"{asked}: the answer was not complete within {seconds}{_ADVICE}") from None
+    if is_of(ReadTimeoutError):
+        raise PlaneUnreachable(f"{asked}: no answer within {READ_TIMEOUT:.0f} s{_ADVICE}") from None
+    if isinstance(error, requests.exceptions.SSLError):
+        raise PlaneSettings(f"{asked}: {_explain_tls(error)}") from None
+    raise PlaneUnreachable(f"{asked}: {_reason(error)}{advice}") from None
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost reason of a `requests` error: the outer ones repeat the address and print objects."""
+    reason: Any = error
+    while True:
+        inner = getattr(reason, "reason", None) or (reason.args[0] if reason.args else None)
+        if not isinstance(inner, BaseException):
+            break
+        reason = inner
+    text = quote(str(inner or reason))
+    # urllib3 puts the connection object in front.
+    return re.sub(r"^<?[\w.]*(Connection|Pool)\w*[ (].*?[)>]: ", "", text)
+
+
+def _explain_tls(error: BaseException) -> str:
+    reason: Any = error
+    while not isinstance(reason, ssl.SSLError):
+        inner = getattr(reason, "reason", None) or (reason.args[0] if reason.args else None)
+        if not isinstance(inner, BaseException):
+            return f"TLS failed ({quote(str(reason))})"
+        reason = inner
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return (
+            f"the certificate is not trusted ({quote(reason.verify_message)}); set plane_api_ca to the CA's file, "
+            "or plane_api_url to the name that the certificate is for"
+        )
+    return f"TLS failed ({reason.reason or quote(str(reason))}); is it http rather than https in plane_api_url?"

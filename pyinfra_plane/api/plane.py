@@ -1,0 +1,377 @@
+"""One Plane: every read kept until something is written, every write by the name of what it makes.
+
+Reads and writes follow ``/api/v1/`` where an API key may do it, and the app's own paths where only a session may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from pyinfra_plane.api import paths
+from pyinfra_plane.api.auth import ApiKey, Session
+from pyinfra_plane.api.base import uncached
+from pyinfra_plane.api.errors import (
+    PlaneBadAnswer,
+    PlaneElsewhere,
+    PlaneError,
+    PlaneFormRefused,
+    PlaneNoAccount,
+    PlaneRefused,
+    PlaneSettings,
+    PlaneWrongPassword,
+)
+from pyinfra_plane.api.models import Configuration, Instance, Invitation, Token, Workspace, WorkspaceMember, listed
+from pyinfra_plane.api.projects import KEY_INVALID, NOT_A_MEMBER, Projects
+from pyinfra_plane.api.work_item_types import WorkItemTypesApi
+
+__all__ = ["KEY_INVALID", "NOT_A_MEMBER", "Plane", "Projects"]
+
+
+class Plane(WorkItemTypesApi):
+    """Plane's API at one address."""
+
+    # Instance
+
+    def health(self) -> str | None:
+        """``None`` when Plane answers ``GET /`` as it should, else what came instead. Never throttled by Plane.
+
+        Raises:
+            PlaneSettings, PlaneElsewhere: waiting would not help.
+        """
+        try:
+            answer = self.http.call("GET", paths.HEALTH(), attempts=1)
+        except (PlaneSettings, PlaneElsewhere):
+            raise
+        except PlaneError as error:
+            return str(error)
+        if isinstance(answer, dict) and answer.get("status") == "OK":
+            return None
+        return f"GET {self.http.base_url}/: not the answer of Plane's API"
+
+    def instance(self) -> Instance:
+        """Edition, version, whether the instance is set up. Needs no login."""
+        return self._keep(("instance",), lambda: Instance.of(self.http.call("GET", uncached(paths.INSTANCE()))))
+
+    def expect_new_instance(self) -> None:
+        """Take the instance for a new one without asking, for a preview of one that cannot answer yet."""
+        self._keep(("instance",), lambda: Instance(True, False, "", "", False))
+
+    def set_up_instance(
+        self, email: str, password: str, first_name: str, last_name: str = "", company_name: str = ""
+    ) -> None:
+        """Make the instance admin of a fresh instance; the account can sign in and own workspaces.
+
+        Raises:
+            PlaneFormRefused: ``ADMIN_ALREADY_EXIST``, ``PASSWORD_TOO_WEAK``, ``INVALID_ADMIN_EMAIL``, ….
+        """
+        self._forms.submit(
+            paths.INSTANCE_SIGN_UP(),
+            {
+                "email": email,
+                "password": password,
+                "first_name": first_name,
+                "last_name": last_name,
+                "company_name": company_name,
+                "is_telemetry_enabled": "False",
+            },
+            f"set the instance up with {email}",
+        )
+        self._kept[("instance",)] = replace(self.instance(), is_setup_done=True)
+
+    def instance_admin_session(self, email: str, password: str) -> Session:
+        """A session of an instance admin; opens ``/api/instances/`` and nothing else.
+
+        Raises:
+            PlaneFormRefused: ``ADMIN_AUTHENTICATION_FAILED``, ``ADMIN_USER_DOES_NOT_EXIST``, ….
+        """
+        name = f"instance admin {email.lower()}"
+        if name not in self._sessions:
+            self._sessions[name] = self._forms.session(
+                paths.INSTANCE_SIGN_IN(), email, password, f"sign in as {name}", cookie="admin-session-id"
+            )
+        return self._sessions[name]
+
+    def configurations(self, session: Session) -> dict[str, Configuration]:
+        """The instance's settings by name, to an instance admin."""
+        path = uncached(paths.INSTANCE_CONFIGURATIONS())
+        return self._keep(
+            ("configurations",),
+            lambda: {
+                row.key: row
+                for row in listed(
+                    self.http.call("GET", path, headers=session.headers()), Configuration.of, "instance settings"
+                )
+            },
+        )
+
+    def change_configurations(self, session: Session, values: Mapping[str, str]) -> None:
+        """Set settings of the instance. Plane passes over names that it does not know (every tried release)."""
+        # The answer shows the values, so it is not looked at.
+        self.http.call("PATCH", paths.INSTANCE_CONFIGURATIONS(), headers=session.headers(), json=dict(values))
+        self.forget("configurations", "instance")
+
+    # Accounts
+
+    def for_each_account(self, function: Callable[[Any], object], arguments: list[Any]) -> None:
+        """Call a function that signs an account in or up with each argument, several at the same time.
+
+        Plane hashes a password for each, in one of several processes.
+        """
+        if len(arguments) > 1:
+            self._forms.prepare()
+        self._forms.pace.to_come = len(arguments)
+
+        def one_less(argument: Any) -> None:
+            function(argument)
+            self._forms.pace.to_come -= 1
+
+        self._at_once(one_less, arguments)
+
+    def is_signed_in(self, email: str) -> bool:
+        """Whether this run has a session of the account."""
+        return email.lower() in self._sessions
+
+    def sign_in(self, email: str, password: str, setting: str) -> Session:
+        """A session of an account that exists; one for each account and run, since Plane hashes the password each time.
+
+        Args:
+            setting: the setting that holds the password, for the message when it is wrong.
+
+        Raises:
+            PlaneNoAccount: there is no such account.
+            PlaneWrongPassword: the password is wrong.
+            PlaneSettings: nobody can sign in with a password.
+        """
+        email = email.lower()
+        if email not in self._sessions:
+            try:
+                self._sessions[email] = self._forms.session(paths.SIGN_IN(), email, password, f"sign in as {email}")
+            except PlaneFormRefused as error:
+                advice = f"check {setting}"
+                if error.code == "AUTHENTICATION_FAILED_SIGN_IN":
+                    raise PlaneWrongPassword(f"{error}; {advice}", advice) from error
+                if error.code == "INSTANCE_NOT_CONFIGURED":
+                    advice = "this Plane was never set up; run plane.instance_admin first (the whole deploy does)"
+                if error.code == "EMAIL_PASSWORD_AUTHENTICATION_DISABLED":
+                    advice = "this needs ENABLE_EMAIL_PASSWORD (plane_instance_config) to be 1 for as long as it runs"
+                kind = PlaneNoAccount if error.code == "USER_DOES_NOT_EXIST" else PlaneSettings
+                raise kind(f"{error}; {advice}") from error
+        return self._sessions[email]
+
+    def sign_up(self, email: str, password: str) -> Session:
+        """Make an account and keep its session.
+
+        Raises:
+            PlaneFormRefused: ``USER_ALREADY_EXIST``, ``PASSWORD_TOO_WEAK``, ``SIGNUP_DISABLED``, ….
+        """
+        email = email.lower()
+        self._sessions[email] = self._forms.session(paths.SIGN_UP(), email, password, f"make the account {email}")
+        return self._sessions[email]
+
+    def finish_onboarding(self, session: Session) -> None:
+        """Spare a person the wizard that Plane shows at the first sign-in."""
+        self.http.call("PATCH", paths.MY_ONBOARDING(), headers=session.headers(), json={"is_onboarded": True})
+
+    def change_profile(self, session: Session, **fields: str) -> None:
+        """Set `display_name`, `first_name` or `last_name` of the session's own account."""
+        self.http.call("PATCH", paths.ME(), headers=session.headers(), json=fields)
+        self.forget("members")
+
+    # Workspaces
+
+    def my_workspaces(self, session: Session) -> list[Workspace]:
+        """The workspaces that the session's account is in."""
+        return self._keep(
+            ("workspaces", session.email),
+            lambda: listed(
+                self.http.call("GET", paths.MY_WORKSPACES(), headers=session.headers()),
+                Workspace.of,
+                "workspaces",
+            ),
+        )
+
+    def create_workspace(self, session: Session, slug: str, name: str, size: str) -> None:
+        """Make a workspace that the session's account owns."""
+        self.http.call(
+            "POST",
+            paths.WORKSPACES(),
+            headers=session.headers(),
+            json={"name": name, "slug": slug, "organization_size": size},
+        )
+        self.forget("workspaces")
+        self.forget_looks()
+
+    def create_workspace_as_instance_admin(self, session: Session, slug: str, name: str, size: str) -> None:
+        """Make a workspace that the instance admin owns, also where others may not (every tried release)."""
+        self.http.call(
+            "POST",
+            paths.INSTANCE_WORKSPACES(),
+            headers=session.headers(),
+            json={"name": name, "slug": slug, "organization_size": size},
+        )
+        self.forget("workspaces")
+        self.forget_looks()
+
+    def rename_workspace(self, session: Session, slug: str, name: str) -> None:
+        """Give a workspace another name; the slug stays."""
+        self.http.call("PATCH", paths.WORKSPACES.one(slug), headers=session.headers(), json={"name": name})
+        self.forget("workspaces", "projects")
+
+    # Members
+
+    def members(self, slug: str, caller: ApiKey | Session) -> list[WorkspaceMember]:
+        """The members of a workspace, removed ones among them.
+
+        To an API key they look like the others before the release in :data:`versions.LITE_LISTS`.
+        """
+        if isinstance(caller, Session):
+            return self._keep(
+                ("members", slug, "session"),
+                lambda: listed(
+                    self.http.call("GET", paths.MEMBERS(slug=slug), headers=caller.headers()),
+                    WorkspaceMember.of_session,
+                    "workspace members",
+                ),
+            )
+        return self._keep(("members", slug, "key"), lambda: self._members_by_key(slug, caller))
+
+    def _members_by_key(self, slug: str, key: ApiKey) -> list[WorkspaceMember]:
+        if self.instance().has(paths.V1_MEMBERS_LITE.since):
+            try:
+                return self._pages(paths.V1_MEMBERS_LITE(slug=slug), {}, key, WorkspaceMember.of_lite)
+            except PlaneRefused as error:
+                if error.status != 404:  # which release brought it was not seen
+                    raise
+        answer = self.http.call("GET", paths.V1_MEMBERS(slug=slug), headers=key.headers())
+        return listed(answer, WorkspaceMember.of_v1, "workspace members")
+
+    def invite(self, slug: str, caller: ApiKey | Session, invited: Iterable[tuple[str, int]]) -> None:
+        """Invite addresses, each with its role. Repeating an open invitation changes nothing."""
+        invited = list(invited)
+        if isinstance(caller, Session):
+            self.http.call(
+                "POST",
+                paths.INVITATIONS(slug=slug),
+                headers=caller.headers(),
+                json={"emails": [{"email": email, "role": role} for email, role in invited]},
+            )
+        else:
+            for email, role in invited:
+                self._invite_with_key(slug, caller, email, role)
+        self.forget("invitations")
+
+    def _invite_with_key(self, slug: str, key: ApiKey, email: str, role: int) -> None:
+        try:
+            self.http.call(
+                "POST",
+                paths.V1_INVITATIONS(slug=slug),
+                headers=key.headers(),
+                json={"email": email, "role": role},
+            )
+        except PlaneRefused as error:
+            # v1 refuses to repeat an open invitation, which is what was asked for (Plane 1.2.2).
+            if error.status != 400 or "already invited" not in error.detail:
+                raise
+
+    def invitations(self, slug: str, caller: ApiKey | Session) -> dict[str, Invitation]:
+        """The open invitations of a workspace by address.
+
+        One with capitals, as v1 keeps them, fits no account, and another stands beside it (every tried release).
+        """
+        path = paths.INVITATIONS if isinstance(caller, Session) else paths.V1_INVITATIONS
+        found = self._keep(
+            ("invitations", slug),
+            lambda: listed(
+                self.http.call("GET", path(slug=slug), headers=caller.headers()),
+                Invitation.of,
+                "invitations",
+            ),
+        )
+        return {invitation.email: invitation for invitation in found}
+
+    def withdraw(self, slug: str, caller: ApiKey | Session, invitation: Invitation) -> None:
+        """Delete an open invitation, so that nobody joins by it."""
+        path = paths.INVITATIONS if isinstance(caller, Session) else paths.V1_INVITATIONS
+        self.http.call("DELETE", path.one(invitation.id, slug=slug), headers=caller.headers())
+        self.forget("invitations")
+
+    def join(self, session: Session, invitation: Invitation, keys: Iterable[ApiKey] | None = None) -> None:
+        """Accept an invitation as the invited account.
+
+        Args:
+            keys: those of the session's account, as for :meth:`put_project_members`.
+        """
+        self.http.call(
+            "POST",
+            paths.MY_INVITATIONS(),
+            headers=session.headers(),
+            json={"invitations": [invitation.id]},
+        )
+        self.forget("members", "workspaces")
+        self.forget_looks(keys)
+
+    def change_role(
+        self, slug: str, session: Session, membership_id: str, role: int, keys: Iterable[ApiKey] | None = None
+    ) -> None:
+        """Give a member another role in the workspace. Nobody can change their own.
+
+        Args:
+            keys: the member's, as for :meth:`put_project_members`.
+        """
+        self.http.call(
+            "PATCH",
+            paths.MEMBERS.one(membership_id, slug=slug),
+            headers=session.headers(),
+            json={"role": role},
+        )
+        self.forget("members", "workspaces")
+        self.forget_looks(keys)
+
+    def remove_member(self, slug: str, session: Session, membership_id: str) -> None:
+        """End a membership, and with it those in the workspace's projects. What the member made stays."""
+        self.http.call("DELETE", paths.MEMBERS.one(membership_id, slug=slug), headers=session.headers())
+        self.forget("members", "project members")
+        self.forget_looks()
+
+    # API tokens
+
+    def owner(self, key: ApiKey) -> str | None:
+        """The address of the account that a key belongs to; ``None`` when the key does not answer."""
+        if not key.is_well_formed:
+            return None
+        try:
+            answer = self.http.call("GET", paths.OWNER_OF_KEY(), headers=key.headers())
+        except PlaneRefused as error:
+            if error.status in (401, 403):
+                return None
+            raise
+        email = answer.get("email") if isinstance(answer, dict) else None
+        return email.lower() if isinstance(email, str) else None
+
+    def tokens(self, session: Session) -> list[Token]:
+        """The session's own tokens, without their values."""
+        return listed(self.http.call("GET", paths.MY_TOKENS(), headers=session.headers()), Token.of, "API tokens")
+
+    def create_token(
+        self, session: Session, label: str, description: str, ends: date | None = None
+    ) -> tuple[ApiKey, Token]:
+        """Make a token. Its value is in this answer alone.
+
+        Args:
+            ends: the day, in UTC, at whose beginning it expires; never when ``None``.
+        """
+        body = {"label": label, "description": description}
+        if ends is not None:
+            body["expired_at"] = f"{ends.isoformat()}T00:00:00Z"
+        answer = self.http.call("POST", paths.MY_TOKENS(), headers=session.headers(), json=body)
+        value = answer.get("token") if isinstance(answer, dict) else None
+        if not isinstance(value, str) or not ApiKey(value).is_well_formed:
+            raise PlaneBadAnswer(f"POST {self.http.base_url}{paths.MY_TOKENS()}: no token in the answer")
+        return ApiKey(value), Token.of(answer)
+
+    def revoke_token(self, session: Session, token: Token) -> None:
+        """Revoke a token of the session's own."""
+        self.http.call("DELETE", paths.MY_TOKENS.one(token.id), headers=session.headers())

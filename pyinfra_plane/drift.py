@@ -1,0 +1,174 @@
+"""Whether a deploy would change something, as an exit code: for a timer, a monitor, a CI job.
+
+python -m pyinfra_plane.drift inventory.py                            # looks with deploy.py
+python -m pyinfra_plane.drift inventory.py deploy.environment         # one part of it
+python -m pyinfra_plane.drift inventory.py --limit sese --sudo        # further words go to pyinfra as they are
+python -m pyinfra_plane.drift inventory.py --json                     # the same as JSON
+
+Prints the plan's lines, each with its host, on standard output; nothing is changed. The exit code is
+
+    0    nothing would change
+    2    something would; there may be more that cannot be told before the run
+    1    it cannot be told: a host could not be reached, a setting is wrong, or all that the plan has are lines that
+         begin with ``?`` or say ``! would fail``. Why is on standard error
+
+With ``--json`` one object is printed: ``code`` and ``meaning`` (``same``, ``different``, ``unknown``), ``why`` (what
+stands on standard error otherwise), and ``hosts``, each with ``host``, ``outcome`` (``previewed``, ``would fail``,
+``not reached``, ``failed``), ``why``, and ``lines``, each with ``operation``, ``sign`` and ``line``.
+
+So 1 wins over 2 where a host could not be looked at. GNU make ends with 2 whatever a command of its ended with: where
+the code counts, call this and not ``make drift``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+SAME, UNKNOWN, DIFFERENT = 0, 1, 2
+
+_CERTAIN = ("+", "~", "-")
+
+WITH_VALUE = frozenset((
+    "--limit", "--exclude", "--fail-percent", "--data", "--group-data", "--config", "--chdir", "--sudo-user",
+    "--su-user", "--dzdo-user", "--shell-executable", "--parallel", "--retry", "--retry-delay", "--ssh-user", "--user",
+    "--ssh-port", "--port", "--ssh-key", "--key", "--ssh-key-password", "--key-password", "--ssh-password",
+    "--password",
+))  # fmt: skip
+"""The options of pyinfra (3.10) that take a value, in the word after them where they have no ``=``."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Preview the deploy, print its plan, and give one of the three codes."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    as_json = "--json" in given
+    given = [word for word in given if word != "--json"]
+    found = _Found()
+    found.code = _look(given, found)
+    if as_json:
+        print(json.dumps(found.as_json(), indent=2, ensure_ascii=False))
+    else:
+        print("\n".join(found.shown), end="\n" if found.shown else "", flush=True)
+        if found.why:
+            print(found.why, file=sys.stderr)
+    return found.code
+
+
+@dataclass
+class _Found:
+    """What a preview found.
+
+    Args:
+        shown: the lines for people.
+        why: why it cannot be told whether something would change.
+    """
+
+    code: int = UNKNOWN
+    shown: list[str] = field(default_factory=list)
+    why: str = ""
+    hosts: list[dict[str, Any]] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        meaning = {SAME: "same", DIFFERENT: "different", UNKNOWN: "unknown"}[self.code]
+        return {"code": self.code, "meaning": meaning, "why": self.why or None, "hosts": self.hosts}
+
+    def cannot_tell(self, reason: str) -> int:
+        self.why = reason.rstrip("\n")
+        return UNKNOWN
+
+
+def _look(given: list[str], found: _Found) -> int:
+    """Preview the deploy; one of the three codes."""
+    inventory, *rest = given or ["inventory.py"]
+    if inventory in ("-h", "--help"):
+        found.shown.append(str(__doc__).rstrip())
+        return SAME
+    if inventory.startswith("-") or {"-y", "--yes"} & {*rest}:
+        # With -y pyinfra compares nothing, and nothing would seem to be the same.
+        return found.cannot_tell(
+            "usage: python -m pyinfra_plane.drift INVENTORY [DEPLOY] [OPTIONS OF PYINFRA, but not -y]"
+        )
+    if inventory.endswith(".py") and not Path(inventory).exists():
+        # pyinfra takes it for the name of a host, and ends well.
+        return found.cannot_tell(f"there is no inventory {inventory}")
+    if not _names_a_deploy(rest):
+        rest.insert(0, "deploy.py")
+    environment = {name: value for name, value in os.environ.items() if name != "PYINFRA_YES"}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "pyinfra", inventory, *rest, "--dry", "--json"],
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+    except KeyboardInterrupt:
+        return found.cannot_tell("interrupted, so it cannot be told")
+    try:
+        answer = json.loads(done.stdout)
+        plan, found.hosts = answer["plan"], answer.get("hosts", [])
+    except (ValueError, KeyError, TypeError):
+        return found.cannot_tell(done.stderr or "pyinfra said nothing")
+    found.shown += [f"[{host}] {line}" for host, line in _lines(plan)]
+    reasons = [f"[{host['host']}] {host['why']}" for host in found.hosts if host["why"]]
+    if reasons:
+        return found.cannot_tell("\n".join(reasons))
+    if done.returncode:
+        # What went wrong stands between the plan's own lines.
+        said = (line for line in done.stderr.splitlines() if line.strip() not in found.shown)
+        return found.cannot_tell("\n".join(said))
+    if not plan:
+        return found.cannot_tell("no operation was looked at: is there a host, and is it within --limit?")
+    code = _code(plan)
+    if code == SAME:
+        found.shown.append("nothing to change")
+    return code
+
+
+def _names_a_deploy(words: Sequence[str]) -> bool:
+    """Whether one of pyinfra's words is neither an option nor the value of one."""
+    return any(
+        not word.startswith("-") and before not in WITH_VALUE for before, word in zip(["", *words], words, strict=False)
+    )
+
+
+def _lines(plan: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """What would change and what a person should know, by host; an operation that has no words is named."""
+    for operation in plan:
+        spoken = set()
+        for line in _ours(operation):
+            spoken.add(line["host"])
+            yield line["host"], line["line"]
+        for host in {*operation["hosts_with_change"]} - spoken:
+            yield host, f"~ {operation['names'][0]}"
+        for host in operation["hosts_with_conditional_change"]:
+            yield host, f"? {operation['names'][0]}"
+
+
+def _code(plan: Sequence[dict[str, Any]]) -> int:
+    code = SAME
+    for operation in plan:
+        signs: dict[str, list[str]] = {}
+        for line in _ours(operation):
+            signs.setdefault(line["host"], []).append(line["sign"])
+        for host in operation["hosts_with_change"]:
+            if any(sign in _CERTAIN for sign in signs.get(host, _CERTAIN)):
+                return DIFFERENT
+            code = UNKNOWN
+        if operation["hosts_with_conditional_change"]:
+            code = UNKNOWN
+    return code
+
+
+def _ours(operation: dict[str, Any]) -> Iterator[dict[str, str]]:
+    """The lines of an operation of this deploy; pyinfra's own operations have their arguments there."""
+    yield from (line for line in operation["args"] if isinstance(line, dict) and {"host", "sign", "line"} <= {*line})
+
+
+if __name__ == "__main__":
+    sys.exit(main())

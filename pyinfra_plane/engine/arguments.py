@@ -1,0 +1,89 @@
+"""What an operation is called with: told in one line where it does not fit, and wrapped where it is secret."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from inspect import Parameter, Signature
+from typing import Any
+
+import pyinfra
+from pyinfra.api.exceptions import OperationTypeError
+from pyinfra.api.hiddenvalue import HiddenValue
+from pyinfra.context import ctx_state
+
+from pyinfra_plane.settings.values import as_text
+
+
+def checked(
+    operation: str, takes: Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of an operation, those that are secret wrapped: a command line gives them as plain text.
+
+    Args:
+        operation: its name.
+        takes: what it can be called with.
+        args: by position.
+        kwargs: by name, pyinfra's own left out.
+
+    Raises:
+        OperationTypeError: they do not fit; on pyinfra's command line its own ``CliError``.
+    """
+    try:
+        takes.bind(*args, **kwargs)
+    except TypeError:
+        misfit = _misfit(takes, args, kwargs)
+        raise _refusal(f"{operation}: {misfit}; it takes: {', '.join(takes.parameters)}") from None
+    positional = [
+        _wrapped(operation, parameter, value) for parameter, value in zip(takes.parameters.values(), args, strict=False)
+    ]
+    return tuple(positional), {
+        name: _wrapped(operation, takes.parameters[name], value) for name, value in kwargs.items()
+    }
+
+
+def _misfit(takes: Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+    names = list(takes.parameters)
+    unknown = [name for name in kwargs if name not in names]
+    if unknown:
+        return f"there is no argument {', '.join(unknown)}"
+    given = {*names[: len(args)], *kwargs}
+    lacking = [name for name in names if name not in given and takes.parameters[name].default is Parameter.empty]
+    return f"no {', no '.join(lacking)} is given" if lacking else "an argument is given twice, or one too many"
+
+
+def _wrapped(operation: str, parameter: Parameter, value: Any) -> Any:
+    wanted = str(parameter.annotation)
+    if "HiddenValue" not in wanted or value is None or isinstance(value, HiddenValue):
+        return value
+    path = f"{operation}.{parameter.name}"
+    if wanted.startswith("Sequence"):
+        if not isinstance(value, (list, tuple)):
+            raise _refusal(f"{path}: the value is not allowed; wanted: a list, on a command line as JSON")
+        return [_hidden(f"{path}[{number}]", one) for number, one in enumerate(value)]
+    if not wanted.startswith("Mapping"):
+        return _hidden(path, value)
+    if not isinstance(value, Mapping):
+        raise _refusal(f"{path}: the value is not allowed; wanted: a dict, on a command line as JSON")
+    return {
+        name: _hidden(f"{path}.{name}", ("0", "1")[one] if isinstance(one, bool) else one)
+        for name, one in value.items()
+    }
+
+
+def _hidden(path: str, value: Any) -> HiddenValue:
+    if isinstance(value, HiddenValue):
+        return value
+    text = as_text(value)
+    if text is None:
+        raise _refusal(f"{path}: the value is not allowed; wanted: text")
+    return HiddenValue(text)
+
+
+def _refusal(problem: str) -> Exception:
+    if not pyinfra.is_cli or ctx_state.get().current_deploy_filename is not None:
+        return OperationTypeError(problem)
+    # As pyinfra's command line says what is wrong with it; the other names a line, and a person wrote none.
+    from pyinfra_cli.exceptions import CliError
+
+    error: Exception = CliError(problem)
+    return error

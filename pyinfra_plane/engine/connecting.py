@@ -1,0 +1,107 @@
+"""Why a host cannot be connected to: one line with what to do, where pyinfra 3.10 has paramiko's words or a traceback.
+
+`config.py` asks for it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import shlex
+import socket
+from typing import Any
+
+from paramiko.ssh_exception import (
+    AuthenticationException,
+    BadHostKeyException,
+    NoValidConnectionsError,
+    PasswordRequiredException,
+    SSHException,
+)
+from pyinfra.api.exceptions import ConnectError, PyinfraError
+from pyinfra.connectors.ssh import SSHConnector
+
+from pyinfra_plane.engine.plain import quote
+
+_WRAPPED = "explains_failures"
+
+
+def explain_connections() -> None:
+    """Have every SSH connection that fails say why in one line, for the host that it is about."""
+    # A connection that fails is told in words; paramiko would print a traceback besides.
+    logging.getLogger("paramiko").addHandler(logging.NullHandler())
+    connect = SSHConnector.connect
+    if hasattr(connect, _WRAPPED):
+        return
+
+    def explained(self: SSHConnector) -> None:
+        try:
+            connect(self)
+        except PyinfraError as error:
+            raise ConnectError(explain(self, error)) from None
+        except OSError as error:  # a key file that cannot be read
+            raise ConnectError(f"ssh_key {self.data['ssh_key']} cannot be read ({error.strerror or error})") from None
+
+    setattr(explained, _WRAPPED, True)
+    SSHConnector.connect = explained  # type: ignore[method-assign]
+
+
+def explain(connector: Any, error: PyinfraError) -> str:
+    """Why a connection failed, and what to do.
+
+    Args:
+        connector: the host's SSH connector.
+        error: pyinfra's own, which was raised while paramiko's was handled.
+    """
+    data, cause = connector.data, error.__context__
+    name = str(data["ssh_hostname"] or connector.host.name)
+    port = int(data["ssh_port"] or 22)
+    user, key = data["ssh_user"], data["ssh_key"]
+    where = name if port == 22 else f"{name}:{port}"
+    if isinstance(cause, BadHostKeyException):
+        known = f" -f {shlex.quote(str(data['ssh_known_hosts_file']))}" if data["ssh_known_hosts_file"] else ""
+        entry = name if port == 22 else f"[{name}]:{port}"
+        return (
+            f"the SSH host key of {where} is not the one that is known; if the server was installed anew, run: "
+            f"ssh-keygen{known} -R {shlex.quote(entry)}; if it was not, somebody may be between here and there"
+        )
+    if isinstance(cause, PasswordRequiredException):
+        return (
+            f"the ssh_key {key} is encrypted; set ssh_key_password, or add the key to ssh-agent and leave ssh_key out"
+        )
+    if isinstance(cause, AuthenticationException):
+        with_key = f" with the key {key}" if key else " with the keys of ssh-agent and of ~/.ssh"
+        return (
+            f"the SSH server at {where} refused {user or 'this user'}{with_key}; check ssh_user and ssh_key, and that "
+            "the public key is in ~/.ssh/authorized_keys of that user there"
+        )
+    if isinstance(cause, socket.gaierror):
+        return f"the name {name} cannot be resolved ({cause.strerror}); correct ssh_hostname, or the host's name"
+    if isinstance(cause, (TimeoutError, socket.timeout)):
+        return f"{where} did not answer in time; check ssh_hostname and ssh_port, the network and the firewall"
+    if isinstance(cause, (NoValidConnectionsError, ConnectionError)):
+        return f"nothing takes SSH connections at {where} ({_said(cause)}); check ssh_hostname and ssh_port, and sshd"
+    said = str(error)
+    if "found in known_hosts" in said:
+        known_hosts = str(data["ssh_known_hosts_file"] or "~/.ssh/known_hosts")
+        at = f"-p {port} {shlex.quote(name)}" if port != 22 else shlex.quote(name)
+        return (
+            f"the SSH host key of {where} is not in {known_hosts}; compare the key with the server's own, then run: "
+            f"ssh-keyscan {at} >> {shlex.quote(known_hosts) if data['ssh_known_hosts_file'] else known_hosts}"
+        )
+    if said.startswith("No such private key file"):
+        return f"there is no file {key} (ssh_key) on this machine; correct ssh_key, or leave it out to use ssh-agent"
+    if said.startswith("Invalid private key file"):
+        return f"{key} (ssh_key) is no private key that can be read; check the file and ssh_key_password"
+    if "is encrypted" in said:
+        return (
+            f"the ssh_key {key} is encrypted; set ssh_key_password, or add the key to ssh-agent and leave ssh_key out"
+        )
+    if isinstance(cause, SSHException) and re.search("banner|protocol version|No existing session", str(cause)):
+        return f"what answers at {where} does not speak SSH ({_said(cause)}); check ssh_port"
+    return f"no SSH connection to {where}: {quote(said)}"
+
+
+def _said(error: BaseException) -> str:
+    """An error's words, without the address, which the line has already."""
+    return quote(re.sub(r"^\[Errno \w+\] ", "", str(error)) or type(error).__name__, 80)

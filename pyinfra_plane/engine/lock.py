@@ -1,0 +1,238 @@
+"""One run at a time on a host: a lock that ends with the connection that holds it.
+
+The lock is ``flock`` on a folder of the target, held by a command that lives as long as its standard input, which is a
+channel of this run's own SSH connection. A run that ends or is killed takes its connection along, and with it the lock;
+nothing has to be cleaned up, and nothing is guessed from the age of a file.
+
+Where this machine loses its power or its network, nobody tells the host that the connection is gone. The command says a
+byte now and then, which nobody confirms; TCP gives up after some 15 minutes (Linux's ``tcp_retries2``), and the SSH
+server ends the command. Without that byte, nothing would be sent and the lock be held for two hours or more. Who cannot
+wait is told which process to end.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import posixpath
+import re
+import select
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from paramiko import Channel
+from pyinfra.api import QuoteString, StringCommand
+from pyinfra.connectors.local import LocalConnector
+from pyinfra.connectors.ssh import SSHConnector
+from pyinfra.connectors.util import make_unix_command_for_host
+
+from pyinfra_plane.engine.host_run import run_of
+from pyinfra_plane.engine.plain import quote
+from pyinfra_plane.engine.target import LONGEST_READING, Output, TargetError, explained, open_session, rights
+
+NAME = ".deploy-lock"
+"""Beside the files that the lock protects; says who holds it, and is gone when nobody does."""
+
+BEAT = 30
+"""Seconds between the bytes that the host sends. Nobody reads them: SSH holds 2 MB of them for us, a pipe 64 KB, which
+are three weeks."""
+
+MOST_SAID = 2**16
+"""Bytes that may come before the word that counts: warnings of sudo's and of the shell's."""
+
+MOST_LINES = 20
+
+# Says `held`, or `taken` and by whom. The note is written by who holds the lock, so it is never of two.
+# A shell minds no signal while another program runs in front of it, so `cat` is behind, and its input on 3: what is
+# behind has none on 0. The shell alone has 9, so the lock ends when it does.
+_SCRIPT = """
+umask 022; mkdir -p -- "$1" && exec 9<"$1" || exit 1
+command -v flock >/dev/null || { echo without; exec cat >/dev/null; }
+if flock -n 9; then
+  umask 077; trap 'rm -f -- "$2"; kill $input $beat' EXIT; trap 'exit 1' HUP INT TERM PIPE
+  # The name is ours alone; a link there would lead elsewhere, and -C follows none.
+  rm -f -- "$2"; set -C; printf '%s\\n' "$3" $$ > "$2"
+  exec 2>/dev/null 3<&0
+  cat <&3 >/dev/null 3<&- 9<&- & input=$!
+  (
+    exec 3<&- 9<&-; trap '' PIPE; trap 'kill $!; exit' TERM
+    while sleep "$4" >/dev/null & wait $!; do echo || { kill $$; exit; }; done
+  ) & beat=$!
+  echo held; wait $input
+else
+  echo taken; head -c 1000 -- "$2" 2>/dev/null
+fi
+"""
+
+
+class _Holder(Protocol):
+    """The command on the host that holds the lock."""
+
+    def receive(self, seconds: float) -> bytes:
+        """What it says next, nothing at its end; raises ``TimeoutError``."""
+        ...
+
+    def close(self) -> None:
+        """End its standard input, and with it the command."""
+        ...
+
+
+@dataclass
+class Lock:
+    """The lock of one host; `holder` is ``None`` while this run does not hold it."""
+
+    holder: _Holder | None = None
+
+
+def _user() -> str:
+    """The name of the user here; a container may run as a number that has none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
+
+
+def is_held(host: Any) -> bool:
+    """Whether this run holds the host's lock."""
+    return run_of(host).part(Lock).holder is not None
+
+
+def hold(host: Any, directory: str) -> None:
+    """Take the host's lock, for as long as this run lasts.
+
+    Args:
+        host: a connected pyinfra host.
+        directory: the folder on the target that stands for what is protected; made where it is missing.
+
+    Raises:
+        TargetError: another run holds it, or the folder cannot be made, or the host does not answer.
+    """
+    if is_held(host):
+        return
+    who = f"{_user()}@{socket.gethostname()} since {datetime.now():%Y-%m-%d %H:%M} (process {os.getpid()})"
+    note = posixpath.join(directory, NAME)
+    words = (_SCRIPT, "sh", directory, note, who, str(BEAT))
+    own = rights(host)
+    longest = own.get("_timeout") or LONGEST_READING
+    with explained():
+        # Not every shell gives way to its last command by itself; where one stays, it may end before the note is gone.
+        holder = _start(host, StringCommand("exec sh -c", *(QuoteString(word) for word in words)), own)
+        try:
+            said = _said(holder.receive, longest)
+        except TimeoutError as error:
+            holder.close()
+            raise TargetError(
+                f"cannot lock {directory}: the host did not say within {longest} s whether it is free; see whether the "
+                "disk or network folder there answers"
+            ) from error
+    if said == ["without"]:
+        host.noop("there is no flock on this host, so nothing keeps two runs apart")
+    elif said != ["held"]:
+        holder.close()
+        raise TargetError(_explain(said, directory, who))
+    run_of(host).part(Lock).holder = holder
+
+
+def _explain(said: list[str], directory: str, who: str) -> str:
+    """Why the lock was not given."""
+    if said[:1] != ["taken"]:
+        if not any(said):
+            return "the connection to the host broke while it ran a command; run again"
+        return f"cannot lock {directory}: {Output(False, said, []).reason}"
+    other, pid = [*map(quote, said[1:3]), "", ""][:2]
+    if other.startswith(f"{who.partition(' since ')[0]} ") and other.endswith(f"(process {os.getpid()})"):
+        return (
+            "this run holds the host already, for another entry of the inventory; name one of them with --limit, "
+            "and run the other after it"
+        )
+    is_known = re.fullmatch("[1-9][0-9]{0,9}", pid)
+    note = posixpath.join(directory, NAME)
+    return (
+        f"another run is at work on this host: {other or 'somebody'}; wait for it, end it, or, where its machine is "
+        f"gone, run on the host: kill {pid if is_known else f'the process that {note} names'}"
+    )
+
+
+def _said(receive: Callable[[float], bytes], longest: float) -> list[str]:
+    """What the command said, from the word that counts on; the last of it when the word never came.
+
+    Anything may come before that word: a warning of sudo's or of the shell's.
+    """
+    end, count, rest = time.monotonic() + longest, 0, b""
+    lines: list[str] = []
+    while count < MOST_SAID:
+        left = end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        data = receive(left)
+        if not data:
+            break
+        count += len(data)
+        *whole, rest = (rest + data).split(b"\n")
+        for line in (part.decode(errors="replace").strip() for part in whole):
+            if lines[:1] == ["taken"]:
+                lines.append(line)  # of the note, which may hold anything
+                if len(lines) == 3:
+                    return lines
+            elif line in ("held", "without"):
+                return [line]
+            else:
+                lines = [line] if line == "taken" else [*lines, line][-MOST_LINES:]
+    return [*lines, rest.decode(errors="replace").strip()] if rest else lines
+
+
+@dataclass(frozen=True)
+class _Local:
+    process: subprocess.Popen[bytes]
+
+    def receive(self, seconds: float) -> bytes:
+        assert self.process.stdout is not None
+        if not select.select([self.process.stdout], [], [], seconds)[0]:
+            raise TimeoutError
+        return os.read(self.process.stdout.fileno(), 4096)
+
+    def close(self) -> None:
+        for stream in (self.process.stdin, self.process.stdout):
+            assert stream is not None
+            stream.close()
+
+
+@dataclass(frozen=True)
+class _Remote:
+    channel: Channel
+
+    def receive(self, seconds: float) -> bytes:
+        self.channel.settimeout(seconds)
+        return self.channel.recv(4096)
+
+    def close(self) -> None:
+        with suppress(EOFError):
+            self.channel.close()
+
+
+def _start(host: Any, command: StringCommand, own: dict[str, Any]) -> _Holder:
+    """Start a command that keeps running."""
+    not_kept = ("_get_pty", "_timeout", "_stdin", "_success_exit_codes")
+    arguments = {key: value for key, value in own.items() if key not in not_kept}
+    words = make_unix_command_for_host(host.state, host, command, **arguments).get_raw_value()
+    if not own.get("_su_password"):
+        # Else a shell might stay in front for as long as the lock is held, with the password for sudo in its words.
+        words = f"exec {words}"
+    if isinstance(host.connector, LocalConnector):
+        return _Local(
+            subprocess.Popen(
+                ["sh", "-c", words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            )
+        )
+    if isinstance(host.connector, SSHConnector):
+        channel = open_session(host)
+        channel.set_combine_stderr(True)
+        channel.exec_command(words)
+        return _Remote(channel)
+    raise TargetError(f"{type(host.connector).__name__} cannot hold a lock; use SSH, or @local on the target itself")

@@ -1,0 +1,405 @@
+"""What a person is shown of a run: the plan of each host, what was done, and how it ended.
+
+Lines go where pyinfra's own go (standard error), with the host in front. With ``--json`` the lines of a plan are in
+pyinfra's JSON as well: as the ``args`` of the operation that they belong to.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shlex
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import import_module
+from itertools import pairwise
+from typing import Any
+
+import click
+from pyinfra import logger
+from pyinfra.api.state import BaseStateCallback
+from pyinfra.context import ctx_host
+from pyinfra.context import state as context_state
+
+from pyinfra_plane.engine import interrupt
+from pyinfra_plane.engine.host_run import run_of
+from pyinfra_plane.engine.plain import plain
+from pyinfra_plane.settings.models import MAY_HOLD_SECRETS, Settings
+from pyinfra_plane.settings.values import may_hold_password
+
+_COLOURS = {"+": "green", "~": "yellow", "-": "red", "!": "yellow", "?": "cyan"}
+
+_BY_ITSELF = ("+", "~", "-", "?")
+"""How a line begins beside which it cannot be said that there is nothing to change; so it is of what would fail."""
+
+_WORDS = {"+": "made", "~": "changed", "-": "removed"}
+
+
+class Line(dict[str, str]):
+    """A line of a plan, as it stands in pyinfra's JSON."""
+
+    def __str__(self) -> str:
+        return f"{self['host']}: {self['line']}"
+
+
+@dataclass
+class Report:
+    """What happened on one host."""
+
+    begun: float = field(default_factory=time.monotonic)
+    done: Counter[str] = field(default_factory=Counter)
+    kept: int = 0
+    unavailable: int = 0
+    failed_at: str | None = None
+    reason: str = ""
+    is_interrupted: bool = False
+    would_fail: str | None = None
+    """Why the run would end on this host where the preview is, so that nothing further is planned."""
+    not_reached: str | None = None
+    """Why the host could not be connected to."""
+    facts: list[Callable[[], str | None]] = field(default_factory=list)
+    """What is said at the end beside the counts; each is asked then."""
+    collecting: int = 0
+    is_running: bool = False
+    """Whether the lines are those of the run, and no longer those of the plan."""
+    is_planned: bool = False
+    is_broken: bool = False
+    """Whether an error ends the run while the plan is being made; it says so itself, at the end."""
+    planned: list[str] = field(default_factory=list)
+    lines: list[dict[str, str]] = field(default_factory=list)
+    """What was said in this stage of the run, and what was kept, for JSON."""
+    said: set[str] = field(default_factory=set)
+
+
+_SECRET_OPTIONS = ("--ssh-password", "--password", "--ssh-key-password", "--key-password")
+"""Those of pyinfra 3.10; every other password it asks for."""
+
+_SECRET_NAME = re.compile("passw|secret|token|seed|_key$|^values$|^text$", re.I)
+"""Of data of one's own, and of operations' arguments; ``--data ssh_key=…`` is a path, and is hidden with them."""
+
+_json = False
+_only_looks = False
+"""Whether the command ends with the preview."""
+
+
+def report_of(host: Any) -> Report:
+    """The report of a host, begun when it is first asked for."""
+    return run_of(host).part(Report)
+
+
+def is_executing() -> bool:
+    """Whether changes are being made, rather than looked for."""
+    return bool(context_state.is_executing)
+
+
+# Lines
+
+
+def say(host: Any, line: str) -> None:
+    """Show a line of the plan, or of what was done: its first character is the sign.
+
+    While a plan is collected it is shown with the others of its host, when all hosts are through.
+    """
+    report, line = report_of(host), plain(line)
+    record(host, line)
+    if not is_executing():
+        _into_json(host, line)
+        if report.collecting:
+            report.planned.append(line)
+            return
+    _show(host, line)
+
+
+def record(host: Any, line: str) -> None:
+    """Keep a line for JSON, without showing it."""
+    if not _json:
+        return
+    report, operation = report_of(host), getattr(host, "current_op_hash", None)
+    if is_executing() and not report.is_running:
+        report.is_running = True
+        report.lines.clear()
+    name = sorted(context_state.get_op_meta(operation).names)[0] if operation is not None else ""
+    report.lines.append({"operation": name, "sign": line[0], "line": plain(line)})
+
+
+def say_once(host: Any, line: str, reason: str = "") -> None:
+    """As :func:`say`, but not again in the same stage of the run; nor is another line with the same `reason`."""
+    stage = f"{is_executing()} {reason or line}"
+    if stage not in report_of(host).said:
+        report_of(host).said.add(stage)
+        say(host, line)
+
+
+def _show(host: Any, line: str) -> None:
+    host.log_styled(line, fg=_COLOURS.get(line[0], "white"), log_func=logger.info)
+
+
+def _into_json(host: Any, line: str) -> None:
+    operation = getattr(host, "current_op_hash", None)
+    if operation is not None and _json:
+        # pyinfra joins them to text, or writes them as JSON.
+        lines: list[Any] = context_state.get_op_meta(operation).args
+        lines.append(Line(host=host.name, sign=line[0], line=line))
+        # Those of an operation without a name hold its arguments as well, which stay in front.
+        lines.sort(key=lambda one: one["host"] if isinstance(one, Line) else "")
+
+
+def stop_planning(host: Any, reason: str) -> None:
+    """Plan nothing further for a host, because the run would fail there; a command that only looks then ends with 1."""
+    report_of(host).would_fail = plain(reason)
+    if _only_looks:
+        context_state.failed_hosts.add(host)
+
+
+# The plan
+
+
+@contextmanager
+def plan() -> Iterator[None]:
+    """Collect the plan of the current host, and show the plans of all hosts in the inventory's order once they are
+    whole. Within another, or while changes are being made, it does nothing."""
+    host = ctx_host.get()
+    report = report_of(host)
+    note_ends(context_state)
+    report.collecting += 1
+    try:
+        yield
+    except BaseException:
+        report.is_broken = True
+        raise
+    finally:
+        report.collecting -= 1
+        if not report.collecting:
+            report.is_planned = True
+            _show_plans()
+
+
+def _show_plans() -> None:
+    # Each host asks, so this must end at the first that is not through.
+    if not all(report_of(host).is_planned for host in context_state.inventory.get_active_hosts()):
+        return
+    active = set(context_state.inventory.get_active_hosts())
+    for host in (host for host in context_state.inventory if host in active):
+        report = report_of(host)
+        for line in report.planned:
+            _show(host, line)
+        # With -y nothing was compared yet, so there is nothing to tell.
+        is_told = report.is_broken or any(
+            line.startswith(_BY_ITSELF) or line[2:].startswith("would fail: ") for line in report.planned
+        )
+        if context_state.should_check_for_changes() and not is_told:
+            host.log("nothing to change")
+        report.planned.clear()
+        report.is_planned = False
+
+
+# Waiting
+
+
+@contextmanager
+def waiting(host: Any, what: str) -> Iterator[Callable[[str], None]]:
+    """Say that something is awaited, and for how long yet.
+
+    Gives a function to be told how it stands: on a terminal its line is rewritten, in a log only the first is kept.
+    """
+    rewrites = sys.stderr.isatty() and len(list(context_state.inventory.get_active_hosts())) == 1
+    begun = time.monotonic()
+    host.log(f"waiting for {what}")
+
+    def tell(how: str) -> None:
+        if rewrites:
+            seconds = time.monotonic() - begun
+            # pyinfra's spinner has the last line of the terminal; ours is the one above it.
+            sys.stderr.write(f"\r\033[1A\033[K{host.print_prefix}waiting for {what}: {how}, {seconds:.0f} s so far\n")
+            sys.stderr.flush()
+
+    yield tell
+
+
+# The end
+
+
+def note_ends(state: Any) -> None:
+    """Have it said how each host ended, those that were not reached included; ``config.py`` asks for it."""
+    if not any(isinstance(handler, _Ending) for handler in state.callback_handlers):
+        state.add_callback_handler(_Ending())
+
+
+class _Ending(BaseStateCallback):
+    """Shows how each host ended, after pyinfra's own table."""
+
+    shown = False
+
+    def host_connect_error(self, state: Any, host: Any, error: Any) -> None:  # type: ignore[override]
+        report_of(host).not_reached = plain(str(error))
+
+    # pyinfra calls these with the state first, and on the instance.
+    def operation_host_error(  # type: ignore[override]
+        self, state: Any, host: Any, op_hash: str, retry_count: int = 0, max_retries: int = 0
+    ) -> None:
+        report = report_of(host)
+        if not report.is_interrupted:
+            report.failed_at = report.failed_at or sorted(state.get_op_meta(op_hash).names)[0]
+
+    def host_disconnect(self, state: Any, host: Any) -> None:  # type: ignore[override]
+        unreached = [one for one in state.inventory if report_of(one).not_reached is not None]
+        if self.shown or not (is_executing() or unreached):
+            return
+        self.shown = True
+        logger.info("--> Summary:")
+        for one in state.inventory:
+            if one in unreached:
+                _show_unreached(one)
+            elif one in state.activated_hosts and is_executing():
+                _show_end(one)
+        if interrupt.is_asked():
+            logger.info(f"    to go on: {_command()}")
+
+
+def _show_unreached(host: Any) -> None:
+    host.log_styled("not reached", fg="red", log_func=logger.error)
+    host.log(f"    why: {report_of(host).not_reached}")
+    host.log(f"    once it is mended: {_command(host)}")
+
+
+def _show_end(host: Any) -> None:
+    report = report_of(host)
+    counts = [f"{report.done[sign]} {word}" for sign, word in _WORDS.items() if report.done[sign]]
+    counts.append(f"{report.kept} kept")
+    if report.unavailable:
+        counts.append(f"{report.unavailable} not available")
+    facts = [", ".join(counts), *(told for fact in report.facts if (told := fact()))]
+    facts.append(f"{time.monotonic() - report.begun:.1f} s")
+    if report.failed_at is None:
+        host.log("; ".join(["interrupted", *facts] if interrupt.is_asked() else facts))
+        return
+    host.log_styled(f"failed at {report.failed_at}", fg="red", log_func=logger.error)
+    if report.reason:
+        host.log(f"    why: {report.reason}")
+    host.log(f"    until then: {'; '.join(facts)}")
+    host.log(f"    once it is mended: {_command(host)}")
+
+
+def _command(host: Any = None) -> str:
+    """The command that was given, for this host alone where one is given; without the values of secrets, which had
+    better not be in it."""
+    given, words = sys.argv[1:], ["pyinfra"]
+    for before, word in pairwise(["", *given]):
+        if host is None or ("--limit" not in (before, word) and not word.startswith("--limit=")):
+            words.append("…" if before in _SECRET_OPTIONS else _without_secret(word))
+    if host is not None and (len(context_state.inventory) > 1 or len(words) <= len(given)):
+        words += ["--limit", host.name]
+    return " ".join(word if "…" in word else shlex.quote(word) for word in words)
+
+
+def _without_secret(word: str) -> str:
+    if word.startswith(("[", "{")):
+        return "…"  # the arguments of an operation, as JSON
+    name, equals, value = word.removeprefix("--data=").partition("=")
+    if not equals or not (name in _SECRET_OPTIONS or _is_secret(name) or may_hold_password(value)):
+        return word
+    return f"{word.removesuffix(value)}…"
+
+
+def _is_secret(name: str) -> bool:
+    if name in Settings.__dataclass_fields__:
+        return name in MAY_HOLD_SECRETS
+    return bool(_SECRET_NAME.search(name))
+
+
+def prepare_output() -> None:
+    """Take over from pyinfra's command line what concerns the output; ``config.py`` asks for it.
+
+    With ``--json`` the plan goes into pyinfra's JSON. Where the environment says NO_COLOR (https://no-color.org) there
+    are no colours, pyinfra's own included.
+    """
+    global _json, _only_looks
+    # The command line is known here, and not in the greenlets that hosts are worked on in.
+    context = click.get_current_context(silent=True)
+    if context is None:
+        return
+    sys.unraisablehook = _without_paramikos(sys.unraisablehook)
+    _json = bool(context.params.get("json_output"))
+    _only_looks = bool(context.params.get("dry")) or (_json and not context.params.get("yes"))
+    if _json:
+        _add_hosts_to_json()
+    if os.environ.get("NO_COLOR"):
+        context.color = False
+        for handler in logger.handlers:
+            handler.setFormatter(_Uncoloured(handler.formatter))
+
+
+def _add_hosts_to_json() -> None:
+    """Have what happened on each host in pyinfra's JSON, as ``hosts``."""
+    prints: Any = import_module("pyinfra_cli.prints")
+    print_json = prints.print_json
+
+    def with_hosts(payload: Any) -> None:
+        if isinstance(payload, dict) and "plan" in payload:
+            wanted = [host for host in context_state.inventory if context_state.is_host_in_limit(host)]
+            payload = {**payload, "hosts": [_host_as_json(host) for host in wanted]}
+        print_json(payload)
+
+    prints.print_json = with_hosts
+
+
+def print_json_without_hosts() -> None:
+    """Print JSON of a run that no host is left in, where pyinfra 3.10 prints none."""
+    if _json:
+        import_module("pyinfra_cli.prints").print_run_json(context_state, dry=not is_executing())
+
+
+def _host_as_json(host: Any) -> dict[str, Any]:
+    """What happened on a host; the names are stable."""
+    report = report_of(host)
+    if report.not_reached is not None:
+        outcome, why = "not reached", report.not_reached
+    elif report.failed_at is not None:
+        outcome, why = "failed", report.reason
+    elif not is_executing() and report.would_fail is not None:
+        outcome, why = "would fail", report.would_fail
+    elif not is_executing():
+        outcome, why = "previewed", ""
+    else:
+        outcome, why = ("interrupted" if interrupt.is_asked() else "done"), ""
+    return {
+        "host": host.name,
+        "outcome": outcome,
+        "failed_at": report.failed_at,
+        "why": why or None,
+        "counts": {word: report.done[sign] for sign, word in _WORDS.items()} | {"kept": report.kept},
+        "lines": report.lines,
+    }
+
+
+def _without_paramikos(hook: Callable[[Any], object]) -> Callable[[Any], object]:
+    """What else is told of an error that nobody can catch.
+
+    What is left of a command when its connection broke complains once more when it is done away with (paramiko 4,
+    ``BufferedFile.__del__``): a traceback beside the line that says what happened.
+    """
+
+    def told(unraisable: Any) -> None:
+        # From Python 3.14 on, the object that complains is not named.
+        trace = unraisable.exc_traceback
+        module = trace.tb_frame.f_globals.get("__name__", "") if trace is not None else ""
+        if not (module.startswith("paramiko.") and isinstance(unraisable.exc_value, (EOFError, OSError))):
+            hook(unraisable)
+
+    return told
+
+
+class _Uncoloured(logging.Formatter):
+    """What another formatter gives, without its colours."""
+
+    def __init__(self, other: logging.Formatter | None) -> None:
+        super().__init__()
+        self._other = other or logging.Formatter()
+
+    def format(self, record: logging.LogRecord) -> str:
+        return click.unstyle(str(self._other.format(record)))

@@ -1,0 +1,492 @@
+"""What Docker Compose says of a project: its services, what each of them is given, and what its containers run with.
+
+Values of environment variables leave a fact only as digests: they tell whether two values are the same, nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import posixpath
+import re
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from pyinfra.api import FactBase, QuoteString, StringCommand
+from typing_extensions import override
+
+from pyinfra_plane.engine.plain import LONGEST_QUOTE, plain, quote
+from pyinfra_plane.facts.docker import GARBLED, NOT_UNDERSTOOD, checked_object, checked_text
+
+_KEY = secrets.token_bytes(16)
+
+Digests = Mapping[str, str]
+"""Environment variables by name, each value as its digest."""
+
+
+def digest(value: str) -> str:
+    """Return what tells a value from another one within this run, and is of no use to anybody who reads it."""
+    return hashlib.blake2b(value.encode(errors="surrogateescape"), key=_KEY, digest_size=16).hexdigest()
+
+
+# --- The containers ---
+
+_DEFAULT_FILE = re.compile(r"(docker-)?compose(\.override)?\.ya?ml")
+
+
+@dataclass(frozen=True)
+class ComposeProject:
+    """What a Compose project was started with, as Compose 2 notes it on each of its containers."""
+
+    name: str
+    folder: str
+    files: tuple[str, ...] = ()
+    env_files: tuple[str, ...] = ()
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The options of `docker compose` that lead to this project again.
+
+        Without them, `up` would start a second project, or this one without its overrides.
+        """
+        # What Compose finds by itself is left to it: an override may have been added since.
+        files = [posixpath.join(self.folder, file) for file in self.files]
+        is_found = all(
+            posixpath.dirname(file) == self.folder and _DEFAULT_FILE.fullmatch(posixpath.basename(file))
+            for file in files
+        )
+        env_files = [posixpath.join(self.folder, file) for file in self.env_files]
+        given = [("-p", self.name)] if self.name else []
+        given += [("-f", file) for file in files if not is_found]
+        if env_files != [posixpath.join(self.folder, ".env")]:
+            given += [("--env-file", file) for file in env_files]
+        return tuple(word for pair in given for word in pair)
+
+
+@dataclass(frozen=True)
+class PlaneCode:
+    """What an image of Plane's API holds: its migrations, as ``app name``, and its version."""
+
+    migrations: frozenset[str] = frozenset()
+    version: str | None = None
+
+
+@dataclass(frozen=True)
+class ServiceContainer:
+    """A service's container.
+
+    Args:
+        name: the container's name.
+        status: Docker's word for it (``running``, ``exited``, …).
+        image: the image's name, as the Compose file gave it.
+        image_id: the image that it runs.
+        environment: what it runs with.
+        app_version: its ``APP_VERSION``, which Plane takes for its version.
+        code: what its image holds, if it runs Plane's API.
+    """
+
+    service: str
+    name: str
+    status: str
+    exit_code: int
+    project: ComposeProject
+    image: str = ""
+    image_id: str = ""
+    environment: Digests = field(default_factory=dict)
+    app_version: str | None = None
+    code: PlaneCode | None = None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it ended, and not well."""
+        return self.status in ("exited", "stopped") and self.exit_code != 0
+
+
+@dataclass(frozen=True)
+class Composed:
+    """The containers of the Compose projects in a folder, the newest first.
+
+    Args:
+        images: by an image's name, the image that the host has under it now.
+        folder: the one that commands run in, which relative paths start from.
+        has_dotenv: whether a file ``.env`` lies in the folder.
+        unavailable: why nothing could be read.
+    """
+
+    containers: tuple[ServiceContainer, ...] = ()
+    images: Mapping[str, str] = field(default_factory=dict)
+    folder: str = "/"
+    has_dotenv: bool = False
+    unavailable: str | None = None
+
+    def image_id(self, name: str) -> str | None:
+        """The image that the host has under this name; ``None`` if it cannot be told."""
+        return self.images.get(full_name(name))
+
+
+def _label(name: str) -> str:
+    return f'(index .Config.Labels "com.docker.compose.{name}")'
+
+
+_CONTAINER = (
+    f'{{"id":{{{{json .Id}}}},"service":{{{{json {_label("service")}}}}},"oneoff":{{{{json {_label("oneoff")}}}}},'
+    f'"project":{{{{json {_label("project")}}}}},"folder":{{{{json {_label("project.working_dir")}}}}},'
+    f'"files":{{{{json {_label("project.config_files")}}}}},'
+    f'"env_files":{{{{json {_label("project.environment_file")}}}}},'
+    '"name":{{json .Name}},"status":{{json .State.Status}},"exit_code":{{json .State.ExitCode}},'
+    '"image":{{json .Config.Image}},"image_id":{{json .Image}},"environment":{{json .Config.Env}},'
+    '"command":[{{json .Config.Entrypoint}},{{json .Config.Cmd}}]}'
+)
+_IMAGE = "image {{.ID}} {{.Repository}}:{{.Tag}}"
+
+_FAILED = "##FAILED##"
+
+API_COMMAND = r"docker-entrypoint-api|gunicorn|uvicorn"
+"""How the command that starts Plane's API is known: its image's own script, or the servers that run it."""
+
+# In the working directory of Plane's own image; of another image nothing is printed.
+_READ_CODE = (
+    "cd plane 2>/dev/null && for app in db license; do for file in $app/migrations/[0-9]*.py*; do "
+    'echo "migration $app ${file##*/}"; done; done; grep "\\"version\\"" ../package.json'
+)
+
+_ROW = '{{.ID}}\t{{.State}}\t{{.Label "com.docker.compose.project.working_dir"}}\t{{.Command}}'
+
+_SCRIPT = rf"""
+real=$(readlink -f -- "$1") || exit 0
+echo "in $(pwd)"
+[ ! -e "$real/.env" ] || echo dotenv
+rows=$(docker ps -a --no-trunc --format '{_ROW}') || exit 1
+rows=$(printf '%s\n' "$rows" | while IFS='\t' read -r id state folder command; do
+  case $folder in /*) ;; *) continue ;; esac
+  [ "$folder" = "$last" ] || {{ last=$folder; is=$(readlink -f -- "$folder"); }}
+  [ "$is" != "$real" ] || printf '%s %s %s\n' "$id" "$state" "$command"
+done)
+docker image ls --no-trunc --format '{_IMAGE}' || exit 1
+[ -n "$rows" ] || exit 0
+docker inspect -f '{_CONTAINER}' $(printf '%s\n' "$rows" | cut -d ' ' -f 1) || exit 1
+for api in $(printf '%s\n' "$rows" | grep -E '^[^ ]+ running .*({API_COMMAND})' | cut -d ' ' -f 1); do
+  echo "code of $api"
+  docker exec "$api" sh -c '{_READ_CODE}' 2>/dev/null </dev/null || true
+done
+""".replace("\\t", "\t")
+
+
+class ComposeServices(FactBase[Composed]):
+    """
+    Returns the containers of the Compose projects in a folder, as ``Composed``; none that ``docker compose run`` made.
+
+    + directory: the host's folder with the Compose file
+    """
+
+    @override
+    def command(self, directory: str) -> StringCommand:
+        # Compose labels each container with the folder that it was started from, which may be a link to this one.
+        return StringCommand(
+            "{ sh -c", QuoteString(_SCRIPT), "sh", QuoteString(directory), f"; }} 2>&1 || echo '{_FAILED}'"
+        )
+
+    @staticmethod
+    @override
+    def default() -> Composed:
+        return Composed(unavailable="the host did not answer")
+
+    @override
+    def process(self, output: list[str]) -> Composed:
+        if output[-1:] == [_FAILED]:
+            complaints = [line for line in output[:-1] if not line.startswith("{")]
+            return Composed(unavailable=_said(complaints))
+        containers: list[ServiceContainer] = []
+        images: dict[str, str] = {}
+        codes = _codes(output)
+        for line in output:
+            if image := re.fullmatch(r"image (\S+) (\S+)", line):
+                images[full_name(image[2])] = image[1].removeprefix("sha256:")
+            try:
+                item = checked_object(json.loads(line)) if line.startswith("{") else {"oneoff": "True"}
+                if item["oneoff"] != "True":
+                    containers.append(_container(item, codes))
+            except GARBLED:
+                return Composed(unavailable=f"{NOT_UNDERSTOOD}: {quote(line, 80)}")
+        folder = next((line.removeprefix("in ") for line in output if line.startswith("in /")), "/")
+        return Composed(tuple(containers), images, folder, "dotenv" in output)
+
+
+class PlaneImage(FactBase[PlaneCode | None]):
+    """
+    Returns what an image on the host holds, as ``PlaneCode``; ``None`` if it is no image of Plane's API.
+
+    + image: the image's name; it is not fetched
+    """
+
+    @override
+    def command(self, image: str) -> StringCommand:
+        run = "docker run --rm --pull never --network none --entrypoint sh"
+        return StringCommand(run, QuoteString(image), "-c", QuoteString(_READ_CODE), "2>/dev/null </dev/null || true")
+
+    @staticmethod
+    @override
+    def default() -> PlaneCode | None:
+        return None
+
+    @override
+    def process(self, output: list[str]) -> PlaneCode | None:
+        return _code(output)
+
+
+def _said(lines: list[str]) -> str:
+    said = [line for line in lines if line.strip()]
+    return plain(said[-1], LONGEST_QUOTE) if said else "docker said nothing"
+
+
+def full_name(image: str) -> str:
+    """An image's name as every engine would write it: Podman writes out what Docker leaves out."""
+    image = re.sub(r"^(docker\.io|localhost)/", "", image).removeprefix("library/")
+    return image if ":" in image.rpartition("/")[2] else f"{image}:latest"
+
+
+def _paths(label: str) -> tuple[str, ...]:
+    """Split a label that lists paths; a path may have a comma of its own. Only Compose 1 lists relative ones."""
+    return tuple(filter(None, re.split(",(?=/)" if label.startswith("/") else ",", label)))
+
+
+def _container(item: dict[str, Any], codes: Mapping[str, PlaneCode | None]) -> ServiceContainer:
+    files, env_files = (_paths(checked_text(item[name] or "")) for name in ("files", "env_files"))
+    code = item["exit_code"]
+    if not isinstance(code, int):
+        raise ValueError("wanted a number")
+    variables = [str(line).partition("=") for line in item["environment"] or ()]
+    return ServiceContainer(
+        checked_text(item["service"]),
+        checked_text(item["name"]).removeprefix("/"),
+        checked_text(item["status"]),
+        code,
+        ComposeProject(checked_text(item["project"]), checked_text(item["folder"]), files, env_files),
+        checked_text(item["image"]),
+        checked_text(item["image_id"]).removeprefix("sha256:"),  # which Podman leaves out here
+        {name: digest(value) for name, _, value in variables},
+        next((value for name, _, value in variables if name == "APP_VERSION" and value), None),
+        codes.get(checked_text(item["id"])),
+    )
+
+
+def _codes(output: Sequence[str]) -> dict[str, PlaneCode | None]:
+    """What each API container holds, by the container's id."""
+    starts = [number for number, line in enumerate(output) if line.startswith("code of ")]
+    return {
+        output[start].removeprefix("code of "): _code(output[start + 1 : end])
+        for start, end in pairwise([*starts, len(output)])
+    }
+
+
+def _code(output: Iterable[str]) -> PlaneCode | None:
+    migrations, version = set(), None
+    for line in output:
+        if migration := re.fullmatch(r"migration (db|license) (\d\w*)\.pyc?", line):
+            migrations.add(f"{migration[1]} {migration[2]}")
+        elif found := re.fullmatch(r'\s*"version"\s*:\s*"([\w.+-]+)",?\s*', line):
+            version = found[1]
+    return PlaneCode(frozenset(migrations), version) if migrations else None
+
+
+# --- The project ---
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service of a Compose project.
+
+    Args:
+        image: its image's name.
+        command: the words of its entrypoint and command; none where they are the image's own.
+        env_files: the files under its ``env_file:``, as paths on the host.
+        container_name: its ``container_name:``.
+        depends_on: the services that it depends on.
+        awaits_health: those of them that must be healthy first.
+        literals: variables that its ``environment:`` sets to a value of its own.
+        references: by variable of its ``environment:``, the names that its value is interpolated from.
+        copies: by variable of its ``environment:``, the name whose value it takes as a whole.
+        environment: what its containers get; ``None`` where Compose could not tell.
+        is_off: whether it is to have no container (``scale: 0``).
+    """
+
+    name: str
+    image: str = ""
+    command: tuple[str, ...] = ()
+    env_files: tuple[str, ...] = ()
+    container_name: str | None = None
+    depends_on: frozenset[str] = frozenset()
+    awaits_health: frozenset[str] = frozenset()
+    literals: Digests = field(default_factory=dict)
+    references: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    copies: Mapping[str, str] = field(default_factory=dict)
+    environment: Digests | None = None
+    is_off: bool = False
+
+
+@dataclass(frozen=True)
+class ComposeFile:
+    """The services of a Compose project.
+
+    Args:
+        name: the project's name.
+        unresolved: why Compose could not tell what its services get: a missing env file, say.
+        unwritten: why Compose could not tell what the file says before interpolation; then no service has
+            ``env_files``, ``literals`` and ``references``.
+        unavailable: why nothing could be read.
+    """
+
+    services: Mapping[str, Service] = field(default_factory=dict)
+    unresolved: str | None = None
+    unavailable: str | None = None
+    name: str = ""
+    unwritten: str | None = None
+
+
+class ComposeConfig(FactBase[ComposeFile]):
+    """
+    Returns the services of a Compose project, as a ``ComposeFile``.
+
+    + command_words: the words of ``docker compose`` that lead to the project
+    """
+
+    @override
+    def command(self, command_words: StringCommand) -> StringCommand:
+        # Without interpolation env files are named and need not exist; with it they are merged and no longer named.
+        raw = StringCommand(command_words, "config --no-interpolate --format json")
+        resolved = StringCommand(command_words, "config --format json")
+        # The JSON does not end in a line break (Compose 2.26.1).
+        failed, following = (f"printf '\\n%s\\n' '{mark}'" for mark in (_FAILED, _NEXT))
+        return StringCommand("{", raw, f"; }} 2>&1 || {failed}; {following}; {{", resolved, f"; }} 2>&1 || {failed}")
+
+    @staticmethod
+    @override
+    def default() -> ComposeFile:
+        return ComposeFile(unavailable="the host did not answer")
+
+    @override
+    def process(self, output: list[str]) -> ComposeFile:
+        output = [line for line in output if line]
+        middle = output.index(_NEXT) if _NEXT in output else len(output)
+        raw, resolved = output[:middle], output[middle + 1 :]
+        unwritten = _without_values(raw[:-1]) if raw[-1:] == [_FAILED] else None
+        if unwritten is not None and resolved[-1:] == [_FAILED]:
+            return ComposeFile(unavailable=unwritten)
+        try:
+            # Compose 2.26.1 reads `${DATA:-/x}:/data:ro` with interpolation only.
+            raw = raw if unwritten is None else resolved
+            services = _services(raw) if unwritten is None else {}
+            own = next((match[1] for line in raw if (match := _PROJECT.fullmatch(line))), "")
+            if resolved[-1:] == [_FAILED]:
+                found = {name: _service(name, item) for name, item in services.items() if not item.get("profiles")}
+                return ComposeFile(found, unresolved=_without_values(resolved[:-1]), name=own)
+            # Services of a profile that is not on are missing from the second.
+            got = _services(resolved)
+            return ComposeFile(
+                {name: _service(name, services.get(name, {}), item) for name, item in got.items()},
+                name=own,
+                unwritten=unwritten,
+            )
+        except GARBLED as error:
+            return ComposeFile(unavailable=f"{NOT_UNDERSTOOD}: {quote(str(error), 80)}")
+
+
+_NEXT = "##RESOLVED##"
+
+_PROJECT = re.compile(r' {2}"name": "([^"]*)",?')
+"""The project's name in Compose's JSON; the names of networks and volumes stand further to the right."""
+
+_QUOTED = re.compile(
+    r"""((?:service|network|volume) "[^"]*")|"(?:\\.|[^"\\])*(?:"|$)|`[^`]*(?:`|$)|(?<!\w)'[^']*(?:'|$)"""
+)
+_WARNING = re.compile(r"time=|WARN")
+
+
+def _without_values(lines: list[str]) -> str:
+    """A complaint of Compose without values: what it quotes, and what follows on lines of their own (2.26.1)."""
+    said = [line for line in lines if line.strip() and not _WARNING.match(line)]
+    return _QUOTED.sub(lambda match: match[1] or '"…"', _said(said[:1]))
+
+
+_COPY = re.compile(r"\$(?:\{([A-Za-z_]\w*)(?::?[-?][^{}]*)?\}|([A-Za-z_]\w*))", re.ASCII)
+_REFERENCE = re.compile(r"\$(?:\{([A-Za-z_]\w*)|([A-Za-z_]\w*)|(\$))", re.ASCII)
+
+_WHOLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)(?::?-[^{}]*)?\}|([A-Za-z_]\w*))", re.ASCII)
+
+
+def _services(output: list[str]) -> dict[str, dict[str, Any]]:
+    # A warning may stand in front of the JSON.
+    start = next((number for number, line in enumerate(output) if line.startswith("{")), len(output))
+    model = checked_object(json.loads("\n".join(output[start:])))
+    return {
+        checked_text(name): checked_object(item) for name, item in checked_object(model.get("services") or {}).items()
+    }
+
+
+def _service(name: str, raw: dict[str, Any], resolved: dict[str, Any] | None = None) -> Service:
+    # What it was before Compose read the env files; older versions of Compose do not tell.
+    written = _environment(raw.get("environment"))
+    references = {
+        key: frozenset(one or other for one, other, _ in _REFERENCE.findall(value) if one or other)
+        for key, value in written.items()
+        if value is not None
+    }
+    depends_on = raw.get("depends_on") or {}
+    conditions = checked_object(depends_on) if isinstance(depends_on, dict) else dict.fromkeys(depends_on)
+    shown = raw if resolved is None else resolved
+    return Service(
+        name,
+        checked_text(shown.get("image") or ""),
+        (*_words(shown.get("entrypoint")), *_words(shown.get("command"))),
+        tuple(_path(entry) for entry in _listed(raw.get("env_file"))),
+        raw.get("container_name") and checked_text(shown.get("container_name") or raw["container_name"]),
+        frozenset(conditions),
+        frozenset(
+            service
+            for service, condition in conditions.items()
+            if isinstance(condition, dict) and condition.get("condition") == "service_healthy"
+        ),
+        {key: digest(_unescaped(value)) for key, value in written.items() if value is not None and not references[key]},
+        {key: names for key, names in references.items() if names},
+        {key: found[1] or found[2] for key, value in written.items() if (found := _COPY.fullmatch(value or ""))},
+        None
+        if resolved is None
+        else {
+            key: digest(_unescaped(value))
+            for key, value in _environment(resolved.get("environment")).items()
+            if value is not None
+        },
+        "0" in (str(shown.get("scale")), str(checked_object(shown.get("deploy") or {}).get("replicas"))),
+    )
+
+
+def _environment(value: Any) -> dict[str, str | None]:
+    if isinstance(value, list):
+        pairs = [str(entry).partition("=") for entry in value]
+        return {key: text if equals else None for key, equals, text in pairs}
+    items = checked_object(value or {})
+    return {key: None if item is None else _as_text(item) for key, item in items.items()}
+
+
+def _as_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _unescaped(value: str) -> str:
+    """A value without Compose's own sign for a dollar, which it also writes where it has interpolated."""
+    return value.replace("$$", "$")
+
+
+def _words(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else [str(word) for word in value or ()]
+
+
+def _listed(value: Any) -> list[Any]:
+    return [value] if isinstance(value, (str, dict)) else list(value or ())
+
+
+def _path(entry: Any) -> str:
+    return checked_text(entry["path"] if isinstance(entry, dict) else entry)

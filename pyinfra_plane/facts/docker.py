@@ -1,0 +1,98 @@
+"""Where a container is and whether it runs. pyinfra's own fact prints the environment, passwords and all."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from pyinfra.api import FactBase, QuoteString, StringCommand
+from typing_extensions import override
+
+from pyinfra_plane.engine.plain import quote
+from pyinfra_plane.engine.target import TargetError
+
+_FORMAT = (
+    '{"status":{{json .State.Status}},'
+    '"networks":{{json .NetworkSettings.Networks}},"host":{{json .HostConfig.NetworkMode}}}'
+)
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container: `status` is Docker's word for it (``running``, ``exited``, …)."""
+
+    name: str
+    status: str
+    addresses: dict[str, str]
+    uses_host_network: bool
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it runs."""
+        return self.status == "running"
+
+
+class DockerContainers(FactBase[dict[str, Container]]):
+    """
+    Returns the containers of the given names that exist, as a dict of name to ``Container``.
+
+    + names: names of the containers, separated by spaces
+    """
+
+    @override
+    def command(self, names: str) -> StringCommand:
+        quoted: list[object] = []
+        for name in names.split():
+            inspect = StringCommand("docker inspect -f", QuoteString(_FORMAT), QuoteString(name))
+            quoted += ["printf '%s\\t'", QuoteString(name), ";", inspect, "2>/dev/null || echo;"]
+        return StringCommand(*quoted, "true")
+
+    @staticmethod
+    @override
+    def default() -> dict[str, Container]:
+        return {}
+
+    @override
+    def process(self, output: list[str]) -> dict[str, Container]:
+        found = {}
+        for line in output:
+            name, _, answer = line.partition("\t")
+            if not answer.startswith("{"):
+                continue
+            try:
+                item = checked_object(json.loads(answer))
+                found[name] = Container(
+                    name, checked_text(item["status"]), _addresses(item), item.get("host") == "host"
+                )
+            except GARBLED as error:
+                raise TargetError(f"docker inspect {name}: {NOT_UNDERSTOOD}: {quote(answer, 80)}") from error
+        return found
+
+
+GARBLED = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+"""What reading an answer raises that is not as docker gives it."""
+
+NOT_UNDERSTOOD = "docker's answer on this host cannot be understood"
+
+
+def checked_object(value: Any) -> dict[str, Any]:
+    """Return a value of docker's JSON that must be an object, else raise ``ValueError``."""
+    if not isinstance(value, dict):
+        raise ValueError("wanted an object")
+    return value
+
+
+def checked_text(value: Any) -> str:
+    """Return a value of docker's JSON that must be a line of text, else raise ``ValueError``."""
+    if not isinstance(value, str) or not value.isprintable():
+        raise ValueError("wanted a line of text")
+    return value
+
+
+def _addresses(item: dict[str, Any]) -> dict[str, str]:
+    networks = {
+        network: checked_object(details).get("IPAddress")
+        for network, details in checked_object(item["networks"] or {}).items()
+    }
+    return {network: checked_text(address) for network, address in networks.items() if address}

@@ -1,0 +1,103 @@
+"""The one place where Plane's API meets pyinfra: a connection that leaves from a pyinfra host."""
+
+from __future__ import annotations
+
+import logging
+import os
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from click import echo
+from gevent.monkey import is_module_patched
+from gevent.pool import Pool
+from paramiko import Channel
+from pyinfra.connectors.local import LocalConnector
+from pyinfra.connectors.ssh import SSHConnector
+
+from pyinfra_plane.api.base import in_turn
+from pyinfra_plane.api.errors import PlaneSettings
+from pyinfra_plane.api.http import Http
+from pyinfra_plane.api.pace import PERIOD, Pace
+from pyinfra_plane.api.plane import Plane
+from pyinfra_plane.api.transport import Dial, DialAdapter, SSHDial, dial_directly
+from pyinfra_plane.engine.plain import plain
+from pyinfra_plane.engine.target import TargetError, open_session
+
+# A refused channel is an answer that is told in words; paramiko's own line about it would go to the terminal.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+
+
+def plane_from(
+    host: Any,
+    base_url: str,
+    ca: str | None = None,
+    insecure: bool = False,
+    together: int = 1,
+    rate_period: float = PERIOD,
+) -> Plane:
+    """Plane at `base_url`, as `host` reaches it.
+
+    Args:
+        host: a connected pyinfra host, over SSH or ``@local``.
+        base_url: for example ``http://172.18.0.5:8000``; the name is looked up on the host.
+        ca: a file of CA certificates on this machine; else ``REQUESTS_CA_BUNDLE``, else the public ones.
+        insecure: take any certificate. Nothing but ``True`` does that, and nothing in the environment.
+        together: how many independent requests may be under way at the same time.
+        rate_period: the seconds over which Plane counts the forms that it limits.
+
+    Raises:
+        PlaneSettings: the connector cannot carry a connection, or there is no such file.
+    """
+    verify = insecure is not True and (_bundle(ca) if base_url.lower().startswith("https:") else True)
+
+    def at_once(function: Callable[[Any], Any], arguments: list[Any]) -> list[Any]:
+        # pyinfra's command line makes sockets take turns by greenlets; elsewhere nothing would be gained.
+        if together < 2 or len(arguments) < 2 or not is_module_patched("socket"):
+            return in_turn(function, arguments)
+        return list(Pool(together).map(function, arguments))
+
+    def trace(line: str) -> None:
+        if host.state.print_input:  # with -vv
+            echo(f"{host.print_prefix}>>> {plain(line)}", err=True)
+
+    http = Http(base_url, DialAdapter(_dial(host), max(together, 1)), verify=verify, say=host.log, trace=trace)
+    return Plane(http, at_once, Pace(host.log, period=rate_period))
+
+
+def _bundle(ca: str | None) -> str | bool:
+    """The file (or folder) of CA certificates; ``True`` for the public ones."""
+    bundle = ca or os.environ.get("REQUESTS_CA_BUNDLE")
+    if not bundle:
+        return True
+    name = "plane_api_ca" if ca else "REQUESTS_CA_BUNDLE"
+    if not Path(bundle).exists():
+        raise PlaneSettings(f"{name}: there is no file {bundle} on this machine")
+    try:
+        if not Path(bundle).is_dir():
+            ssl.create_default_context(cafile=bundle)
+    except OSError as error:  # an SSLError is one
+        raise PlaneSettings(f"{name}: {bundle} cannot be read as CA certificates ({error}); wanted: PEM") from error
+    return bundle
+
+
+def _dial(host: Any) -> Dial:
+    if isinstance(host.connector, LocalConnector):
+        return dial_directly
+    if isinstance(host.connector, SSHConnector):
+        return SSHDial(
+            lambda: host.connector.client.get_transport(),
+            lambda: _session(host),
+            on_relay=lambda: host.noop("the SSH server forbids forwarding; Plane is reached through bash on the host"),
+        )
+    raise PlaneSettings(
+        f"{type(host.connector).__name__} cannot carry requests to Plane; use SSH, or @local on the target itself"
+    )
+
+
+def _session(host: Any) -> Channel:
+    try:
+        return open_session(host)
+    except TargetError as error:
+        raise ConnectionError(f"the relay on the target failed: {error}") from error

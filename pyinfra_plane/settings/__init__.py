@@ -1,0 +1,48 @@
+"""The settings of one host, read from pyinfra's data: typed, checked as a whole, secrets wrapped.
+
+Every name, default and meaning is in ``group_data/all.py``; group and host data override it, ``--data`` overrides
+both. The same file says where secrets are looked for, and in which order.
+"""
+
+from pyinfra_plane.settings.models import (
+    CONCIERGE,
+    FIELD_TYPES,
+    ROLE_NAMES,
+    ROLES,
+    SECRETS,
+    STATE_GROUPS,
+    Agent,
+    CustomField,
+    Label,
+    Project,
+    Settings,
+    SettingsError,
+    State,
+    derive_password,
+    labels_for,
+    token_variable,
+)
+from pyinfra_plane.settings.reader import read_settings, settings_of
+from pyinfra_plane.settings.secrets import secret_variable
+
+__all__ = [
+    "CONCIERGE",
+    "FIELD_TYPES",
+    "ROLES",
+    "ROLE_NAMES",
+    "SECRETS",
+    "STATE_GROUPS",
+    "Agent",
+    "CustomField",
+    "Label",
+    "Project",
+    "Settings",
+    "SettingsError",
+    "State",
+    "derive_password",
+    "labels_for",
+    "read_settings",
+    "secret_variable",
+    "settings_of",
+    "token_variable",
+]

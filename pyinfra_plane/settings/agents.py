@@ -1,0 +1,58 @@
+"""``plane_agents``."""
+
+from __future__ import annotations
+
+from pyinfra.api.hiddenvalue import HiddenValue
+
+from pyinfra_plane.settings.models import CONCIERGE, ROLES, Agent, derive_password
+from pyinfra_plane.settings.values import NAME, NAME_WANTED, Values
+
+KEYS = ("name", "role", "email", "password", "display_name", "present")
+
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[^\W_](?:(?:[^\W_]|-)*[^\W_])?"
+
+EMAIL = rf"(?=.{{1,254}}\Z){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+"
+"""What Plane takes as an address: Django's rule, without quoted names and bare numbers of hosts."""
+
+
+def read_agents(
+    values: Values, slug: str, seed: HiddenValue | None, concierge: HiddenValue | None
+) -> tuple[Agent, ...]:
+    """Every agent, those to be removed among them.
+
+    Args:
+        values: where they are read from.
+        slug: of the workspace; stands in the addresses that are not given.
+        seed: the passwords that are not given are derived from it.
+        concierge: the concierge's own password.
+    """
+    agents = []
+    for path, entry in values.items("plane_agents", values.data.get("plane_agents")):
+        values.known_keys(path, entry, KEYS)
+        name = values.text_of(f"{path}.name", entry.get("name"), r"[A-Za-z0-9][A-Za-z0-9._-]{0,47}",
+                              "letters, digits, dots, dashes, underscores, at most 48")  # fmt: skip
+        role = "member" if entry.get("role") is None else entry["role"]
+        if not isinstance(role, str) or role not in ROLES:
+            values.refuse(f"{path}.role", role, f"wanted: {', '.join(ROLES)}")
+            role = "member"
+        email = entry.get("email")
+        email = f"{name or 'nobody'}@{slug or 'nowhere'}.local" if email is None else email
+        email = values.text_of(f"{path}.email", email, EMAIL, "an address such as thot@javisi.local").lower()
+        display_name = entry.get("display_name")
+        display_name = name or "nobody" if display_name is None else display_name
+        display_name = values.text_of(f"{path}.display_name", display_name, NAME, NAME_WANTED)
+        if entry.get("password") is not None:
+            hidden = values.secret_of(f"{path}.password", entry["password"])
+            hidden = values.password_of(f"{path}.password", hidden)
+        elif name == CONCIERGE:
+            hidden = concierge
+        else:
+            hidden = derive_password(seed, email) if seed is not None else None
+        present = True if entry.get("present") is None else entry["present"]
+        if not isinstance(present, bool):
+            values.refuse(f"{path}.present", present, "wanted: True, or False to remove the agent")
+        agents.append(Agent(name, email, role, display_name, hidden, bool(present)))
+    values.unique("plane_agents", "address", [agent.email for agent in agents])
+    values.unique("plane_agents", "name in the token file", [agent.token_variable for agent in agents if agent.name])
+    return tuple(agents)

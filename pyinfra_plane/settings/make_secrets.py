@@ -1,0 +1,65 @@
+"""``make secrets``: write secrets/all.env with strong values for what is missing. Nothing that is there is touched."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from pathlib import Path
+
+from pyinfra_plane.settings.secrets import GENERATED, read_secret_files
+
+ADMIN, TOKEN = "PLANE_ADMIN_PASSWORD", "PLANE_ADMIN_API_TOKEN"
+
+RANDOM_BYTES = 24
+
+
+def main(directory: str = "secrets") -> int:
+    """Add to ``<directory>/all.env`` what neither the environment nor a secrets file has.
+
+    Returns:
+        the exit code: 1 when a file cannot be used.
+    """
+    values, problems = read_secret_files(directory, "")
+    if problems:
+        print("\n".join(problems), file=sys.stderr)
+        return 1
+    given = {name for name in (*GENERATED, TOKEN) if os.environ.get(name) or values.get(name)}
+    # With a token of an admin there is an admin, whose password cannot be made up.
+    missing = [name for name in GENERATED if name not in given and not (name == ADMIN and TOKEN in given)]
+    path = Path(directory) / "all.env"
+    if not missing:
+        print(f"{path}: nothing is missing")
+        return 0
+    try:
+        before = path.read_text(encoding="utf-8") if path.exists() else ""
+        _write(path, before, missing)
+    except OSError as error:
+        print(f"{path}: {error.strerror}; nothing was changed", file=sys.stderr)
+        return 1
+    print(f"{path}: made {', '.join(missing)}")
+    if "POSTGRESQL_PASSWORD" in missing:
+        print("  If the database users of your hosts share a password already, put that into POSTGRESQL_PASSWORD.")
+    return 0
+
+
+def _write(path: Path, before: str, missing: list[str]) -> None:
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    lines = [f"{name}={secrets.token_urlsafe(RANDOM_BYTES)}" for name in missing]
+    text = (before if not before or before.endswith("\n") else before + "\n") + "\n".join(lines) + "\n"
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    # Made for its owner alone, not changed to it; and renamed, so that a full disk leaves the old file.
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
