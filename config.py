@@ -3,6 +3,7 @@ end a run where it is safe."""
 
 import os
 import sys
+from pathlib import Path
 
 from pyinfra import config, state
 
@@ -11,24 +12,6 @@ config.REQUIRE_PYINFRA_VERSION = ">=3.10,<4"
 # pyinfra turns this off; compiling the modules here anew on every run takes a tenth of a second.
 sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
 
-from pyinfra_plane.engine.connecting import explain_connections  # noqa: E402
-from pyinfra_plane.engine.interrupt import take_over  # noqa: E402
-from pyinfra_plane.engine.report import note_ends, prepare_output, print_json_without_hosts  # noqa: E402
-from pyinfra_plane.engine.target import bound_what_comes  # noqa: E402
-from pyinfra_plane.settings.preflight import (  # noqa: E402
-    answer_without_terminal,
-    check_before_connecting,
-    check_installed,
-    explain_inventory,
-    refuse_conflicting_data,
-)
+from pyinfra_plane.configure import configure  # noqa: E402
 
-check_installed()
-prepare_output()
-answer_without_terminal()
-explain_connections()
-explain_inventory()
-refuse_conflicting_data()
-bound_what_comes()
-check_before_connecting(state, note_ends)
-take_over(state, print_json_without_hosts)
+configure(state, Path(__file__).with_name("deploy.py"))

@@ -19,9 +19,9 @@ if find_spec("operations") is None:
 
 from operations import environment as env
 from operations import plane, postgres, redis
-from pyinfra_plane.engine.plain import plain
 from pyinfra_plane.engine.report import plan
 from pyinfra_plane.settings import settings_of
+from pyinfra_plane.text import printable
 
 
 @deploy("Edition")
@@ -40,7 +40,7 @@ def database() -> None:
     s = settings_of(host)
     password = s.secret("postgresql_password")
     postgres.service_database(
-        name=plain(f"Role {s.plane_db_user} and database {s.plane_db_name}"),
+        name=printable(f"Role {s.plane_db_user} and database {s.plane_db_name}"),
         database=s.plane_db_name,
         role=s.plane_db_user,
         password=password,

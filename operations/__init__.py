@@ -2,3 +2,8 @@
 
 Each operation names a resource as it should be, reads, compares, and yields only what differs.
 """
+
+from pyinfra_plane.engine import lock
+from pyinfra_plane.settings import config_dir_of
+
+lock.use_folder(config_dir_of)

@@ -20,8 +20,8 @@ from pyinfra.api import HiddenValue
 
 from pyinfra_plane.engine import scram
 from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging_with, current_host
+from pyinfra_plane.engine.docker_errors import Failure, explain_docker
 from pyinfra_plane.engine.host_run import run_of
-from pyinfra_plane.engine.plain import quote
 from pyinfra_plane.engine.report import is_executing
 from pyinfra_plane.engine.target import (
     Output,
@@ -36,7 +36,6 @@ from pyinfra_plane.engine.target import (
     run,
     write_file,
 )
-from pyinfra_plane.facts.docker_errors import Failure, explain_docker
 from pyinfra_plane.facts.postgres import (
     INVALID,
     LONGEST_COMPLAINT,
@@ -52,6 +51,7 @@ from pyinfra_plane.facts.postgres import (
     complaint,
     psql,
 )
+from pyinfra_plane.text import quote
 
 DATABASE_PRIVILEGES = frozenset({"CREATE", "CONNECT", "TEMPORARY"})
 SCHEMA_PRIVILEGES = frozenset({"CREATE", "USAGE"})

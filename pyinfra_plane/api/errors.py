@@ -1,23 +1,25 @@
 """What can go wrong between the deploy and Plane: one tree, raised where the answer is understood.
 
-The message of each is one line: what was tried, what came back, what to do. What Plane said in it is made plain
-here, in the one place that all of them pass.
+The message of each is one line: what was tried, what came back, what to do. What Plane said in it is made
+printable by :class:`pyinfra_plane.errors.ExpectedError`.
 """
 
 from __future__ import annotations
 
-from pyinfra_plane.engine.plain import plain
+from pyinfra_plane.errors import ExpectedError
 
 
-class PlaneError(Exception):
+class PlaneError(ExpectedError):
     """Anything that Plane, or the way to it, did not do as asked."""
-
-    def __init__(self, message: str = "") -> None:
-        super().__init__(plain(message))
 
 
 class PlaneUnreachable(PlaneError):
     """No answer came: refused, reset, timed out, or the name is unknown on the target."""
+
+    @property
+    def cause(self) -> str:
+        """The reason without the request, which differs from one operation to the next."""
+        return str(self).partition(": ")[2]
 
 
 class PlaneBadAnswer(PlaneError):
@@ -80,6 +82,8 @@ class PlaneFormRefused(PlaneError):
 
 class PlaneSettings(PlaneError):
     """What is asked for cannot be had with the settings as they are."""
+
+    is_certain = True
 
 
 class PlaneWrongPassword(PlaneSettings):

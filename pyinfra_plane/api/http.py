@@ -35,7 +35,7 @@ from pyinfra_plane.api.errors import (
     PlaneUnreachable,
 )
 from pyinfra_plane.api.transport import CONNECT_TIMEOUT, READ_TIMEOUT, AnswerTooLarge, AnswerTooSlow
-from pyinfra_plane.engine.plain import quote
+from pyinfra_plane.text import quote
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 """Sent again after a connection error. Others are not: they may have been carried out."""

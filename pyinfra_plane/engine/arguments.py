@@ -11,7 +11,7 @@ from pyinfra.api.exceptions import OperationTypeError
 from pyinfra.api.hiddenvalue import HiddenValue
 from pyinfra.context import ctx_state
 
-from pyinfra_plane.settings.values import as_text
+from pyinfra_plane.text import as_text
 
 
 def checked(

@@ -1,15 +1,11 @@
-"""Why a host cannot be connected to: one line with what to do, where pyinfra 3.10 has paramiko's words or a traceback.
-
-`config.py` asks for it.
-"""
+"""Why a host cannot be connected to, in one line with what to do."""
 
 from __future__ import annotations
 
-import logging
 import re
 import shlex
 import socket
-from typing import Any
+from typing import Any, NoReturn
 
 from paramiko.ssh_exception import (
     AuthenticationException,
@@ -19,31 +15,17 @@ from paramiko.ssh_exception import (
     SSHException,
 )
 from pyinfra.api.exceptions import ConnectError, PyinfraError
-from pyinfra.connectors.ssh import SSHConnector
 
-from pyinfra_plane.engine.plain import quote
-
-_WRAPPED = "explains_failures"
+from pyinfra_plane.text import quote
 
 
-def explain_connections() -> None:
-    """Have every SSH connection that fails say why in one line, for the host that it is about."""
-    # A connection that fails is told in words; paramiko would print a traceback besides.
-    logging.getLogger("paramiko").addHandler(logging.NullHandler())
-    connect = SSHConnector.connect
-    if hasattr(connect, _WRAPPED):
-        return
+def fail(connector: Any, error: PyinfraError) -> NoReturn:
+    """Have a connection fail with the reason in one line.
 
-    def explained(self: SSHConnector) -> None:
-        try:
-            connect(self)
-        except PyinfraError as error:
-            raise ConnectError(explain(self, error)) from None
-        except OSError as error:  # a key file that cannot be read
-            raise ConnectError(f"ssh_key {self.data['ssh_key']} cannot be read ({error.strerror or error})") from None
-
-    setattr(explained, _WRAPPED, True)
-    SSHConnector.connect = explained  # type: ignore[method-assign]
+    Raises:
+        ConnectError: always.
+    """
+    raise ConnectError(explain(connector, error)) from None
 
 
 def explain(connector: Any, error: PyinfraError) -> str:

@@ -20,19 +20,16 @@ from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.operation import OperationMeta, PyinfraOperation
 from pyinfra.context import ctx_host
 
-from pyinfra_plane.api.errors import PlaneError, PlaneSettings, PlaneUnreachable
 from pyinfra_plane.engine import interrupt, lock, target
 from pyinfra_plane.engine.arguments import checked
 from pyinfra_plane.engine.host_run import run_of
 from pyinfra_plane.engine.interrupt import Interrupted
-from pyinfra_plane.engine.plain import plain
 from pyinfra_plane.engine.report import is_executing, record, report_of, say, say_once, stop_planning
-from pyinfra_plane.engine.target import Reading, TargetError
+from pyinfra_plane.engine.target import Reading
+from pyinfra_plane.errors import ExpectedError
+from pyinfra_plane.text import printable
 
 P = ParamSpec("P")
-
-EXPECTED = (PlaneError, TargetError, Interrupted)
-"""What a person, the network or the server can cause."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class Change:
     Args:
         lines: what will be said of it, each beginning with a sign: ``+`` made, ``~`` changed, ``-`` removed, ``?``
             cannot be told before the run.
-        apply: does it; raises one of :data:`EXPECTED` when it cannot.
+        apply: does it; raises one of :class:`ExpectedError` when it cannot.
         done: what is said once it is done, where that is not the same.
     """
 
@@ -112,7 +109,7 @@ def _converging(function: Callable[P, Plan], reads: Callable[..., Iterable[Readi
             if is_executing() and any(isinstance(item, Change) for item in plan) and _take_lock(host):
                 # Another run may have been at work until now.
                 plan = list(function(*args, **kwargs))
-        except EXPECTED as error:
+        except ExpectedError as error:
             yield from _cannot_plan(host, error)
             return
         if is_executing():
@@ -130,7 +127,7 @@ def _converging(function: Callable[P, Plan], reads: Callable[..., Iterable[Readi
                     say(host, f"= {item.what}")
                 else:
                     record(host, f"= {item.what}")
-                    host.noop(plain(f"= {item.what}"))
+                    host.noop(printable(f"= {item.what}"))
             elif not is_executing():
                 for line in item.lines:
                     say(host, line)
@@ -235,31 +232,29 @@ def expect_changes(host: Any) -> None:
 
 def _take_lock(host: Any) -> bool:
     """Take the host's lock; whether this run did not have it before."""
-    directory = host.data.get("plane_config_dir")
-    if not directory or lock.is_held(host):
+    directory = lock.folder_of(host)
+    if directory is None or lock.is_held(host):
         return False
     target.wait_for_readings(host)
-    lock.hold(host, str(directory))
+    lock.hold(host, directory)
     target.forget_readings(host)
     return True
 
 
-def _cannot_plan(host: Any, error: Exception) -> Generator[PyinfraCommand, None, None]:
+def _cannot_plan(host: Any, error: ExpectedError) -> Generator[PyinfraCommand, None, None]:
     if is_executing():
         yield FunctionCommand(_fail, (error,), {})
         return
     # An earlier step may bring what is missing, so a preview goes on. The same reason is said once.
-    line = f"! would fail: {error}" if isinstance(error, PlaneSettings) else f"? cannot tell before the run: {error}"
-    # The reason without the request that met it, which another operation's differs in.
-    reason = str(error).partition(": ")[2] if isinstance(error, PlaneUnreachable) else ""
-    say_once(host, line, reason)
-    if isinstance(error, PlaneSettings):
+    line = f"! would fail: {error}" if error.is_certain else f"? cannot tell before the run: {error}"
+    say_once(host, line, error.cause)
+    if error.is_certain:
         stop_planning(host, str(error))
     yield FunctionCommand(_fail, (error,), {})
 
 
-def _fail(state: Any, host: Any, error: Exception) -> bool:
-    report, reason = report_of(host), plain(str(error))
+def _fail(state: Any, host: Any, error: ExpectedError) -> bool:
+    report, reason = report_of(host), printable(str(error))
     if isinstance(error, Interrupted):
         report.is_interrupted = True
     else:
@@ -275,7 +270,7 @@ def _carry_out(state: Any, host: Any, change: Change) -> bool:
         change.apply()
     except InPlace as other:
         return _carry_out_in_place(state, host, other.plan)
-    except EXPECTED as error:
+    except ExpectedError as error:
         return _fail(state, host, error)
     for line in change.lines if change.done is None else change.done:
         report_of(host).done[line[0]] += 1
@@ -286,7 +281,7 @@ def _carry_out(state: Any, host: Any, change: Change) -> bool:
 def _carry_out_in_place(state: Any, host: Any, plan: Plan) -> bool:
     try:
         items = list(plan)
-    except EXPECTED as error:
+    except ExpectedError as error:
         return _fail(state, host, error)
     for item in items:
         if isinstance(item, Note):

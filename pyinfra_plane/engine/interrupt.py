@@ -9,12 +9,11 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
 from types import FrameType
-from typing import Any
 
-from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.state import State, StateStage
+
+from pyinfra_plane.errors import ExpectedError
 
 CODE = 128 + signal.SIGINT
 """The exit code, as shells have it."""
@@ -24,14 +23,7 @@ _SLICE = 0.1
 _is_asked = False
 
 
-class _WithoutPlace(PyinfraError):
-    """An error of pyinfra's, without the place: its command line would tell of this file as of a deploy's own."""
-
-    # contextlib sets it.
-    __traceback__ = property(lambda self: None, lambda self, traceback: None)
-
-
-class Interrupted(Exception):
+class Interrupted(ExpectedError):
     """A person asked the run to end."""
 
 
@@ -63,14 +55,12 @@ def pause(seconds: float) -> None:
         check()
 
 
-def take_over(state: State, without_hosts: Callable[[], object] = lambda: None) -> None:
-    """Take Ctrl-C over from pyinfra's command line; ``config.py`` asks for it.
+def take_signal(state: State) -> None:
+    """Have Ctrl-C stop a run where it is safe, in place of pyinfra's own handling.
 
     Args:
-        state: the state of the run, as ``config.py`` sees it.
-        without_hosts: called when the run ends because no host is left.
+        state: the state of the run.
     """
-    fail_hosts, set_stage = state.fail_hosts, state.set_stage
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         global _is_asked
@@ -84,23 +74,4 @@ def take_over(state: State, without_hosts: Callable[[], object] = lambda: None) 
             state.pool.kill(block=False)
         sys.exit(CODE)
 
-    # pyinfra calls it at the end of each operation, when no host is at anything; without hosts left, or without -y, it
-    # would end the run in its own way there.
-    def fail(hosts: Any, activated_count: int | None = None) -> None:
-        if _is_asked:
-            state.failed_hosts.update(hosts)
-            sys.exit(CODE)
-        try:
-            fail_hosts(hosts, activated_count)  # type: ignore[no-untyped-call]
-        except PyinfraError as error:
-            without_hosts()
-            raise _WithoutPlace(*error.args) from None
-
-    def go_on(stage: StateStage) -> None:
-        if _is_asked:
-            sys.exit(CODE)
-        set_stage(stage)
-
-    state.fail_hosts = fail  # type: ignore[method-assign]
-    state.set_stage = go_on  # type: ignore[method-assign]
     signal.signal(signal.SIGINT, interrupt)

@@ -33,8 +33,8 @@ from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.connectors.util import make_unix_command_for_host
 
 from pyinfra_plane.engine.host_run import run_of
-from pyinfra_plane.engine.plain import quote
 from pyinfra_plane.engine.target import LONGEST_READING, Output, TargetError, explained, open_session, rights
+from pyinfra_plane.text import quote
 
 NAME = ".deploy-lock"
 """Beside the files that the lock protects; says who holds it, and is gone when nobody does."""
@@ -88,6 +88,23 @@ class Lock:
     """The lock of one host; `holder` is ``None`` while this run does not hold it."""
 
     holder: _Holder | None = None
+
+
+_folders: list[Callable[[Any], str | None]] = []
+
+
+def use_folder(of: Callable[[Any], str | None]) -> None:
+    """Say which folder on a host stands for what one run at a time may change.
+
+    Args:
+        of: takes a pyinfra host; ``None``: the host has none, and no lock.
+    """
+    _folders[:] = [of]
+
+
+def folder_of(host: Any) -> str | None:
+    """The folder whose lock a run takes before it changes something; ``None`` if nothing is to be protected."""
+    return _folders[0](host) if _folders else None
 
 
 def _user() -> str:

@@ -6,14 +6,12 @@ pyinfra's JSON as well: as the ``args`` of the operation that they belong to.
 
 from __future__ import annotations
 
-import logging
-import os
 import re
 import shlex
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -26,11 +24,9 @@ from pyinfra.api.state import BaseStateCallback
 from pyinfra.context import ctx_host
 from pyinfra.context import state as context_state
 
-from pyinfra_plane.engine import interrupt
+from pyinfra_plane.engine import interrupt, patches
 from pyinfra_plane.engine.host_run import run_of
-from pyinfra_plane.engine.plain import plain
-from pyinfra_plane.settings.models import MAY_HOLD_SECRETS, Settings
-from pyinfra_plane.settings.values import may_hold_password
+from pyinfra_plane.text import may_hold_password, printable
 
 _COLOURS = {"+": "green", "~": "yellow", "-": "red", "!": "yellow", "?": "cyan"}
 
@@ -82,6 +78,9 @@ _SECRET_OPTIONS = ("--ssh-password", "--password", "--ssh-key-password", "--key-
 _SECRET_NAME = re.compile("passw|secret|token|seed|_key$|^values$|^text$", re.I)
 """Of data of one's own, and of operations' arguments; ``--data ssh_key=…`` is a path, and is hidden with them."""
 
+_known_names: dict[str, bool] = {}
+"""By name, whether a setting may hold a secret; of any other the name decides."""
+
 _json = False
 _only_looks = False
 """Whether the command ends with the preview."""
@@ -105,7 +104,7 @@ def say(host: Any, line: str) -> None:
 
     While a plan is collected it is shown with the others of its host, when all hosts are through.
     """
-    report, line = report_of(host), plain(line)
+    report, line = report_of(host), printable(line)
     record(host, line)
     if not is_executing():
         _into_json(host, line)
@@ -124,7 +123,7 @@ def record(host: Any, line: str) -> None:
         report.is_running = True
         report.lines.clear()
     name = sorted(context_state.get_op_meta(operation).names)[0] if operation is not None else ""
-    report.lines.append({"operation": name, "sign": line[0], "line": plain(line)})
+    report.lines.append({"operation": name, "sign": line[0], "line": printable(line)})
 
 
 def say_once(host: Any, line: str, reason: str = "") -> None:
@@ -151,7 +150,7 @@ def _into_json(host: Any, line: str) -> None:
 
 def stop_planning(host: Any, reason: str) -> None:
     """Plan nothing further for a host, because the run would fail there; a command that only looks then ends with 1."""
-    report_of(host).would_fail = plain(reason)
+    report_of(host).would_fail = printable(reason)
     if _only_looks:
         context_state.failed_hosts.add(host)
 
@@ -236,7 +235,7 @@ class _Ending(BaseStateCallback):
     shown = False
 
     def host_connect_error(self, state: Any, host: Any, error: Any) -> None:  # type: ignore[override]
-        report_of(host).not_reached = plain(str(error))
+        report_of(host).not_reached = printable(str(error))
 
     # pyinfra calls these with the state first, and on the instance.
     def operation_host_error(  # type: ignore[override]
@@ -307,45 +306,27 @@ def _without_secret(word: str) -> str:
 
 
 def _is_secret(name: str) -> bool:
-    if name in Settings.__dataclass_fields__:
-        return name in MAY_HOLD_SECRETS
-    return bool(_SECRET_NAME.search(name))
+    return _known_names[name] if name in _known_names else bool(_SECRET_NAME.search(name))
 
 
-def prepare_output() -> None:
-    """Take over from pyinfra's command line what concerns the output; ``config.py`` asks for it.
+def prepare_output(settings: Mapping[str, bool]) -> None:
+    """Take from pyinfra's command line what concerns the output. With ``--json`` the plan goes into pyinfra's JSON.
 
-    With ``--json`` the plan goes into pyinfra's JSON. Where the environment says NO_COLOR (https://no-color.org) there
-    are no colours, pyinfra's own included.
+    Args:
+        settings: by name, whether a setting may hold a secret: the command to go on with hides those.
     """
     global _json, _only_looks
+    _known_names.update(settings)
     # The command line is known here, and not in the greenlets that hosts are worked on in.
     context = click.get_current_context(silent=True)
     if context is None:
         return
-    sys.unraisablehook = _without_paramikos(sys.unraisablehook)
     _json = bool(context.params.get("json_output"))
     _only_looks = bool(context.params.get("dry")) or (_json and not context.params.get("yes"))
     if _json:
-        _add_hosts_to_json()
-    if os.environ.get("NO_COLOR"):
-        context.color = False
-        for handler in logger.handlers:
-            handler.setFormatter(_Uncoloured(handler.formatter))
-
-
-def _add_hosts_to_json() -> None:
-    """Have what happened on each host in pyinfra's JSON, as ``hosts``."""
-    prints: Any = import_module("pyinfra_cli.prints")
-    print_json = prints.print_json
-
-    def with_hosts(payload: Any) -> None:
-        if isinstance(payload, dict) and "plan" in payload:
-            wanted = [host for host in context_state.inventory if context_state.is_host_in_limit(host)]
-            payload = {**payload, "hosts": [_host_as_json(host) for host in wanted]}
-        print_json(payload)
-
-    prints.print_json = with_hosts
+        patches.json_output(
+            lambda: [_host_as_json(host) for host in context_state.inventory if context_state.is_host_in_limit(host)]
+        )
 
 
 def print_json_without_hosts() -> None:
@@ -375,31 +356,3 @@ def _host_as_json(host: Any) -> dict[str, Any]:
         "counts": {word: report.done[sign] for sign, word in _WORDS.items()} | {"kept": report.kept},
         "lines": report.lines,
     }
-
-
-def _without_paramikos(hook: Callable[[Any], object]) -> Callable[[Any], object]:
-    """What else is told of an error that nobody can catch.
-
-    What is left of a command when its connection broke complains once more when it is done away with (paramiko 4,
-    ``BufferedFile.__del__``): a traceback beside the line that says what happened.
-    """
-
-    def told(unraisable: Any) -> None:
-        # From Python 3.14 on, the object that complains is not named.
-        trace = unraisable.exc_traceback
-        module = trace.tb_frame.f_globals.get("__name__", "") if trace is not None else ""
-        if not (module.startswith("paramiko.") and isinstance(unraisable.exc_value, (EOFError, OSError))):
-            hook(unraisable)
-
-    return told
-
-
-class _Uncoloured(logging.Formatter):
-    """What another formatter gives, without its colours."""
-
-    def __init__(self, other: logging.Formatter | None) -> None:
-        super().__init__()
-        self._other = other or logging.Formatter()
-
-    def format(self, record: logging.LogRecord) -> str:
-        return click.unstyle(str(self._other.format(record)))

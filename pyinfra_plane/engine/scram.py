@@ -13,7 +13,8 @@ import os
 import stringprep
 import unicodedata
 
-from pyinfra_plane.facts.postgres import MOST_ITERATIONS
+MOST_ITERATIONS = 10_000_000
+"""Of a password's hash, which take this machine seconds to repeat; PostgreSQL's default is 4,096 (15 and 18)."""
 
 ITERATIONS = 4096
 """PostgreSQL's default (``scram_iterations``)."""

@@ -16,22 +16,21 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import takewhile
-from threading import Thread
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary, WeakSet
 
 import gevent
 from gevent.lock import BoundedSemaphore
 from gevent.monkey import is_module_patched
-from paramiko import Channel, ChannelException, SSHException, Transport
-from paramiko.common import MSG_CHANNEL_DATA, MSG_CHANNEL_EXTENDED_DATA
+from paramiko import Channel, ChannelException, SSHException
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, AllArguments, pop_global_arguments
 from pyinfra.api.output import echo
 
+from pyinfra_plane.engine import patches
+from pyinfra_plane.engine.docker_errors import explain_no_compose
 from pyinfra_plane.engine.host_run import run_of
-from pyinfra_plane.engine.plain import plain, quote
-from pyinfra_plane.facts.docker_errors import explain_no_compose
+from pyinfra_plane.errors import ExpectedError
+from pyinfra_plane.text import printable, quote
 
 WHEN_REFUSED = (0.0, 0.1, 0.5, 2.0)
 """Seconds after which to ask an SSH server again that refused a command: one that ended here counts for a moment more
@@ -43,21 +42,13 @@ LARGEST_OUTPUT = 4 * 2**20
 LONGEST_OPENING = 10.0
 """Seconds within which an SSH server says whether it will run a command."""
 
-MOST_RECEIVED = 4 * LARGEST_OUTPUT
-MOST_RECEIVED_LINES = 200_000
-"""Bytes and lines that a command may send here in all, counted on this side: what a target counts, its shell can get
-around. pyinfra 3.10 makes an object of some 300 bytes of each line."""
-
 LONGEST_READING = 300
 LONGEST_COMMAND = 3600
 """Seconds after which reading, and any other command, is given up. ``docker compose up`` may fetch images."""
 
 
-class TargetError(Exception):
+class TargetError(ExpectedError):
     """A command or file on the target did not do as asked; the message is one line that says what to do."""
-
-    def __init__(self, message: str = "") -> None:
-        super().__init__(plain(message))
 
 
 class _TooManyAtOnce(TargetError):
@@ -130,64 +121,10 @@ def open_session(host: Any) -> Channel:
             if transport is None:
                 raise EOFError
             channel: Channel = transport.open_session(timeout=LONGEST_OPENING)
-            _room.pop(channel, None)  # it is read as it comes, by who bounds it
+            patches.leave_unbounded(channel)
             return channel
 
     return _once_there_is_room(host, attempt)
-
-
-_room: WeakKeyDictionary[Channel, tuple[int, int]] = WeakKeyDictionary()
-"""By channel of a command, the bytes and the lines that it may still send."""
-
-_overflown: WeakSet[Any] = WeakSet()
-"""The transports on which a command sent more than it may."""
-
-
-def bound_what_comes() -> None:
-    """Close a command's channel that sends more than :data:`MOST_RECEIVED`, on standard output or error.
-
-    pyinfra 3.10 keeps all of it in memory; `yes` in a `.bashrc` would fill it. ``config.py`` asks for this.
-    """
-    transports: Any = Transport  # what is replaced is not of paramiko's public interface (4.0)
-    receivers = transports._channel_handler_table
-    if any(hasattr(receiver, "is_bounded") for receiver in receivers.values()):
-        return
-    open_channel = Transport.open_session
-
-    def open_bounded(self: Transport, *arguments: Any, **options: Any) -> Channel:
-        channel = open_channel(self, *arguments, **options)
-        _room[channel] = MOST_RECEIVED, MOST_RECEIVED_LINES
-        return channel
-
-    def bounded(feed: Callable[[Channel, Any], None]) -> Callable[[Channel, Any], None]:
-        def receive(self: Channel, message: Any) -> None:
-            left = _room.get(self)
-            if left is not None:
-                data = message if isinstance(message, bytes) else message.asbytes()
-                left = _room[self] = left[0] - len(data), left[1] - data.count(b"\n")
-            if left is None or min(left) >= 0:
-                feed(self, message)
-            elif self.get_transport() not in _overflown:
-                _overflown.add(self.get_transport())
-                # Not from here: paramiko reads what comes in this very thread.
-                Thread(target=self.close, daemon=True).start()
-
-        receive.is_bounded = True  # type: ignore[attr-defined]
-        return receive
-
-    Transport.open_session = open_bounded  # type: ignore[method-assign]
-    for kind in (MSG_CHANNEL_DATA, MSG_CHANNEL_EXTENDED_DATA):
-        receivers[kind] = bounded(receivers[kind])
-
-
-def _has_overflown(host: Any) -> bool:
-    """Whether a command of this host sent too much since it was asked last."""
-    client = getattr(host.connector, "client", None)
-    transport = client.get_transport() if client is not None else None
-    if transport is None or transport not in _overflown:
-        return False
-    _overflown.discard(transport)
-    return True
 
 
 T = TypeVar("T")
@@ -230,10 +167,11 @@ def _run(
                 f"a command on the host did not end within {arguments['_timeout']} s; -vv shows it, see what it waits "
                 "for"
             ) from error
-    if _has_overflown(host):
+    if patches.has_overflown(host):
         raise TargetTooMuch(
-            f"more than {MOST_RECEIVED / 2**20:.3g} MiB or {MOST_RECEIVED_LINES} lines came from the host while it "
-            "ran a command; its shell must not print anything itself: see .bashrc and the like of the SSH user"
+            f"more than {patches.MOST_RECEIVED / 2**20:.3g} MiB or {patches.MOST_RECEIVED_LINES} lines came from the "
+            "host while it ran a command; its shell must not print anything itself: see .bashrc and the like of the "
+            "SSH user"
         )
     if not (ok or output.stdout_lines or output.stderr_lines or _is_connected(host)):
         raise TargetError("the connection to the host broke while it ran a command; run again")
@@ -247,7 +185,7 @@ def _run(
 def _show(host: Any, lines: Iterable[str]) -> None:
     if host.state.print_output:
         for line in lines:
-            echo(f"{host.print_prefix}{plain(line)}", err=True)
+            echo(f"{host.print_prefix}{printable(line)}", err=True)
 
 
 @contextmanager

@@ -18,8 +18,8 @@ from typing import Any
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from typing_extensions import override
 
-from pyinfra_plane.engine.plain import LONGEST_QUOTE, plain, quote
 from pyinfra_plane.facts.docker import GARBLED, NOT_UNDERSTOOD, checked_object, checked_text
+from pyinfra_plane.text import LONGEST_QUOTE, printable, quote
 
 _KEY = secrets.token_bytes(16)
 
@@ -239,7 +239,7 @@ class PlaneImage(FactBase[PlaneCode | None]):
 
 def _said(lines: list[str]) -> str:
     said = [line for line in lines if line.strip()]
-    return plain(said[-1], LONGEST_QUOTE) if said else "docker said nothing"
+    return printable(said[-1], LONGEST_QUOTE) if said else "docker said nothing"
 
 
 def full_name(image: str) -> str:

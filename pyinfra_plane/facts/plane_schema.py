@@ -9,8 +9,8 @@ from typing import Any
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from typing_extensions import override
 
-from pyinfra_plane.engine.plain import LONGEST_QUOTE, plain, quote
 from pyinfra_plane.facts.postgres import FAILED, READ_PASSWORD, complaint, psql
+from pyinfra_plane.text import LONGEST_QUOTE, printable, quote
 
 # The tables are those of every tried release: its apps db and license, and Django's own list of migrations.
 _SQL = r"""
@@ -100,7 +100,7 @@ class PlaneSchema(FactBase[Schema]):
     def process(self, output: list[str]) -> Schema:
         if output[-1:] == [FAILED]:
             said = complaint(line for line in output[:-1] if not line.startswith("{"))
-            return Schema(unavailable="docker said nothing" if said is None else plain(said, LONGEST_QUOTE))
+            return Schema(unavailable="docker said nothing" if said is None else printable(said, LONGEST_QUOTE))
         found: dict[str, Any] = {}
         try:
             for line in output:

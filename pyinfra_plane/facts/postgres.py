@@ -13,7 +13,8 @@ from typing import Any
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from typing_extensions import override
 
-from pyinfra_plane.engine.plain import plain, quote
+from pyinfra_plane.engine.scram import MOST_ITERATIONS
+from pyinfra_plane.text import printable, quote
 
 FAILED = "##FAILED##"
 
@@ -122,10 +123,6 @@ def _exec(container: str, user: str | None, options: str = "") -> list[object]:
     return ["docker exec -i", *([options] if options else []), *as_user, QuoteString(container)]
 
 
-MOST_ITERATIONS = 10_000_000
-"""Of a password's hash, which take this machine seconds to repeat; PostgreSQL's default is 4,096 (15 and 18)."""
-
-
 @dataclass(frozen=True)
 class Scram:
     """What tells whether a password is the one that a role has, without saying anything else about it."""
@@ -228,7 +225,7 @@ class PostgresService(FactBase[Service]):
     def process(self, output: list[str]) -> Service:
         if output and output[-1] == FAILED:
             said = complaint(line for line in output[:-1] if not line.startswith("{"))
-            return Service(unavailable="docker said nothing" if said is None else plain(said, LONGEST_COMPLAINT))
+            return Service(unavailable="docker said nothing" if said is None else printable(said, LONGEST_COMPLAINT))
         found: dict[str, Any] = {}
         line = ""
         try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from typing_extensions import override
 
-from pyinfra_plane.engine.plain import plain, quote
+from pyinfra_plane.text import printable, quote
 
 FAILED = "##FAILED##"
 
@@ -103,4 +103,4 @@ class RedisNeighbours(FactBase[SharedRedis]):
 def _beginning(key: str) -> str:
     """What a key begins with: enough to tell whose it is. The rest may be an address or a session."""
     head, separator, _ = key.partition(":")
-    return f"{plain(head[:24])}{separator}…"
+    return f"{printable(head[:24])}{separator}…"

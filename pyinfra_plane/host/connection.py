@@ -22,8 +22,8 @@ from pyinfra_plane.api.http import Http
 from pyinfra_plane.api.pace import PERIOD, Pace
 from pyinfra_plane.api.plane import Plane
 from pyinfra_plane.api.transport import Dial, DialAdapter, SSHDial, dial_directly
-from pyinfra_plane.engine.plain import plain
 from pyinfra_plane.engine.target import TargetError, open_session
+from pyinfra_plane.text import printable
 
 # A refused channel is an answer that is told in words; paramiko's own line about it would go to the terminal.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -60,7 +60,7 @@ def plane_from(
 
     def trace(line: str) -> None:
         if host.state.print_input:  # with -vv
-            echo(f"{host.print_prefix}>>> {plain(line)}", err=True)
+            echo(f"{host.print_prefix}>>> {printable(line)}", err=True)
 
     http = Http(base_url, DialAdapter(_dial(host), max(together, 1)), verify=verify, say=host.log, trace=trace)
     return Plane(http, at_once, Pace(host.log, period=rate_period))

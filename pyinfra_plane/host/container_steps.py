@@ -13,14 +13,14 @@ from pyinfra.api import QuoteString, StringCommand
 from pyinfra_plane.api import paths
 from pyinfra_plane.api.errors import PlaneSettings
 from pyinfra_plane.engine.converge import Change, Note
-from pyinfra_plane.engine.plain import quote
+from pyinfra_plane.engine.docker_errors import explain_docker
 from pyinfra_plane.engine.target import LONGEST_COMMAND, Output, TargetError, read_fact, run
 from pyinfra_plane.facts.compose import PlaneCode, PlaneImage, ServiceContainer, digest
-from pyinfra_plane.facts.docker_errors import explain_docker
 from pyinfra_plane.facts.plane_schema import PlaneSchema, Schema
 from pyinfra_plane.host.compose_project import found_on, read_stack, schema_arguments
 from pyinfra_plane.host.stack import Stack
 from pyinfra_plane.settings import Settings
+from pyinfra_plane.text import quote
 
 LONGEST_MIGRATION = 1800
 """Seconds to wait for Plane's migrations. On an empty database there are more than a hundred (1.3.1)."""

@@ -22,7 +22,7 @@ from pyinfra_plane.settings.models import (
     labels_for,
     token_variable,
 )
-from pyinfra_plane.settings.reader import read_settings, settings_of
+from pyinfra_plane.settings.reader import config_dir_of, read_settings, settings_of
 from pyinfra_plane.settings.secrets import secret_variable
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "State",
+    "config_dir_of",
     "derive_password",
     "labels_for",
     "read_settings",

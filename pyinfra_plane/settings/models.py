@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, fields
 from pyinfra.api.exceptions import DeployError
 from pyinfra.api.hiddenvalue import HiddenValue
 
-from pyinfra_plane.engine.plain import plain
 from pyinfra_plane.settings.secrets import GENERATED
+from pyinfra_plane.text import printable
 
 ROLES: Mapping[str, int] = {"admin": 20, "member": 15, "guest": 5}
 """Plane's role numbers (every tried release)."""
@@ -43,7 +43,9 @@ class SettingsError(DeployError):
 
     def __init__(self, problems: str | Sequence[str]) -> None:
         # What is not allowed may hold anything, and so may names that are.
-        self.problems = tuple(plain(problem) for problem in ((problems,) if isinstance(problems, str) else problems))
+        self.problems = tuple(
+            printable(problem) for problem in ((problems,) if isinstance(problems, str) else problems)
+        )
         if len(self.problems) > 1:
             super().__init__("settings:" + "".join(f"\n    {problem}" for problem in self.problems))
         elif isinstance(problems, str):

@@ -1,45 +1,31 @@
-"""Around the first connection: every host's settings are checked before, TCP_NODELAY is set on each connection.
-
-`config.py` asks for it.
-"""
+"""What is checked before the first connection: the inventory, and every host's settings."""
 
 from __future__ import annotations
 
 import re
-import socket
-import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
-from traceback import extract_tb
 from typing import Any
 from urllib.parse import urlsplit
 
 import click
 import gevent
 from pyinfra.api.exceptions import PyinfraError
-from pyinfra.api.inventory import Inventory, extract_name_data
-from pyinfra.api.state import BaseStateCallback, State, StateStage
-from pyinfra.connectors.ssh import SSHConnector
+from pyinfra.api.inventory import extract_name_data
+from pyinfra.api.state import State
 
-from pyinfra_plane.engine.plain import plain
 from pyinfra_plane.settings.carried import not_carried, refusals
 from pyinfra_plane.settings.models import Settings, SettingsError, missing
 from pyinfra_plane.settings.reader import settings_of
+from pyinfra_plane.text import printable
 
 PARTS = ("database", "environment", "provisioning")
-
-DEPLOY = Path(__file__).resolve().parents[2] / "deploy.py"
-
 
 LOOPBACK = re.compile(r"localhost|127\.[0-9.]+|::1|@local")
 
 PLACEHOLDER = re.compile(r"(.*\.)?(example\.(com|net|org)|example|invalid)")
 """Names that nobody can have (RFC 2606)."""
-
-PACKAGES = ("requests", "zxcvbn")
-"""What is needed beside pyinfra, which may be one that was installed for itself."""
 
 OURS = ("plane_", "postgres", "rotate_", "redis_", "ssh_")
 """How the names begin of what a host may have one value of."""
@@ -48,76 +34,26 @@ MOST_NAMES = 10
 """Of hosts, in a message."""
 
 
-def check_installed() -> None:
-    """Say what has to be installed.
-
-    Raises:
-        PyinfraError: something is missing.
-    """
-    absent = [name for name in PACKAGES if find_spec(name) is None]
-    if absent:
-        raise PyinfraError(
-            f"the Python of this pyinfra has no {' and no '.join(absent)}; run the pyinfra that was installed from "
-            f"requirements.txt (. .venv/bin/activate), or: {sys.executable} -m pip install {' '.join(absent)}"
-        )
-
-
-def check_before_connecting(state: State, before_connecting: Callable[[State], object] = lambda state: None) -> None:
-    """Have the settings of all hosts checked when pyinfra is about to connect to them.
-
-    pyinfra 3.10 has no hook between the inventory and the first connection that it does not reset, so this wraps the
-    step that it takes there. Without it, ``deploy.py`` finds the same problems, once connected.
+def before_connecting(state: State, deploy: Path | None = None) -> None:
+    """Check what can be checked before the first connection: that there are hosts, and all of their settings.
 
     Args:
-        state: the state of the run, as ``config.py`` sees it.
-        before_connecting: called next, if the settings are good.
+        state: the state of the run.
+        deploy: the deploy whose parts need secrets.
+
+    Raises:
+        PyinfraError: there is no host.
+        SettingsError: with every problem of every host.
     """
-    go_on = state.set_stage
-
-    def set_stage(stage: StateStage) -> None:
-        if stage == StateStage.Connect:
-            context = click.get_current_context(silent=True)
-            operations = context.params.get("operations", ()) if context is not None else ()
-            hosts = [host for host in state.inventory if state.is_host_in_limit(host)]
-            parts = parts_of(operations, Path(state.cwd or "."))
-            # Not at the top: the import patches the process, which is for pyinfra's command line to do.
-            from pyinfra_cli.exceptions import CliError
-
-            if not hosts:
-                raise CliError(_nobody(state, context.params if context is not None else {}))
-            try:
-                check(hosts, parts)
-            except SettingsError as error:
-                # As the command line says what is wrong with it; another error would name a line of this file.
-                raise CliError(str(error)) from error
-            state.add_callback_handler(_AtOnce())
-            before_connecting(state)
-            if parts:
-                gevent.spawn(_import_beside)
-        go_on(stage)
-
-    state.set_stage = set_stage  # type: ignore[method-assign]
-
-
-def refuse_conflicting_data() -> None:
-    """Refuse an inventory in which a host has two values of a setting, by its entries or by its groups.
-
-    pyinfra 3.10 takes the last entry of a name, whichever group ``--limit`` asks for.
-    """
-    make = Inventory.make_hosts_and_groups
-    if hasattr(make, "refuses"):
-        return
-
-    def checked(self: Inventory, names: Any, groups: Any) -> None:
-        problems = conflicts(groups)
-        if problems:
-            from pyinfra_cli.exceptions import CliError  # its import is for pyinfra's command line to do
-
-            raise CliError("; ".join(problems))
-        make(self, names, groups)
-
-    checked.refuses = True  # type: ignore[attr-defined]
-    Inventory.make_hosts_and_groups = checked  # type: ignore[method-assign]
+    context = click.get_current_context(silent=True)
+    options = context.params if context is not None else {}
+    hosts = [host for host in state.inventory if state.is_host_in_limit(host)]
+    if not hosts:
+        raise PyinfraError(_nobody(state, options))
+    parts = parts_of(options.get("operations", ()), Path(state.cwd or "."), deploy)
+    check(hosts, parts)
+    if parts:
+        gevent.spawn(_import_beside)
 
 
 def conflicts(groups: Mapping[str, tuple[Iterable[Any], Mapping[str, Any]]]) -> list[str]:
@@ -149,50 +85,6 @@ def _differ(values: Sequence[Any]) -> bool:
     return any(value != values[0] for value in values[1:])
 
 
-def explain_inventory() -> None:
-    """Name the file and the line of a mistake in an inventory or in group data; pyinfra 3.10 shows a traceback."""
-    module: Any = sys.modules.get("pyinfra_cli.inventory")
-    if module is None or hasattr(module.exec_file, "explains"):
-        return
-    run = module.exec_file
-    from pyinfra_cli.exceptions import CliError, UnexpectedExternalError
-
-    def explained(filename: Any, *arguments: Any, **options: Any) -> Any:
-        try:
-            return run(filename, *arguments, **options)
-        except SyntaxError as error:
-            raise CliError(f"{filename}, line {error.lineno}: {error.msg}") from None
-        except UnexpectedExternalError as error:
-            cause = error.__context__ or error
-            lines = [frame.lineno for frame in extract_tb(cause.__traceback__) if frame.filename == str(filename)]
-            line = f", line {lines[-1]}" if lines else ""
-            raise CliError(f"{filename}{line}: {plain(f'{type(cause).__name__}: {cause}')}") from None
-
-    explained.explains = True  # type: ignore[attr-defined]
-    module.exec_file = explained
-
-
-def answer_without_terminal() -> None:
-    """Where pyinfra asks and nobody can answer (cron, CI, Ctrl-D), say so in a line; pyinfra 3.10 ends in a traceback.
-
-    Whatever standard input holds is an answer, as before.
-    """
-    command_line: Any = sys.modules.get("pyinfra_cli.cli")
-    if command_line is None:
-        return
-
-    def ask() -> str:
-        try:
-            return input()
-        except EOFError:
-            click.echo(err=True)  # the question has no end of its line
-            raise command_line.CliError(
-                "there is no terminal to answer on; use -y to go ahead, --dry to only look"
-            ) from None
-
-    command_line.input = ask
-
-
 def _nobody(state: State, options: Mapping[str, Any]) -> str:
     """Why there is no host, which pyinfra 3.10 takes for a run that is done."""
     given = [f"--{option} {pattern}" for option in ("limit", "exclude") for pattern in options.get(option) or ()]
@@ -200,7 +92,7 @@ def _nobody(state: State, options: Mapping[str, Any]) -> str:
         return "there is no host in the inventory; name one in it"
     names = [host.name for host in state.inventory]
     shown = ", ".join(names[:MOST_NAMES]) + (", …" if len(names) > MOST_NAMES else "")
-    return f"no host is left with {plain(' '.join(given))}; correct it: the inventory has {plain(shown)}"
+    return f"no host is left with {printable(' '.join(given))}; correct it: the inventory has {printable(shown)}"
 
 
 # What deploy.py needs beside what a run has already, the parts of what takes long by themselves.
@@ -224,35 +116,19 @@ def _import_beside() -> None:
         gevent.idle()
 
 
-class _AtOnce(BaseStateCallback):
-    """Has what is sent to a host leave at once.
-
-    Without TCP_NODELAY, which neither pyinfra 3.10 nor paramiko sets, a small packet that follows another waits until
-    the first is acknowledged, which the other side may put off for 40 ms: every third request or command here.
-    """
-
-    @staticmethod
-    def host_connect(state: State, host: Any) -> None:
-        if not isinstance(host.connector, SSHConnector) or host.connector.client is None:
-            return
-        transport = host.connector.client.get_transport()
-        # A proxy command's is no socket, and has nothing to set.
-        if transport is not None and isinstance(transport.sock, socket.socket):
-            transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
-def parts_of(operations: Iterable[str], folder: Path) -> tuple[str, ...]:
+def parts_of(operations: Iterable[str], folder: Path, deploy: Path | None) -> tuple[str, ...]:
     """Which parts of this deploy a command line asks for: ``deploy.py`` for all, ``deploy.database`` for one.
 
     Args:
         operations: as they were given.
-        folder: where pyinfra runs; another one's ``deploy.py`` is none of ours.
+        folder: where pyinfra runs.
+        deploy: the deploy that has these parts; any other has none.
     """
     wanted: list[str] = []
     for operation in operations:
         if operation.endswith(".py"):
-            wanted += PARTS if (folder / operation).resolve() == DEPLOY else ()
-        elif (folder / "deploy.py").resolve() == DEPLOY:
+            wanted += PARTS if (folder / operation).resolve() == deploy else ()
+        elif (folder / "deploy.py").resolve() == deploy:
             wanted += [part for part in PARTS if operation == f"deploy.{part}"]
     return tuple(dict.fromkeys(wanted))
 

@@ -17,7 +17,8 @@ from pyinfra_plane.settings.agents import EMAIL, read_agents
 from pyinfra_plane.settings.models import NOBODY_IS_ADMIN, Agent, Settings, SettingsError
 from pyinfra_plane.settings.passwords import is_weak
 from pyinfra_plane.settings.projects import read_projects
-from pyinfra_plane.settings.values import CHARACTER, MISSING, Values, as_text, name_of
+from pyinfra_plane.settings.values import CHARACTER, MISSING, Values, name_of
+from pyinfra_plane.text import as_text
 
 # What Plane 1.2.2 says is not free on an instance without workspaces, out of 410 words that were tried.
 RESERVED_SLUGS = frozenset(
@@ -62,6 +63,12 @@ def settings_of(host: Any) -> Settings:
     if kept.settings is None:
         kept.settings = read_settings(host.data.dict(), host.name)
     return kept.settings
+
+
+def config_dir_of(host: Any) -> str | None:
+    """The folder that stands for what one run at a time may change on a host: ``plane_config_dir``, as it is given."""
+    directory = host.data.get("plane_config_dir")
+    return str(directory) if directory else None
 
 
 def read_settings(data: Mapping[str, Any], host_name: str = "") -> Settings:

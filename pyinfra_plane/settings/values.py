@@ -14,6 +14,7 @@ from pyinfra_plane.settings.addresses import NoOrigin, origin
 from pyinfra_plane.settings.models import MAY_HOLD_SECRETS
 from pyinfra_plane.settings.passwords import is_weak
 from pyinfra_plane.settings.secrets import Wrapped, read_secret_files
+from pyinfra_plane.text import LARGE, as_text, may_hold_password
 
 CHARACTER = r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]"
 """No control character, and no half of a pair (which is no text: UTF-8 has none)."""
@@ -33,9 +34,6 @@ NAME_WANTED = "one line, at most 255 characters, without blanks at its ends"
 
 COLOR = r"#[0-9A-Fa-f]{6}"
 
-LARGE = 10**100
-"""Whole numbers from here on are refused; Python spells none out of more than 4,300 digits."""
-
 LONGEST_PATH = 4000
 LONGEST_PART = 240
 """Bytes of a path, and of a name in it: Linux takes 4,095 and 255, and a file that is written has a longer name."""
@@ -47,20 +45,6 @@ MISSING = object()
 """What stands for a value that is looked for elsewhere, and is nowhere."""
 
 ORIGINS = "plane_env_extra, as CORS_ALLOWED_ORIGINS"
-
-
-def as_text(value: object) -> str | None:
-    """A text, or a whole number as one; ``None`` for anything else."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < LARGE:
-        return str(value)
-    return None
-
-
-def may_hold_password(text: str) -> bool:
-    """Whether it looks like an address with a user and a password in it; or like a query, which may hold one too."""
-    return re.search(r":.*@|://.*\?", text, re.DOTALL) is not None
 
 
 def is_like_a_name(key: object) -> bool:

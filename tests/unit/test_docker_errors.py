@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyinfra_plane.facts.docker_errors import explain_docker
+from pyinfra_plane.engine.docker_errors import explain_docker
 
 # As seen with Docker 20.10 and 28.2, Podman 4.3, dash, bash and zsh, or in their issues.
 NO_SUCH = {

@@ -29,7 +29,7 @@ from pyinfra_plane.api.errors import PlaneBadAnswer, PlaneError, PlaneFormRefuse
 from pyinfra_plane.api.http import LONGEST_COOKIE, LONGEST_THROTTLE_WAIT, MOST_COOKIES, MOST_VALUES, Reply
 from pyinfra_plane.api.pace import Pace
 from pyinfra_plane.api.plane import Plane
-from pyinfra_plane.engine.plain import LONGEST, LONGEST_QUOTE, plain, quote
+from pyinfra_plane.text import LONGEST, LONGEST_QUOTE, printable, quote
 from tests.unit.given import PROPERTY
 from tests.unit.web import Answer, Client, Site, as_json, client_of, page, redirect, serving
 
@@ -531,20 +531,20 @@ def test_what_a_form_or_a_type_says_cannot_steer_a_terminal(site: Site, client: 
 
 @given(text=st.text(max_size=400))
 def test_whatever_is_said_becomes_one_printable_line(text: str) -> None:
-    for shown in (plain(text), quote(text), str(PlaneError(text))):
+    for shown in (printable(text), quote(text), str(PlaneError(text))):
         assert shown.isprintable()
         assert "\x1b" not in shown
 
 
 @pytest.mark.parametrize("text", ["ü ☃ → … \U0001f600", "two  blanks", "~ plane.env: A, B"])
 def test_what_is_plain_stays_as_it_is(text: str) -> None:
-    assert plain(text) == text
+    assert printable(text) == text
 
 
 @pytest.mark.parametrize("text", ["\x1b]" * 500_000, "\x1b[" + "0;" * 500_000, "\x1b" * 1_000_000, "\n" * 1_000_000])
 def test_making_plain_takes_no_time(text: str) -> None:
     began = time.thread_time()  # of this thread's own, however busy the machine is
-    assert len(plain(text)) <= LONGEST
+    assert len(printable(text)) <= LONGEST
     assert len(quote(text)) <= LONGEST_QUOTE
     assert time.thread_time() - began < 0.5
 

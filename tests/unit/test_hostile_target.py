@@ -17,7 +17,7 @@ from pyinfra.api import StringCommand
 
 from operations.postgres import _is_password
 from pyinfra_plane.engine import lock
-from pyinfra_plane.engine.plain import LONGEST
+from pyinfra_plane.engine.scram import MOST_ITERATIONS
 from pyinfra_plane.engine.target import (
     LARGEST_OUTPUT,
     LONGEST_READING,
@@ -31,10 +31,11 @@ from pyinfra_plane.engine.target import (
 from pyinfra_plane.facts.compose import ComposeConfig, ComposeServices
 from pyinfra_plane.facts.docker import DockerContainers
 from pyinfra_plane.facts.plane_schema import PlaneSchema
-from pyinfra_plane.facts.postgres import FAILED, MOST_ITERATIONS, PostgresService, Service
+from pyinfra_plane.facts.postgres import FAILED, PostgresService, Service
 from pyinfra_plane.facts.redis import RedisNeighbours, SharedRedis
 from pyinfra_plane.host import plane_env
 from pyinfra_plane.host.token_file import TokenFile
+from pyinfra_plane.text import LONGEST
 from tests.unit.given import PROPERTY, Lines, Shell
 from tests.unit.ssh import FakeTransport, connected
 

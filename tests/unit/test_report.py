@@ -10,10 +10,17 @@ from typing import Any
 import pytest
 from pyinfra.context import ctx_host, ctx_state
 
-from pyinfra_plane.engine.report import _command, plan, report_of
+from pyinfra_plane.engine.report import _command, plan, prepare_output, report_of
+from pyinfra_plane.settings.models import MAY_HOLD_SECRETS, Settings
 from tests.unit.given import ROOT
 
 HIDDEN = "hunter2"
+
+
+@pytest.fixture(autouse=True)
+def named_settings() -> None:
+    """The settings' names are known, as after ``config.py``."""
+    prepare_output({name: name in MAY_HOLD_SECRETS for name in Settings.__dataclass_fields__})
 
 
 def told(monkeypatch: pytest.MonkeyPatch, *given: str, hosts: int = 1) -> str:
@@ -140,9 +147,9 @@ def test_what_paramiko_leaves_of_a_broken_connection_is_not_told() -> None:
     program = """
 import subprocess
 import sys
-from pyinfra_plane.engine.report import _without_paramikos
+from pyinfra_plane.engine import patches
 from paramiko.file import BufferedFile
-sys.unraisablehook = _without_paramikos(sys.unraisablehook)
+patches.paramikos_last_words()
 class Broken(BufferedFile):
     def close(self):
         raise {}

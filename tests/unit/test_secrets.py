@@ -120,8 +120,8 @@ def test_what_sops_cannot_decrypt_is_one_line(tmp_path: Path, sops: Path) -> Non
 def test_a_command_line_asks_for_parts_of_this_deploy(
     operations: list[str], parts: tuple[str, ...], tmp_path: Path
 ) -> None:
-    assert parts_of(operations, ROOT) == parts
-    assert parts_of(operations, tmp_path) == ()
+    assert parts_of(operations, ROOT, ROOT / "deploy.py") == parts
+    assert parts_of(operations, tmp_path, ROOT / "deploy.py") == parts_of(operations, ROOT, None) == ()
 
 
 @pytest.mark.parametrize(

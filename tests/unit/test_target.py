@@ -18,7 +18,7 @@ from paramiko.common import MSG_CHANNEL_DATA
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from typing_extensions import override
 
-from pyinfra_plane.engine import target
+from pyinfra_plane.engine import patches, target
 from pyinfra_plane.engine.target import (
     LONGEST_COMMAND,
     Output,
@@ -478,19 +478,19 @@ def test_what_a_killed_run_left_is_taken_from_it(host: Shell, tmp_path: Path) ->
 
 
 def test_what_a_command_sends_is_bounded_on_this_side(monkeypatch: pytest.MonkeyPatch) -> None:
-    target.bound_what_comes()
+    patches.received_output()
     receive = Transport._channel_handler_table[MSG_CHANNEL_DATA]  # type: ignore[attr-defined]
     transport = SimpleTransport()
     for sent, room, most in ((b"x" * 1000, (20_000, 10), 20_000), (b"\n" * 1000, (10**9, 10_000), 10_000)):
         channel, closed = Channel(1), threading.Event()
         channel.transport = transport  # type: ignore[assignment]
         monkeypatch.setattr(channel, "close", closed.set)
-        target._room[channel] = room
+        patches._room[channel] = room
         for _ in range(100):
             receive(channel, sent)
         assert closed.wait(10)
         assert len(channel.in_buffer) <= most
-        target._overflown.clear()
+        patches._overflown.clear()
 
 
 class SimpleTransport:

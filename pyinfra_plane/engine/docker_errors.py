@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from pyinfra_plane.engine.plain import quote
+from pyinfra_plane.text import quote
 
 
 @dataclass(frozen=True)

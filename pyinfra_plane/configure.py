@@ -1,0 +1,55 @@
+"""What ``config.py`` of a deploy calls, before pyinfra reads the inventory."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from pyinfra.api.exceptions import PyinfraError
+from pyinfra.api.state import State
+
+PACKAGES = ("requests", "zxcvbn")
+"""What is needed beside pyinfra, which may be one that was installed for itself."""
+
+
+def configure(state: State, deploy: Path | None = None) -> None:
+    """Check the settings of all hosts before the first connection, show plans and a summary, end safely at Ctrl-C.
+
+    Without it, ``deploy.py`` finds the same problems, once connected.
+
+    Args:
+        state: the state of the run, pyinfra's ``state``.
+        deploy: the deploy with the parts ``database``, ``environment`` and ``provisioning``; when a command asks for
+            it, all of its secrets must be given.
+
+    Raises:
+        PyinfraError: a package is missing.
+    """
+    absent = [name for name in PACKAGES if find_spec(name) is None]
+    if absent:
+        raise PyinfraError(
+            f"the Python of this pyinfra has no {' and no '.join(absent)}; run the pyinfra that was installed from "
+            f"requirements.txt (. .venv/bin/activate), or: {sys.executable} -m pip install {' '.join(absent)}"
+        )
+    # Not before that is known.
+    from pyinfra_plane.engine import interrupt, patches, report
+    from pyinfra_plane.engine.connecting import fail
+    from pyinfra_plane.settings import preflight
+    from pyinfra_plane.settings.models import MAY_HOLD_SECRETS, Settings
+
+    def before_connecting(state: State) -> None:
+        preflight.before_connecting(state, deploy)
+        report.note_ends(state)
+
+    report.prepare_output({name: name in MAY_HOLD_SECRETS for name in Settings.__dataclass_fields__})
+    patches.no_colours()
+    patches.paramikos_last_words()
+    patches.question_without_terminal()
+    patches.connection_failures(fail)
+    patches.inventory_mistakes()
+    patches.conflicting_data(preflight.conflicts)
+    patches.received_output()
+    patches.stages(state, before_connecting)
+    patches.failed_hosts(state, report.print_json_without_hosts)
+    interrupt.take_signal(state)

@@ -1,0 +1,57 @@
+"""The layers that pyinfra_plane's docstring draws: a module imports only from its own layer and those below it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.unit.given import ROOT
+
+BELOW = {
+    "text": frozenset[str](),
+    "errors": {"text"},
+    "engine": {"text", "errors"},
+    "facts": {"text", "errors", "engine"},
+    "api": {"text", "errors"},
+    "settings": {"text", "errors", "engine"},
+    "host": {"text", "errors", "engine", "facts", "api", "settings"},
+    "configure": {"text", "errors", "engine", "settings"},
+    "drift": frozenset[str](),
+}
+"""By layer, the others that it may import."""
+
+PACKAGE = ROOT / "pyinfra_plane"
+
+
+def imported(source: str) -> Iterator[str]:
+    """The modules that a module imports, wherever in it."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module is not None and not node.level:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def layer_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if layer_of(path) not in ("__init__", "templates"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_imports_only_from_its_layer_and_those_below(path: Path) -> None:
+    layer = layer_of(path)
+    names = list(imported(path.read_text(encoding="utf-8")))
+    ours = {name.split(".")[1] for name in names if name.startswith("pyinfra_plane.")}
+    assert ours - {layer} <= BELOW[layer]
+    # Operations are on top, and what they are imported as differs in a checkout and in a wheel.
+    assert not [name for name in names if name.split(".")[0] == "operations"]
+
+
+def test_the_client_of_planes_api_does_not_know_pyinfra() -> None:
+    names = [name for path in (PACKAGE / "api").glob("*.py") for name in imported(path.read_text(encoding="utf-8"))]
+    assert not [name for name in names if name.split(".")[0] in ("pyinfra", "pyinfra_cli", "gevent", "click")]
