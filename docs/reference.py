@@ -1,4 +1,5 @@
-"""`make reference`: docs/reference.md, from the signatures and docstrings of the operations."""
+"""`make reference`: docs/reference.md, from the signatures and docstrings of the operations, and what is made of the
+table of settings."""
 
 from __future__ import annotations
 
@@ -9,9 +10,13 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+from docs import settings
+
 CHECKOUT = Path(__file__).parent.parent
 
 PAGE = CHECKOUT / "docs" / "reference.md"
+SETTINGS = CHECKOUT / "docs" / "settings.md"
+DEFAULTS = CHECKOUT / "group_data" / "all.py"
 
 MODULES = {
     "operations.postgres": ["operations/postgres.py"],
@@ -92,13 +97,19 @@ def _markdown(text: str) -> str:
     )
 
 
+def written() -> dict[Path, str]:
+    """By path, the text of each file that is written here."""
+    return {PAGE: render(), SETTINGS: settings.page(), DEFAULTS: settings.defaults()}
+
+
 def main() -> int:
-    """Write the page; with ``--check`` only say whether it is up to date."""
-    text = render()
+    """Write the files; with ``--check`` only say whether they are up to date."""
+    made = written()
     if "--check" in sys.argv[1:]:
-        return int(not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text)
-    PAGE.write_text(text, encoding="utf-8")
-    print(f"wrote {PAGE.relative_to(CHECKOUT)}")
+        return int(any(not path.exists() or path.read_text(encoding="utf-8") != text for path, text in made.items()))
+    for path, text in made.items():
+        path.write_text(text, encoding="utf-8")
+        print(f"wrote {path.relative_to(CHECKOUT)}")
     return 0
 
 

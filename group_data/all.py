@@ -1,5 +1,7 @@
 """Every setting with its default. Override any of them in group_data/<group>.py, in host data or with --data.
 
+Written by `make reference` out of pyinfra_plane/settings/table.py, which has the same defaults; change them there.
+
 Secrets are None here: each is read from host data, else from the environment under its upper-case name
 (POSTGRESQL_PASSWORD), else from <plane_secrets_dir>/<host>.env, else from <plane_secrets_dir>/all.env, else from the
 same two with .sops.env, which the command `sops` reads. `make secrets` writes what is missing to all.env.
@@ -16,12 +18,12 @@ ssh_strict_host_key_checking = "yes"
 postgres_container = "javisi_postgresql"
 # The user of the container that psql runs as. None: the container's own default, root in PostgreSQL's image.
 postgres_container_user = None
-# The port that PostgreSQL listens on in its container. None: psql's own default, 5432.
+# The port that PostgreSQL listens on in its container. None: psql's default, 5432.
 postgres_port = None
 # The database to connect to before Plane's exists.
 postgres_maintenance_db = "postgres"
 postgres_superuser = "postgres"
-# Secret. Only where the container asks for a password on its local socket (PostgreSQL's own image does not).
+# Secret. Only if the container asks for a password on its local socket (PostgreSQL's own image does not).
 postgres_superuser_password = None
 # Secret. One password shared by all database users: the convention of these hosts.
 postgresql_password = None
@@ -30,7 +32,6 @@ postgresql_password = None
 postgres_init_dir = None
 # How long to wait for a container that is starting, in seconds.
 postgres_wait_seconds = 30
-
 plane_db_name = "plane_production"
 plane_db_user = "plane"
 # Where Plane's containers find PostgreSQL. None: the name of postgres_container.
@@ -40,37 +41,44 @@ plane_db_port = 5432
 # --- Plane's environment file ---
 plane_config_dir = "/opt/javisi/configs/plane"
 plane_env_path = "{plane_config_dir}/plane.env"
-# The owner of the two files with secrets on the host, which no other user can read. None: whoever writes them.
+# The owner and group of the two files with secrets on the host, which no other user can read. None: the user who writes
+# them.
 plane_files_user = None
 plane_files_group = None
-# The address at which people and agents open Plane, without a path. Cookies are Secure when it is https.
+# The address at which people and agents open Plane, without a path. Cookies are Secure if it is https.
 plane_web_url = "https://work.example.com"
-# Secret. None: the one that the file already has, else a new one.
+# Secret. None: the one that the file already has, or a new one.
 plane_secret_key = None
-# The Redis container on the host: a warning says when other services keep keys in Plane's databases. None: do not
-# look.
+# The Redis container on the host: a warning says if other services keep keys in Plane's databases. None: do not look.
 redis_container = "javisi_redis"
 # Secrets, since these addresses may have a password in them ("redis://:PASSWORD@redis:6379/4", percent-encoded). None:
-# redis://redis:6379/4 and redis://redis:6379/5, databases of their own in the shared Redis: Plane has no key prefix.
+# redis://redis:6379/4 and redis://redis:6379/5, databases of their own in the shared Redis, because Plane has no key
+# prefix.
 plane_redis_url = None
 plane_amqp_url = None
-# Storage of files: a MinIO to which Plane's proxy passes /<bucket>, so that browsers reach it at plane_web_url. Without
-# an endpoint here and without plane_s3_bucket, no storage variable is written.
-plane_minio_endpoint = None  # for example "http://plane-minio:9000", as Plane's containers reach it
+# Storage of files: a MinIO as Plane's containers reach it, for example "http://plane-minio:9000", to which Plane's
+# proxy passes /<bucket>, so that browsers reach it at plane_web_url. Without an endpoint here and without
+# plane_s3_bucket, no storage variable is written.
+plane_minio_endpoint = None
 plane_minio_bucket = "plane"
-plane_minio_access_key = None  # secret
-plane_minio_secret_key = None  # secret
+# Secret.
+plane_minio_access_key = None
+# Secret.
+plane_minio_secret_key = None
 # Or storage that browsers reach at an address of its own: AWS, Cloudflare R2, Google Cloud Storage, another MinIO.
 plane_s3_bucket = None
 # None: AWS. R2: "https://<account>.r2.cloudflarestorage.com"; GCS: "https://storage.googleapis.com" (with HMAC keys).
 plane_s3_endpoint = None
-plane_s3_region = None  # for example "eu-central-1"; "auto" for R2 and GCS
-plane_s3_access_key = None  # secret
-plane_s3_secret_key = None  # secret
+# For example "eu-central-1"; "auto" for R2 and GCS.
+plane_s3_region = None
+# Secret.
+plane_s3_access_key = None
+# Secret.
+plane_s3_secret_key = None
 plane_gunicorn_workers = 2
 # Any further variable, for example {"API_KEY_RATE_LIMIT": "300/minute", "LLM_API_KEY": None}. None: a secret, looked
 # for under that name in the environment and the secrets files. A value here wins over one that another setting writes.
-plane_env_extra: dict[str, str | None] = {}
+plane_env_extra = {}
 # False: variables in the file that no setting names stay, with comments and their order. True: they are removed.
 plane_env_prune = False
 # The folder of Plane's docker-compose.yml. When set, the containers that read the file above are created, and recreated
@@ -81,7 +89,7 @@ plane_compose_dir = None
 plane_compose_services = None
 plane_compose_migrator = None
 plane_compose_api = None
-# What Plane's image does when it starts by its own scripts, done where the Compose file has other commands: migrate the
+# What Plane's image does if it starts by its own scripts, done if the Compose file has other commands: migrate the
 # database, register and configure the instance (manage.py, in the API's service). With storage, the bucket is created
 # and written to once, too. False: you do that.
 plane_management_commands = True
@@ -92,9 +100,9 @@ plane_api_url = None
 # None: the container of the API's service in plane_compose_dir; without plane_compose_dir, javisi_plane_api.
 plane_api_container = None
 plane_api_port = 8000
-# The certificate of a private CA, a file on this machine. None: REQUESTS_CA_BUNDLE, else the public ones.
+# The certificate of a private CA, a file on this machine. None: REQUESTS_CA_BUNDLE, or else the public ones.
 plane_api_ca = None
-# True: accept any certificate; whoever is between here and Plane can read every password and token. Each run prints a
+# True: accept any certificate; anybody between here and Plane can read every password and token. Each run prints a
 # warning.
 plane_api_tls_insecure = False
 # How many requests that do not depend on each other may be under way at once. Plane's default is two workers.
@@ -104,9 +112,10 @@ plane_health_retries = 12
 plane_health_delay = 10
 
 # --- The instance and the workspace ---
-# The instance admin: made on a fresh instance, signed in as on one that is set up.
+# The instance admin: created on a new instance; used to sign in on an existing one.
 plane_admin_email = "admin@javisi.local"
-plane_admin_password = None  # secret
+# Secret.
+plane_admin_password = None
 plane_admin_first_name = "Plane"
 plane_admin_last_name = "Admin"
 plane_company_name = "Javisi"
@@ -116,14 +125,19 @@ plane_admin_api_token = None
 # example {"ENABLE_SIGNUP": "0", "EMAIL_HOST": "smtp.example.com", "EMAIL_HOST_PASSWORD": None}. None: a secret, looked
 # for under that name in the environment and the secrets files. Only what is named is changed. Comparing a setting that
 # Plane does not show to everybody takes a sign-in as the instance admin on every run.
-plane_instance_config: dict[str, str | None] = {}
+plane_instance_config = {}
 plane_workspace_slug = "javisi"
 plane_workspace_name = "Javisi"
 plane_workspace_size = "2-10"
 
 # --- The agents ---
+# Secret. The concierge's own, so that a person can sign in as it.
+plane_concierge_password = None
+# Secret. The passwords of the other agents are derived from it.
+plane_agent_password_seed = None
 # Each {"name", "role"}, role one of admin, member, guest, and where wanted "email" (else <name>@<workspace
-# slug>.local), "password" (else derived from the seed and the address), "display_name" (else the name).
+# slug>.local), "password" (else derived from the seed and the address), "display_name" (else the name). An agent with
+# "present": False is removed: its tokens are revoked, its membership ends, its line is taken out; what it wrote stays.
 plane_agents = [
     {"name": "concierge", "role": "admin"},
     {"name": "imhotep", "role": "member"},
@@ -136,10 +150,7 @@ plane_agents = [
     {"name": "maintainer", "role": "member"},
     {"name": "hermes", "role": "member"},
 ]
-plane_concierge_password = None  # secret: the concierge's own, so that a person can sign in as it
-plane_agent_password_seed = None  # secret: the other passwords are derived from it
-# An agent with "present": False is removed: its tokens are revoked, its membership ends, its line is taken out; what it
-# wrote stays. True here also removes those whose token is saved on the host and who are no longer in plane_agents.
+# True: also remove agents whose token is saved on the host and who are no longer in plane_agents.
 plane_prune = False
 # Days after which a new token expires; None: never. A token with fewer than plane_token_renew_days left is rotated.
 plane_token_lifetime_days = None
@@ -147,7 +158,7 @@ plane_token_renew_days = 14
 # Once, with --data rotate_tokens=thot,cfo (or all): new tokens for these agents. All others with their label are
 # revoked, also those that somebody else made, which every other run leaves alone.
 rotate_tokens = None
-# An env file with PLANE_TOKEN_<NAME>=… for each agent, readable by its owner alone. A token in it that answers is kept,
+# An env file with PLANE_TOKEN_<NAME>=… for each agent, readable by its owner only. A token in it that answers is kept,
 # whoever made it.
 plane_tokens_path = "{plane_config_dir}/agent-tokens.env"
 
@@ -158,16 +169,19 @@ plane_tokens_path = "{plane_config_dir}/agent-tokens.env"
 #   "timezone"            a name such as "Europe/Berlin"
 #   "lead", "default_assignee"   an agent's name, or the address of another member
 #   "cycles", "modules", "views", "pages", "intake", "estimates"   True or False
-#   "states"              each {"name", "group"} with group one of backlog, unstarted, started, completed, cancelled,
-#                         and where wanted "color" ("#3f76ff"), "description", "default" (True for one of them)
+#   "states"              each {"name", "group"} with group one of backlog, unstarted, started, completed,
+#                         cancelled, and where wanted "color" ("#3f76ff"), "description", "default" (True for
+#                         one of them)
 #   "labels"              each {"name"}, and where wanted "color", "description", "parent" (a label before it)
-#   "work_item_type"      the type that has the custom fields, made when missing; None: the default one, or "Task" if
-#                         Plane has made none
-#   "custom_fields"       each {"name", "type"}, type one of text, number, boolean, date, option, url, email, member,
-#                         and where wanted "description", "required", "options" (of type option), "multiple" (of type
-#                         option or member), "default" (not of a required one: Plane drops it)
-#   "prune"               True: states, labels, fields and options that are not named here are deleted; Plane keeps a
-#                         state with work items in it, but deletes the drafts in one, which only their writers can see
+#   "work_item_type"      the type that has the custom fields, created if missing; None: the default one, or
+#                         "Task" if Plane has created none
+#   "custom_fields"       each {"name", "type"}, type one of text, number, boolean, date, option, url, email,
+#                         member, and where wanted "description", "required", "options" (of type option),
+#                         "multiple" (of type option or member), "default" (not of a required one: Plane drops
+#                         it)
+#   "prune"               True: states, labels, fields and options that are not named here are deleted; Plane
+#                         keeps a state with work items in it, but deletes the drafts in one, which only their
+#                         writers can see
 # What is not named, or None, is left as it is.
 plane_projects = [
     {

@@ -36,7 +36,7 @@ def configure(state: State, deploy: Path | None = None) -> None:
     from pyinfra_plane.engine import interrupt, patches, report
     from pyinfra_plane.engine.connecting import fail
     from pyinfra_plane.settings import preflight
-    from pyinfra_plane.settings.models import MAY_HOLD_SECRETS, Settings
+    from pyinfra_plane.settings.table import MAY_HOLD_SECRETS, Settings
 
     def before_connecting(state: State) -> None:
         preflight.before_connecting(state, deploy)

@@ -9,13 +9,11 @@ from pyinfra_plane.settings.models import (
     FIELD_TYPES,
     ROLE_NAMES,
     ROLES,
-    SECRETS,
     STATE_GROUPS,
     Agent,
     CustomField,
     Label,
     Project,
-    Settings,
     SettingsError,
     State,
     derive_password,
@@ -24,6 +22,7 @@ from pyinfra_plane.settings.models import (
 )
 from pyinfra_plane.settings.reader import config_dir_of, read_settings, settings_of
 from pyinfra_plane.settings.secrets import secret_variable
+from pyinfra_plane.settings.table import SECRETS, Settings
 
 __all__ = [
     "CONCIERGE",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pyinfra.api.hiddenvalue import HiddenValue
-
 from pyinfra_plane.settings.models import CONCIERGE, ROLES, Agent, derive_password
 from pyinfra_plane.settings.values import NAME, NAME_WANTED, Values
 
@@ -16,17 +14,19 @@ EMAIL = rf"(?=.{{1,254}}\Z){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+"
 """What Plane takes as an address: Django's rule, without quoted names and bare numbers of hosts."""
 
 
-def read_agents(
-    values: Values, slug: str, seed: HiddenValue | None, concierge: HiddenValue | None
-) -> tuple[Agent, ...]:
-    """Every agent, those to be removed among them.
+def plane_agents(values: Values, name: str) -> tuple[Agent, ...]:
+    """The agents that are to be there; those to be removed are kept for :func:`absent_agents`."""
+    values.agents = _read_agents(values)
+    return tuple(agent for agent in values.agents if agent.present)
 
-    Args:
-        values: where they are read from.
-        slug: of the workspace; stands in the addresses that are not given.
-        seed: the passwords that are not given are derived from it.
-        concierge: the concierge's own password.
-    """
+
+def absent_agents(values: Values, name: str) -> tuple[Agent, ...]:
+    """The agents that are to be removed."""
+    return tuple(agent for agent in values.agents if not agent.present)
+
+
+def _read_agents(values: Values) -> tuple[Agent, ...]:
+    slug, seed = values.checked["plane_workspace_slug"], values.checked["plane_agent_password_seed"]
     agents = []
     for path, entry in values.items("plane_agents", values.data.get("plane_agents")):
         values.known_keys(path, entry, KEYS)
@@ -46,7 +46,7 @@ def read_agents(
             hidden = values.secret_of(f"{path}.password", entry["password"])
             hidden = values.password_of(f"{path}.password", hidden)
         elif name == CONCIERGE:
-            hidden = concierge
+            hidden = values.checked["plane_concierge_password"]
         else:
             hidden = derive_password(seed, email) if seed is not None else None
         present = True if entry.get("present") is None else entry["present"]

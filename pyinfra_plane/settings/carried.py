@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from pyinfra.api.hiddenvalue import HiddenValue
 
-from pyinfra_plane.settings.models import Settings
+from pyinfra_plane.settings.table import Settings
 
 # What `docker run --env-file` and Compose read differently from one another, or not at all.
 _NOT_CARRIED = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff\"'`$#\\]|^\s|\s$")

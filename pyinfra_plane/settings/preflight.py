@@ -16,8 +16,9 @@ from pyinfra.api.inventory import extract_name_data
 from pyinfra.api.state import State
 
 from pyinfra_plane.settings.carried import not_carried, refusals
-from pyinfra_plane.settings.models import Settings, SettingsError, missing
+from pyinfra_plane.settings.models import SettingsError
 from pyinfra_plane.settings.reader import settings_of
+from pyinfra_plane.settings.table import Settings, missing
 from pyinfra_plane.text import printable
 
 PARTS = ("database", "environment", "provisioning")

@@ -16,7 +16,6 @@ from pyinfra_plane.settings.models import (
     NETWORKS,
     STATE_GROUPS,
     SWITCHES,
-    Agent,
     CustomField,
     Label,
     Project,
@@ -56,20 +55,14 @@ SEVERAL = ("option", "member")
 """The types of which a field can hold more than one."""
 
 
-def read_projects(values: Values, agents: Sequence[Agent]) -> tuple[Project, ...]:
-    """Every project.
-
-    Args:
-        values: where they are read from.
-        agents: whom a project may name as lead, default assignee or default of a field.
-    """
-    addresses = {agent.name: agent.email for agent in agents if agent.present}
+def plane_projects(values: Values, name: str) -> tuple[Project, ...]:
+    """Every project; it may name an agent as lead, default assignee or default of a field."""
+    addresses = {agent.name: agent.email for agent in values.agents if agent.present}
     projects = [
-        _Reader(values, path, entry, addresses).project()
-        for path, entry in values.items("plane_projects", values.data.get("plane_projects"))
+        _Reader(values, path, entry, addresses).project() for path, entry in values.items(name, values.data.get(name))
     ]
-    values.unique("plane_projects", "identifier", [project.identifier for project in projects])
-    values.unique("plane_projects", "name", [project.name for project in projects])
+    values.unique(name, "identifier", [project.identifier for project in projects])
+    values.unique(name, "name", [project.name for project in projects])
     return tuple(projects)
 
 

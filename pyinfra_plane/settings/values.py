@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pyinfra.api.hiddenvalue import HiddenValue
 
 from pyinfra_plane.settings.addresses import NoOrigin, origin
-from pyinfra_plane.settings.models import MAY_HOLD_SECRETS
+from pyinfra_plane.settings.models import Agent
 from pyinfra_plane.settings.passwords import is_weak
 from pyinfra_plane.settings.secrets import Wrapped, read_secret_files
 from pyinfra_plane.text import LARGE, as_text, may_hold_password
@@ -52,24 +52,16 @@ def is_like_a_name(key: object) -> bool:
     return isinstance(key, str) and re.fullmatch(r"[\w-]{1,64}", key) is not None
 
 
-def _shown(name: str, value: object) -> str:
-    if isinstance(value, int) and abs(value) >= LARGE:
-        return "so large a number"
-    # The setting, or an entry of it, is not of the kind that could be looked into.
-    is_secret = name.partition("[")[0] in MAY_HOLD_SECRETS and not name.rpartition("]")[2].startswith(".")
-    hides = is_secret or (isinstance(value, str) and may_hold_password(value))
-    if value is not None and (hides or not isinstance(value, (str, int, float))):
-        kind = type(value).__name__
-        return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
-    text = repr(value)
-    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
-
-
 class Values:
     """Collects every problem before it gives up, so that a person mends all of them in one go."""
 
-    def __init__(self, data: Mapping[str, Any], host_name: str) -> None:
+    def __init__(self, data: Mapping[str, Any], host_name: str, hidden: Iterable[str] = ()) -> None:
         self.data = data
+        self.checked: dict[str, Any] = {}
+        """By name, the settings that were checked before, which another one may build on."""
+        self.agents: tuple[Agent, ...] = ()
+        """Every agent, those to be removed as well, once they are read."""
+        self._hidden = frozenset(hidden)
         self.problems: list[str] = []
         self.secrets_dir = self.path("plane_secrets_dir")
         self.secret_files, unreadable = read_secret_files(self.secrets_dir, host_name)
@@ -84,8 +76,20 @@ class Values:
             wanted: what is.
             is_key: whether the value is a key of the setting; one that looks like a name is shown.
         """
-        shown = repr(value) if is_key and is_like_a_name(value) else _shown(name, value)
+        shown = repr(value) if is_key and is_like_a_name(value) else self._shown(name, value)
         self.problems.append(f"{name}: {shown} is not allowed; {wanted}")
+
+    def _shown(self, name: str, value: object) -> str:
+        if isinstance(value, int) and abs(value) >= LARGE:
+            return "so large a number"
+        # The setting, or an entry of it, is not of the kind that could be looked into.
+        is_secret = name.partition("[")[0] in self._hidden and not name.rpartition("]")[2].startswith(".")
+        hides = is_secret or (isinstance(value, str) and may_hold_password(value))
+        if value is not None and (hides or not isinstance(value, (str, int, float))):
+            kind = type(value).__name__
+            return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+        text = repr(value)
+        return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
 
     # Settings by name
 

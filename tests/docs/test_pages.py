@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
+import runpy
 from pathlib import Path
 
 import pytest
 
-from docs.reference import PAGE, entry, operations, render
+from docs.reference import PAGE, entry, operations, written
 from pyinfra_plane.settings import Settings
+from pyinfra_plane.settings.table import DEFAULTS
 from tests.docs.pages import CHECKOUT, DOCS
 
 PAGES = sorted(DOCS.glob("*.md"))
@@ -22,8 +24,14 @@ MAY_BE_LONG = re.compile(r"\||    |(- )?`|another run is at work")
 """Tables, output, and what must not be broken."""
 
 
-def test_the_reference_is_up_to_date() -> None:
-    assert PAGE.read_text() == render(), "run: make reference"
+@pytest.mark.parametrize("path", written(), ids=lambda path: path.name)
+def test_what_is_written_by_make_reference_is_up_to_date(path: Path) -> None:
+    assert path.read_text() == written()[path], "run: make reference"
+
+
+def test_a_setting_is_in_the_table_only_and_reaches_the_defaults_and_the_page() -> None:
+    assert runpy.run_path(str(CHECKOUT / "group_data" / "all.py")).items() >= DEFAULTS.items()
+    assert re.findall(r"(?m)^### `(\w+)`$", (CHECKOUT / "docs" / "settings.md").read_text()) == [*DEFAULTS]
 
 
 def test_the_reference_has_every_operation() -> None:

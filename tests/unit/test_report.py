@@ -11,7 +11,7 @@ import pytest
 from pyinfra.context import ctx_host, ctx_state
 
 from pyinfra_plane.engine.report import _command, plan, prepare_output, report_of
-from pyinfra_plane.settings.models import MAY_HOLD_SECRETS, Settings
+from pyinfra_plane.settings.table import MAY_HOLD_SECRETS, Settings
 from tests.unit.given import ROOT
 
 HIDDEN = "hunter2"

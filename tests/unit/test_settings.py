@@ -25,7 +25,7 @@ from pyinfra_plane.settings import (
     secret_variable,
     settings_of,
 )
-from pyinfra_plane.settings.models import MAY_HOLD_SECRETS
+from pyinfra_plane.settings.table import MAY_HOLD_SECRETS
 from tests.unit.given import PROPERTY, checked, data
 
 PASSWORD = "hunter2-Tr0ub4dor"
@@ -762,7 +762,7 @@ def test_a_variable_that_is_no_text_is_named_and_not_shown(value: object) -> Non
         ("postgres_password", "did you mean postgresql_password?"),
         ("postgres_superuser_pasword", "did you mean postgres_superuser_password?"),
         ("rotate_token", "did you mean rotate_tokens?"),
-        ("plane_xyzzy_quux_gnorf", "see group_data/all.py"),
+        ("plane_xyzzy_quux_gnorf", "see docs/settings.md"),
     ],
 )
 def test_a_misspelt_setting_is_pointed_out_without_its_value(misspelt: str, hint: str) -> None:
@@ -778,7 +778,7 @@ def test_several_problems_are_told_at_once_one_to_a_line() -> None:
     lines = text.splitlines()
     assert lines[0] == "settings:"
     assert [line.split(":")[0].strip() for line in lines[1:]] == [
-        "plane_x", "plane_agents[3].role", "plane_db_port", "plane_web_url", "plane_secret_key",
+        "plane_x", "plane_db_port", "plane_web_url", "plane_secret_key", "plane_agents[3].role",
     ]  # fmt: skip
 
 
