@@ -4,8 +4,10 @@
 # make drift  whether a run would change something, as an exit code: see pyinfra_plane/drift.py
 # make bench  how long it takes, against an empty deploy, a bare script and an Ansible playbook
 PYTHON ?= python3
+# What deploys needs, and with that the sandbox, the tests and the tools.
 VENV := .venv
-BIN := $(VENV)/bin
+DEV := .venv-dev
+BIN := $(DEV)/bin
 REQUIRED ?=
 
 .PHONY: reference audit demo sandbox secrets lab test test-deep test-live bench lint lock clean drift recording
@@ -35,10 +37,13 @@ endef
 $(VENV)/.made: requirements.txt
 	$(environment)
 
-demo: $(VENV)/.made
+$(DEV)/.made: requirements-dev.txt
+	$(environment)
+
+demo: $(DEV)/.made
 	@$(BIN)/python -m sandbox.demo
 
-sandbox: $(VENV)/.made
+sandbox: $(DEV)/.made
 	@$(BIN)/python -m sandbox
 
 # Make ends with 2 where anything ended badly; call `python -m pyinfra_plane.drift` itself to tell a difference from a failure.
@@ -46,15 +51,15 @@ sandbox: $(VENV)/.made
 DRIFT ?= inventory.py
 
 drift: $(VENV)/.made
-	@$(BIN)/python -m pyinfra_plane.drift $(DRIFT)
+	@$(VENV)/bin/python -m pyinfra_plane.drift $(DRIFT)
 
 # The picture of `make demo`, docs/demo.svg. Each run differs in its seconds, so: when what it shows has changed.
-recording: $(VENV)/.made
+recording: $(DEV)/.made
 	@$(BIN)/python -m sandbox.recording
 
 # Strong values for what is missing, into secrets/all.env. A value that is there stays.
 secrets: $(VENV)/.made
-	@$(BIN)/python -m pyinfra_plane.settings.make_secrets
+	@$(VENV)/bin/python -m pyinfra_plane.settings.make_secrets
 
 # Debian or Ubuntu, as root: a Docker engine, an sshd and images, for the tests that deploy to a real target.
 lab:
@@ -71,7 +76,7 @@ $(NEWER_MCP)/.made: tests/clients/mcp-1.4/requirements.txt
 	$(environment)
 
 # The coverage of what runs of the real pyinfra command reach counts too: see tests/measured.py.
-test: $(VENV)/.made $(MCP)/.made $(NEWER_MCP)/.made
+test: $(DEV)/.made $(MCP)/.made $(NEWER_MCP)/.made
 	@$(BIN)/python -m coverage erase
 	@status=0; \
 	MEASURED=1 $(BIN)/python -m pytest -q -n 3 --dist worksteal --required "$(REQUIRED)" || status=$$?; \
@@ -79,11 +84,11 @@ test: $(VENV)/.made $(MCP)/.made $(NEWER_MCP)/.made
 	exit $$status
 
 # Hostile values for every setting, new ones on each run, and how many there were; some minutes. See tests/values.
-test-deep: $(VENV)/.made
+test-deep: $(DEV)/.made
 	@DEEP=1 LEAST_EXAMPLES=10000 $(BIN)/python -m pytest -q -n 2 --dist worksteal --required values tests/values
 
 # A real Plane that may be written to: make test-live PLANE_URL=http://127.0.0.1:8000; see tests/live/test_live.py.
-test-live: $(VENV)/.made
+test-live: $(DEV)/.made
 	@$(BIN)/python -m pytest -q -s --required live tests/live
 
 # How long it takes, against what; about half an hour. `make bench BENCH=--quick` only tries it, and writes no file.
@@ -93,30 +98,32 @@ ANSIBLE := .venv-ansible
 $(ANSIBLE)/.made: benchmarks/ansible/requirements.txt
 	$(environment)
 
-bench: $(VENV)/.made $(ANSIBLE)/.made
+bench: $(DEV)/.made $(ANSIBLE)/.made
 	@$(BIN)/python -m benchmarks $(BENCH)
 
 # docs/reference.md, from the operations' signatures and docstrings; a test says when it is out of date.
-reference: $(VENV)/.made
+reference: $(DEV)/.made
 	@$(BIN)/python -m docs.reference
 
 # Nothing here needs the network. The tests are full of made-up secrets, so they are not searched for real ones; and
 # KeywordDetector takes whatever is named after a secret for one.
-lint: $(VENV)/.made
+lint: $(DEV)/.made
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	git ls-files -z | grep -zvE '^(tests|sandbox|benchmarks)/|requirements.txt$$' | \
+	git ls-files -z | grep -zvE '^(tests|sandbox|benchmarks)/|requirements(-dev)?.txt$$' | \
 		xargs -0 $(BIN)/detect-secrets-hook --no-verify --disable-plugin KeywordDetector
 
 # Known vulnerabilities in what is locked. Needs the network, and uv.
 audit:
-	uvx pip-audit --require-hashes --disable-pip -r requirements.txt
+	uvx pip-audit --require-hashes --disable-pip -r requirements-dev.txt
 
 # Needs uv. No address of an index goes into the file.
 lock:
 	uv pip compile --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-emit-find-links \
-		--no-header --upgrade --group dev pyproject.toml -o requirements.txt
+		--no-header --upgrade --group dev pyproject.toml -o requirements-dev.txt
+	uv pip compile --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--no-header --upgrade -c requirements-dev.txt pyproject.toml -o requirements.txt
 	uv pip compile --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--no-header --upgrade benchmarks/ansible/requirements.in -o benchmarks/ansible/requirements.txt
 	uv pip compile --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-emit-find-links \
@@ -125,4 +132,4 @@ lock:
 		--no-header --upgrade tests/clients/mcp-1.4/requirements.in -o tests/clients/mcp-1.4/requirements.txt
 
 clean:
-	rm -rf $(VENV) $(ANSIBLE) $(MCP) $(NEWER_MCP) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(DEV) $(ANSIBLE) $(MCP) $(NEWER_MCP) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis

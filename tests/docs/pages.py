@@ -17,6 +17,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -121,7 +122,7 @@ class Place:
         """The virtual environment of this checkout, as one of the copy that is up to date."""
         venv = self.checkout / ".venv"
         venv.mkdir()
-        for entry in (CHECKOUT / ".venv").iterdir():
+        for entry in Path(sys.prefix).iterdir():
             if entry.name != ".made":
                 (venv / entry.name).symlink_to(entry)
         (venv / ".made").touch()

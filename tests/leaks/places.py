@@ -152,7 +152,7 @@ def _whole(path: Path) -> bytes:
 def left_on_this_machine(since: float, *directories: Path) -> Iterator[tuple[str, bytes]]:
     """What is new in these, in temporary directories, in the checkout and its `.git`, and in what shells remember."""
     yield from changed_files(since, *directories, *TEMPORARY)
-    yield from changed_files(since, CHECKOUT, but=(CHECKOUT / ".venv",))
+    yield from changed_files(since, CHECKOUT, but=(CHECKOUT / ".venv", CHECKOUT / ".venv-dev"))
     for path in Path.home().glob(".*history*"):
         if path.is_file():
             yield str(path), path.read_bytes()

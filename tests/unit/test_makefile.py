@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is no
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    for name in ("Makefile", "requirements.txt"):
+    for name in ("Makefile", "requirements-dev.txt"):
         shutil.copy(CHECKOUT / name, tmp_path)
     return tmp_path
 
@@ -63,19 +63,19 @@ def test_with_an_older_python(checkout: Path) -> None:
 def test_without_the_package_that_debian_splits_off(checkout: Path) -> None:
     bare = python_with(checkout, "ensurepip", "raise ImportError")
     assert "apt install python3-venv" in demo(checkout, bare)
-    assert not (checkout / ".venv").exists()
+    assert not (checkout / ".venv-dev").exists()
 
 
 def test_in_a_folder_that_takes_no_environment(checkout: Path) -> None:
-    (checkout / ".venv").touch()
-    assert "cannot make .venv: " in demo(checkout)
+    (checkout / ".venv-dev").touch()
+    assert "cannot make .venv-dev: " in demo(checkout)
 
 
 def test_without_a_package_index_and_after_a_start_that_was_interrupted(checkout: Path) -> None:
-    left = checkout / ".venv/lib/left"
+    left = checkout / ".venv-dev/lib/left"
     left.parent.mkdir(parents=True)
     left.touch()
     said = demo(checkout, PIP_NO_INDEX="1", PIP_CONFIG_FILE=os.devnull)
-    assert "pip cannot install requirements.txt: No matching distribution found for " in said
+    assert "pip cannot install requirements-dev.txt: No matching distribution found for " in said
     assert "check that this machine reaches its package index" in said
     assert not left.exists()
