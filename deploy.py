@@ -117,17 +117,7 @@ def provisioning() -> None:
     plane.api_tokens(name="API tokens", slug=slug)
     for project in host.loop(s.plane_projects):
         called, at = f"Project {project.identifier}", {"slug": slug, "identifier": project.identifier}
-        plane.project(
-            name=called,
-            **at,
-            project_name=project.name,
-            description=project.description,
-            network=project.network,
-            timezone=project.timezone,
-            lead=project.lead,
-            default_assignee=project.default_assignee,
-            **project.switches,
-        )
+        plane.project(name=called, **at, project_name=project.name, **project.settings)
         plane.project_members(name=f"{called}: members", **at)
         if project.estimates is not None:
             plane.project_estimates(name=f"{called}: estimates", **at, enabled=project.estimates)

@@ -35,7 +35,7 @@ from pyinfra_plane.host.compose_project import find_api_container, is_new, is_to
 from pyinfra_plane.host.connection import plane_from
 from pyinfra_plane.host.token_file import TokenFile
 from pyinfra_plane.settings import CONCIERGE, ROLES, Agent, Settings, derive_password, settings_of, token_variable
-from pyinfra_plane.settings.agents import EMAIL
+from pyinfra_plane.settings.entries import EMAIL
 
 T = TypeVar("T")
 

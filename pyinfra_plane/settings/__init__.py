@@ -6,19 +6,21 @@ both. The same file says where secrets are looked for, and in which order.
 
 from pyinfra_plane.settings.models import (
     CONCIERGE,
-    FIELD_TYPES,
     ROLE_NAMES,
     ROLES,
-    STATE_GROUPS,
     Agent,
+    SettingsError,
+    derive_password,
+    token_variable,
+)
+from pyinfra_plane.settings.projects import (
+    FIELD_TYPES,
+    STATE_GROUPS,
     CustomField,
     Label,
     Project,
-    SettingsError,
     State,
-    derive_password,
     labels_for,
-    token_variable,
 )
 from pyinfra_plane.settings.reader import config_dir_of, read_settings, settings_of
 from pyinfra_plane.settings.secrets import secret_variable

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
+from pyinfra_plane.settings.entries import EMAIL
 from pyinfra_plane.settings.models import CONCIERGE, ROLES, Agent, derive_password
 from pyinfra_plane.settings.values import NAME, NAME_WANTED, Values
 
 KEYS = ("name", "role", "email", "password", "display_name", "present")
-
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LABEL = r"[^\W_](?:(?:[^\W_]|-)*[^\W_])?"
-
-EMAIL = rf"(?=.{{1,254}}\Z){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+"
-"""What Plane takes as an address: Django's rule, without quoted names and bare numbers of hosts."""
 
 
 def plane_agents(values: Values, name: str) -> tuple[Agent, ...]:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pyinfra.api.hiddenvalue import HiddenValue
 
-from pyinfra_plane.settings.agents import EMAIL
+from pyinfra_plane.settings.entries import EMAIL
 from pyinfra_plane.settings.passwords import is_weak
 from pyinfra_plane.settings.values import CHARACTER, MISSING, Values, name_of
 from pyinfra_plane.text import as_text

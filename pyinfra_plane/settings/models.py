@@ -19,18 +19,6 @@ ROLES: Mapping[str, int] = {"admin": 20, "member": 15, "guest": 5}
 
 ROLE_NAMES: Mapping[int, str] = {number: name for name, number in ROLES.items()}
 
-FIELD_TYPES = ("text", "number", "boolean", "date", "option", "url", "email", "member")
-"""Custom field types that can be asked for; ``pyinfra_plane.api.properties`` says what Plane calls them."""
-
-STATE_GROUPS = ("backlog", "unstarted", "started", "completed", "cancelled")
-"""What a state can belong to; the columns of a board are sorted by it."""
-
-NETWORKS = ("secret", "public")
-"""Who sees a project: its members alone, or everybody in the workspace."""
-
-SWITCHES = ("cycles", "modules", "views", "pages", "intake")
-"""Parts of a project that can be on or off; ``pyinfra_plane.api.models`` says what Plane calls them."""
-
 CONCIERGE = "concierge"
 """The agent whose password is a setting of its own, so that a person can sign in as it."""
 
@@ -81,80 +69,6 @@ class Agent:
 def token_variable(name: str) -> str:
     """The name of an agent's line in the token file."""
     return "PLANE_TOKEN_" + re.sub(r"[^A-Z0-9]", "_", name.upper())
-
-
-@dataclass(frozen=True)
-class CustomField:
-    """One custom field ("work item property") of a project. What is ``None`` is left as it is."""
-
-    name: str
-    type: str
-    required: bool | None = None
-    multiple: bool | None = None
-    options: tuple[str, ...] = ()
-    description: str | None = None
-    default: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True)
-class State:
-    """One state of a project, known by its name."""
-
-    name: str
-    group: str
-    color: str | None = None
-    description: str | None = None
-    default: bool = False
-
-
-@dataclass(frozen=True)
-class Label:
-    """One label of a project, known by its name; `parent` is the label that groups it."""
-
-    name: str
-    color: str | None = None
-    description: str | None = None
-    parent: str | None = None
-
-
-AGENT_FIELD = "agent_id"
-"""The text field that a group of labels can stand in for, since its values are known: the agents' names."""
-
-
-def labels_for(fields: Sequence[CustomField], agents: Sequence[Agent]) -> list[Label]:
-    """Labels in place of custom fields: for each field whose values are known beforehand a group, and them in it."""
-    labels = []
-    for one in fields:
-        values: Sequence[str] = one.options
-        if one.name == AGENT_FIELD and one.type == "text":
-            values = [agent.name for agent in agents]
-        if values:
-            labels.append(Label(one.name))
-            labels += [Label(value, parent=one.name) for value in values]
-    return labels
-
-
-@dataclass(frozen=True)
-class Project:
-    """One project: everyone in ``plane_agents`` is a member of it. What is ``None`` is left as it is.
-
-    `lead` and `default_assignee` are addresses; `switches` holds those of :data:`SWITCHES` that are named.
-    """
-
-    name: str
-    identifier: str
-    description: str | None = None
-    work_item_type: str | None = None
-    custom_fields: tuple[CustomField, ...] = ()
-    network: str | None = None
-    timezone: str | None = None
-    lead: str | None = None
-    default_assignee: str | None = None
-    switches: Mapping[str, bool] = field(default_factory=dict)
-    estimates: bool | None = None
-    states: tuple[State, ...] = ()
-    labels: tuple[Label, ...] = ()
-    prune: bool = False
 
 
 @dataclass(frozen=True)

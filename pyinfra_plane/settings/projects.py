@@ -1,49 +1,30 @@
-"""``plane_projects``."""
+"""``plane_projects``: what a project, and each thing in it, may be."""
 
 from __future__ import annotations
 
-import difflib
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pyinfra_plane.settings.agents import EMAIL
-from pyinfra_plane.settings.models import (
-    FIELD_TYPES,
-    NETWORKS,
-    STATE_GROUPS,
-    SWITCHES,
-    CustomField,
-    Label,
-    Project,
-    State,
-)
-from pyinfra_plane.settings.values import CHARACTER, COLOR, NAME, NAME_WANTED, Values
+from pyinfra_plane.settings import entries
+from pyinfra_plane.settings.entries import EMAIL, Item, entry
+from pyinfra_plane.settings.models import Agent
+from pyinfra_plane.settings.values import NAME, NAME_WANTED, Values
 
-KEYS = (
-    "name",
-    "identifier",
-    "description",
-    "network",
-    "timezone",
-    "lead",
-    "default_assignee",
-    *SWITCHES,
-    "estimates",
-    "states",
-    "labels",
-    "work_item_type",
-    "custom_fields",
-    "prune",
-)
-FIELD_KEYS = ("name", "type", "description", "required", "multiple", "options", "default")
-STATE_KEYS = ("name", "group", "color", "description", "default")
-LABEL_KEYS = ("name", "color", "description", "parent")
+FIELD_TYPES = ("text", "number", "boolean", "date", "option", "url", "email", "member")
+"""Custom field types that can be asked for; ``pyinfra_plane.api.properties`` says what Plane calls them."""
 
-NAME_ON_ONE_LINE = "at most 255 characters without blanks at the ends, on one line"
+SEVERAL = ("option", "member")
+"""The types of which a field can hold more than one."""
+
+STATE_GROUPS = ("backlog", "unstarted", "started", "completed", "cancelled")
+"""What a state can belong to; the columns of a board are sorted by it."""
+
+NETWORKS = ("secret", "public")
+"""Who sees a project: its members alone, or everybody in the workspace."""
 
 HIDDEN_STATE = "Triage"
 """Each project has a state of this name that no list shows, so Plane answers 500 to another (every tried release)."""
@@ -51,257 +32,27 @@ HIDDEN_STATE = "Triage"
 LONGEST_SLUG = 100
 """Of a state. Plane makes it of the name without a look at its length, and answers 500 (every tried release)."""
 
-SEVERAL = ("option", "member")
-"""The types of which a field can hold more than one."""
-
 
 def plane_projects(values: Values, name: str) -> tuple[Project, ...]:
     """Every project; it may name an agent as lead, default assignee or default of a field."""
-    addresses = {agent.name: agent.email for agent in values.agents if agent.present}
     projects = [
-        _Reader(values, path, entry, addresses).project() for path, entry in values.items(name, values.data.get(name))
+        entries.read_entry(Project, values, path, data) for path, data in values.items(name, values.data.get(name))
     ]
     values.unique(name, "identifier", [project.identifier for project in projects])
     values.unique(name, "name", [project.name for project in projects])
     return tuple(projects)
 
 
-class _Reader:
-    """One entry of the list."""
-
-    def __init__(self, values: Values, path: str, entry: Mapping[str, Any], addresses: Mapping[str, str]) -> None:
-        self.values = values
-        self.path = path
-        self.entry = entry
-        self.addresses = addresses
-
-    def project(self) -> Project:
-        self.values.known_keys(self.path, self.entry, KEYS)
-        return Project(
-            name=self._text(self.entry, self.path, "name", NAME, NAME_WANTED),
-            identifier=self._text(
-                self.entry,
-                self.path,
-                "identifier",
-                r"[A-Za-z0-9]{1,12}",
-                "letters and digits, at most 12 (Plane makes them upper case)",
-            ).upper(),
-            description=self._any_text(self.entry, self.path, "description"),
-            work_item_type=self._optional(self.entry, self.path, "work_item_type", NAME, NAME_ON_ONE_LINE),
-            custom_fields=self._custom_fields(),
-            network=self._choice(self.entry, self.path, "network", NETWORKS),
-            timezone=self._timezone(),
-            lead=self._person(self.entry, self.path, "lead"),
-            default_assignee=self._person(self.entry, self.path, "default_assignee"),
-            switches={name: on for name in SWITCHES if (on := self._flag(self.entry, self.path, name)) is not None},
-            estimates=self._flag(self.entry, self.path, "estimates"),
-            states=self._states(),
-            labels=self._labels(),
-            prune=bool(self._flag(self.entry, self.path, "prune")),
-        )
-
-    def _timezone(self) -> str | None:
-        pattern = r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*"
-        name = self._optional(self.entry, self.path, "timezone", pattern, "a name such as Europe/Berlin")
-        if name and not _is_timezone(name):
-            near = difflib.get_close_matches(name, available_timezones(), n=1)
-            hint = f"did you mean {near[0]}?" if near else "wanted: a name such as Europe/Berlin"
-            self.values.refuse(f"{self.path}.timezone", name, hint)
-        return name
-
-    def _states(self) -> tuple[State, ...]:
-        states = []
-        for path, item in self._items("states"):
-            self.values.known_keys(path, item, STATE_KEYS)
-            states.append(
-                State(
-                    name=self._state_name(item, path),
-                    group=self._choice(item, path, "group", STATE_GROUPS, needed=True) or STATE_GROUPS[0],
-                    color=self._optional(item, path, "color", COLOR, "a colour such as #3f76ff"),
-                    description=self._any_text(item, path, "description"),
-                    default=bool(self._flag(item, path, "default")),
-                )
-            )
-        self.values.unique(f"{self.path}.states", "name", [state.name for state in states])
-        if sum(state.default for state in states) > 1:
-            self.values.problems.append(f"{self.path}.states: more than one is the default; wanted: at most one")
-        return tuple(states)
-
-    def _state_name(self, item: Mapping[str, Any], path: str) -> str:
-        name = self._text(item, path, "name", NAME, NAME_WANTED)
-        if name == HIDDEN_STATE:
-            self.values.refuse(f"{path}.name", name, "Plane keeps this name for a state that it hides")
-        elif _slug_length(name) > LONGEST_SLUG:
-            self.values.refuse(
-                f"{path}.name", name, f"wanted: at most {LONGEST_SLUG} characters in the slug that Plane makes of it"
-            )
-        return name
-
-    def _labels(self) -> tuple[Label, ...]:
-        labels = []
-        for path, item in self._items("labels"):
-            self.values.known_keys(path, item, LABEL_KEYS)
-            labels.append(
-                Label(
-                    name=self._text(item, path, "name", NAME, NAME_WANTED),
-                    color=self._optional(item, path, "color", COLOR, "a colour such as #3f76ff"),
-                    description=self._any_text(item, path, "description"),
-                    parent=self._optional(item, path, "parent", NAME, NAME_WANTED),
-                )
-            )
-        names = [label.name for label in labels]
-        self.values.unique(f"{self.path}.labels", "name", names)
-        for index, label in enumerate(labels):
-            if label.parent is not None and label.parent not in names[:index]:
-                self.values.refuse(
-                    f"{self.path}.labels[{index}].parent", label.parent, "wanted: a label that stands before it"
-                )
-        return tuple(labels)
-
-    def _custom_fields(self) -> tuple[CustomField, ...]:
-        fields = [self._custom_field(path, item) for path, item in self._items("custom_fields")]
-        self.values.unique(f"{self.path}.custom_fields", "name", [field.name for field in fields])
-        return tuple(fields)
-
-    def _custom_field(self, path: str, item: Mapping[str, Any]) -> CustomField:
-        self.values.known_keys(path, item, FIELD_KEYS)
-        kind = item.get("type")
-        name = self._text(item, path, "name", NAME, NAME_WANTED)
-        if not isinstance(kind, str) or kind not in FIELD_TYPES:
-            self.values.refuse(f"{path}.type", kind, f"wanted: {', '.join(FIELD_TYPES)}")
-            return CustomField(name, "text")
-        multiple = self._flag(item, path, "multiple")
-        if multiple and kind not in SEVERAL:
-            self.values.refuse(f"{path}.multiple", multiple, f"wanted: only with type {' or '.join(SEVERAL)}")
-        options = self._options(path, item, kind)
-        required = self._flag(item, path, "required")
-        if required and item.get("default") is not None:
-            # Plane drops the default of a required property (public API reference).
-            self.values.refuse(f"{path}.default", item["default"], "wanted: None, since the field is required")
-            return CustomField(name, kind)
-        return CustomField(
-            name=name,
-            type=kind,
-            required=required,
-            multiple=multiple,
-            options=options,
-            description=self._any_text(item, path, "description"),
-            default=self._default(path, item, kind, options, bool(multiple)),
-        )
-
-    def _options(self, path: str, item: Mapping[str, Any], kind: str) -> tuple[str, ...]:
-        value = item.get("options")
-        wanted = "wanted: a list of texts, and only with type option"
-        if kind != "option":
-            if value is not None:
-                self.values.refuse(f"{path}.options", value, wanted)
-            return ()
-        if not isinstance(value, (list, tuple)) or not value:
-            self.values.refuse(f"{path}.options", value, "wanted: a list of at least one text")
-            return ()
-        options = [
-            self.values.text_of(f"{path}.options[{index}]", one, NAME, NAME_WANTED) for index, one in enumerate(value)
-        ]
-        self.values.unique(f"{path}.options", "name", options)
-        return tuple(options)
-
-    def _default(
-        self, path: str, item: Mapping[str, Any], kind: str, options: tuple[str, ...], multiple: bool
-    ) -> tuple[str, ...] | None:
-        value = item.get("default")
-        if value is None:
-            return None
-        if multiple and isinstance(value, (list, tuple)):
-            found = [self._one_default(f"{path}.default[{i}]", one, kind, options) for i, one in enumerate(value)]
-        else:
-            found = [self._one_default(f"{path}.default", value, kind, options)]
-        return tuple(one for one in found if one is not None)
-
-    def _one_default(self, path: str, value: object, kind: str, options: tuple[str, ...]) -> str | None:
-        text = value if isinstance(value, str) else ""
-        # Compared, not converted: a whole number can be too large for that.
-        number = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e100
-        good, wanted = {
-            "text": (bool(text) and text == text.strip() and _is_text(text), "text without blanks at its ends"),
-            "url": (
-                bool(re.fullmatch(rf"https?://(?:(?!\s){CHARACTER})+", text)),
-                "an address that starts with http:// or https://",
-            ),
-            "email": (bool(re.fullmatch(EMAIL, text)), "an address such as thot@javisi.local"),
-            "number": (number, "a number"),
-            "boolean": (isinstance(value, bool), "True or False"),
-            "date": (_is_date(text), "a day such as 2026-12-31"),
-            "option": (text in options, f"one of the options: {', '.join(options)}"),
-            "member": (text in self.addresses or bool(re.fullmatch(EMAIL, text)), "an agent's name, or an address"),
-        }[kind]
-        if not good:
-            self.values.refuse(path, value, f"wanted: {wanted}")
-            return None
-        if kind == "boolean":
-            return "true" if value else "false"
-        return self.addresses.get(text, text.lower()) if kind == "member" else str(value)
-
-    # Values of a dict
-
-    def _items(self, key: str) -> list[tuple[str, Mapping[str, Any]]]:
-        value = self.entry.get(key)
-        return self.values.items(f"{self.path}.{key}", [] if value is None else value)
-
-    def _text(self, item: Mapping[str, Any], path: str, key: str, pattern: str, wanted: str) -> str:
-        return self.values.text_of(f"{path}.{key}", item.get(key), pattern, wanted)
-
-    def _optional(self, item: Mapping[str, Any], path: str, key: str, pattern: str, wanted: str) -> str | None:
-        return None if item.get(key) is None else self._text(item, path, key, pattern, f"{wanted}, or None")
-
-    def _any_text(self, item: Mapping[str, Any], path: str, key: str) -> str | None:
-        value = item.get(key)
-        if value is None:
-            return None
-        if not isinstance(value, str) or not _is_text(value):
-            self.values.refuse(f"{path}.{key}", value, "wanted: text, or None")
-            return None
-        # Plane keeps it so (every tried release): the line break at the end of a long text would differ on every run.
-        return value.strip()
-
-    def _flag(self, item: Mapping[str, Any], path: str, key: str) -> bool | None:
-        value = item.get(key)
-        if value is not None and not isinstance(value, bool):
-            self.values.refuse(f"{path}.{key}", value, "wanted: True, False, or None to leave it alone")
-            return None
-        return value
-
-    def _choice(
-        self, item: Mapping[str, Any], path: str, key: str, allowed: Sequence[str], needed: bool = False
-    ) -> str | None:
-        value = item.get(key)
-        if value is None and not needed:
-            return None
-        if not isinstance(value, str) or value not in allowed:
-            self.values.refuse(f"{path}.{key}", value, f"wanted: {', '.join(allowed)}")
-            return None
-        return value
-
-    def _person(self, item: Mapping[str, Any], path: str, key: str) -> str | None:
-        value = item.get(key)
-        if value is None:
-            return None
-        if isinstance(value, str) and value in self.addresses:
-            return self.addresses[value]
-        return self.values.text_of(f"{path}.{key}", value, EMAIL, "an agent's name, an address, or None").lower()
+# States
 
 
-def _is_timezone(name: str) -> bool:
-    """Whether there is such a time zone; on a machine without a database of them, any may be one."""
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return not available_timezones()
-    return True
-
-
-def _is_text(text: str) -> bool:
-    """Whether Plane can keep it: its database takes no NUL, and half of a pair of surrogates is no text."""
-    return not re.search(r"[\x00\ud800-\udfff]", text)
+def _state_name(item: Item, key: str) -> str:
+    name = entries.name(item, key)
+    if name == HIDDEN_STATE:
+        item.refuse(key, name, "Plane keeps this name for a state that it hides")
+    elif _slug_length(name) > LONGEST_SLUG:
+        item.refuse(key, name, f"wanted: at most {LONGEST_SLUG} characters in the slug that Plane makes of it")
+    return name
 
 
 def _slug_length(name: str) -> int:
@@ -310,9 +61,195 @@ def _slug_length(name: str) -> int:
     return len(re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", plain)).strip("-_"))
 
 
+@dataclass(frozen=True)
+class State:
+    """One state of a project, known by its name."""
+
+    name: str = entry(_state_name)
+    group: str = entry(entries.choice(*STATE_GROUPS, default=STATE_GROUPS[0]))
+    color: str | None = entry(entries.color, None)
+    description: str | None = entry(entries.words, None)
+    default: bool = entry(entries.is_set, False)
+
+
+def _states(item: Item, key: str) -> tuple[State, ...]:
+    states = entries.entries(State)(item, key)
+    if sum(state.default for state in states) > 1:
+        item.values.problems.append(f"{item.path}.{key}: more than one is the default; wanted: at most one")
+    return states
+
+
+# Labels
+
+
+@dataclass(frozen=True)
+class Label:
+    """One label of a project, known by its name; `parent` is the label that groups it."""
+
+    name: str = entry(entries.name)
+    color: str | None = entry(entries.color, None)
+    description: str | None = entry(entries.words, None)
+    parent: str | None = entry(entries.optional_name, None)
+
+
+def _labels(item: Item, key: str) -> tuple[Label, ...]:
+    labels = entries.entries(Label)(item, key)
+    names = [label.name for label in labels]
+    for index, label in enumerate(labels):
+        if label.parent is not None and label.parent not in names[:index]:
+            item.refuse(f"{key}[{index}].parent", label.parent, "wanted: a label that stands before it")
+    return labels
+
+
+# Custom fields
+
+
+def _type(item: Item, key: str) -> str:
+    kind = item.get(key)
+    if isinstance(kind, str) and kind in FIELD_TYPES:
+        return kind
+    item.refuse(key, kind, f"wanted: {', '.join(FIELD_TYPES)}")
+    return ""  # of which nothing else is checked
+
+
+def _multiple(item: Item, key: str) -> bool | None:
+    multiple = entries.flag(item, key)
+    if multiple and item.checked["type"] not in ("", *SEVERAL):
+        item.refuse(key, multiple, f"wanted: only with type {' or '.join(SEVERAL)}")
+    return multiple
+
+
+def _options(item: Item, key: str) -> tuple[str, ...]:
+    value, kind = item.get(key), item.checked["type"]
+    if kind != "option":
+        if value is not None and kind:
+            item.refuse(key, value, "wanted: a list of texts, and only with type option")
+        return ()
+    if not isinstance(value, (list, tuple)) or not value:
+        item.refuse(key, value, "wanted: a list of at least one text")
+        return ()
+    path = f"{item.path}.{key}"
+    options = [item.values.text_of(f"{path}[{index}]", one, NAME, NAME_WANTED) for index, one in enumerate(value)]
+    item.values.unique(path, "name", options)
+    return tuple(options)
+
+
+def _default(item: Item, key: str) -> tuple[str, ...] | None:
+    value = item.get(key)
+    if value is None or not item.checked["type"]:
+        return None
+    if item.checked["required"]:
+        # Plane drops the default of a required property (public API reference).
+        item.refuse(key, value, "wanted: None, since the field is required")
+        return None
+    if item.checked["multiple"] and isinstance(value, (list, tuple)):
+        found = [_one_default(item, f"{key}[{index}]", one) for index, one in enumerate(value)]
+    else:
+        found = [_one_default(item, key, value)]
+    return tuple(one for one in found if one is not None)
+
+
+def _one_default(item: Item, key: str, value: object) -> str | None:
+    kind, options, known = item.checked["type"], item.checked["options"], entries.addresses(item.values)
+    text = value if isinstance(value, str) else ""
+    # Compared, not converted: a whole number can be too large for that.
+    number = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e100
+    good, wanted = {
+        "text": (bool(text) and text == text.strip() and entries.is_text(text), "text without blanks at its ends"),
+        "url": (entries.is_url(text), "an address that starts with http:// or https://"),
+        "email": (bool(re.fullmatch(EMAIL, text)), "an address such as thot@javisi.local"),
+        "number": (number, "a number"),
+        "boolean": (isinstance(value, bool), "True or False"),
+        "date": (_is_date(text), "a day such as 2026-12-31"),
+        "option": (text in options, f"one of the options: {', '.join(options)}"),
+        "member": (text in known or bool(re.fullmatch(EMAIL, text)), "an agent's name, or an address"),
+    }[kind]
+    if not good:
+        item.refuse(key, value, f"wanted: {wanted}")
+        return None
+    if kind == "boolean":
+        return "true" if value else "false"
+    return known.get(text, text.lower()) if kind == "member" else str(value)
+
+
 def _is_date(text: str) -> bool:
     try:
         date.fromisoformat(text)
     except ValueError:
         return False
     return len(text) == 10
+
+
+@dataclass(frozen=True)
+class CustomField:
+    """One custom field ("work item property") of a project. What is ``None`` is left as it is."""
+
+    name: str = entry(entries.name)
+    type: str = entry(_type)
+    required: bool | None = entry(entries.flag, None)
+    multiple: bool | None = entry(_multiple, None)
+    options: tuple[str, ...] = entry(_options, ())
+    description: str | None = entry(entries.words, None)
+    default: tuple[str, ...] | None = entry(_default, None)
+
+
+AGENT_FIELD = "agent_id"
+"""The text field that a group of labels can stand in for, since its values are known: the agents' names."""
+
+
+def labels_for(fields: Sequence[CustomField], agents: Sequence[Agent]) -> list[Label]:
+    """Labels in place of custom fields: for each field whose values are known beforehand a group, and them in it."""
+    labels = []
+    for one in fields:
+        values: Sequence[str] = one.options
+        if one.name == AGENT_FIELD and one.type == "text":
+            values = [agent.name for agent in agents]
+        if values:
+            labels.append(Label(one.name))
+            labels += [Label(value, parent=one.name) for value in values]
+    return labels
+
+
+# Projects
+
+_IDENTIFIER = entries.text(r"[A-Za-z0-9]{1,12}", "letters and digits, at most 12 (Plane makes them upper case)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectSettings:
+    """What a project is like, each an argument of the operation ``plane.project``. What is ``None`` is left as it is.
+
+    `lead` and `default_assignee` are addresses.
+    """
+
+    description: str | None = entry(entries.words, None)
+    network: str | None = entry(entries.choice(*NETWORKS), None)
+    timezone: str | None = entry(entries.timezone, None)
+    lead: str | None = entry(entries.person, None)
+    default_assignee: str | None = entry(entries.person, None)
+    cycles: bool | None = entry(entries.flag, None)
+    modules: bool | None = entry(entries.flag, None)
+    views: bool | None = entry(entries.flag, None)
+    pages: bool | None = entry(entries.flag, None)
+    intake: bool | None = entry(entries.flag, None)
+
+
+@dataclass(frozen=True)
+class Project(ProjectSettings):
+    """One project: everyone in ``plane_agents`` is a member of it."""
+
+    name: str = entry(entries.name)
+    identifier: str = entry(lambda item, key: _IDENTIFIER(item, key).upper())
+    estimates: bool | None = entry(entries.flag, None)
+    states: tuple[State, ...] = entry(_states, ())
+    labels: tuple[Label, ...] = entry(_labels, ())
+    work_item_type: str | None = entry(
+        entries.optional_text(NAME, "at most 255 characters without blanks at the ends, on one line"), None
+    )
+    custom_fields: tuple[CustomField, ...] = entry(entries.entries(CustomField), ())
+    prune: bool = entry(entries.is_set, False)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What :class:`ProjectSettings` has, by name."""
+        return {one.name: getattr(self, one.name) for one in fields(ProjectSettings)}

@@ -18,12 +18,10 @@ from pyinfra_plane.settings.checks import Check, optional
 from pyinfra_plane.settings.models import (
     CONCIERGE,
     Agent,
-    Project,
     SettingsError,
     Storage,
-    labels_for,
 )
-from pyinfra_plane.settings.projects import plane_projects
+from pyinfra_plane.settings.projects import Project, labels_for, plane_projects
 from pyinfra_plane.settings.secrets import GENERATED
 from pyinfra_plane.settings.values import CHARACTER, name_of
 

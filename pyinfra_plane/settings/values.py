@@ -32,8 +32,6 @@ NAME = name_of(255)
 
 NAME_WANTED = "one line, at most 255 characters, without blanks at its ends"
 
-COLOR = r"#[0-9A-Fa-f]{6}"
-
 LONGEST_PATH = 4000
 LONGEST_PART = 240
 """Bytes of a path, and of a name in it: Linux takes 4,095 and 255, and a file that is written has a longer name."""

@@ -570,7 +570,7 @@ def test_a_bad_agent_is_named_by_its_place(changes: dict[str, Any], path: str, w
         ({"custom_fields": [{"type": "text"}]}, "plane_projects[0].custom_fields[0].name: None", "one line"),
         ({"custom_fields": [{"name": "a", "type": "text", "unit": "€"}]},
          "plane_projects[0].custom_fields[0].unit: unknown", "name, type"),
-        ({"leader": "thot"}, "plane_projects[0].leader: unknown", "name, identifier, description"),
+        ({"leader": "thot"}, "plane_projects[0].leader: unknown", "description, network, timezone"),
         ({"lead": "nobody"}, "plane_projects[0].lead: 'nobody'", "an agent's name, an address, or None"),
         ({"default_assignee": 5}, "plane_projects[0].default_assignee: 5", "an agent's name, an address, or None"),
         ({"network": "private"}, "plane_projects[0].network: 'private'", "secret, public"),
@@ -641,7 +641,7 @@ def test_a_state_can_have_any_name_that_plane_can_keep(name: str) -> None:
 
 def test_a_project_leaves_alone_what_it_does_not_name() -> None:
     [found] = checked(plane_projects=project(cycles=False, pages=None)).plane_projects
-    assert found.switches == {"cycles": False}
+    assert (found.cycles, found.modules) == (False, None)
     assert (found.network, found.estimates, found.states, found.labels, found.prune) == (None, None, (), (), False)
 
 
