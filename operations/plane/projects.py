@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pyinfra_plane.api.auth import ApiKey, Session
 from pyinfra_plane.api.errors import PlaneError, PlaneNobody, PlaneRefused, PlaneSettings
-from pyinfra_plane.api.models import NETWORK_NUMBERS, PROJECT_SWITCHES
+from pyinfra_plane.api.models import NETWORK_NUMBERS
 from pyinfra_plane.api.models import Project as SeenProject
 from pyinfra_plane.api.plane import NOT_A_MEMBER
 from pyinfra_plane.api.versions import LEAD_OF_A_NEW_PROJECT
@@ -71,16 +72,20 @@ def project(
         )
     """
     scene = current_scene()
-    switches = {"cycles": cycles, "modules": modules, "views": views, "pages": pages, "intake": intake}
-    wanted = _Wanted(
-        project_name,
-        identifier.upper(),
-        description,
-        network,
-        timezone,
-        {"lead": lead, "default assignee": default_assignee},
-        {name: on for name, on in switches.items() if on is not None},
-    )
+    settings = {
+        "description": description,
+        "network": network,
+        "timezone": timezone,
+        "lead": lead,
+        "default_assignee": default_assignee,
+        "cycles": cycles,
+        "modules": modules,
+        "views": views,
+        "pages": pages,
+        "intake": intake,
+    }
+    given = {key: value for key, value in settings.items() if value is not None}
+    wanted = _Wanted(project_name, identifier.upper(), given)
     projects = scene.projects(slug)
     if projects is None:
         sign = "+" if scene.is_fresh() else "?"
@@ -113,22 +118,21 @@ def project(
         yield Kept(f"project {seen.identifier}")
 
 
+PEOPLE = ("lead", "default_assignee")
+"""The settings of a project that are members of the workspace."""
+
+
 @dataclass(frozen=True)
 class _Wanted:
+    """A project as it should be; `settings` has what is given, by the name of the argument."""
+
     name: str
     identifier: str
-    description: str | None
-    network: str | None
-    timezone: str | None
-    people: Mapping[str, str | None]
-    switches: Mapping[str, bool]
+    settings: Mapping[str, Any]
 
     def __str__(self) -> str:
-        further = [self.network, self.timezone]
-        further += [f"{role} {address}" for role, address in self.people.items() if address]
-        further += [f"{name} {_on(on)}" for name, on in self.switches.items()]
-        named = ", ".join(words for words in further if words)
-        return f"project {self.identifier} ({self.name})" + (f": {named}" if named else "")
+        named = [_words(name, value) for name, value in self.settings.items() if name != "description"]
+        return f"project {self.identifier} ({self.name})" + (f": {', '.join(named)}" if named else "")
 
     def refuse_name(self) -> None:
         refused = re.search(NAME_REFUSED, self.name)
@@ -152,26 +156,35 @@ def _on(on: bool) -> str:
     return "on" if on else "off"
 
 
+def _words(name: str, wants: Any, has: Any = None) -> str:
+    """What a line says of one setting of a project."""
+    if isinstance(wants, bool):
+        return f"{name} {_on(wants)}"
+    if name in PEOPLE:
+        return f"{name.replace('_', ' ')} {wants}"
+    if name == "description" or has is None:
+        return "description" if name == "description" else str(wants)
+    return str(wants) if name == "network" else f"time zone {has} → {wants}"
+
+
 def _differences(scene: Scene, slug: str, seen: SeenProject, wanted: _Wanted) -> list[_Difference]:
     found = []
-
-    def compare(name: str, has: object, wants: object, words: str) -> None:
-        if wants is not None and has != wants:
-            found.append(_Difference(name, words, lambda: wants))
-
-    compare("name", seen.name, wanted.name, f"name {seen.name} → {wanted.name}")
-    compare("description", seen.description, wanted.description, "description")
-    compare("timezone", seen.timezone, wanted.timezone, f"time zone {seen.timezone} → {wanted.timezone}")
-    if wanted.network is not None:
-        compare("network", seen.network, NETWORK_NUMBERS[wanted.network], wanted.network)
-    for switch, on in wanted.switches.items():
-        compare(PROJECT_SWITCHES[switch], seen.switches.get(switch), on, f"{switch} {_on(on)}")
-    holders = {"lead": ("project_lead", seen.lead), "default assignee": ("default_assignee", seen.default_assignee)}
-    for role, address in wanted.people.items():
-        name, has = holders[role]
-        if address is not None and (has is None or _addresses(scene, slug).get(has) != address):
-            found.append(_Difference(name, f"{role} {address}", _user_id(scene, slug, address)))
+    if seen.name != wanted.name:
+        found.append(_Difference("name", f"name {seen.name} → {wanted.name}", lambda: wanted.name))
+    for name, wants in wanted.settings.items():
+        has, key = getattr(seen, name), SeenProject.key_of(name)
+        if name in PEOPLE:
+            if has is None or _addresses(scene, slug).get(has) != wants:
+                found.append(_Difference(key, _words(name, wants), _user_id(scene, slug, wants)))
+            continue
+        value = NETWORK_NUMBERS[wants] if name == "network" else wants
+        if has != value:
+            found.append(_Difference(key, _words(name, wants, has), partial(_same, value)))
     return found
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def _addresses(scene: Scene, slug: str) -> dict[str, str]:
@@ -206,19 +219,16 @@ def _bring_in_line(scene: Scene, slug: str, seen: SeenProject, differing: Sequen
 
 def _create_project(scene: Scene, slug: str, wanted: _Wanted) -> None:
     key = scene.needed_manager(slug)
-    # Never among these: the intake, which is made by a change alone; and the lead, before Plane takes one.
-    lead = wanted.people.get("lead") if scene.plane().instance().has(LEAD_OF_A_NEW_PROJECT) else None
-    fields: dict[str, Any] = {
-        "name": wanted.name,
-        "identifier": wanted.identifier,
-        "description": wanted.description or "",
-        **({"timezone": wanted.timezone} if wanted.timezone else {}),
-        **({"project_lead": _user_id(scene, slug, lead)()} if lead else {}),
-        **{PROJECT_SWITCHES[name]: on for name, on in wanted.switches.items() if name != "intake"},
-    }
+    fields: dict[str, Any] = {"name": wanted.name, "identifier": wanted.identifier, "description": ""}
+    for name, value in wanted.settings.items():
+        # Plane takes the intake in a change only, the network from a session only, and the lead from a release on.
+        if name == "lead" and scene.plane().instance().has(LEAD_OF_A_NEW_PROJECT):
+            fields[SeenProject.key_of(name)] = _user_id(scene, slug, value)()
+        elif name not in ("intake", "network", *PEOPLE):
+            fields[SeenProject.key_of(name)] = value
     owner = scene.owner_of(key)
     caller: ApiKey | Session = key
-    if wanted.network == "secret":
+    if wanted.settings.get("network") == "secret":
         # By a session, so that it is never public, not even for a moment.
         caller = scene.agent_session(owner) if owner is not None and owner.password else scene.admin_session(slug)
         fields["network"] = NETWORK_NUMBERS["secret"]

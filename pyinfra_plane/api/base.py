@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 from pyinfra_plane.api.auth import ApiKey, Forms, Session
 from pyinfra_plane.api.errors import PlaneBadAnswer, PlaneError
 from pyinfra_plane.api.http import Http
-from pyinfra_plane.api.models import listed
 from pyinfra_plane.api.pace import Pace
+from pyinfra_plane.api.rows import listed
 
 T = TypeVar("T")
 

@@ -13,8 +13,9 @@ from typing import Any
 from pyinfra_plane.api import paths
 from pyinfra_plane.api.auth import ApiKey
 from pyinfra_plane.api.errors import PlaneKeyInvalid, PlaneRefused
-from pyinfra_plane.api.models import Project, PropertyOption, WorkItemProperty, WorkItemType, listed, listed_ids
+from pyinfra_plane.api.models import Project, PropertyOption, WorkItemProperty, WorkItemType
 from pyinfra_plane.api.projects import ProjectsApi
+from pyinfra_plane.api.rows import listed, listed_ids
 
 
 class WorkItemTypesApi(ProjectsApi):

@@ -23,7 +23,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from pyinfra_plane.api import models
+from pyinfra_plane.api import models, rows
 from pyinfra_plane.api.auth import ApiKey, Forms
 from pyinfra_plane.api.errors import PlaneBadAnswer, PlaneError, PlaneFormRefused, PlaneRefused, PlaneUnreachable
 from pyinfra_plane.api.http import LONGEST_COOKIE, LONGEST_THROTTLE_WAIT, MOST_COOKIES, MOST_VALUES, Reply
@@ -725,7 +725,7 @@ def test_any_json_becomes_what_is_declared_or_a_bad_answer(name: str, changes: d
             one_line(error)
     for answer in (whole, [whole], [changes]):
         try:
-            models.listed(answer, of, "things")
+            rows.listed(answer, of, "things")
         except PlaneBadAnswer as error:
             one_line(error)
 
@@ -740,7 +740,7 @@ def test_any_json_to_any_question_is_an_answer_or_one_line(answer: Any) -> None:
         far.sendall(HEAD + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
         return near
 
-    project = models.Project("1", "n", "I", "", False, True, 20, False, None)
+    project = models.Project("1", "n", "I", is_member=True, member_role=20)
     asks: list[Callable[[Plane], object]] = [
         Plane.health, Plane.instance,
         lambda plane: plane.look("s", KEY),

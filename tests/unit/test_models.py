@@ -22,9 +22,9 @@ from pyinfra_plane.api.models import (
     WorkItemType,
     Workspace,
     WorkspaceMember,
-    listed,
 )
 from pyinfra_plane.api.properties import definition, field_type
+from pyinfra_plane.api.rows import listed
 from pyinfra_plane.settings import FIELD_TYPES
 
 INSTANCE: dict[str, Any] = {
@@ -181,11 +181,11 @@ def test_a_project_shows_its_settings() -> None:
     )  # fmt: skip
     assert (found.network, found.timezone, found.lead, found.default_assignee) == (0, "UTC", "u1", None)
     assert found.estimate == "e1"
-    assert found.switches == {"cycles": True, "modules": False, "views": False, "pages": True, "intake": False}
+    assert (found.cycles, found.modules, found.views, found.pages, found.intake) == (True, False, False, True, False)
 
 
 def test_what_an_answer_does_not_show_is_neither_on_nor_off() -> None:
-    assert Project.of(PROJECT).switches == {}
+    assert Project.of(PROJECT).cycles is None
 
 
 def test_the_instance_shows_what_is_on() -> None:

@@ -1,0 +1,135 @@
+"""Reading Plane's answers: a dataclass for each kind of row, whose fields say where their values stand.
+
+An answer of another shape is refused as :class:`PlaneBadAnswer`, which names the kind and the key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from functools import cache
+from typing import Any, ClassVar, TypeVar
+
+from pyinfra_plane.api.errors import PlaneBadAnswer
+
+T = TypeVar("T")
+R = TypeVar("R", bound="Row")
+
+Read = Callable[[Mapping[str, Any], str, str], Any]
+"""Takes a row, a key, and what the row is, for the message."""
+
+
+def as_dict(answer: Any, what: str) -> dict[str, Any]:
+    """An answer that is an object."""
+    if not isinstance(answer, dict):
+        raise PlaneBadAnswer(f"{what}: wanted an object, Plane answered {type(answer).__name__}")
+    return answer
+
+
+def text(row: Mapping[str, Any], key: str, what: str) -> str:
+    """A text that must be there."""
+    value = row.get(key)
+    if not isinstance(value, str):
+        raise PlaneBadAnswer(f"{what}: no {key} in Plane's answer")
+    return value
+
+
+def number(row: Mapping[str, Any], key: str, what: str) -> int:
+    """A whole number that must be there."""
+    value = row.get(key)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise PlaneBadAnswer(f"{what}: no {key} in Plane's answer")
+    return value
+
+
+def maybe(kind: type[T], default: Any = None) -> Read:
+    """What may be missing or null, and is of one kind if it is there."""
+
+    def read(row: Mapping[str, Any], key: str, what: str) -> Any:
+        value = row.get(key)
+        if value is None:
+            return default
+        if isinstance(value, kind) and not isinstance(value, bool):
+            return value
+        raise PlaneBadAnswer(f"{what}: {key} is no {kind.__name__} in Plane's answer")
+
+    return read
+
+
+def switch(default: bool | None) -> Read:
+    """Whether something is on; `default` if it is missing or null."""
+    return lambda row, key, what: default if row.get(key) is None else bool(row[key])
+
+
+def as_text(value: Any, what: str) -> str:
+    """A text, a number or a switch, as text."""
+    if isinstance(value, (str, int, float)):
+        return str(value)
+    raise PlaneBadAnswer(f"{what}: a value in Plane's answer is {type(value).__name__}")
+
+
+def texts(row: Mapping[str, Any], key: str, what: str) -> tuple[str, ...]:
+    """A list of texts; none if it is missing or null."""
+    values = row.get(key)
+    return tuple(as_text(one, what) for one in values) if isinstance(values, list) else ()
+
+
+_BY_TYPE: Mapping[str, Callable[[Any], Read]] = {
+    "str": lambda default: text if default is MISSING else maybe(str, default),
+    "str | None": lambda default: maybe(str),
+    "int": lambda default: number,
+    "int | None": lambda default: maybe(int),
+    "bool": lambda default: switch(default is True),
+    "bool | None": lambda default: switch(None),
+    "tuple[str, ...]": lambda default: texts,
+}
+
+
+def answered(key: str = "", default: Any = MISSING, read: Read | None = None) -> Any:
+    """A field of a row.
+
+    Args:
+        key: in Plane's answer, if it is not the field's name.
+        default: if it is missing or null there; without one, a text or number must be there.
+        read: how it is read, if not by the field's type.
+    """
+    further = {} if default is MISSING else {"default": default}
+    return field(metadata={"key": key, "read": read}, **further)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing that Plane lists."""
+
+    WHAT: ClassVar[str]
+    """The kind, as messages name it."""
+
+    @classmethod
+    def of(cls: type[R], item: dict[str, Any]) -> R:
+        """From JSON."""
+        return cls(**{name: read(item, key, cls.WHAT) for name, key, read in _plan(cls)})  # type: ignore[arg-type]
+
+
+@cache
+def _plan(kind: Any) -> list[tuple[str, str, Read]]:
+    """By field of a row: its name here, its key in the answer, and how it is read."""
+    plan = []
+    for one in fields(kind):
+        default = None if one.default_factory is not MISSING else one.default
+        read = one.metadata.get("read") or _BY_TYPE[str(one.type)](default)
+        plan.append((one.name, one.metadata.get("key") or one.name, read))
+    return plan
+
+
+def listed(answer: Any, of: Callable[[dict[str, Any]], T], what: str) -> list[T]:
+    """Each item of a JSON list, made by `of`."""
+    if not isinstance(answer, list):
+        raise PlaneBadAnswer(f"{what}: wanted a list, Plane answered {type(answer).__name__}")
+    return [of(as_dict(item, what)) for item in answer]
+
+
+def listed_ids(answer: Any, what: str) -> frozenset[str]:
+    """The ids of a JSON list."""
+    if not isinstance(answer, list):
+        raise PlaneBadAnswer(f"{what}: wanted a list, Plane answered {type(answer).__name__}")
+    return frozenset(as_text(one, what) for one in answer)
