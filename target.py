@@ -516,19 +516,44 @@ def write_file(
         '[ ! -L "$1" ] || { file=$(readlink -nf -- "$1" && echo .) && file=${file%.}; }',
         '|| { echo "it is a link that leads nowhere" >&2; exit 1; };', _REFUSE_LINK,
         'mkdir -p -- "${file%/*}/" && umask 077 && new="${file%/*}/.${file##*/}.new.$$"',
-        # Of a run that was killed, a command may live on: without its file it cannot rename it any more.
+        # Of a run that was killed.
         '&& for old in "${file%/*}/.${file##*/}.new"*; do rm -f -- "$old" || exit 1; done',
-        """&& trap 'rm -f -- "$new"' EXIT""",
+        # Without PIPE, a shell would end at a complaint that nobody reads, and leave the file.
+        """&& trap 'rm -f -- "$new"' EXIT && trap '' PIPE""",
         # noclobber: the file is made, never followed or reused.
         '&& set -C && cat >"$new" && [ $(wc -c <"$new"', f') -eq {size} ] && chmod -- {mode} "$new"',
         *_chown(user, group, '"$new"'),
-        '&& { sync -- "$new" 2>/dev/null || sync; } && mv -fT -- "$new" "$file"',
+        '&& { sync -- "$new" 2>/dev/null || sync; }', _if_run_lives(host), '&& mv -fT -- "$new" "$file"',
         stdin=text,
     )  # fmt: skip
     if not output.ok:
         reason = output.reason if output.stderr else "it did not arrive whole"
         advice = f"; {RIGHTS}" if "ermission denied" in reason else ""
         raise TargetError(f"cannot write {path}: {reason}; what was there is untouched{advice}")
+
+
+_holders: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
+
+
+def write_only_while_runs(host: Any, process: int) -> None:
+    """Have writes of this host replace nothing once a process there has ended: the one that holds this run's lock.
+
+    OpenSSH does not end a command whose run was killed: a write that was held up goes on, maybe after the next run.
+    """
+    _holders[host] = process
+
+
+def _if_run_lives(host: Any) -> str:
+    """Ends a command whose run does not hold its lock any more.
+
+    In words, since ``kill`` also fails for a process of another user.
+    """
+    if host not in _holders:
+        return ""
+    return (
+        f"&& case $(LC_ALL=C kill -0 {_holders[host]} 2>&1) in *'o such process'*) "
+        "echo 'the run that began this has ended' >&2; exit 1;; esac"
+    )
 
 
 _REFUSE_LINK = (
