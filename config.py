@@ -21,6 +21,7 @@ from settings.preflight import (  # noqa: E402
     explain_inventory,
     refuse_conflicting_data,
 )
+from settings.wrapped import accept_wrapped  # noqa: E402
 from target import bound_what_comes  # noqa: E402
 
 check_installed()
@@ -29,6 +30,7 @@ answer_without_terminal()
 explain_connections()
 explain_inventory()
 refuse_conflicting_data()
+accept_wrapped()
 bound_what_comes()
 check_before_connecting(state, note_ends)
 take_over(state, print_json_without_hosts)

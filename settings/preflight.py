@@ -27,6 +27,7 @@ from plain import plain
 from settings.carried import not_carried, refusals
 from settings.models import Settings, SettingsError, missing
 from settings.reader import settings_of
+from settings.wrapped import resolved
 
 PARTS = ("database", "environment", "provisioning")
 
@@ -86,6 +87,7 @@ def check_before_connecting(state: State, before_connecting: Callable[[State], o
             if not hosts:
                 raise CliError(_nobody(state, context.params if context is not None else {}))
             try:
+                resolve_for_pyinfra(hosts)
                 check(hosts, parts)
             except SettingsError as error:
                 # As the command line says what is wrong with it; another error would name a line of this file.
@@ -255,6 +257,22 @@ def parts_of(operations: Iterable[str], folder: Path) -> tuple[str, ...]:
         elif (folder / "deploy.py").resolve() == DEPLOY:
             wanted += [part for part in PARTS if operation == f"deploy.{part}"]
     return tuple(dict.fromkeys(wanted))
+
+
+def resolve_for_pyinfra(hosts: Sequence[Any]) -> None:
+    """Look up what the wrapped passwords that pyinfra uses itself stand for (``_sudo_password``, say).
+
+    Raises:
+        SettingsError: one is nowhere.
+    """
+    problems: dict[str, None] = {}
+    for host in hosts:
+        values, wrong = resolved(host)
+        problems.update(dict.fromkeys(wrong))
+        for key, value in values.items():
+            setattr(host.data, key, value)
+    if problems:
+        raise SettingsError(list(problems))
 
 
 def check(hosts: Sequence[Any], parts: Sequence[str]) -> None:
