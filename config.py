@@ -21,7 +21,7 @@ from settings.preflight import (  # noqa: E402
     explain_inventory,
     refuse_conflicting_data,
 )
-from settings.wrapped import accept_wrapped  # noqa: E402
+from settings.wrapped import accept_wrapped, hand_over_passwords  # noqa: E402
 from target import bound_what_comes  # noqa: E402
 
 check_installed()
@@ -31,6 +31,7 @@ explain_connections()
 explain_inventory()
 refuse_conflicting_data()
 accept_wrapped()
+hand_over_passwords()
 bound_what_comes()
 check_before_connecting(state, note_ends)
 take_over(state, print_json_without_hosts)

@@ -27,6 +27,7 @@ from paramiko import Channel, ChannelException, SSHException, Transport
 from paramiko.common import MSG_CHANNEL_DATA, MSG_CHANNEL_EXTENDED_DATA
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, AllArguments, pop_global_arguments
+from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.output import echo
 
 from facts.docker_errors import explain_no_compose
@@ -83,8 +84,18 @@ class Output:
         said = [line for line in complaints if line and not _ADVICE.fullmatch(line)] or [line for line in lines if line]
         reason = said[-1] if said else "it said nothing"
         no_compose = explain_no_compose(reason)
-        return no_compose.line if no_compose is not None else reason
+        if no_compose is not None:
+            return no_compose.line
+        cures = [cure for words, cure in _CURES.items() if any(re.search(words, line) for line in said)]
+        return "; ".join([reason, *cures[:1]])
 
+
+_CURES = {
+    "^Unmatched '|: Command not found[.]$": "the SSH user's shell is csh or tcsh; give it another: chsh -s /bin/sh",
+    "must have a tty to run sudo": "put into sudoers, with the user's name: Defaults:NAME !requiretty",
+    "askpass-[^ ]+: Permission denied": "set _temp_dir in host data to a folder in which programs can be executed",
+}
+"""By words of what refuses every command, what to do."""
 
 LONGEST_HELP = 200
 """Lines that a command may end with and that are looked at for a reason. Docker 20.10 has some 70 of help."""
@@ -238,6 +249,8 @@ def _run(
         raise TargetError("the connection to the host broke while it ran a command; run again")
     # A terminal (_get_pty) ends lines as a typewriter does.
     stdout, stderr = ([line.rstrip("\r") for line in lines] for lines in (output.stdout_lines, output.stderr_lines))
+    if own.get("_su_password") and stderr:
+        stderr[0] = stderr[0].removeprefix("Password: ")
     if show_output:
         _show(host, (*stdout, *stderr))
     return Output(ok, stdout, stderr)
@@ -258,6 +271,9 @@ def explained() -> Iterator[None]:
         raise _TooManyAtOnce(
             f"the SSH server refused to run a command ({error.text or error.code}); see MaxSessions in its sshd_config"
         ) from error
+    except PyinfraError as error:
+        reason = Output(False, [], str(error).partition(": ")[2].splitlines()).reason
+        raise TargetError(f"the host cannot hand a password to sudo or su: {reason}") from error
     except (OSError, EOFError, SSHException) as error:
         raise TargetError(
             f"the connection to the host broke ({str(error) or type(error).__name__}); run again"

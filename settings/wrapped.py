@@ -1,7 +1,4 @@
-"""Wrapped secrets in what pyinfra reads of a host for itself: passwords of SSH, sudo and su.
-
-pyinfra 3.10 takes text there and nothing else. `config.py` asks for it.
-"""
+"""The passwords that pyinfra itself uses on a host: of SSH, sudo and su. `config.py` asks for what is here."""
 
 from __future__ import annotations
 
@@ -11,13 +8,17 @@ from typing import Any
 from pyinfra.api.arguments import all_argument_meta
 from pyinfra.api.hiddenvalue import HiddenValue
 from pyinfra.api.host import Host
+from pyinfra.connectors import util
 
 from settings.secrets import Wrapped
 from settings.values import MISSING, Values
 
 
 def accept_wrapped() -> None:
-    """Let the data of a host's connector be wrapped, and the passwords of sudo and su stay so."""
+    """Let the data of a host's connector be wrapped, and the passwords of sudo and su stay so.
+
+    pyinfra 3.10 takes text there and nothing else.
+    """
     init, wrap = Host.init, HiddenValue.__init__
     if hasattr(init, "unwraps"):
         return
@@ -40,6 +41,19 @@ def accept_wrapped() -> None:
     unwrapped.unwraps = True  # type: ignore[attr-defined]
     Host.init = unwrapped  # type: ignore[method-assign]
     HiddenValue.__init__ = wrapped_once  # type: ignore[method-assign]
+
+
+def hand_over_passwords() -> None:
+    """Have commands behind `su` read their input, and notice at once that no program can give sudo its password.
+
+    pyinfra 3.10 pipes the password into `su`, and nothing after it: SQL or a file would arrive empty. For `sudo` it
+    makes a program that prints the password; where that cannot run, `sudo` would seem to have been given none.
+    """
+    give = """printf '%s\\n' "${1}"\n"""
+    made = 'chmod 755 "$temp"\n'
+    util.ASKPASS_COMMAND = util.ASKPASS_COMMAND.replace(
+        give, f"{give}[ {{1}} = {util.SUDO_ASKPASS_ENV_VAR} ] || exec cat\n"
+    ).replace(made, made + '"$temp" </dev/null >/dev/null || {{ rm -f "$temp"; exit 1; }}\n')
 
 
 def resolved(host: Any) -> tuple[dict[str, HiddenValue], list[str]]:
