@@ -293,6 +293,16 @@ class Lab:
             timeout=180,
         )
 
+    def runs(self) -> list[int]:
+        """The processes of the `pyinfra` commands that are under way."""
+        inventory = str(self.directory / "inventory.py").encode()
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # it ended meanwhile
+                if inventory in (process / "cmdline").read_bytes().split(b"\0"):
+                    found.append(int(process.name))
+        return found
+
     # What is there
 
     def docker(self, *arguments: str, stdin: str | None = None) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import grp
 import json
+import os
 import pwd
 import re
+import signal
 import stat
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
 
@@ -151,6 +154,28 @@ def test_a_stopped_worker_is_told_and_left(deployed: Lab) -> None:
     assert changed_nothing(done)
     assert f"! the service worker in {deployed.compose_dir} is stopped" in done.stdout
     deployed.docker("start", ids["worker"])
+
+
+def test_openssh_lets_a_killed_runs_write_go_on_and_it_replaces_nothing(deployed: Lab) -> None:
+    programs = deployed.directory / "slow"
+    programs.mkdir()
+    held = programs / "held"
+    sync = programs / "sync"
+    sync.write_text(f'#!/bin/sh\nmkfifo {held} && : < {held}\nexec /usr/bin/sync "$@"\n')
+    sync.chmod(0o755)
+    before = deployed.env_path.read_bytes()
+    data = {"_env": {"PATH": f"{programs}:/usr/bin:/bin"}, "plane_web_url": "https://other.javisi.test"}
+    with ThreadPoolExecutor() as pool:
+        run = pool.submit(deployed.deploy, operation=("deploy.environment",), data=data)
+        deployed.wait_until(held.exists)
+        for process in deployed.runs():
+            os.kill(process, signal.SIGKILL)
+        assert run.result().returncode == -signal.SIGKILL
+    assert changed_nothing(deployed.deploy())
+    unfinished = list(deployed.config_dir.glob(".*.new*"))
+    held.write_text("")
+    deployed.wait_until(lambda: not list(deployed.config_dir.glob(".*.new*")))
+    assert unfinished and deployed.env_path.read_bytes() == before
 
 
 # The address of the API's container
