@@ -79,7 +79,8 @@ class Output:
     @property
     def reason(self) -> str:
         """The last line that it complained with; not where help is to be had, nor the help itself."""
-        lines = [quote(line, 300) for line in (self.stderr or self.stdout)[-LONGEST_HELP:]]
+        # The prompt of su's does not end its line.
+        lines = [quote(line.removeprefix("Password: "), 300) for line in (self.stderr or self.stdout)[-LONGEST_HELP:]]
         complaints = takewhile(lambda line: not line.startswith("Usage:"), lines)
         said = [line for line in complaints if line and not _ADVICE.fullmatch(line)] or [line for line in lines if line]
         reason = said[-1] if said else "it said nothing"
@@ -249,8 +250,6 @@ def _run(
         raise TargetError("the connection to the host broke while it ran a command; run again")
     # A terminal (_get_pty) ends lines as a typewriter does.
     stdout, stderr = ([line.rstrip("\r") for line in lines] for lines in (output.stdout_lines, output.stderr_lines))
-    if own.get("_su_password") and stderr:
-        stderr[0] = stderr[0].removeprefix("Password: ")
     if show_output:
         _show(host, (*stdout, *stderr))
     return Output(ok, stdout, stderr)
@@ -532,7 +531,6 @@ def write_file(
         '[ ! -L "$1" ] || { file=$(readlink -nf -- "$1" && echo .) && file=${file%.}; }',
         '|| { echo "it is a link that leads nowhere" >&2; exit 1; };', _REFUSE_LINK,
         'mkdir -p -- "${file%/*}/" && umask 077 && new="${file%/*}/.${file##*/}.new.$$"',
-        # Of a run that was killed.
         '&& for old in "${file%/*}/.${file##*/}.new"*; do rm -f -- "$old" || exit 1; done',
         # Without PIPE, a shell would end at a complaint that nobody reads, and leave the file.
         """&& trap 'rm -f -- "$new"' EXIT && trap '' PIPE""",

@@ -102,7 +102,7 @@ REFUSING: dict[str, tuple[str, dict[str, object], bool, str]] = {
         "lab-sudo",
         {"_su_user": "root", "_su_password": "no"},
         True,
-        "su: Authentication failure",
+        "a command: su: Authentication failure",
     ),
 }
 
