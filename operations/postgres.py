@@ -78,6 +78,8 @@ _QUIET = {
 
 _SETTINGS = ",\n    ".join(f"('{name}', '{value}')" for name, value in _QUIET.items())
 
+_ARRIVED = "##ARRIVED##"
+
 # No version has all of them. Nothing is printed.
 _QUIETLY = (
     "SELECT count(set_config(name, value, false)) AS quiet\n"  # noqa: S608 - the names are those above
@@ -175,10 +177,12 @@ def service_database(
 
     def apply() -> None:
         statements = "".join(f"{statement}\n" for _, statement in differing)
-        sql = f"{_QUIETLY}\\set verifier '{scram.verifier(secret)}'\n{statements}"
+        # psql ends well with an input that was cut off, or that never came.
+        sql = f"{_QUIETLY}\\set verifier '{scram.verifier(secret)}'\n{statements}\\echo {_ARRIVED}\n"
         output = server.run(host, sql, database=database, role=role)
-        if not output.ok:
-            reason = quote(complaint(output.stderr or output.stdout) or "it said nothing", LONGEST_COMPLAINT)
+        if not output.ok or output.stdout[-1:] != [_ARRIVED]:
+            silent = "its input did not arrive whole" if output.ok else "it said nothing"
+            reason = quote(complaint(output.stderr or output.stdout) or silent, LONGEST_COMPLAINT)
             raise TargetError(f"PostgreSQL in {container} refused: {_without_secret(reason)}")
 
     yield Change(tuple(line for line, _ in differing), apply)

@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Awaitable
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import asyncssh
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 PART = 65536
-PATIENCE = 5
-"""Seconds that commands have to clean up in."""
+POLL = 0.1
+"""Seconds between two looks whether all that a command started has ended."""
 
 
 class Server:
@@ -57,12 +57,10 @@ class Server:
         for client in list(self.clients):
             client.abort()
         await self._acceptor.wait_closed()
-        if self._commands:
-            # One that somebody holds up (`before_command`) does not see that its client is gone.
-            _, held = await asyncio.wait(self._commands, timeout=PATIENCE)
-            for command in held:
-                command.cancel()
-            await asyncio.gather(*held, return_exceptions=True)
+        # Commands outlive their client, as under OpenSSH, but not the sandbox.
+        for command in self._commands:
+            command.cancel()
+        await asyncio.gather(*self._commands, return_exceptions=True)
 
     def _begin(self, process: Process) -> None:
         # A task of the sandbox's own: one of the connection's would be cancelled with it, before it has cleaned up.
@@ -126,7 +124,11 @@ class Files(asyncssh.SFTPServer):
 
 
 async def run_command(host: Host, process: Process) -> None:
-    """Run one command in the host's directory and end it when the client goes."""
+    """Run one command in the host's directory.
+
+    As with OpenSSH and without a terminal, a command whose client goes away is not ended: its input ends, and nobody
+    reads its output any more. What still runs when the sandbox stops is ended then.
+    """
     if process.subsystem:
         process.exit(127)
         return
@@ -146,6 +148,17 @@ async def run_command(host: Host, process: Process) -> None:
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
+    try:
+        await _connect(process, shell)
+        await shell.wait()
+        while _group_runs(shell.pid):
+            await asyncio.sleep(POLL)
+    finally:
+        await _end_group(shell)
+
+
+async def _connect(process: Process, shell: asyncio.subprocess.Process) -> None:
+    """Pass input and output on until the command has ended or the client is gone, then close the command's pipes."""
     gone = asyncio.create_task(process.wait_closed())
     fed = asyncio.create_task(_feed(process, shell))
     finished = asyncio.create_task(_finish(process, shell))
@@ -154,9 +167,10 @@ async def run_command(host: Host, process: Process) -> None:
     finally:
         for task in (gone, fed, finished):
             task.cancel()
-        # Also after a command that ended well: what it left in the background ends with it.
-        await _end_group(shell)
         await asyncio.gather(gone, fed, finished, return_exceptions=True)
+        pipes: Any = shell  # asyncio lets a reader of a command's output do all but close it
+        for descriptor in (0, 1, 2):
+            pipes._transport.get_pipe_transport(descriptor).close()
     for task in (fed, finished):
         if not task.cancelled():
             task.result()
@@ -204,6 +218,15 @@ async def _copy(source: asyncio.StreamReader, target: asyncssh.SSHWriter[bytes])
     while part := await source.read(PART):
         target.write(part)
         await target.drain()
+
+
+def _group_runs(group: int) -> bool:
+    """Whether a process of a group still runs."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 async def _end_group(shell: asyncio.subprocess.Process) -> None:

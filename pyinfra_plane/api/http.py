@@ -34,7 +34,7 @@ from pyinfra_plane.api.errors import (
     PlaneSettings,
     PlaneUnreachable,
 )
-from pyinfra_plane.api.transport import CONNECT_TIMEOUT, READ_TIMEOUT, AnswerTooLarge, AnswerTooSlow
+from pyinfra_plane.api.transport import CONNECT_TIMEOUT, READ_TIMEOUT, AnswerTooLarge, AnswerTooSlow, NoWay
 from pyinfra_plane.text import quote
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
@@ -398,7 +398,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             waiting += [*inner.args, getattr(inner, "reason", None), inner.__cause__, inner.__context__]
 
 
-_FINAL = (ReadTimeoutError, AnswerTooSlow, AnswerTooLarge)
+_FINAL = (ReadTimeoutError, AnswerTooSlow, AnswerTooLarge, NoWay)
 
 
 def _is_final(error: Exception) -> bool:
@@ -430,6 +430,8 @@ def _give_up(asked: str, error: Exception, advice: str) -> NoReturn:
         raise PlaneUnreachable(f"{asked}: the answer was not complete within {seconds}{_ADVICE}") from None
     if is_of(ReadTimeoutError):
         raise PlaneUnreachable(f"{asked}: no answer within {READ_TIMEOUT:.0f} s{_ADVICE}") from None
+    if no_way := next((one for one in causes if isinstance(one, NoWay)), None):
+        raise PlaneSettings(f"{asked}: {no_way}") from None
     if isinstance(error, requests.exceptions.SSLError):
         raise PlaneSettings(f"{asked}: {_explain_tls(error)}") from None
     raise PlaneUnreachable(f"{asked}: {_reason(error)}{advice}") from None

@@ -49,6 +49,9 @@ _now = time.monotonic
 # The codes of RFC 4254, section 5.1.
 _ADMINISTRATIVELY_PROHIBITED = 1
 
+_NO_BASH = b"N"
+"""What the relay says first on a host without bash."""
+
 
 class Dial(Protocol):
     """Opens a stream to `host`:`port`, as seen from where it dials; raises ``OSError`` when that fails."""
@@ -58,6 +61,10 @@ class Dial(Protocol):
 
 class ForwardingForbidden(OSError):
     """The SSH server does not forward TCP (``AllowTcpForwarding no``, or the address is not in ``PermitOpen``)."""
+
+
+class NoWay(OSError):
+    """Neither forwarding nor bash: nothing on the target can be reached, however often it is tried."""
 
 
 def dial_directly(host: str, port: int) -> socket.socket:
@@ -117,7 +124,14 @@ class SSHDial:
             channel.settimeout(CONNECT_TIMEOUT)
             channel.exec_command(relay_command(host, port))
             # The relay says one byte once it is connected; without it, nothing tells a refusal from a slow server.
-            if channel.recv(1) != b"+":
+            said = channel.recv(1)
+            if said == _NO_BASH:
+                channel.close()
+                raise NoWay(
+                    "the SSH server forbids forwarding, and this host has no bash to do without; set "
+                    "AllowTcpForwarding local and PermitOpen any for this user in its sshd_config, or install bash"
+                )
+            if said != b"+":
                 reason = channel.recv_stderr(_CHUNK).decode(errors="replace").strip().splitlines()
                 channel.close()
                 raise ConnectionRefusedError(reason[-1] if reason else "the relay on the target could not connect")
@@ -130,7 +144,8 @@ def relay_command(host: str, port: int) -> str:
     """The command that joins its standard input and output to `host`:`port`, with nothing but bash and cat."""
     # Whichever side ends first takes the other along: the command leads a process group of its own.
     script = 'exec 3<>"/dev/tcp/$1/$2" 4<&0 || exit 1; printf +; { cat <&4 >&3; kill 0; } & cat <&3; kill 0'
-    return f"exec bash -c {shlex.quote(script)} relay {shlex.quote(host)} {port}"
+    no_bash = f"command -v bash >/dev/null || exec printf {_NO_BASH.decode()}"
+    return f"{no_bash}; exec bash -c {shlex.quote(script)} relay {shlex.quote(host)} {port}"
 
 
 def _pumped(channel: Channel) -> socket.socket:

@@ -33,7 +33,15 @@ from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.connectors.util import make_unix_command_for_host
 
 from pyinfra_plane.engine.host_run import run_of
-from pyinfra_plane.engine.target import LONGEST_READING, Output, TargetError, explained, open_session, rights
+from pyinfra_plane.engine.target import (
+    LONGEST_READING,
+    Output,
+    TargetError,
+    explained,
+    open_session,
+    rights,
+    write_only_while_runs,
+)
 from pyinfra_plane.text import quote
 
 NAME = ".deploy-lock"
@@ -48,12 +56,13 @@ MOST_SAID = 2**16
 
 MOST_LINES = 20
 
-# Says `held`, or `taken` and by whom. The note is written by who holds the lock, so it is never of two.
+# Says `held` and its process, or `taken` and by whom. The note is written by who holds the lock, so it is never of two.
 # A shell minds no signal while another program runs in front of it, so `cat` is behind, and its input on 3: what is
-# behind has none on 0. The shell alone has 9, so the lock ends when it does.
+# behind has none on 0. The shell alone has 9, so the lock ends when it does. The word that counts begins a line:
+# a prompt of su's does not end its own.
 _SCRIPT = """
 umask 022; mkdir -p -- "$1" && exec 9<"$1" || exit 1
-command -v flock >/dev/null || { echo without; exec cat >/dev/null; }
+command -v flock >/dev/null || { printf '\\nwithout %s\\n' $$; exec cat >/dev/null; }
 if flock -n 9; then
   umask 077; trap 'rm -f -- "$2"; kill $input $beat' EXIT; trap 'exit 1' HUP INT TERM PIPE
   # The name is ours alone; a link there would lead elsewhere, and -C follows none.
@@ -64,11 +73,14 @@ if flock -n 9; then
     exec 3<&- 9<&-; trap '' PIPE; trap 'kill $!; exit' TERM
     while sleep "$4" >/dev/null & wait $!; do echo || { kill $$; exit; }; done
   ) & beat=$!
-  echo held; wait $input
+  printf '\\nheld %s\\n' $$; wait $input
 else
-  echo taken; head -c 1000 -- "$2" 2>/dev/null
+  printf '\\ntaken\\n'; head -c 1000 -- "$2" 2>/dev/null
 fi
 """
+
+
+_GIVEN = re.compile("(held|without) ([1-9][0-9]{0,9})")
 
 
 class _Holder(Protocol):
@@ -148,12 +160,14 @@ def hold(host: Any, directory: str) -> None:
                 f"cannot lock {directory}: the host did not say within {longest} s whether it is free; see whether the "
                 "disk or network folder there answers"
             ) from error
-    if said == ["without"]:
-        host.noop("there is no flock on this host, so nothing keeps two runs apart")
-    elif said != ["held"]:
+    given = _GIVEN.fullmatch(said[0]) if said else None
+    if given is None:
         holder.close()
         raise TargetError(_explain(said, directory, who))
+    if given[1] == "without":
+        host.noop("there is no flock on this host, so nothing keeps two runs apart")
     run_of(host).part(Lock).holder = holder
+    write_only_while_runs(host, int(given[2]))
 
 
 def _explain(said: list[str], directory: str, who: str) -> str:
@@ -197,7 +211,7 @@ def _said(receive: Callable[[float], bytes], longest: float) -> list[str]:
                 lines.append(line)  # of the note, which may hold anything
                 if len(lines) == 3:
                     return lines
-            elif line in ("held", "without"):
+            elif _GIVEN.fullmatch(line):
                 return [line]
             else:
                 lines = [line] if line == "taken" else [*lines, line][-MOST_LINES:]

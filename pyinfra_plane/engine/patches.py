@@ -23,8 +23,11 @@ from paramiko import Channel, Transport
 from paramiko.common import MSG_CHANNEL_DATA, MSG_CHANNEL_EXTENDED_DATA
 from pyinfra import logger
 from pyinfra.api.exceptions import ConnectError, PyinfraError
+from pyinfra.api.hiddenvalue import HiddenValue
+from pyinfra.api.host import Host
 from pyinfra.api.inventory import Inventory
 from pyinfra.api.state import BaseStateCallback, State, StateStage
+from pyinfra.connectors import util
 from pyinfra.connectors.ssh import SSHConnector
 
 from pyinfra_plane.engine import interrupt
@@ -199,6 +202,51 @@ def connection_failures(fail: Callable[[SSHConnector, PyinfraError], object]) ->
         return explained
 
     _wrap(SSHConnector, "connect", make)
+
+
+def wrapped_passwords(resolve: Callable[[Host], Mapping[str, HiddenValue]]) -> None:
+    """Let the data of a host's connector be wrapped, and the passwords of sudo and su stay so; pyinfra takes text only.
+
+    Args:
+        resolve: gives the wrapped secrets in a host's data with what they stand for.
+    """
+
+    def make_init(init: Any) -> Any:
+        def unwrapped(self: Host, state: Any) -> None:
+            # Only meanwhile: `debug-inventory` shows a host's data.
+            given = self.data.override_datas
+            before = dict(given)
+            given.update({key: value.unmask() for key, value in resolve(self).items()})
+            try:
+                init(self, state)
+            finally:
+                given.clear()
+                given.update(before)
+
+        return unwrapped
+
+    def make_wrap(wrap: Any) -> Any:
+        def wrapped_once(self: HiddenValue, content: Any = "", *masked: str) -> None:
+            # pyinfra wraps a password itself when it makes a command of it.
+            wrap(self, content.unmask() if isinstance(content, HiddenValue) else content, *masked)
+
+        return wrapped_once
+
+    _wrap(Host, "init", make_init)
+    _wrap(HiddenValue, "__init__", make_wrap)
+
+
+def passwords_for_su_and_sudo() -> None:
+    """Have commands behind `su` read their input, and notice at once that no program can give sudo its password.
+
+    pyinfra pipes the password into `su`, and nothing after it: SQL or a file would arrive empty. For `sudo` it makes a
+    program that prints the password; if that cannot run, `sudo` would seem to have been given none.
+    """
+    give = """printf '%s\\n' "${1}"\n"""
+    made = 'chmod 755 "$temp"\n'
+    util.ASKPASS_COMMAND = util.ASKPASS_COMMAND.replace(
+        give, f"{give}[ {{1}} = {util.SUDO_ASKPASS_ENV_VAR} ] || exec cat\n"
+    ).replace(made, made + '"$temp" </dev/null >/dev/null || {{ rm -f "$temp"; exit 1; }}\n')
 
 
 class _AtOnce(BaseStateCallback):

@@ -24,6 +24,7 @@ from gevent.monkey import is_module_patched
 from paramiko import Channel, ChannelException, SSHException
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, AllArguments, pop_global_arguments
+from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.output import echo
 
 from pyinfra_plane.engine import patches
@@ -70,13 +71,24 @@ class Output:
     @property
     def reason(self) -> str:
         """The last line that it complained with; not where help is to be had, nor the help itself."""
-        lines = [quote(line, 300) for line in (self.stderr or self.stdout)[-LONGEST_HELP:]]
+        # The prompt of su's does not end its line.
+        lines = [quote(line.removeprefix("Password: "), 300) for line in (self.stderr or self.stdout)[-LONGEST_HELP:]]
         complaints = takewhile(lambda line: not line.startswith("Usage:"), lines)
         said = [line for line in complaints if line and not _ADVICE.fullmatch(line)] or [line for line in lines if line]
         reason = said[-1] if said else "it said nothing"
         no_compose = explain_no_compose(reason)
-        return no_compose.line if no_compose is not None else reason
+        if no_compose is not None:
+            return no_compose.line
+        cures = [cure for words, cure in _CURES.items() if any(re.search(words, line) for line in said)]
+        return "; ".join([reason, *cures[:1]])
 
+
+_CURES = {
+    "^Unmatched '|: Command not found[.]$": "the SSH user's shell is csh or tcsh; give it another: chsh -s /bin/sh",
+    "must have a tty to run sudo": "put into sudoers, with the user's name: Defaults:NAME !requiretty",
+    "askpass-[^ ]+: Permission denied": "set _temp_dir in host data to a folder in which programs can be executed",
+}
+"""By words of what refuses every command, what to do."""
 
 LONGEST_HELP = 200
 """Lines that a command may end with and that are looked at for a reason. Docker 20.10 has some 70 of help."""
@@ -197,6 +209,9 @@ def explained() -> Iterator[None]:
         raise _TooManyAtOnce(
             f"the SSH server refused to run a command ({error.text or error.code}); see MaxSessions in its sshd_config"
         ) from error
+    except PyinfraError as error:
+        reason = Output(False, [], str(error).partition(": ")[2].splitlines()).reason
+        raise TargetError(f"the host cannot hand a password to sudo or su: {reason}") from error
     except (OSError, EOFError, SSHException) as error:
         raise TargetError(
             f"the connection to the host broke ({str(error) or type(error).__name__}); run again"
@@ -464,19 +479,48 @@ def write_file(
         '[ ! -L "$1" ] || { file=$(readlink -nf -- "$1" && echo .) && file=${file%.}; }',
         '|| { echo "it is a link that leads nowhere" >&2; exit 1; };', _REFUSE_LINK,
         'mkdir -p -- "${file%/*}/" && umask 077 && new="${file%/*}/.${file##*/}.new.$$"',
-        # Of a run that was killed, a command may live on: without its file it cannot rename it any more.
         '&& for old in "${file%/*}/.${file##*/}.new"*; do rm -f -- "$old" || exit 1; done',
-        """&& trap 'rm -f -- "$new"' EXIT""",
+        # Without PIPE, a shell would end at a complaint that nobody reads, and leave the file.
+        """&& trap 'rm -f -- "$new"' EXIT && trap '' PIPE""",
         # noclobber: the file is made, never followed or reused.
         '&& set -C && cat >"$new" && [ $(wc -c <"$new"', f') -eq {size} ] && chmod -- {mode} "$new"',
         *_chown(user, group, '"$new"'),
-        '&& { sync -- "$new" 2>/dev/null || sync; } && mv -fT -- "$new" "$file"',
+        '&& { sync -- "$new" 2>/dev/null || sync; }', _if_run_lives(host), '&& mv -fT -- "$new" "$file"',
         stdin=text,
     )  # fmt: skip
     if not output.ok:
         reason = output.reason if output.stderr else "it did not arrive whole"
         advice = f"; {RIGHTS}" if "ermission denied" in reason else ""
         raise TargetError(f"cannot write {path}: {reason}; what was there is untouched{advice}")
+
+
+@dataclass
+class _Holder:
+    """The process on a host that holds this run's lock, once it does."""
+
+    process: int | None = None
+
+
+def write_only_while_runs(host: Any, process: int) -> None:
+    """Have writes of this host replace nothing once a process there has ended: the one that holds this run's lock.
+
+    OpenSSH does not end a command whose run was killed: a write that was held up goes on, maybe after the next run.
+    """
+    run_of(host).part(_Holder).process = process
+
+
+def _if_run_lives(host: Any) -> str:
+    """Ends a command whose run does not hold its lock any more.
+
+    In words, since ``kill`` also fails for a process of another user.
+    """
+    process = run_of(host).part(_Holder).process
+    if process is None:
+        return ""
+    return (
+        f"&& case $(LC_ALL=C kill -0 {process} 2>&1) in *'o such process'*) "
+        "echo 'the run that began this has ended' >&2; exit 1;; esac"
+    )
 
 
 _REFUSE_LINK = (

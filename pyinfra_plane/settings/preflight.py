@@ -19,6 +19,7 @@ from pyinfra_plane.settings.carried import not_carried, refusals
 from pyinfra_plane.settings.models import SettingsError
 from pyinfra_plane.settings.reader import settings_of
 from pyinfra_plane.settings.table import Settings, missing
+from pyinfra_plane.settings.wrapped import resolved
 from pyinfra_plane.text import printable
 
 PARTS = ("database", "environment", "provisioning")
@@ -52,6 +53,7 @@ def before_connecting(state: State, deploy: Path | None = None) -> None:
     if not hosts:
         raise PyinfraError(_nobody(state, options))
     parts = parts_of(options.get("operations", ()), Path(state.cwd or "."), deploy)
+    resolve_for_pyinfra(hosts)
     check(hosts, parts)
     if parts:
         gevent.spawn(_import_beside)
@@ -132,6 +134,22 @@ def parts_of(operations: Iterable[str], folder: Path, deploy: Path | None) -> tu
         elif (folder / "deploy.py").resolve() == deploy:
             wanted += [part for part in PARTS if operation == f"deploy.{part}"]
     return tuple(dict.fromkeys(wanted))
+
+
+def resolve_for_pyinfra(hosts: Sequence[Any]) -> None:
+    """Look up what the wrapped passwords that pyinfra uses itself stand for (``_sudo_password``, say).
+
+    Raises:
+        SettingsError: one is nowhere.
+    """
+    problems: dict[str, None] = {}
+    for host in hosts:
+        values, wrong = resolved(host)
+        problems.update(dict.fromkeys(wrong))
+        for key, value in values.items():
+            setattr(host.data, key, value)
+    if problems:
+        raise SettingsError(list(problems))
 
 
 def check(hosts: Sequence[Any], parts: Sequence[str]) -> None:

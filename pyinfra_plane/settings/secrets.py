@@ -39,6 +39,10 @@ class Wrapped(HiddenValue):
         super().__init__(os.environ.get(variable, ""))  # type: ignore[no-untyped-call]
         self.variable = variable
 
+    def __copy__(self) -> Wrapped:
+        """Itself: pyinfra copies data when it is asked for, and checks the type of what differs from the first copy."""
+        return self
+
     def to_json(self) -> str:
         """What stands in JSON; pyinfra 3.10 has nothing for a HiddenValue."""
         return str(self)

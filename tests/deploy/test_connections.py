@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import threading
@@ -159,3 +160,20 @@ def test_json_of_a_run_without_a_host_left_is_json_too(new_target: NewTarget) ->
         gone = new_target(ssh_port=1).deploy("--json", *mode)
         [host] = hosts_of(gone)
         assert (gone.code, host["outcome"]) == (1, "not reached")
+
+
+def test_a_host_with_neither_forwarding_nor_bash_is_told_at_once(
+    target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in map(Path, os.environ["PATH"].split(":")):
+        for program in folder.iterdir() if folder.is_dir() else ():
+            link = tmp_path / program.name
+            if program.name not in ("bash", "rbash") and not link.is_symlink():
+                link.symlink_to(program)
+    for part in ("deploy.database", "deploy.environment"):
+        assert target.deploy(operation=part).code == 0
+    monkeypatch.setenv("PATH", str(tmp_path))
+    target.host.allow_tcp_forwarding = False
+    run = target.deploy(operation="deploy.provisioning", data={"plane_health_retries": 12, "plane_health_delay": 10})
+    said = "PermitOpen any for this user in its sshd_config, or install bash"
+    assert run.code == 1 and said in run.output and "12 tries" not in run.output, run.output

@@ -101,10 +101,10 @@ def test_what_differs_is_named_and_brought_in_line(settled: Target) -> None:
     found["bug"].parent = None
     found["kind"].color = ""
     plan = [
-        "~ project ONBOARD: time zone UTC → Europe/Berlin",
         "~ project ONBOARD: secret",
-        "~ project ONBOARD: cycles on",
+        "~ project ONBOARD: time zone UTC → Europe/Berlin",
         "~ project ONBOARD: lead concierge@javisi.local",
+        "~ project ONBOARD: cycles on",
         "~ project ONBOARD: estimates on",
         "~ state Review of ONBOARD: group backlog → started, colour #000000 → #3F76FF",
         "~ state Todo of ONBOARD: the default",

@@ -32,8 +32,8 @@ def unavailable() -> str | None:
         return f"no image {', '.join(missing)}: run `make lab`"
     if docker("compose", "version", check=False).returncode:
         return "no docker compose: run `make lab`"
-    if not Path("/usr/sbin/sshd").exists():
-        return "no sshd: run `make lab`"
+    if not Path("/usr/sbin/sshd").exists() or not Path("/bin/tcsh").exists():
+        return "no sshd or no tcsh: run `make lab`"
     return None
 
 

@@ -99,7 +99,9 @@ class Lab:
         ssh.mkdir()
         target.prepare(ssh, {TLS_NAME: self.address(tls), WRONG_NAME: self.address(tls)})
         self._sshd = target.start(ssh, "sshd")
-        self._strict_sshd = target.start(ssh, "sshd-without-forwarding", target.NO_FORWARDING, target.FEW_SESSIONS)
+        self._strict_sshd = target.start(
+            ssh, "sshd-without-forwarding", target.NO_FORWARDING, target.FEW_SESSIONS, target.NO_PROGRAMS
+        )
 
     def stop(self) -> None:
         """Remove everything that the lab made."""
@@ -253,7 +255,7 @@ class Lab:
             data: host data beside what the lab needs.
             env: environment beside the secrets; ``None`` takes one away.
             operation: what to run.
-            forwarding: whether to use the SSH server that allows it.
+            forwarding: whether to use the SSH server that allows it; no programs can be executed in /tmp of the other.
         """
         server = self._sshd if forwarding else self._strict_sshd
         assert server is not None
@@ -290,6 +292,16 @@ class Lab:
             text=True,
             timeout=180,
         )
+
+    def runs(self) -> list[int]:
+        """The processes of the `pyinfra` commands that are under way."""
+        inventory = str(self.directory / "inventory.py").encode()
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # it ended meanwhile
+                if inventory in (process / "cmdline").read_bytes().split(b"\0"):
+                    found.append(int(process.name))
+        return found
 
     # What is there
 

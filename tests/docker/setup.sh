@@ -62,6 +62,7 @@ PATH=$PATH:/usr/sbin:/sbin
 install sshd openssh-server ssh.service ssh.socket
 install ssh-keygen openssh-client
 install sudo sudo
+install tcsh tcsh # a user's shell
 install openssl openssl
 mkdir -p /run/sshd # its privilege separation; gone after a boot
 

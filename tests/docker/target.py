@@ -16,8 +16,9 @@ from pathlib import Path
 
 DOCKER_SOCKET = Path("/var/run/docker.sock")
 
-USERS = {"lab-docker": 47001, "lab-sudo": 47002}
-"""Users of the target beside root, and their ids: one may use docker, one may use sudo with a password."""
+USERS = {"lab-docker": 47001, "lab-sudo": 47002, "lab-tty": 47003, "lab-csh": 47004}
+"""Users of the target beside root, and their ids: one may use docker, the others may use sudo with a password, of which
+one needs a terminal for it, and one has csh for a shell."""
 
 SUDO_PASSWORD = "lab sudo Passw0rd 7"
 
@@ -25,6 +26,7 @@ _IN_NAMESPACE = """
 set -e
 for file in hosts passwd group shadow; do mount --bind "$1/$file" "/etc/$file"; done
 mount --bind "$1/sudoers.d" /etc/sudoers.d
+eval "$4"
 for directory in /run/sudo /var/lib/sudo; do mkdir -p "$directory"; mount -t tmpfs -o mode=711 tmpfs "$directory"; done
 exec /usr/sbin/sshd -D -f "$2" -E "$3"
 """
@@ -46,6 +48,7 @@ Subsystem sftp internal-sftp
 LogLevel VERBOSE
 """
 
+NO_PROGRAMS = "mount -t tmpfs -o mode=1777,noexec tmpfs /tmp"
 NO_FORWARDING = "AllowTcpForwarding no\nPermitOpen none\n"
 
 FEW_SESSIONS = 4
@@ -83,18 +86,20 @@ def prepare(directory: Path, hosts: dict[str, str]) -> None:
     for user, number in USERS.items():
         (homes / user).mkdir(parents=True, mode=0o755)
         shutil.chown(homes / user, number, number)
-        _append(directory / "passwd", f"{user}:x:{number}:{number}::{homes / user}:/bin/bash")
+        shell = "/bin/tcsh" if user == "lab-csh" else "/bin/bash"
+        _append(directory / "passwd", f"{user}:x:{number}:{number}::{homes / user}:{shell}")
         _append(directory / "group", f"{user}:x:{number}:")
     hashed = subprocess.run(
         ["openssl", "passwd", "-6", "-stdin"], input=SUDO_PASSWORD, check=True, capture_output=True, text=True
     ).stdout.strip()
     # sshd refuses an account whose password is locked with "!", and "*" is not locked.
     kept = [line for line in (directory / "shadow").read_text().splitlines() if not line.startswith("root:")]
-    kept += ["root:*:19000:0:99999:7:::", "lab-docker:*:19000:0:99999:7:::", f"lab-sudo:{hashed}:19000:0:99999:7:::"]
+    kept += ["root:*:19000:0:99999:7:::", *(f"{user}:{hashed}:19000:0:99999:7:::" for user in USERS)]
     (directory / "shadow").write_text("\n".join(kept) + "\n")
     _add_to_docker_group(directory / "group", "lab-docker")
     (directory / "sudoers.d").mkdir(mode=0o750)
-    (directory / "sudoers.d/lab").write_text("lab-sudo ALL=(ALL:ALL) ALL\n")
+    may = "".join(f"{user} ALL=(ALL:ALL) ALL\n" for user in USERS if user != "lab-docker")
+    (directory / "sudoers.d/lab").write_text(f"{may}Defaults:lab-tty requiretty\n")
     (directory / "sudoers.d/lab").chmod(0o440)
 
 
@@ -112,7 +117,7 @@ def _add_to_docker_group(file: Path, user: str) -> None:
     file.write_text("".join(":".join(line) + "\n" for line in lines))
 
 
-def start(directory: Path, name: str, extra: str = "", sessions: int = 100) -> SSHServer:
+def start(directory: Path, name: str, extra: str = "", sessions: int = 100, mounting: str = "") -> SSHServer:
     """Start an sshd on a free loopback port, and wait until it answers.
 
     Args:
@@ -120,6 +125,7 @@ def start(directory: Path, name: str, extra: str = "", sessions: int = 100) -> S
         name: of its configuration and its log.
         extra: further lines of its configuration.
         sessions: commands that it runs at the same time for one connection.
+        mounting: a command that mounts something more.
     """
     port = _free_port()
     config, log = directory / f"{name}.conf", directory / f"{name}.log"
@@ -127,7 +133,7 @@ def start(directory: Path, name: str, extra: str = "", sessions: int = 100) -> S
     Path("/run/sshd").mkdir(exist_ok=True)
     # The namespace, and all that runs in it, ends when this process does, however it ends.
     own = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    process = subprocess.Popen([*own, "sh", "-c", _IN_NAMESPACE, "sh", str(directory), str(config), str(log)])
+    process = subprocess.Popen([*own, "sh", "-c", _IN_NAMESPACE, "sh", str(directory), str(config), str(log), mounting])
     server = SSHServer(port, process, log)
     try:
         _wait_for(server)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import grp
 import json
+import os
 import pwd
 import re
+import signal
 import stat
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
 from tests.docker.lab import SECRETS, SUPERUSER_PASSWORD, Lab
-from tests.docker.target import SUDO_PASSWORD
+from tests.docker.target import SUDO_PASSWORD, USERS
 from tests.docker.test_deploy import IMPATIENT, changed_nothing, complaint, plan, succeeded
 
 
@@ -84,6 +87,48 @@ def test_a_wrong_sudo_password_is_one_line(lab: Lab) -> None:
     assert SUDO_PASSWORD not in done.stdout
 
 
+CSH, SUDO = "give it another: chsh -s /bin/sh", {"_sudo": True, "_sudo_password": SUDO_PASSWORD}
+REFUSING: dict[str, tuple[str, dict[str, object], bool, str]] = {
+    "sudo wants a terminal": (
+        "lab-tty",
+        SUDO,
+        True,
+        "put into sudoers, with the user's name: Defaults:NAME !requiretty",
+    ),
+    "no program runs in /tmp": ("lab-sudo", SUDO, False, "set _temp_dir in host data to a folder in which programs"),
+    "csh": ("lab-csh", {}, True, CSH),
+    "csh and sudo": ("lab-csh", SUDO, True, CSH),
+    "wrong password for su": (
+        "lab-sudo",
+        {"_su_user": "root", "_su_password": "no"},
+        True,
+        "a command: su: Authentication failure",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSING)
+def test_a_host_that_refuses_every_command_is_told_with_the_cure(started: Lab, case: str) -> None:
+    user, data, forwarding, said = REFUSING[case]
+    done = started.deploy(operation=("deploy.database",), user=user, data={**IMPATIENT, **data}, forwarding=forwarding)
+    assert said in complaint(done) and SUDO_PASSWORD not in done.stdout
+
+
+def test_where_no_program_runs_in_tmp_another_folder_does(lab: Lab) -> None:
+    data = {**SUDO, "_temp_dir": "/dev/shm"}
+    succeeded(lab.deploy(operation=("deploy.database",), user="lab-sudo", data=data, forwarding=False))
+
+
+def test_a_user_with_su_and_a_password_can_deploy(started: Lab) -> None:
+    started.reset(owner="lab-docker")
+    data = {"_su_user": "lab-docker", "_su_password": SUDO_PASSWORD}
+    done = succeeded(started.deploy("-vvv", user="lab-sudo", data=data))
+    assert SUDO_PASSWORD not in done.stdout
+    assert started.can_log_in("plane", SECRETS["POSTGRESQL_PASSWORD"], "plane_production")
+    assert started.tokens_path.stat().st_uid == USERS["lab-docker"]
+    assert changed_nothing(started.deploy(user="lab-sudo", data=data))
+
+
 def test_a_paused_postgresql_container_is_to_be_unpaused(deployed: Lab) -> None:
     deployed.docker("pause", deployed.postgres)
     try:
@@ -109,6 +154,28 @@ def test_a_stopped_worker_is_told_and_left(deployed: Lab) -> None:
     assert changed_nothing(done)
     assert f"! the service worker in {deployed.compose_dir} is stopped" in done.stdout
     deployed.docker("start", ids["worker"])
+
+
+def test_openssh_lets_a_killed_runs_write_go_on_and_it_replaces_nothing(deployed: Lab) -> None:
+    programs = deployed.directory / "slow"
+    programs.mkdir()
+    held = programs / "held"
+    sync = programs / "sync"
+    sync.write_text(f'#!/bin/sh\nmkfifo {held} && : < {held}\nexec /usr/bin/sync "$@"\n')
+    sync.chmod(0o755)
+    before = deployed.env_path.read_bytes()
+    data = {"_env": {"PATH": f"{programs}:/usr/bin:/bin"}, "plane_web_url": "https://other.javisi.test"}
+    with ThreadPoolExecutor() as pool:
+        run = pool.submit(deployed.deploy, operation=("deploy.environment",), data=data)
+        deployed.wait_until(held.exists)
+        for process in deployed.runs():
+            os.kill(process, signal.SIGKILL)
+        assert run.result().returncode == -signal.SIGKILL
+    assert changed_nothing(deployed.deploy())
+    unfinished = list(deployed.config_dir.glob(".*.new*"))
+    held.write_text("")
+    deployed.wait_until(lambda: not list(deployed.config_dir.glob(".*.new*")))
+    assert unfinished and deployed.env_path.read_bytes() == before
 
 
 # The address of the API's container

@@ -30,8 +30,13 @@ def hold_program(host: Host, program: str, path: str, nth: int) -> Callable[[], 
     """
     mark = host.commands_path / f"{program}.held"
     begin = "head -c 60; " if program == "cat" else ""
-    _install(host, program, path, nth, nth, f"{begin}echo > {mark}; exec sleep 1000")
+    _install(host, program, path, nth, nth, f"{begin}mkfifo {mark}; : < {mark}")
     return mark.exists
+
+
+def let_go_on(host: Host, program: str) -> None:
+    """Let a program that is held do what it was to."""
+    (host.commands_path / f"{program}.held").write_text("")
 
 
 def fill_disk(host: Host, path: str, first: int = 1, last: int = 1_000_000) -> None:

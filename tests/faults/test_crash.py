@@ -25,7 +25,7 @@ from tests.faults.cuts import (
     places,
 )
 from tests.faults.outcome import differences, outcome, unfinished_onboarding
-from tests.faults.shims import hold_program
+from tests.faults.shims import hold_program, let_go_on
 
 WHOLE = "deploy.py"
 PROVISIONING = "deploy.provisioning"
@@ -188,3 +188,20 @@ def test_killed_at_random_times_three_times_in_a_row(
     is_finished_by_the_next_run(targets, [target.host.name for target in targets], undisturbed.outcome, operation)
     times = ", ".join(f"{delay:.2f}" for delay in delays)
     say(f"killed {times} s after the start (seed {SEED}), on {len(targets)} hosts: {operation}")
+
+
+def test_what_a_killed_run_was_writing_does_not_replace_what_the_next_run_found(new_target: NewTarget) -> None:
+    target, part = new_target(), "deploy.environment"
+    assert target.deploy(operation="deploy.database").code == 0 and target.deploy(operation=part).code == 0
+    before = target.file(ENV_FILE)
+    is_held = hold_program(target.host, "sync", ENV_FILE, 1)
+    killed_when_all_are_held([target], [is_held], "--data", "plane_web_url=https://other.example.org", operation=part)
+    # It has nothing to write, and so does not take the unfinished file away.
+    run = target.deploy(operation=part)
+    assert run.code == 0 and run.plan == [], run.output
+    let_go_on(target.host, "sync")
+    until = time.monotonic() + PATIENCE
+    while list(target.host.root.rglob(".*.new*")):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    assert target.file(ENV_FILE) == before

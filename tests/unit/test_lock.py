@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from paramiko import ChannelException, SSHException
-from pyinfra.api import StringCommand
+from pyinfra.api import QuoteString, StringCommand
 from pyinfra.connectors.util import make_unix_command_for_host
 
 from pyinfra_plane.engine import lock, target
@@ -387,6 +387,35 @@ def test_a_link_in_the_place_of_the_note_is_not_followed(a_host: Callable[[], Sh
     lock.hold(a_host(), str(folder))
     assert other.read_text() == "theirs\n"
     assert f"(process {os.getpid()})" in (folder / lock.NAME).read_text()
+
+
+def test_what_stands_before_the_word_that_counts_does_not_hide_it(
+    a_host: Callable[[], Shell], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make_unix_command_for_host
+
+    def prompting(*given: Any, **arguments: Any) -> StringCommand:
+        return StringCommand(
+            "sh -c", QuoteString("printf 'Password: ' >&2; exec \"$@\""), "sh", made(*given, **arguments)
+        )
+
+    monkeypatch.setattr(lock, "make_unix_command_for_host", prompting)
+    host = a_host()
+    lock.hold(host, str(folder))
+    assert lock.is_held(host)
+
+
+def test_a_write_whose_run_has_ended_replaces_nothing(a_host: Callable[[], Shell], folder: Path, shell: str) -> None:
+    host, file = a_host(), folder / "file"
+    lock.hold(host, str(folder))
+    target.write_file(host, str(file), "one\n")
+    holder: Any = held(host)
+    holder.close()
+    holder.process.wait(10)
+    with pytest.raises(TargetError) as caught:
+        target.write_file(host, str(file), "another\n")
+    assert one_line(caught) == (f"cannot write {file}: the run that began this has ended; what was there is untouched")
+    assert [path.name for path in folder.iterdir()] == ["file"] and file.read_text() == "one\n"
 
 
 def test_a_password_for_sudo_is_in_no_list_of_processes(

@@ -12,11 +12,7 @@ from pyinfra_plane.api import paths, versions
 from pyinfra_plane.api.errors import PlaneBadAnswer
 
 ROOT = Path(paths.__file__).parents[2]
-ELSEWHERE = [
-    file
-    for room in ("plane_api", "operations", "pyinfra_plane.facts", "settings")
-    for file in (ROOT / room).rglob("*.py")
-]
+ELSEWHERE = [file for room in ("pyinfra_plane", "operations") for file in (ROOT / room).rglob("*.py")]
 
 
 def strings(file: Path) -> list[str]:

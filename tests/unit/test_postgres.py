@@ -746,3 +746,14 @@ def test_a_statement_that_waits_is_shown_to_nobody(server: Server) -> None:
     """PostgreSQL logs what a session was doing when it crashes or meets a deadlock."""
     server.make()
     assert server.psql(f"{postgres._QUIETLY}SELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid()") == ""
+
+
+def test_sql_that_does_not_arrive_is_not_called_done(server: Server) -> None:
+    changes = server.plan()
+    server.shell.arrives = 0
+    with pytest.raises(TargetError, match=r"^PostgreSQL in \S+ refused: its input did not arrive whole$"):
+        apply(changes)
+    assert not server.psql("SELECT FROM pg_roles WHERE rolname = 'plane'")
+    server.shell.arrives = None
+    apply(server.plan())
+    assert server.is_right()
