@@ -746,7 +746,7 @@ def typed(kind: type[T], items: Iterable[T | Mapping[str, Any]]) -> list[T]:
             made.append(item)
             continue
         if not isinstance(item, Mapping):
-            raise PlaneSettings(f"{item!r} is no {kind.__name__}; give a dict, or settings.{kind.__name__}")
+            raise PlaneSettings(f"{item!r} is no {kind.__name__}; give a dict, or pyinfra_plane.settings.{kind.__name__}")
         try:
             made.append(kind(**item))
         except TypeError as error:

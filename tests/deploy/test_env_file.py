@@ -97,7 +97,7 @@ def test_each_way_to_give_a_secret_arrives_and_none_is_shown(taken_over: Target)
     inventory = target.write_inventory()
     folder = inventory.parent / "group_data"
     folder.mkdir()
-    (folder / "sandbox.py").write_text(f"from settings import secret_variable\nplane_env_extra = {extra}\n")
+    (folder / "sandbox.py").write_text(f"from pyinfra_plane.settings import secret_variable\nplane_env_extra = {extra}\n")
     runs: list[Any] = [
         ["debug-inventory"], ["debug-inventory", "--json"], ["deploy.environment", "--dry", "--debug-all", "-vvv"],
         ["deploy.environment", "-y", "--debug-all", "-vvv"], ["deploy.environment", "-y", "--json"],

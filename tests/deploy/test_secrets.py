@@ -119,7 +119,7 @@ def test_a_password_of_an_agent_that_is_wrapped_as_the_docs_say_is_not_shown(tar
     agents = '[{"name": "thot", "role": "admin", "password": secret_variable("THOT_PASSWORD")}]'
     folder = inventory.parent / "group_data"
     folder.mkdir()
-    (folder / "sandbox.py").write_text(f"from settings import secret_variable\nplane_agents = {agents}\n")
+    (folder / "sandbox.py").write_text(f"from pyinfra_plane.settings import secret_variable\nplane_agents = {agents}\n")
     password = "th0t-Correct-Horse-9"
     for words in (["debug-inventory"], ["debug-inventory", "--json"], ["deploy.py", "--debug-all", "-y", "-vvv"]):
         done = subprocess.run(
