@@ -8,7 +8,7 @@ from typing import Any
 from plane_api import paths
 from plane_api.auth import ApiKey, Session
 from plane_api.base import Asking
-from plane_api.errors import PlaneBadAnswer, PlaneError, PlaneForbidden, PlaneKeyInvalid, PlaneRefused
+from plane_api.errors import PlaneError, PlaneForbidden, PlaneKeyInvalid, PlaneRefused
 from plane_api.models import PROJECT_SWITCHES, Estimate, Label, Project, State, listed
 
 Projects = dict[str, Project]
@@ -24,6 +24,9 @@ _FIELDS = (
 
 FIBONACCI = ("1", "2", "3", "5", "8", "13")
 """The points of the estimates that are made where a project has none."""
+
+_ESTIMATE = {"name": "Points", "type": "points", "last_used": True}
+_POINTS = [{"key": key, "value": value} for key, value in enumerate(FIBONACCI, 1)]
 
 
 class ProjectsApi(Asking):
@@ -263,7 +266,7 @@ class ProjectsApi(Asking):
     # Estimates
 
     def estimates(self, slug: str, session: Session, project: Project) -> list[Estimate]:
-        """The estimates that were made in a project, in use or not; v1 has no such path (every tried release)."""
+        """The estimates that were made in a project, in use or not."""
         return listed(
             self.http.call("GET", paths.ESTIMATES(slug=slug, project=project.id), headers=session.headers()),
             Estimate.of,
@@ -276,11 +279,31 @@ class ProjectsApi(Asking):
             "POST",
             paths.ESTIMATES(slug=slug, project=project.id),
             headers=session.headers(),
-            json={
-                "estimate": {"name": "Points", "type": "points", "last_used": True},
-                "estimate_points": [{"key": key, "value": value} for key, value in enumerate(FIBONACCI, 1)],
-            },
+            json={"estimate": _ESTIMATE, "estimate_points": _POINTS},
         )
-        if not isinstance(answer, dict):
-            raise PlaneBadAnswer(f"estimates of {project.identifier}: wanted an object")
-        return Estimate.of(answer)
+        return _one_estimate(answer, project)
+
+    def estimate_with_key(self, slug: str, key: ApiKey, project: Project) -> Estimate:
+        """The estimates of a project, made in points if there are none (commercial editions).
+
+        Raises:
+            PlaneRefused: 404, or what else is beyond the plan, where an edition leaves it to a session.
+        """
+        path = paths.V1_ESTIMATES(slug=slug, project=project.id)
+        try:
+            answer = self.http.call("GET", path, headers=key.headers())
+        except PlaneRefused as error:
+            if error.status != 404:
+                raise
+            answer = self.http.call("POST", path, headers=key.headers(), json=_ESTIMATE)
+        estimate = _one_estimate(answer, project)
+        points = paths.V1_ESTIMATE_POINTS(slug=slug, project=project.id, estimate=estimate.id)
+        # A run that was interrupted leaves estimates without points.
+        if not self.http.call("GET", points, headers=key.headers()):
+            self.http.call("POST", points, headers=key.headers(), json=_POINTS)
+        return estimate
+
+
+def _one_estimate(answer: object, project: Project) -> Estimate:
+    [estimate] = listed([answer], Estimate.of, f"estimates of {project.identifier}")
+    return estimate

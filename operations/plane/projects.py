@@ -12,7 +12,7 @@ from operations.plane.scene import Scene, current_scene, needs_project
 from operations.report import is_executing
 from plane_api.auth import ApiKey, Session
 from plane_api.errors import PlaneError, PlaneNobody, PlaneRefused, PlaneSettings
-from plane_api.models import NETWORK_NUMBERS, PROJECT_SWITCHES
+from plane_api.models import NETWORK_NUMBERS, PROJECT_SWITCHES, Estimate
 from plane_api.models import Project as SeenProject
 from plane_api.plane import NOT_A_MEMBER
 from plane_api.versions import LEAD_OF_A_NEW_PROJECT
@@ -274,13 +274,22 @@ def project_estimates(slug: str, identifier: str, enabled: bool) -> Plan:
 
 
 def _switch_estimates(scene: Scene, slug: str, project: SeenProject, enabled: bool) -> None:
+    chosen = _estimate(scene, slug, project).id if enabled else None
+    scene.plane().change_project(slug, scene.key_inside(slug, project), project, estimate=chosen)
+
+
+def _estimate(scene: Scene, slug: str, project: SeenProject) -> Estimate:
+    """The estimates that were in use last, or else new ones."""
     plane = scene.plane()
-    chosen = None
-    if enabled:
-        session = scene.session_inside(slug, project)
-        found = sorted(plane.estimates(slug, session, project), key=lambda one: not one.last_used)
-        chosen = (found[0] if found else plane.create_estimate(slug, session, project)).id
-    plane.change_project(slug, scene.key_inside(slug, project), project, estimate=chosen)
+    if not plane.instance().is_community:
+        try:
+            return plane.estimate_with_key(slug, scene.key_inside(slug, project), project)
+        except PlaneRefused as error:
+            if not error.is_beyond_plan:
+                raise
+    session = scene.session_inside(slug, project)
+    found = sorted(plane.estimates(slug, session, project), key=lambda one: not one.last_used)
+    return found[0] if found else plane.create_estimate(slug, session, project)
 
 
 @converging

@@ -7,7 +7,7 @@ from operations.plane.scene import Scene, check_gone, current_scene, is_labelled
 from operations.plane.token_file import TokenNote
 from operations.report import is_executing, say
 from plane_api.auth import ApiKey, Session
-from plane_api.errors import PlaneForbidden, PlaneNobody, PlaneSettings
+from plane_api.errors import PlaneForbidden, PlaneNobody, PlaneRefused, PlaneSettings
 from plane_api.models import Invitation, WorkspaceMember
 from settings import Agent, token_variable
 
@@ -164,20 +164,35 @@ def _withdraw(scene: Scene, slug: str, invitation: Invitation) -> None:
 
 
 def _remove(scene: Scene, slug: str, agent: Agent) -> None:
-    plane = scene.plane()
     former = scene.stranger(agent)
     if former is not None:
         scene.revoke_former(agent, former)
     else:
         _revoke(scene, slug, agent)
-    admin = scene.admin_session(slug, not_as=agent.email)
-    member = next((one for one in plane.members(slug, admin) if one.email == agent.email), None)
-    if member is not None and member.is_active and member.membership_id:
-        plane.remove_member(slug, admin, member.membership_id)
-        left = {one.email for one in plane.members(slug, admin) if one.is_active}
-        check_gone(f"the member {agent.email} of {slug}", agent.email in left)
+    member = _end_membership(scene, slug, agent)
     # Remembered, because a key is shown former members as if they still were.
     _forget(scene, agent.token_variable, TokenNote(removed=True, role=member.role if member is not None else None))
+
+
+def _end_membership(scene: Scene, slug: str, agent: Agent) -> WorkspaceMember | None:
+    """End the agent's membership, with a key where an edition lets one, and give it as it was."""
+    key = None if scene.plane().instance().is_community else scene.manager(slug)
+    if key is not None:
+        try:
+            return _ended(scene, slug, key, agent)
+        except PlaneRefused:
+            pass  # neither this edition nor this key may: a session is told why
+    return _ended(scene, slug, scene.admin_session(slug, not_as=agent.email), agent)
+
+
+def _ended(scene: Scene, slug: str, caller: ApiKey | Session, agent: Agent) -> WorkspaceMember | None:
+    plane = scene.plane()
+    member = next((one for one in plane.members(slug, caller) if one.email == agent.email), None)
+    if member is not None and member.is_active is not False:
+        plane.remove_member(slug, caller, member)
+        left = {one.email for one in plane.members(slug, caller) if one.is_active}
+        check_gone(f"the member {agent.email} of {slug}", agent.email in left)
+    return member
 
 
 def _remove_token(scene: Scene, agent: Agent) -> None:
