@@ -349,7 +349,7 @@ class Plane(WorkItemTypesApi):
 
     def owner(self, key: ApiKey) -> str | None:
         """The address of the account that a key belongs to; ``None`` when the key does not answer."""
-        if not key.is_well_formed:
+        if not self._may_answer(key):
             return None
         try:
             answer = self.http.call("GET", paths.OWNER_OF_KEY(), headers=key.headers())

@@ -9,7 +9,7 @@ from plane_api import paths
 from plane_api.auth import ApiKey, Session
 from plane_api.base import Asking
 from plane_api.errors import PlaneError, PlaneForbidden, PlaneKeyInvalid, PlaneRefused
-from plane_api.models import PROJECT_SWITCHES, Estimate, Label, Project, State, listed
+from plane_api.models import PROJECT_SWITCHES, Estimate, Instance, Label, Project, State, listed
 
 Projects = dict[str, Project]
 """Projects by upper-case identifier."""
@@ -49,7 +49,7 @@ class ProjectsApi(Asking):
             raise failed
 
         def read() -> Projects | str:
-            if not key.is_well_formed:
+            if not self._may_answer(key):
                 return KEY_INVALID
             try:
                 path = paths.V1_PROJECTS(slug=slug)
@@ -67,6 +67,11 @@ class ProjectsApi(Asking):
         seen = self._keep(("projects", slug, key.value), read)
         self._kept[("memberships", slug, key.value)] = seen
         return seen
+
+    def _may_answer(self, key: ApiKey) -> bool:
+        """Whether to send a key: an instance that is known to be new has none."""
+        instance: Instance | None = self._kept.get(("instance",))
+        return key.is_well_formed and (instance is None or instance.is_setup_done)
 
     def memberships(self, slug: str, key: ApiKey) -> Projects | str:
         """As :meth:`look`, for the projects that the key's owner is in and its roles there alone.

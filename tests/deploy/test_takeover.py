@@ -11,6 +11,7 @@ import requests
 
 from sandbox.plane.models import PUBLIC
 from tests.contract.browser import PASSWORD, Browser
+from tests.deploy.conftest import NewTarget
 from tests.deploy.target import AGENTS, CHECKOUT, TOKEN_FILE, Target
 from tests.deploy.test_tokens import answers
 from tests.deploy.test_whose_tokens import adopted
@@ -302,6 +303,17 @@ def test_tokens_that_were_written_to_the_file_are_adopted(target: Target, page: 
     assert set(target.tokens) == set(AGENTS)
     again = target.deploy(operation="deploy.provisioning", data=ADMIN, secrets=secrets)
     assert again.changed == [] and not [line for line in again.lines if "adopted" in line], again.output
+
+
+def test_tokens_in_the_file_of_a_plane_that_is_still_to_be_started_are_replaced(new_target: NewTarget) -> None:
+    target = new_target(stack="role")
+    save(target, {"thot": f"plane_api_{0:032}"})
+    preview = target.deploy("--dry")
+    assert preview.code == 0 and "~ token agent-thot: the saved one does not answer" in preview.plan, preview.output
+    assert "plane.invalid" not in preview.output
+    run = target.deploy()
+    assert run.code == 0 and set(target.tokens) == set(AGENTS), run.output
+    assert "~ token agent-thot: the saved one does not answer" in run.plan
 
 
 def test_tokens_that_people_made_with_our_labels_go_on_answering(target: Target) -> None:
