@@ -39,6 +39,12 @@ class Wrapped(HiddenValue):
         super().__init__(os.environ.get(variable, ""))  # type: ignore[no-untyped-call]
         self.variable = variable
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Wrapped) and other.variable == self.variable
+
+    def __hash__(self) -> int:
+        return hash(self.variable)
+
     def to_json(self) -> str:
         """What stands in JSON; pyinfra 3.10 has nothing for a HiddenValue."""
         return str(self)
