@@ -44,8 +44,8 @@ def containers(
 
     If Plane's tables are missing or older than the image, they are migrated. If the Compose file has a command of its
     own for the API, so that the image's start script does not run, the instance is registered and configured as well.
-    With storage in the env file, the bucket is created if it is missing, and written to once. The setting
-    ``plane_management_commands`` switches these off.
+    With storage in the env file, the bucket is created if it is missing, and written to, when the API's container is
+    created or recreated. The setting ``plane_management_commands`` switches these off.
 
     **Example:**
 
@@ -74,7 +74,7 @@ def containers(
     if broker not in (None, stack.file.values.get("AMQP_URL")):
         yield Note(
             f"! CELERY_BROKER_URL in {env_path} wins over AMQP_URL in Plane's workers (Celery reads it itself); remove "
-            "it there, or give it the same value in plane_env_extra"
+            "it there and in plane_env_extra, or give it the same value in plane_env_extra"
         )
     left_out = stack.left_out() if services is None else []
     if left_out:

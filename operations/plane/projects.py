@@ -10,7 +10,7 @@ from typing import Any
 
 from pyinfra_plane.api.auth import ApiKey, Session
 from pyinfra_plane.api.errors import PlaneError, PlaneNobody, PlaneRefused, PlaneSettings
-from pyinfra_plane.api.models import NETWORK_NUMBERS
+from pyinfra_plane.api.models import NETWORK_NUMBERS, Estimate
 from pyinfra_plane.api.models import Project as SeenProject
 from pyinfra_plane.api.plane import NOT_A_MEMBER
 from pyinfra_plane.api.versions import LEAD_OF_A_NEW_PROJECT
@@ -284,13 +284,22 @@ def project_estimates(slug: str, identifier: str, enabled: bool) -> Plan:
 
 
 def _switch_estimates(scene: Scene, slug: str, project: SeenProject, enabled: bool) -> None:
+    chosen = _estimate(scene, slug, project).id if enabled else None
+    scene.plane().change_project(slug, scene.key_inside(slug, project), project, estimate=chosen)
+
+
+def _estimate(scene: Scene, slug: str, project: SeenProject) -> Estimate:
+    """The estimates that were in use last, or else new ones."""
     plane = scene.plane()
-    chosen = None
-    if enabled:
-        session = scene.session_inside(slug, project)
-        found = sorted(plane.estimates(slug, session, project), key=lambda one: not one.last_used)
-        chosen = (found[0] if found else plane.create_estimate(slug, session, project)).id
-    plane.change_project(slug, scene.key_inside(slug, project), project, estimate=chosen)
+    if not plane.instance().is_community:
+        try:
+            return plane.estimate_with_key(slug, scene.key_inside(slug, project), project)
+        except PlaneRefused as error:
+            if not error.is_beyond_plan:
+                raise
+    session = scene.session_inside(slug, project)
+    found = sorted(plane.estimates(slug, session, project), key=lambda one: not one.last_used)
+    return found[0] if found else plane.create_estimate(slug, session, project)
 
 
 @converging

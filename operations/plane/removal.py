@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyinfra_plane.api.auth import ApiKey, Session
-from pyinfra_plane.api.errors import PlaneForbidden, PlaneNobody, PlaneSettings
+from pyinfra_plane.api.errors import PlaneForbidden, PlaneNobody, PlaneRefused, PlaneSettings
 from pyinfra_plane.api.models import Invitation, WorkspaceMember
 from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging
 from pyinfra_plane.engine.report import is_executing, say
@@ -164,20 +164,35 @@ def _withdraw(scene: Scene, slug: str, invitation: Invitation) -> None:
 
 
 def _remove(scene: Scene, slug: str, agent: Agent) -> None:
-    plane = scene.plane()
     former = scene.stranger(agent)
     if former is not None:
         scene.revoke_former(agent, former)
     else:
         _revoke(scene, slug, agent)
-    admin = scene.admin_session(slug, not_as=agent.email)
-    member = next((one for one in plane.members(slug, admin) if one.email == agent.email), None)
-    if member is not None and member.is_active and member.membership_id:
-        plane.remove_member(slug, admin, member.membership_id)
-        left = {one.email for one in plane.members(slug, admin) if one.is_active}
-        check_gone(f"the member {agent.email} of {slug}", agent.email in left)
+    member = _end_membership(scene, slug, agent)
     # Remembered, because a key is shown former members as if they still were.
     _forget(scene, agent.token_variable, TokenNote(removed=True, role=member.role if member is not None else None))
+
+
+def _end_membership(scene: Scene, slug: str, agent: Agent) -> WorkspaceMember | None:
+    """End the agent's membership, with a key where an edition lets one, and give it as it was."""
+    key = None if scene.plane().instance().is_community else scene.manager(slug)
+    if key is not None:
+        try:
+            return _ended(scene, slug, key, agent)
+        except PlaneRefused:
+            pass  # neither this edition nor this key may: a session is told why
+    return _ended(scene, slug, scene.admin_session(slug, not_as=agent.email), agent)
+
+
+def _ended(scene: Scene, slug: str, caller: ApiKey | Session, agent: Agent) -> WorkspaceMember | None:
+    plane = scene.plane()
+    member = next((one for one in plane.members(slug, caller) if one.email == agent.email), None)
+    if member is not None and member.is_active is not False:
+        plane.remove_member(slug, caller, member)
+        left = {one.email for one in plane.members(slug, caller) if one.is_active}
+        check_gone(f"the member {agent.email} of {slug}", agent.email in left)
+    return member
 
 
 def _remove_token(scene: Scene, agent: Agent) -> None:

@@ -35,14 +35,45 @@ def api_tokens(slug: str, agents: Sequence[Agent] | None = None) -> Plan:
 
     A saved token that answers is kept, unless it is to be rotated: named in ``rotate_tokens``, near its end
     (``plane_token_renew_days``), in a rotation that was cut off, or of another account than the agent's, whose address
-    was changed. Plane shows a token's value once: it is on the host's disk before anything else happens, and a token
-    that this deploy made and did not save is revoked. A token that somebody else made stays valid, and the run names
-    it; ``rotate_tokens`` revokes it.
+    was changed. One that somebody else wrote into the file is adopted: the file notes whose it is. Plane shows a
+    token's value once: it is on the host's disk before anything else happens, and a token that this deploy made and did
+    not save is revoked. A token that somebody else made stays valid, and the run names it; ``rotate_tokens`` revokes
+    it.
     """
     scene = current_scene()
     agents = scene.known(agents)
     file = scene.token_file()
-    owner = (scene.settings.plane_files_user, scene.settings.plane_files_group)
+    yield from _the_file_itself(scene)
+    kept: list[Agent] = []
+    signing_in: list[Agent] = []
+    scene.look_ahead(slug, agents)
+    scene.refuse_other_workspace(slug, agents)
+    scene.ask_owners(agent for agent in agents if scene.memberships(slug, agent) != KEY_INVALID)
+    for agent in agents:
+        due = _what_is_due(scene, slug, agent)
+        if due is None:
+            kept.append(agent)
+            continue
+        yield due.change(scene, slug, agent, due.line, signing_in)
+        signing_in.append(agent)
+    if adopted := [agent for agent in kept if agent.token_variable in scene.adopted]:
+        lines = (
+            f"~ token {one.token_label}: adopted; {file.path} will note {one.email} as its owner" for one in adopted
+        )
+        yield Change(tuple(lines), file.save)
+    if not is_executing():
+        yield from _maybe_others(scene, slug, signing_in)
+    if kept:
+        yield Kept(f"{len(kept)} tokens answer" if len(kept) > 1 else "1 token answers", shown_in_preview=True)
+    named = {agent.token_variable for agent in (*agents, *scene.settings.absent_agents)}
+    for variable in file.tokens:
+        if variable.startswith(token_variable("")) and variable not in named and not scene.settings.plane_prune:
+            yield Kept(f"not managed: {variable} in {file.path}")
+
+
+def _the_file_itself(scene: Scene) -> Plan:
+    file, settings = scene.token_file(), scene.settings
+    owner = (settings.plane_files_user, settings.plane_files_group)
     access = differing_access(file.file, TOKEN_FILE_MODE, *owner) if file.file else None
     if file.has_old_notes:
         lines = (f"~ {file.path}: its comments no longer name variables",)
@@ -51,28 +82,6 @@ def api_tokens(slug: str, agents: Sequence[Agent] | None = None) -> Plan:
         yield Change(
             (f"~ {file.path}: {access}",), lambda: change_access(scene.host, file.path, TOKEN_FILE_MODE, *owner)
         )
-    kept = []
-    signing_in: list[Agent] = []
-    scene.look_ahead(slug, agents)
-    scene.refuse_other_workspace(slug, agents)
-    if any(_what_is_due(scene, slug, agent) for agent in agents):
-        # The file is to be written anyway, so whose each token is goes into it.
-        scene.ask_owners(agent for agent in agents if scene.memberships(slug, agent) != KEY_INVALID)
-    for agent in agents:
-        due = _what_is_due(scene, slug, agent)
-        if due is None:
-            kept.append(agent.token_label)
-            continue
-        yield due.change(scene, slug, agent, due.line, signing_in)
-        signing_in.append(agent)
-    if not is_executing() and (labels := _maybe_others(scene, slug, signing_in)):
-        yield Note(f"! tokens that somebody else made with these labels stay valid, and the run names them: {labels}")
-    if kept:
-        yield Kept(f"{len(kept)} tokens answer" if len(kept) > 1 else "1 token answers", shown_in_preview=True)
-    named = {agent.token_variable for agent in (*agents, *scene.settings.absent_agents)}
-    for variable in file.tokens:
-        if variable.startswith(token_variable("")) and variable not in named and not scene.settings.plane_prune:
-            yield Kept(f"not managed: {variable} in {file.path}")
 
 
 class _Due(NamedTuple):
@@ -111,17 +120,16 @@ def _is_asked(scene: Scene, agent: Agent) -> bool:
     return agent.name in scene.settings.rotate_tokens
 
 
-def _maybe_others(scene: Scene, slug: str, agents: Sequence[Agent]) -> str:
-    """The labels of which somebody else may have made tokens, as far as a preview can tell: it signs nobody in."""
-    if scene.is_fresh():
-        return ""
-    found = members_by_address(scene, slug)
-    may_have = (agent for agent in agents if found is None or agent.email in found)
-    return ", ".join(
-        agent.token_label
-        for agent in may_have
-        if not isinstance(scene.memberships(slug, agent), dict) and not _is_asked(scene, agent)
-    )
+def _maybe_others(scene: Scene, slug: str, agents: Sequence[Agent]) -> Plan:
+    """Say which labels somebody else may have used: no key is shown even its own account's tokens (every tried
+    release)."""
+    found = {} if scene.is_fresh() else members_by_address(scene, slug)
+    may_have = (one for one in agents if found is None or one.email in found or scene.stranger(one) is not None)
+    if labels := ", ".join(agent.token_label for agent in may_have if not _is_asked(scene, agent)):
+        yield Note(
+            "! a preview signs nobody in, so it cannot list tokens with these labels that this deploy did not make; "
+            f"the run leaves them valid and names them: {labels}"
+        )
 
 
 def _today(scene: Scene) -> date:

@@ -1,8 +1,9 @@
 """Every path of Plane's API that is asked here, once, with the first release that has it.
 
 Paths under ``/api/v1/`` take an API key, the others a session. Without ``since``, every tried release has the path
-(:data:`pyinfra_plane.api.versions.TRIED`). The paths of work item types and properties are those of the commercial
-editions, from Plane's public API reference.
+(:data:`pyinfra_plane.api.versions.TRIED`). The paths under ``/api/v1/`` of work item types, properties,
+estimates and of a member's removal are those of the commercial editions, from Plane's public API
+reference and ``plane-sdk`` 0.3.
 """
 
 from __future__ import annotations
@@ -75,6 +76,7 @@ WORKSPACES = Path("/api/workspaces/")
 MEMBERS = Path(f"{_APP}members/")
 V1_MEMBERS = Path(f"{_V1}members/")
 V1_MEMBERS_LITE = Path(f"{_V1}members-lite/", since=LITE_LISTS)
+V1_REMOVE_MEMBER = Path(f"{_V1}members/remove/")
 INVITATIONS = Path(f"{_APP}invitations/")
 V1_INVITATIONS = Path(f"{_V1}invitations/")
 
@@ -90,6 +92,9 @@ ESTIMATES = Path(f"{_APP_PROJECT}estimates/")
 V1_WORK_ITEM_TYPES = Path(f"{_V1_PROJECT}work-item-types/")
 V1_PROPERTIES = Path(f"{_V1_PROJECT}work-item-types/{{kind}}/work-item-properties/")
 V1_OPTIONS = Path(f"{_V1_PROJECT}work-item-properties/{{prop}}/options/")
+
+V1_ESTIMATES = Path(f"{_V1_PROJECT}estimates/")
+V1_ESTIMATE_POINTS = Path(f"{_V1_PROJECT}estimates/{{estimate}}/estimate-points/")
 
 V1_FEATURES = Path(f"{_V1}features/")
 V1_PROJECT_FEATURES = Path(f"{_V1_PROJECT}features/")

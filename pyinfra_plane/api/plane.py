@@ -226,7 +226,8 @@ class Plane(WorkItemTypesApi):
     def members(self, slug: str, caller: ApiKey | Session) -> list[WorkspaceMember]:
         """The members of a workspace, removed ones among them.
 
-        To an API key they look like the others before the release in :data:`versions.LITE_LISTS`.
+        To an API key of the Community Edition they look like the others before the release in
+        :data:`versions.LITE_LISTS`.
         """
         if isinstance(caller, Session):
             return self._keep(
@@ -240,7 +241,7 @@ class Plane(WorkItemTypesApi):
         return self._keep(("members", slug, "key"), lambda: self._members_by_key(slug, caller))
 
     def _members_by_key(self, slug: str, key: ApiKey) -> list[WorkspaceMember]:
-        if self.instance().has(paths.V1_MEMBERS_LITE.since):
+        if not self.instance().is_community or self.instance().has(paths.V1_MEMBERS_LITE.since):
             try:
                 return self._pages(paths.V1_MEMBERS_LITE(slug=slug), {}, key, WorkspaceMember.of_lite)
             except PlaneRefused as error:
@@ -331,9 +332,17 @@ class Plane(WorkItemTypesApi):
         self.forget("members", "workspaces")
         self.forget_looks(keys)
 
-    def remove_member(self, slug: str, session: Session, membership_id: str) -> None:
-        """End a membership, and with it those in the workspace's projects. What the member made stays."""
-        self.http.call("DELETE", paths.MEMBERS.one(membership_id, slug=slug), headers=session.headers())
+    def remove_member(self, slug: str, caller: ApiKey | Session, member: WorkspaceMember) -> None:
+        """End a membership, and with it those in the workspace's projects. What the member made stays.
+
+        A key may do this in the commercial editions.
+        """
+        if isinstance(caller, Session):
+            path = paths.MEMBERS.one(member.membership_id or "", slug=slug)
+            self.http.call("DELETE", path, headers=caller.headers())
+        else:
+            path = paths.V1_REMOVE_MEMBER(slug=slug)
+            self.http.call("POST", path, headers=caller.headers(), json={"email": member.email})
         self.forget("members", "project members")
         self.forget_looks()
 
@@ -341,7 +350,7 @@ class Plane(WorkItemTypesApi):
 
     def owner(self, key: ApiKey) -> str | None:
         """The address of the account that a key belongs to; ``None`` when the key does not answer."""
-        if not key.is_well_formed:
+        if not self._may_answer(key):
             return None
         try:
             answer = self.http.call("GET", paths.OWNER_OF_KEY(), headers=key.headers())

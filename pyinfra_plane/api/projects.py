@@ -8,8 +8,8 @@ from typing import Any
 from pyinfra_plane.api import paths
 from pyinfra_plane.api.auth import ApiKey, Session
 from pyinfra_plane.api.base import Asking
-from pyinfra_plane.api.errors import PlaneBadAnswer, PlaneError, PlaneForbidden, PlaneKeyInvalid, PlaneRefused
-from pyinfra_plane.api.models import Estimate, Label, Project, State
+from pyinfra_plane.api.errors import PlaneError, PlaneForbidden, PlaneKeyInvalid, PlaneRefused
+from pyinfra_plane.api.models import Estimate, Instance, Label, Project, State
 from pyinfra_plane.api.rows import listed
 
 Projects = dict[str, Project]
@@ -20,6 +20,9 @@ NOT_A_MEMBER = "not a member"
 
 FIBONACCI = ("1", "2", "3", "5", "8", "13")
 """The points of the estimates that are made where a project has none."""
+
+_ESTIMATE = {"name": "Points", "type": "points", "last_used": True}
+_POINTS = [{"key": key, "value": value} for key, value in enumerate(FIBONACCI, 1)]
 
 
 class ProjectsApi(Asking):
@@ -42,7 +45,7 @@ class ProjectsApi(Asking):
             raise failed
 
         def read() -> Projects | str:
-            if not key.is_well_formed:
+            if not self._may_answer(key):
                 return KEY_INVALID
             try:
                 path = paths.V1_PROJECTS(slug=slug)
@@ -60,6 +63,11 @@ class ProjectsApi(Asking):
         seen = self._keep(("projects", slug, key.value), read)
         self._kept[("memberships", slug, key.value)] = seen
         return seen
+
+    def _may_answer(self, key: ApiKey) -> bool:
+        """Whether to send a key: an instance that is known to be new has none."""
+        instance: Instance | None = self._kept.get(("instance",))
+        return key.is_well_formed and (instance is None or instance.is_setup_done)
 
     def memberships(self, slug: str, key: ApiKey) -> Projects | str:
         """As :meth:`look`, for the projects that the key's owner is in and its roles there alone.
@@ -259,7 +267,7 @@ class ProjectsApi(Asking):
     # Estimates
 
     def estimates(self, slug: str, session: Session, project: Project) -> list[Estimate]:
-        """The estimates that were made in a project, in use or not; v1 has no such path (every tried release)."""
+        """The estimates that were made in a project, in use or not."""
         return listed(
             self.http.call("GET", paths.ESTIMATES(slug=slug, project=project.id), headers=session.headers()),
             Estimate.of,
@@ -272,11 +280,31 @@ class ProjectsApi(Asking):
             "POST",
             paths.ESTIMATES(slug=slug, project=project.id),
             headers=session.headers(),
-            json={
-                "estimate": {"name": "Points", "type": "points", "last_used": True},
-                "estimate_points": [{"key": key, "value": value} for key, value in enumerate(FIBONACCI, 1)],
-            },
+            json={"estimate": _ESTIMATE, "estimate_points": _POINTS},
         )
-        if not isinstance(answer, dict):
-            raise PlaneBadAnswer(f"estimates of {project.identifier}: wanted an object")
-        return Estimate.of(answer)
+        return _one_estimate(answer, project)
+
+    def estimate_with_key(self, slug: str, key: ApiKey, project: Project) -> Estimate:
+        """The estimates of a project, made in points if there are none (commercial editions).
+
+        Raises:
+            PlaneRefused: 404, or what else is beyond the plan, where an edition leaves it to a session.
+        """
+        path = paths.V1_ESTIMATES(slug=slug, project=project.id)
+        try:
+            answer = self.http.call("GET", path, headers=key.headers())
+        except PlaneRefused as error:
+            if error.status != 404:
+                raise
+            answer = self.http.call("POST", path, headers=key.headers(), json=_ESTIMATE)
+        estimate = _one_estimate(answer, project)
+        points = paths.V1_ESTIMATE_POINTS(slug=slug, project=project.id, estimate=estimate.id)
+        # A run that was interrupted leaves estimates without points.
+        if not self.http.call("GET", points, headers=key.headers()):
+            self.http.call("POST", points, headers=key.headers(), json=_POINTS)
+        return estimate
+
+
+def _one_estimate(answer: object, project: Project) -> Estimate:
+    [estimate] = listed([answer], Estimate.of, f"estimates of {project.identifier}")
+    return estimate

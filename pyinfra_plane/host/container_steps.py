@@ -129,7 +129,7 @@ class ContainerSteps:
         if not self.settings.plane_management_commands:
             yield from self._by_hand(schema, is_to_migrate, code)
             return
-        if stack.gets(api, "AWS_S3_BUCKET_NAME") and (self._has_other_storage() or not schema.is_registered):
+        if self._bucket_is_due(schema):
             yield Change(("? bucket: created if it is missing, and written to",), self._bucket, done=("~ bucket",))
         if stack.migrator is not None:
             if self._migrator_is_due(is_to_migrate):
@@ -162,6 +162,7 @@ class ContainerSteps:
         commands += ["register_instance signature"] if to_register else []
         commands += ["configure_instance"] if to_configure else []
         commands += ["clear_cache --key /api/instances/"] if to_register else []
+        commands += ["create_bucket"] if stack.starts_bare and self._bucket_is_due(schema) else []
         if not commands:
             return
         script = " && ".join(f"python manage.py {command}" for command in commands)
@@ -188,10 +189,10 @@ class ContainerSteps:
         code: PlaneCode | None = read_fact(self.host, PlaneImage, stdin="", image=image)
         return code
 
-    def _has_other_storage(self) -> bool:
-        """Whether the API is to have a container, or to have other storage than its container has."""
-        own = self.stack.of(self.stack.api)
-        return not own or any(name.startswith("AWS_") for one in own for name in self.stack.differing(one))
+    def _bucket_is_due(self, schema: Schema) -> bool:
+        """Whether there is storage, and the API gets a container, or its instance is new."""
+        api = self.stack.api
+        return self.stack.gets(api, "AWS_S3_BUCKET_NAME") and (api in self.stale or not schema.is_registered)
 
     def _is_due(self, schema: Schema, is_migrated: bool, code: PlaneCode | None) -> tuple[bool, bool]:
         """Whether the instance is to be registered and to be configured, which the image's start script does where it

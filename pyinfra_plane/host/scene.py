@@ -93,6 +93,8 @@ class Scene:
         self._token_file: TokenFile | None = None
         self._token_file_checked = False
         self._owners_to_save = False
+        self.adopted: set[str] = set()
+        """The variables of saved tokens that the file had no owner of, and Plane has told this stage."""
         self._stage: object = None
         report_of(host).facts.append(self._requests)
 
@@ -111,6 +113,7 @@ class Scene:
             self._token_file = None
             self._guests.clear()
             self._owners_to_save = False
+            self.adopted.clear()
             if self._plane is not None:
                 self._plane.forget()
                 if self._plane.http.base_url == NOT_YET:
@@ -246,7 +249,8 @@ class Scene:
         return owner if owner != agent.email and self._key_in_line(agent) is not None else None
 
     def ask_owners(self, agents: Iterable[Agent]) -> None:
-        """Ask Plane whose the tokens of these agents are, where the file does not say: an earlier version wrote it."""
+        """Ask Plane whose the tokens of these agents are, where the file does not say: somebody else wrote them there,
+        or an earlier version did."""
         for agent in agents:
             key, note = self._key_in_line(agent), self.token_file().note(agent.token_variable)
             if key is None or note.owner is not None:
@@ -256,6 +260,7 @@ class Scene:
             if owner is not None and re.fullmatch(EMAIL, owner):
                 note.owner = owner
                 self._owners_to_save = True
+                self.adopted.add(agent.token_variable)
 
     def save_owners(self) -> None:
         """Save what :meth:`ask_owners` was told, before there is a change that it could no longer be told after."""
@@ -746,7 +751,9 @@ def typed(kind: type[T], items: Iterable[T | Mapping[str, Any]]) -> list[T]:
             made.append(item)
             continue
         if not isinstance(item, Mapping):
-            raise PlaneSettings(f"{item!r} is no {kind.__name__}; give a dict, or pyinfra_plane.settings.{kind.__name__}")
+            raise PlaneSettings(
+                f"{item!r} is no {kind.__name__}; give a dict, or pyinfra_plane.settings.{kind.__name__}"
+            )
         try:
             made.append(kind(**item))
         except TypeError as error:

@@ -43,6 +43,12 @@ class Wrapped(HiddenValue):
         """Itself: pyinfra copies data when it is asked for, and checks the type of what differs from the first copy."""
         return self
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Wrapped) and other.variable == self.variable
+
+    def __hash__(self) -> int:
+        return hash(self.variable)
+
     def to_json(self) -> str:
         """What stands in JSON; pyinfra 3.10 has nothing for a HiddenValue."""
         return str(self)

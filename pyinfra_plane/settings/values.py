@@ -128,8 +128,7 @@ class Values:
 
     def secret_url(self, name: str, default: str, *schemes: str) -> HiddenValue:
         """As :meth:`url`, from wherever it is given first."""
-        value = self.data.get(name)
-        value = self.secret_elsewhere(name) if value is None else value
+        value = self._given(name)
         return HiddenValue(self._url(name, default if value is None else value, *schemes))
 
     def origin(self, name: str) -> str:
@@ -177,12 +176,12 @@ class Values:
 
     def secret(self, name: str) -> HiddenValue | None:
         """A secret, from wherever it is given first."""
-        value = self.data.get(name)
-        return self.secret_of(name, self.secret_elsewhere(name) if value is None else value)
+        return self.secret_of(name, self._given(name))
 
-    def secret_elsewhere(self, name: str) -> str | None:
-        """A secret from the environment or the secrets files."""
-        return self.variable(name.upper())
+    def _given(self, name: str) -> object:
+        """A setting's value in the data, else its variable if the environment or a secrets file has one."""
+        value = self.data.get(name)
+        return Wrapped(name.upper()) if value is None and self.variable(name.upper()) is not None else value
 
     def variable(self, name: str) -> str | None:
         """A variable of the environment or the secrets files."""
@@ -203,9 +202,12 @@ class Values:
             variable, value = value.variable, value.unmask() or None
         if value is None and variable is not None:
             value = self.variable(variable)
-            if value is None:
+            if not value:
+                where = f"in the environment or in {self.secrets_dir}/all.env"
                 self.problems.append(
-                    f"{name}: missing; set {variable} in the environment or in {self.secrets_dir}/all.env"
+                    f"{name}: missing; set {variable} {where}"
+                    if value is None
+                    else f"{name}: {variable} is empty; give it a value {where}, or take it out"
                 )
                 return MISSING
         return value.unmask() if isinstance(value, HiddenValue) else value

@@ -119,15 +119,20 @@ async def wait_for_tables(request: web.Request, handler: Handler) -> web.StreamR
     return await handler(request)
 
 
-async def json_body(request: web.Request) -> dict[str, Any]:
-    """The JSON object of a request; an empty body is an empty object."""
+async def json_value(request: web.Request) -> Any:
+    """The JSON of a request; an empty body is an empty object."""
     text = await request.text()
     if not text:
         return {}
     try:
-        body = json.loads(text)
+        return json.loads(text)
     except ValueError as error:
         raise ApiError(400, {"detail": f"JSON parse error - {error}"}) from error
+
+
+async def json_body(request: web.Request) -> dict[str, Any]:
+    """The JSON object of a request; an empty body is an empty object."""
+    body = await json_value(request)
     if not isinstance(body, dict):
         expected = f"Invalid data. Expected a dictionary, but got {type(body).__name__}."
         raise ApiError(400, {"non_field_errors": [expected]})

@@ -11,6 +11,7 @@ import requests
 from plane.client import PlaneClient
 from plane.errors import HttpError
 from plane.models.enums import PropertyType, RelationType
+from plane.models.estimates import CreateEstimate, CreateEstimatePoint
 from plane.models.projects import CreateProject, ProjectFeature, UpdateProject
 from plane.models.work_item_properties import (
     CreateWorkItemProperty,
@@ -94,6 +95,38 @@ def typed(server: tuple[PlaneServer, Browser, PlaneClient]) -> Iterator[Typed]:
 
 def refused(refusal: pytest.ExceptionInfo[HttpError]) -> int | None:
     return refusal.value.status_code
+
+
+# Estimates and members
+
+
+def test_estimates_are_made_and_put_to_use_with_a_key(typed: Typed) -> None:
+    estimates, at = typed.client.estimates, ("javisi", typed.project)
+    with pytest.raises(HttpError) as refusal:
+        estimates.retrieve(*at)
+    assert refused(refusal) == 404
+    made = str(estimates.create(*at, CreateEstimate(name="Points", type="points")).id)
+    assert estimates.list_points(*at, made) == []
+    estimates.create_points(*at, made, [CreateEstimatePoint(value="1", key=1), CreateEstimatePoint(value="2", key=2)])
+    assert [(point.key, point.value) for point in estimates.list_points(*at, made)] == [(1, "1"), (2, "2")]
+    assert typed.client.projects.retrieve(*at).estimate is None
+    estimates.link_to_project(*at, made)
+    assert typed.client.projects.retrieve(*at).estimate == made == estimates.retrieve(*at).id
+
+
+def test_a_member_is_removed_by_its_address(typed: Typed) -> None:
+    def status(key: str, body: dict[str, str]) -> int:
+        return v1(typed.owner.url, key, "POST", "/workspaces/javisi/members/remove/", json=body).status_code
+
+    with Browser(typed.owner.url) as person:
+        assert person.sign_up("bob@example.org") == ""
+        person.join(typed.owner, "bob@example.org", MEMBER)
+        bob = {"email": "bob@example.org"}
+        assert status(person.make_key(), bob) == 403
+    key = str(typed.client.config.api_key)
+    assert [status(key, body) for body in (bob, bob, {})] == [204, 404, 400]
+    listed = {member.email: member.is_active for member in typed.client.workspaces.get_members_lite("javisi").results}
+    assert listed["bob@example.org"] is False
 
 
 # What is switched on

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pyinfra_plane.api.projects import FIBONACCI
 from sandbox.plane.faults import EDITION_REFUSALS, answered
 from tests.deploy.conftest import NewTarget
 from tests.deploy.target import AGENTS, Run, Target
@@ -263,3 +264,80 @@ def test_types_are_switched_on_by_the_features_and_in_older_versions_by_the_proj
 def test_the_community_edition_is_not_asked_for_features(target: Target) -> None:
     run = target.deploy()
     assert run.code == 0 and not [path for _, path in run.requests if "/features/" in path]
+
+
+# What v1 has of what only a session may do in the Community Edition
+
+
+SIGN_IN = ("POST", "/auth/sign-in/")
+ESTIMATES = project(estimates=True)
+
+
+def points(target: Target) -> list[str]:
+    """The points of the estimates that are in use."""
+    return [row.value for row in target.plane.points_of(target.project().extra["estimate"])]
+
+
+def test_estimates_are_switched_without_a_sign_in(finished_commercial: Target) -> None:
+    target = finished_commercial
+    run = previewed_and_run(target, ESTIMATES)
+    assert run.plan == ["~ project ONBOARD: estimates on"] and SIGN_IN not in run.requests, run.output
+    assert sorted(points(target), key=int) == list(FIBONACCI)
+
+    # Switched off and on they are the same; those that an interrupted run left without points get them.
+    first = target.project().extra["estimate"]
+    assert previewed_and_run(target, project(estimates=False)).plan == ["~ project ONBOARD: estimates off"]
+    target.plane.estimate_points.clear()
+    run = previewed_and_run(target, ESTIMATES)
+    assert SIGN_IN not in run.requests and target.project().extra["estimate"] == first
+    assert sorted(points(target), key=int) == list(FIBONACCI)
+
+
+def test_estimates_are_switched_in_a_session_where_v1_has_none(finished_commercial: Target) -> None:
+    target = finished_commercial
+    assert target.deploy(data=project(estimates=False)).code == 0
+    target.plane.estimates.clear()
+    target.host.plane.faults.add(NOT_FOUND, path="/api/v1/.*/estimates/$")
+    run = previewed_and_run(target, ESTIMATES)
+    target.host.plane.faults.clear()
+    assert run.requests.count(SIGN_IN) == 1 and sorted(points(target), key=int) == list(FIBONACCI), run.output
+
+
+GONE = {"plane_agents": [{"name": "concierge", "role": "admin"}, {"name": "thot", "present": False}]}
+REMOVAL = ("POST", "/api/v1/workspaces/javisi/members/remove/")
+UNKNOWN = "! the password of thot@javisi.local is not known here: its tokens stay, and open nothing in javisi"
+
+
+def test_an_agent_is_removed_without_a_session_of_an_admin(new_target: NewTarget) -> None:
+    target = new_target("commercial")
+    assert target.deploy().code == 0
+    run = previewed_and_run(target, GONE)
+    assert run.plan == ["- member thot@javisi.local, every token agent-thot"]
+    # As thot, to revoke its tokens.
+    assert run.requests.count(SIGN_IN) == 1 and REMOVAL in run.requests, run.output
+    assert not target.membership("thot").is_active and "thot" not in target.tokens
+
+
+def test_an_agent_whose_password_nobody_knows_is_removed_by_an_api_token(new_target: NewTarget) -> None:
+    target = new_target("commercial")
+    assert target.deploy().code == 0
+    alone = {"PLANE_ADMIN_PASSWORD": None, "PLANE_ADMIN_API_TOKEN": target.tokens["concierge"]}
+    others = {
+        "PLANE_CONCIERGE_PASSWORD": "an0ther-Battery-Staple-7",
+        "PLANE_AGENT_PASSWORD_SEED": "an0ther-seed-of-all-8",
+    }
+    run = target.deploy(data=GONE, secrets={**alone, **others})
+    assert run.code == 0 and UNKNOWN in run.notes and run.requests.count(SIGN_IN) == 1, run.output
+    assert not target.membership("thot").is_active and "thot" not in target.tokens
+    again = target.deploy(data=GONE, secrets={**alone, **others})
+    assert again.changed == [] and again.writes == [], again.output
+
+
+def test_a_session_removes_an_agent_where_v1_does_not(new_target: NewTarget) -> None:
+    target = new_target("commercial")
+    assert target.deploy().code == 0
+    target.host.plane.faults.add(NOT_FOUND, path="/members/remove/$")
+    target.host.plane.faults.add(NOT_FOUND, path="/members-lite/$")
+    run = target.deploy(data=GONE)
+    assert run.code == 0 and run.requests.count(SIGN_IN) == 2, run.output
+    assert not target.membership("thot").is_active and "thot" not in target.tokens

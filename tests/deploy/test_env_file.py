@@ -97,7 +97,9 @@ def test_each_way_to_give_a_secret_arrives_and_none_is_shown(taken_over: Target)
     inventory = target.write_inventory()
     folder = inventory.parent / "group_data"
     folder.mkdir()
-    (folder / "sandbox.py").write_text(f"from pyinfra_plane.settings import secret_variable\nplane_env_extra = {extra}\n")
+    (folder / "sandbox.py").write_text(
+        f"from pyinfra_plane.settings import secret_variable\nplane_env_extra = {extra}\n"
+    )
     runs: list[Any] = [
         ["debug-inventory"], ["debug-inventory", "--json"], ["deploy.environment", "--dry", "--debug-all", "-vvv"],
         ["deploy.environment", "-y", "--debug-all", "-vvv"], ["deploy.environment", "-y", "--json"],
@@ -118,3 +120,48 @@ def test_each_way_to_give_a_secret_arrives_and_none_is_shown(taken_over: Target)
     assert (found["LLM_API_KEY"], found["SCOUT_KEY"], found["PORT"]) == ("llm-Sekret-1", "own-Sekret-2", "8000")
     assert found["REDIS_URL"] == "redis://:r3dis-Sekret@redis:6379/0"
     assert Path(target.host.root / ENV_FILE).stat().st_mode & 0o777 == 0o600
+
+
+WRAPPED = 'secret_variable("PLANE_REDIS_URL")'
+OTHER = '"redis://other:6379/9"'
+
+
+def preview_with(target: Target, host: str | None, *groups: str) -> str:
+    """What a preview says of the file, with these values of plane_redis_url in the data of the host and its groups."""
+    inventory = target.write_inventory()
+    names = [f"group{number}" for number in range(len(groups))]
+    entry = f"{{**sandbox[0][1], 'plane_redis_url': {host}}}" if host else "sandbox[0][1]"
+    inventory.write_text(
+        f"from settings import secret_variable\n{inventory.read_text()}sandbox = [(sandbox[0][0], {entry})]\n"
+        + "".join(f"{name} = [{target.host.name!r}]\n" for name in names)
+    )
+    (inventory.parent / "group_data").mkdir(exist_ok=True)
+    for name, value in zip(names, groups, strict=True):
+        (inventory.parent / f"group_data/{name}.py").write_text(
+            f"from settings import secret_variable\nplane_redis_url = {value}\n"
+        )
+    done = subprocess.run(
+        [sys.executable, "-m", "pyinfra", str(inventory), "deploy.environment", "--dry"],
+        cwd=CHECKOUT,
+        env=environment_with(target.secrets),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0 and "r3dis-Sekret" not in done.stdout, done.stdout
+    return next(line for line in done.stdout.splitlines() if f"~ {ENV_FILE}: DATABASE_URL" in line)
+
+
+def test_an_address_in_the_secrets_file_is_used_whatever_the_data_of_host_and_groups_say_of_it(
+    taken_over: Target,
+) -> None:
+    # The file on the host has the value of the secrets file, so the line names REDIS_URL only for another.
+    for host, groups in [
+        (None, []), ("None", []), (WRAPPED, []), (None, ["None"]), (None, [WRAPPED]), (None, [WRAPPED, WRAPPED]),
+        ("None", [OTHER]), (WRAPPED, [OTHER]), (WRAPPED, ["None", "None"]),
+    ]:  # fmt: skip
+        assert "REDIS_URL" not in preview_with(taken_over, host, *groups), (host, groups)
+    for host, groups in [(OTHER, [WRAPPED]), (None, [OTHER]), (OTHER, ["None"])]:
+        assert "REDIS_URL" in preview_with(taken_over, host, *groups), (host, groups)

@@ -10,7 +10,7 @@ from sandbox.plane.models import Invitation
 from tests.deploy.target import Target
 from tests.deploy.test_drift import _revoke
 from tests.deploy.test_tokens import answers, labelled
-from tests.deploy.test_whose_tokens import NEW, agents, forget_owners, owner
+from tests.deploy.test_whose_tokens import NEW, adopted, agents, forget_owners, owner
 
 ALONE: dict[str, Any] = {"plane_agents": [{"name": "concierge", "role": "admin"}]}
 PRUNED: dict[str, Any] = {**ALONE, "plane_prune": True}
@@ -96,7 +96,8 @@ def test_the_member_goes_whose_token_answers_no_more(target: Target, is_told: bo
     if not is_told:
         forget_owners(target)
     run = target.deploy(data=PRUNED)
-    assert run.code == 0 and run.plan == ["- member thot@javisi.local, every token agent-thot"], run.output
+    told = [] if is_told else adopted("concierge")
+    assert run.code == 0 and run.plan == ["- member thot@javisi.local, every token agent-thot", *told], run.output
     assert not target.membership("thot").is_active and set(target.tokens) == {"concierge"}
     assert target.deploy(data=PRUNED).changed == []
 

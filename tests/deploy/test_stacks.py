@@ -411,6 +411,20 @@ def test_a_bucket_is_made_and_a_finished_one_is_left_alone(stored: Target, stack
     assert stored.host.containers[STORAGE].exists
 
 
+@ONLY_ROLE
+def test_a_bucket_that_nobody_made_is_made_when_the_api_is_recreated(stored: Target, stack: str) -> None:
+    with storage(stored):
+        assert stored.deploy(data=STORED).code == 0
+        (stored.host.storage / "uploads").rmdir()
+        by_hand = {**STORED, "plane_gunicorn_workers": 3, "plane_management_commands": False}
+        [told] = [note for note in stored.deploy("--dry", data=by_hand).notes if "plane_management_commands" in note]
+        assert told.endswith("--entrypoint sh plane-api -c 'python manage.py create_bucket'")
+        run = stored.deploy(data={**STORED, "plane_gunicorn_workers": 3})
+        assert run.code == 0 and "~ bucket" in run.plan, run.output
+        assert list((stored.host.storage / "uploads").iterdir()) == []
+        assert stored.deploy(data={**STORED, "plane_gunicorn_workers": 3}).changed == []
+
+
 STORAGE_DIFFERS = "runs without USE_MINIO, MINIO_ENDPOINT_SSL, AWS_REGION and 4 more"
 
 

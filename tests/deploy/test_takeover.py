@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from typing import Any
 
+import pytest
 import requests
 
 from sandbox.plane.models import PUBLIC
 from tests.contract.browser import PASSWORD, Browser
-from tests.deploy.target import AGENTS, TOKEN_FILE, Target
+from tests.deploy.conftest import NewTarget
+from tests.deploy.target import AGENTS, CHECKOUT, TOKEN_FILE, Target
 from tests.deploy.test_tokens import answers
+from tests.deploy.test_whose_tokens import adopted
 
 ADMIN = {"plane_admin_email": "person@example.org"}
 
@@ -254,26 +259,61 @@ def people(target: Target, owner: Browser, *names: str) -> dict[str, str]:
 
 
 def save(target: Target, tokens: dict[str, str]) -> None:
-    """Write tokens to the file, as docs/from-ansible.md says."""
+    """Write tokens to the file."""
     path = target.host.root / TOKEN_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(f"PLANE_TOKEN_{name.upper()}={value}\n" for name, value in tokens.items()))
     path.chmod(0o600)
 
 
-def test_tokens_that_were_written_to_the_file_are_adopted(target: Target) -> None:
+def save_by(page: str, target: Target, tokens: dict[str, str]) -> None:
+    """Write tokens to the file by the command on a page, with other names of its host and of the vault's file."""
+    text = (CHECKOUT / "docs" / page).read_text()
+    command = next(block for block in re.findall(r"```text\n(.*?)```", text, re.S) if "cat > " in block)
+    command = command.replace("/opt/", f"{target.host.root}/opt/").replace("ssh root@sese.example.com", "sh -c")
+    if "ansible-vault" in command:
+        vault = ["plane_secret_key: plane_api_0", "vault_plane_token: x"]
+        quotes = ['"', "'", ""]
+        for (name, value), quote in zip(tokens.items(), quotes, strict=False):
+            vault.append(f"vault_plane_token_{name}: {quote}{value}{quote}")
+        command, pasted = command.replace("ansible-vault view secrets.yml", "cat"), "\n".join(vault)
+    else:
+        # Its last lines are an example of what is pasted.
+        command = "".join(line for line in command.splitlines(True) if not line.startswith("PLANE_"))
+        pasted = "".join(f"PLANE_TOKEN_{name.upper()}={value}\n" for name, value in tokens.items())
+    done = subprocess.run(["bash", "-c", command], input=pasted, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("page", ["from-ansible.md", "taking-over.md"])
+def test_tokens_that_were_written_to_the_file_are_adopted(target: Target, page: str) -> None:
     by_hand = people(target, set_up(target), "thot", "cfo")
-    save(target, by_hand)
+    save_by(page, target, by_hand)
+    assert target.tokens == by_hand and (target.host.root / TOKEN_FILE).stat().st_mode & 0o777 == 0o600
     # Nobody has to sign in as thot or cfo, whose passwords are others than the seed's.
     secrets = {"PLANE_ADMIN_PASSWORD": PASSWORD}
     preview = target.deploy("--dry", operation="deploy.provisioning", data=ADMIN, secrets=secrets)
-    told = [line for line in preview.lines if "agent-thot" in line or "agent-cfo" in line]
-    assert told == [] and "+ token agent-hermes" in preview.plan, preview.output
+    assert "+ token agent-hermes" in preview.plan
     run = target.deploy(operation="deploy.provisioning", data=ADMIN, secrets=secrets)
     assert run.code == 0, run.output
+    for told in (preview, run):
+        lines = [line for line in told.lines if "agent-thot" in line or "agent-cfo" in line]
+        assert lines == adopted("thot", "cfo"), told.output
     assert {name: target.tokens[name] for name in by_hand} == by_hand
     assert set(target.tokens) == set(AGENTS)
-    assert target.deploy(operation="deploy.provisioning", data=ADMIN, secrets=secrets).changed == []
+    again = target.deploy(operation="deploy.provisioning", data=ADMIN, secrets=secrets)
+    assert again.changed == [] and not [line for line in again.lines if "adopted" in line], again.output
+
+
+def test_tokens_in_the_file_of_a_plane_that_is_still_to_be_started_are_replaced(new_target: NewTarget) -> None:
+    target = new_target(stack="role")
+    save(target, {"thot": f"plane_api_{0:032}"})
+    preview = target.deploy("--dry")
+    assert preview.code == 0 and "~ token agent-thot: the saved one does not answer" in preview.plan, preview.output
+    assert "plane.invalid" not in preview.output
+    run = target.deploy()
+    assert run.code == 0 and set(target.tokens) == set(AGENTS), run.output
+    assert "~ token agent-thot: the saved one does not answer" in run.plan
 
 
 def test_tokens_that_people_made_with_our_labels_go_on_answering(target: Target) -> None:

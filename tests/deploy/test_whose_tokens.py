@@ -99,12 +99,30 @@ def test_an_old_account_whose_password_is_not_known_is_told_of(target: Target) -
     assert again.changed == [] and note not in again.notes, again.output
 
 
+ADOPTED = "~ token agent-{0}: adopted; {1} will note {0}@javisi.local as its owner"
+
+
+def adopted(*names: str) -> list[str]:
+    """What is said of the tokens of these agents, which somebody else wrote into the file."""
+    return [ADOPTED.format(name, TOKEN_FILE) for name in names]
+
+
 def test_whose_the_tokens_of_an_earlier_version_are_is_asked_once(target: Target) -> None:
+    assert target.deploy(data=agents()).code == 0
+    before = target.file(TOKEN_FILE)
+    forget_owners(target)
+    assert target.deploy("--dry", data=agents()).plan == adopted("concierge", "thot")
+    run = target.deploy(data=agents())
+    assert run.code == 0 and run.plan == adopted("concierge", "thot") and run.writes == [], run.output
+    assert target.file(TOKEN_FILE) == before
+    again = target.deploy(data=agents())
+    assert again.changed == [] and ("GET", "/api/v1/users/me/") not in again.requests
+
+
+def test_a_token_of_the_former_address_in_a_file_of_an_earlier_version_is_replaced(target: Target) -> None:
     assert target.deploy(data=agents()).code == 0
     old = target.tokens["thot"]
     forget_owners(target)
-    quiet = target.deploy(data=agents())
-    assert quiet.changed == [] and ("GET", "/api/v1/users/me/") not in quiet.requests
     assert "~ token agent-thot: belongs to thot@javisi.local" in target.deploy("--dry", data=agents(email=NEW)).plan
     run = target.deploy(data=agents(email=NEW))
     assert run.code == 0, run.output
@@ -158,7 +176,7 @@ def test_the_token_file_of_another_workspace_is_refused_before_anything_is_made(
     own = {**data, "plane_tokens_path": TOKEN_FILE + ".lab"}
     run = target.deploy(data=own)
     assert run.code == 0, run.output
-    assert target.deploy(data=agents()).changed == []
+    assert target.deploy(data=agents()).plan == adopted("concierge", "thot")
 
 
 def test_two_workspaces_with_the_same_accounts_and_a_file_each_leave_each_other_their_tokens(target: Target) -> None:

@@ -23,7 +23,7 @@ class Variable:
         self._name = name
 
     def __repr__(self) -> str:
-        return f"__import__('settings.secrets').secrets.secret_variable({self._name!r})"
+        return f"__import__('pyinfra_plane.settings.secrets').settings.secrets.secret_variable({self._name!r})"
 
 
 @pytest.fixture

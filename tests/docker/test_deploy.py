@@ -16,6 +16,7 @@ from pyinfra.api.hiddenvalue import HiddenValue
 
 from pyinfra_plane.settings import derive_password
 from tests.contract.browser import Browser, v1
+from tests.docker.engine import IMAGES
 from tests.docker.lab import SECRETS, SERVICES, TLS_NAME, WRONG_NAME, Lab
 from tests.docker.target import SUDO_PASSWORD, USERS
 
@@ -334,6 +335,9 @@ def test_a_line_based_reader_finds_each_token_once(deployed: Lab) -> None:
         assert found.stdout == f"{variable}={value}\n"
     counted = subprocess.run(["grep", "-c", "=", deployed.tokens_path], stdout=subprocess.PIPE, text=True, check=True)
     assert int(counted.stdout) == len(AGENTS)
+    reader = ("run", "--rm", "--env-file", str(deployed.tokens_path), IMAGES["redis:7"], "env")
+    given = dict(line.split("=", 1) for line in deployed.docker(*reader).splitlines())
+    assert {name: value for name, value in given.items() if name.startswith("PLANE_") or " " in name} == tokens
 
 
 # Users of the target

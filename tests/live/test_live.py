@@ -213,8 +213,12 @@ def test_tokens_that_were_written_to_the_file_are_adopted(deploy: Deploy) -> Non
     deploy.tokens.write_text("".join(f"PLANE_TOKEN_{name.upper()}={value}\n" for name, value in tokens.items()))
     for arguments in (["--dry"], []):
         run = deploy.run(*arguments)
-        assert run.returncode == 0 and plan(run.stdout) == [], run.stdout
+        lines = plan(run.stdout)
+        assert run.returncode == 0 and len(lines) == len(tokens), run.stdout
+        assert all(line.startswith("~ token agent-") and ": adopted; " in line for line in lines)
     assert deploy.agent_tokens == tokens and deploy.answers(by_hand)
+    again = deploy.run()
+    assert again.returncode == 0 and plan(again.stdout) == [], again.stdout
     deploy.says("tokens out of a vault", "adopted")
 
 

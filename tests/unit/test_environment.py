@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from pyinfra.context import ctx_host, ctx_state
 
 from operations import environment
 from pyinfra_plane.engine.converge import Change, Kept, Note
+from pyinfra_plane.host import plane_env
 from pyinfra_plane.host.plane_env import parse, render
 from pyinfra_plane.settings import Settings, SettingsError
 from tests.unit.given import PROPERTY, Shell, checked
@@ -229,7 +231,7 @@ def test_a_name_that_looks_misspelt_is_pointed_out_without_its_value(name: str, 
 
 
 def test_the_names_of_planes_own_variables_and_of_its_neighbours_are_not_pointed_out() -> None:
-    # Read off Plane 1.3.1 and the role that this deploy replaces.
+    # Read off Plane 1.3.1, changes after it, commercial editions and the role that this deploy replaces.
     names = """API_KEY_RATE_LIMIT WEBHOOK_ALLOWED_IPS WEBHOOK_ALLOWED_HOSTS WEBHOOK_DISALLOWED_DOMAINS APP_VERSION
     IS_GOOGLE_ENABLED IS_GITHUB_ENABLED IS_GITLAB_ENABLED IS_GITEA_ENABLED ENABLE_GOOGLE_SYNC ENABLE_GITHUB_SYNC
     DATABASE_READ_REPLICA_URL ENABLE_READ_REPLICA POSTGRES_READ_REPLICA_HOST SESSION_SAVE_EVERY_REQUEST
@@ -240,7 +242,9 @@ def test_the_names_of_planes_own_variables_and_of_its_neighbours_are_not_pointed
     NEXT_PUBLIC_API_BASE_URL NEXT_PUBLIC_ENABLE_SIGNUP NEXT_PUBLIC_ENABLE_OAUTH DEFAULT_FILE_STORAGE
     AWS_STORAGE_BUCKET_NAME AWS_S3_CUSTOM_DOMAIN PLANE_WEBHOOK_SECRET CELERY_BROKER_URL MINIO_ENDPOINT_URL
     REDIS_HOST REDIS_PORT RABBITMQ_HOST RABBITMQ_PORT RABBITMQ_USER RABBITMQ_PASSWORD DEBUG TZ http_proxy https_proxy
-    CORS_ALLOWED_ORIGINS OPENAI_API_KEY OPENAI_API_BASE LLM_API_KEY ENABLE_DRF_SPECTACULAR INSTANCE_CHANGELOG_URL"""
+    CORS_ALLOWED_ORIGINS OPENAI_API_KEY OPENAI_API_BASE LLM_API_KEY ENABLE_DRF_SPECTACULAR INSTANCE_CHANGELOG_URL
+    AUTHENTICATION_RATE_LIMIT AUTHENTICATION_ACCOUNT_RATE_LIMIT API_ACTIVITY_LOG_RETENTION_DAYS
+    WEBHOOK_LOG_RETENTION_DAYS EMAIL_LOG_RETENTION_DAYS PAYMENT_SERVER_BASE_URL FEATURE_FLAG_SERVER_BASE_URL"""
     assert advised(plane_env_extra=dict.fromkeys(names.split(), "x")) == []
 
 
@@ -269,6 +273,24 @@ STORES = {"plane_s3_bucket": "files", "plane_s3_region": "auto"}
 )  # fmt: skip
 def test_a_variable_that_another_setting_writes_names_that_setting(changes: dict[str, Any], lines: list[str]) -> None:
     assert advised(**changes) == lines
+
+
+MINIO = {"plane_minio_endpoint": "http://minio:9000", "plane_minio_access_key": "a", "plane_minio_secret_key": "s"}
+S3 = {**STORES, "plane_s3_access_key": "a", "plane_s3_secret_key": "s"}
+OWN_CHOICE = {"CORS_ALLOWED_ORIGINS", "MINIO_ENDPOINT_SSL"}
+"""Written for the settings, and no setting can say all that plane_env_extra can."""
+
+
+@pytest.mark.parametrize("storage", [{}, MINIO, S3], ids=["no storage", "MinIO", "S3"])
+def test_every_variable_that_a_setting_writes_names_that_setting(storage: dict[str, Any]) -> None:
+    given = {**storage, "postgresql_password": "p", "plane_secret_key": "k"}
+    own_region = {"AWS_REGION", "AWS_DEFAULT_REGION"} if storage is MINIO else set()
+    written = {*parse(render(checked(**given)).unmask()), *plane_env.STORAGE} - OWN_CHOICE - own_region
+    for name in written:
+        [line] = advised(**given, plane_env_extra={name: "x"})
+        assert name in line and re.search("(plane|postgresql)_[a-z]", line) and "did you mean" not in line
+    for name in OWN_CHOICE:
+        assert advised(**given, plane_env_extra={name: "x"}) == []
 
 
 def test_the_advice_is_shown_with_the_file(host: Shell, tmp_path: Path) -> None:

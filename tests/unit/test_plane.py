@@ -17,7 +17,7 @@ from pyinfra_plane.api.errors import (
     PlaneRefused,
     PlaneSettings,
 )
-from pyinfra_plane.api.models import Invitation, Label, Project, Token, WorkItemType
+from pyinfra_plane.api.models import Invitation, Label, Project, Token, WorkItemType, WorkspaceMember
 from pyinfra_plane.api.plane import KEY_INVALID, NOT_A_MEMBER, Plane
 from tests.unit.test_models import INSTANCE, MEMBER, PROJECT, V1_MEMBER
 from tests.unit.web import Answer, Client, Site, as_json, page, redirect
@@ -27,6 +27,7 @@ OTHER_KEY = ApiKey("plane_api_other")
 SESSION = Session("admin@javisi.local", {"session-id": "abc"})
 SEEN = Project.of(PROJECT)
 ODD = Project.of({**PROJECT, "id": "p/1"})
+GOING = WorkspaceMember("u", "a@b.c", "A", 15, "m/1")
 KIND = WorkItemType("k1", "Task", True)
 
 PROJECTS = "GET /api/v1/workspaces/javisi/projects/"
@@ -380,8 +381,10 @@ WRITES: list[tuple[Callable[[Plane], object], str, Any, ApiKey | Session]] = [
      {"invitations": ["i"]}, SESSION),
     (lambda plane: plane.change_role("javisi", SESSION, "m1", 15), "PATCH /api/workspaces/javisi/members/m1/",
      {"role": 15}, SESSION),
-    (lambda plane: plane.remove_member("javisi", SESSION, "m/1"), "DELETE /api/workspaces/javisi/members/m%2F1/",
+    (lambda plane: plane.remove_member("javisi", SESSION, GOING), "DELETE /api/workspaces/javisi/members/m%2F1/",
      None, SESSION),
+    (lambda plane: plane.remove_member("javisi", KEY, GOING), "POST /api/v1/workspaces/javisi/members/remove/",
+     {"email": "a@b.c"}, KEY),
     (lambda plane: plane.revoke_token(SESSION, Token("t/1", "x")), "DELETE /api/users/api-tokens/t%2F1/",
      None, SESSION),
     (lambda plane: plane.change_project("javisi", KEY, SEEN, name="New"), f"PATCH {V1}", {"name": "New"}, KEY),
@@ -496,7 +499,7 @@ def test_a_member_who_is_removed_is_no_longer_among_what_was_read(site: Site, pl
     site.route("DELETE /api/workspaces/javisi/members/m1/", Answer(204))
     plane.look("javisi", KEY)
     assert len(plane.members("javisi", SESSION)) == 1
-    plane.remove_member("javisi", SESSION, "m1")
+    plane.remove_member("javisi", SESSION, WorkspaceMember("u", "a@b.c", "A", 15, "m1"))
     assert plane.members("javisi", SESSION) == []
     plane.look("javisi", KEY)
     assert len([path for path in site.paths if path.startswith(PROJECTS)]) == 2

@@ -426,6 +426,37 @@ def test_an_address_with_a_password_comes_from_the_nearest_place(
     assert found() == "redis://:own@redis/4"
 
 
+HELD = ("plane_redis_url", "plane_amqp_url", "plane_env_extra.http_proxy", "plane_env_extra.DATABASE_READ_REPLICA_URL")
+
+
+@pytest.mark.parametrize("is_named", [False, True], ids=["None", "secret_variable"])
+@pytest.mark.parametrize("name", HELD)
+def test_what_may_hold_a_secret_is_in_a_secrets_file_and_empty_is_said(
+    name: str, is_named: bool, tmp_path: Path
+) -> None:
+    setting, _, key = name.partition(".")
+    variable = key or name.upper()
+    value = secret_variable(variable) if is_named else None
+    given = {"plane_secrets_dir": str(tmp_path), setting: {key: value} if key else value}
+    put(tmp_path / "all.env", f"{variable}=redis://:{PASSWORD}@redis:6379/7\n")
+    settings = checked(**given)
+    found = settings.plane_env_extra[key] if key else getattr(settings, name)
+    assert found.unmask() == f"redis://:{PASSWORD}@redis:6379/7"
+    put(tmp_path / "all.env", f"{variable}=\n")
+    assert problems(**given) == [
+        f"{name}: {variable} is empty; give it a value in the environment or in {tmp_path}/all.env, or take it out"
+    ]
+
+
+def test_a_variable_without_a_value_is_told_of_every_secret(tmp_path: Path) -> None:
+    put(tmp_path / "all.env", "PLANE_SECRET_KEY=\nPLANE_ADMIN_API_TOKEN=''\n")
+    found = problems(plane_secrets_dir=str(tmp_path))
+    assert [problem.partition(";")[0] for problem in found] == [
+        "plane_secret_key: PLANE_SECRET_KEY is empty",
+        "plane_admin_api_token: PLANE_ADMIN_API_TOKEN is empty",
+    ]
+
+
 def test_a_bad_address_from_a_secrets_file_is_named_and_not_shown(tmp_path: Path) -> None:
     put(tmp_path / "all.env", f"PLANE_REDIS_URL={PASSWORD}\n")
     [problem] = problems(plane_secrets_dir=str(tmp_path))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -244,3 +246,29 @@ def test_a_token_that_a_person_wrote_is_read_as_compose_reads_it(host: Shell, pa
     file.save()
     assert [one for one in below_the_head(path) if "THOT" in one] == ["PLANE_TOKEN_THOT=def"]
     assert "OTHER='x y'" in below_the_head(path)
+
+
+READERS = {
+    "grep and cut": "grep {variable} {path} | cut -d= -f2",
+    "the shell": "set -u; . {path}; echo ${variable}",
+    "the shell, exported": "set -au; . {path}; printenv {variable}",
+    "dotenv": "{python} -m dotenv -f {path} get {variable}",
+    "systemd": "grep -v '^[#;]' {path} | sed -n 's/^{variable}=//p'",
+}
+"""How programs read a token out of the file. Of systemd, what its manual says of comments in an EnvironmentFile."""
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_reader_of_lines_finds_the_token_and_no_comment(host: Shell, path: Path, reader: str) -> None:
+    file = TokenFile(host, str(path))
+    file.tokens |= {"PLANE_TOKEN_CONCIERGE": "plane_api_1", "PLANE_TOKEN_THOT": "plane_api_2"}
+    odd = "plane_token_thot='$(x)`y`@example.org"
+    for variable in file.tokens:
+        file.set_note(variable, TokenNote(date(2999, 1, 1), rotating=True, owner=odd, former=odd))
+    file.set_note("PLANE_TOKEN_CFO", TokenNote(removed=True, role=15))
+    path.parent.mkdir(parents=True)
+    file.save()
+    for variable, value in file.tokens.items():
+        command = READERS[reader].format(path=path, variable=variable, python=sys.executable)
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
+        assert (done.stdout, done.stderr) == (f"{value}\n", ""), path.read_text()

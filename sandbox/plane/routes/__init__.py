@@ -13,6 +13,7 @@ from . import (
     v1_activities,
     v1_attachments,
     v1_comments,
+    v1_commercial,
     v1_cycles_modules,
     v1_intake,
     v1_links,
@@ -56,5 +57,6 @@ def add_routes(app: web.Application, *, commercial: bool, since_1_4: bool) -> No
         v1_work_item_types.routes.add_to(app)
         v1_workspace_types.routes.add_to(app)
         v1_property_values.routes.add_to(app)
-    if since_1_4:
+        v1_commercial.routes.add_to(app)
+    if commercial or since_1_4:
         v1_lite.routes.add_to(app)

@@ -1,4 +1,4 @@
-"""`/api/workspaces/{slug}/projects/{project}/estimates/` with a session; v1 has no such path."""
+"""`/api/workspaces/{slug}/projects/{project}/estimates/` with a session; v1 has no such path in Community."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ async def make_estimate(request: web.Request) -> web.Response:
     if any(other.name == row.name for other in state.estimates_in(project.id)):
         raise invalid_payload()
     state.estimates[row.id] = row
-    for fields in _checked_points(body.get("estimate_points")):
+    for fields in checked_points(body.get("estimate_points")):
         point = EstimatePoint(
             project=project.id, estimate=row.id, created_by=user.id, updated_by=user.id, **{"key": 0, **fields}
         )
@@ -141,7 +141,7 @@ async def delete_point(request: web.Request) -> web.Response:
     return web.json_response([shapes.estimate_point(state, point) for point in moved])
 
 
-def _checked_points(wanted: Any) -> list[dict[str, Any]]:
+def checked_points(wanted: Any) -> list[dict[str, Any]]:
     if wanted is None:
         raise ApiError(400, {"non_field_errors": ["No data provided"]})
     reasons: list[object] = []
