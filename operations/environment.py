@@ -10,7 +10,7 @@ from pyinfra.api import HiddenValue
 
 from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging, converging_with, current_host
 from pyinfra_plane.engine.env_file import Entry, env_changes, split, updated, variables
-from pyinfra_plane.engine.target import change_access, differing_access, file_reading, read_file, write_file
+from pyinfra_plane.engine.files import change_access, differing_access, file_reading, read_file, write_file
 from pyinfra_plane.host.plane_env import advice, render
 
 __all__ = ["advice", "env_file", "recreate_reminder", "render"]

@@ -19,23 +19,13 @@ from typing import Any
 from pyinfra.api import HiddenValue
 
 from pyinfra_plane.engine import scram
+from pyinfra_plane.engine.commands import Output, TargetError, run
 from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging_with, current_host
 from pyinfra_plane.engine.docker_errors import Failure, explain_docker
+from pyinfra_plane.engine.files import change_access, differing_access, file_reading, read_file, write_file
 from pyinfra_plane.engine.host_run import run_of
+from pyinfra_plane.engine.readings import Reading, fact_reading, read_fact
 from pyinfra_plane.engine.report import is_executing
-from pyinfra_plane.engine.target import (
-    Output,
-    Reading,
-    TargetError,
-    change_access,
-    differing_access,
-    fact_reading,
-    file_reading,
-    read_fact,
-    read_file,
-    run,
-    write_file,
-)
 from pyinfra_plane.facts.postgres import (
     INVALID,
     LONGEST_COMPLAINT,

@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from pyinfra.api import HiddenValue
 
 from pyinfra_plane.engine.converge import Kept, Note, Plan, converging_with, current_host
-from pyinfra_plane.engine.target import Reading, fact_reading, read_fact
+from pyinfra_plane.engine.readings import Reading, fact_reading, read_fact
 from pyinfra_plane.facts.redis import RedisNeighbours, SharedRedis, scan
 
 SHOWN = 5

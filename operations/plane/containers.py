@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging_with, current_host
-from pyinfra_plane.engine.target import Reading, fact_reading
+from pyinfra_plane.engine.readings import Reading, fact_reading
 from pyinfra_plane.facts.compose import ComposeConfig, ComposeServices
 from pyinfra_plane.facts.plane_schema import PlaneSchema
 from pyinfra_plane.host.compose_project import compose_command, read_stack, schema_arguments

@@ -11,8 +11,8 @@ from pyinfra_plane.api.errors import PlaneError
 from pyinfra_plane.api.models import Token
 from pyinfra_plane.api.plane import KEY_INVALID
 from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging, expect_changes
+from pyinfra_plane.engine.files import change_access, differing_access
 from pyinfra_plane.engine.report import is_executing, say
-from pyinfra_plane.engine.target import change_access, differing_access
 from pyinfra_plane.host.scene import Scene, current_scene
 from pyinfra_plane.host.token_file import TOKEN_FILE_MODE, TokenNote
 from pyinfra_plane.settings import Agent, token_variable

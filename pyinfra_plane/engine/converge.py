@@ -20,12 +20,12 @@ from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.operation import OperationMeta, PyinfraOperation
 from pyinfra.context import ctx_host
 
-from pyinfra_plane.engine import interrupt, lock, target
+from pyinfra_plane.engine import commands, interrupt, lock, readings
 from pyinfra_plane.engine.arguments import checked
 from pyinfra_plane.engine.host_run import run_of
 from pyinfra_plane.engine.interrupt import Interrupted
+from pyinfra_plane.engine.readings import Reading
 from pyinfra_plane.engine.report import is_executing, record, report_of, say, say_once, stop_planning
-from pyinfra_plane.engine.target import Reading
 from pyinfra_plane.errors import ExpectedError
 from pyinfra_plane.text import printable
 
@@ -114,7 +114,7 @@ def _converging(function: Callable[P, Plan], reads: Callable[..., Iterable[Readi
             return
         if is_executing():
             if any(isinstance(item, Change) for item in plan):
-                target.forget_readings(host)
+                readings.forget_readings(host)
             else:
                 _read_ahead(host)
         report = report_of(host)
@@ -180,8 +180,8 @@ def _noting(
         streaks.of[this] = streak
         streak[this] = partial(reads, **takes.bind(*given, **own).arguments) if reads is not None else tuple
         if streak.is_begun:
-            target.begin_readings(host, streak[this]())
-            target.take_turns(host)
+            readings.begin_readings(host, streak[this]())
+            commands.take_turns(host)
         return meta
 
     return cast(PyinfraOperation[P], note)
@@ -198,7 +198,7 @@ def _is_sure_to_run(host: Any) -> bool:
         not is_executing()
         and not state.should_check_for_changes()
         and len(state.activated_hosts) <= MOST_HOSTS_AHEAD
-        and target.is_ssh_user(host)
+        and commands.is_ssh_user(host)
     )
 
 
@@ -208,14 +208,14 @@ def _read_ahead(host: Any) -> None:
     if host.current_op_hash in streak and not streak.is_begun:
         following = list(streak.values())[list(streak).index(host.current_op_hash) + 1 :]
         streak.clear()
-        target.begin_readings(host, [reading for reads in following for reading in reads()])
+        readings.begin_readings(host, [reading for reads in following for reading in reads()])
 
 
 def _enter_streak(host: Any) -> None:
     streaks = run_of(host).part(_Streaks)
     streak = streaks.of.get(host.current_op_hash)
     if streak is None or streak is not streaks.current:
-        target.forget_readings(host)
+        readings.forget_readings(host)
         streaks.current = _Streak() if streak is None else streak
 
 
@@ -235,9 +235,9 @@ def _take_lock(host: Any) -> bool:
     directory = lock.folder_of(host)
     if directory is None or lock.is_held(host):
         return False
-    target.wait_for_readings(host)
+    commands.wait_for_others(host)
     lock.hold(host, directory)
-    target.forget_readings(host)
+    readings.forget_readings(host)
     return True
 
 

@@ -32,16 +32,9 @@ from pyinfra.connectors.local import LocalConnector
 from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.connectors.util import make_unix_command_for_host
 
+from pyinfra_plane.engine.commands import LONGEST_READING, Output, TargetError, explained, open_session, rights
+from pyinfra_plane.engine.files import write_only_while_runs
 from pyinfra_plane.engine.host_run import run_of
-from pyinfra_plane.engine.target import (
-    LONGEST_READING,
-    Output,
-    TargetError,
-    explained,
-    open_session,
-    rights,
-    write_only_while_runs,
-)
 from pyinfra_plane.text import quote
 
 NAME = ".deploy-lock"

@@ -9,7 +9,7 @@ from typing import Any
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from typing_extensions import override
 
-from pyinfra_plane.engine.target import TargetError
+from pyinfra_plane.engine.commands import TargetError
 from pyinfra_plane.text import quote
 
 _FORMAT = (

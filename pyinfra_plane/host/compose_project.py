@@ -10,11 +10,13 @@ from typing import Any
 from pyinfra.api import QuoteString, StringCommand
 
 from pyinfra_plane.api.errors import PlaneSettings
+from pyinfra_plane.engine.commands import TargetError
 from pyinfra_plane.engine.docker_errors import explain_docker
 from pyinfra_plane.engine.env_file import env_changes, variables
+from pyinfra_plane.engine.files import read_file
 from pyinfra_plane.engine.host_run import run_of
+from pyinfra_plane.engine.readings import read_fact
 from pyinfra_plane.engine.report import is_executing
-from pyinfra_plane.engine.target import TargetError, read_fact, read_file
 from pyinfra_plane.facts.compose import ComposeConfig, Composed, ComposeServices, digest
 from pyinfra_plane.host.stack import EnvFile, Stack, find, interpolates, is_plane
 from pyinfra_plane.settings import Settings

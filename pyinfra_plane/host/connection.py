@@ -22,7 +22,7 @@ from pyinfra_plane.api.http import Http
 from pyinfra_plane.api.pace import PERIOD, Pace
 from pyinfra_plane.api.plane import Plane
 from pyinfra_plane.api.transport import Dial, DialAdapter, SSHDial, dial_directly
-from pyinfra_plane.engine.target import TargetError, open_session
+from pyinfra_plane.engine.commands import TargetError, open_session
 from pyinfra_plane.text import printable
 
 # A refused channel is an answer that is told in words; paramiko's own line about it would go to the terminal.

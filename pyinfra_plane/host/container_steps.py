@@ -12,9 +12,10 @@ from pyinfra.api import QuoteString, StringCommand
 
 from pyinfra_plane.api import paths
 from pyinfra_plane.api.errors import PlaneSettings
+from pyinfra_plane.engine.commands import LONGEST_COMMAND, Output, TargetError, run
 from pyinfra_plane.engine.converge import Change, Note
 from pyinfra_plane.engine.docker_errors import explain_docker
-from pyinfra_plane.engine.target import LONGEST_COMMAND, Output, TargetError, read_fact, run
+from pyinfra_plane.engine.readings import read_fact
 from pyinfra_plane.facts.compose import PlaneCode, PlaneImage, ServiceContainer, digest
 from pyinfra_plane.facts.plane_schema import PlaneSchema, Schema
 from pyinfra_plane.host.compose_project import found_on, read_stack, schema_arguments

@@ -26,10 +26,12 @@ from pyinfra_plane.api.models import Invitation, Project, Token, Workspace, Work
 from pyinfra_plane.api.pace import PERIOD, period_of
 from pyinfra_plane.api.plane import KEY_INVALID, NOT_A_MEMBER, Plane, Projects
 from pyinfra_plane.engine import lock
+from pyinfra_plane.engine.commands import wait_for_others
 from pyinfra_plane.engine.converge import current_host
+from pyinfra_plane.engine.files import file_reading
 from pyinfra_plane.engine.host_run import run_of
+from pyinfra_plane.engine.readings import Reading, fact_reading, read_fact
 from pyinfra_plane.engine.report import is_executing, report_of, say
-from pyinfra_plane.engine.target import Reading, fact_reading, file_reading, read_fact, wait_for_readings
 from pyinfra_plane.facts.docker import Container, DockerContainers
 from pyinfra_plane.host.compose_project import find_api_container, is_new, is_to_start, known_api_container
 from pyinfra_plane.host.connection import plane_from
@@ -150,7 +152,7 @@ class Scene:
     def _plane_at(self, url: str) -> Plane:
         s = self.settings
         # A relay for requests is a command too, and a server may allow only some at the same time.
-        wait_for_readings(self.host)
+        wait_for_others(self.host)
         limit = s.plane_env_extra.get(FORM_LIMIT)
         period = (period_of(limit.unmask()) if limit is not None else None) or PERIOD
         return plane_from(self.host, url, s.plane_api_ca, s.plane_api_tls_insecure, s.plane_requests_together, period)

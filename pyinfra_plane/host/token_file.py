@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from pyinfra_plane.engine.target import RemoteFile, read_file, write_file
+from pyinfra_plane.engine.files import RemoteFile, read_file, write_file
 from pyinfra_plane.settings import token_variable
 
 TOKEN_FILE_MODE = "600"  # noqa: S105 - a mode

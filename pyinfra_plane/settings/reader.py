@@ -35,8 +35,14 @@ def settings_of(host: Any) -> Settings:
 
 
 def config_dir_of(host: Any) -> str | None:
-    """The folder that stands for what one run at a time may change on a host: ``plane_config_dir``, as it is given."""
-    directory = host.data.get("plane_config_dir", DEFAULTS["plane_config_dir"])
+    """The folder that stands for what one run at a time may change on a host: ``plane_config_dir``, as it is given.
+
+    A host whose data say nothing of Plane has none.
+    """
+    data = host.data.dict() if hasattr(host.data, "dict") else host.data
+    if not any(str(name).startswith("plane_") for name in data):
+        return None
+    directory = data.get("plane_config_dir", DEFAULTS["plane_config_dir"])
     return str(directory) if directory else None
 
 

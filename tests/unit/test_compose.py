@@ -13,7 +13,7 @@ import pytest
 from pyinfra.api import StringCommand
 
 import sandbox
-from pyinfra_plane.engine.target import read_fact
+from pyinfra_plane.engine.readings import read_fact
 from pyinfra_plane.facts.compose import (
     ComposeConfig,
     Composed,
@@ -463,7 +463,7 @@ def test_a_garbled_project_is_an_answer(host: Shell, raw: str) -> None:
 
 def test_what_compose_and_docker_say_is_never_printed(host: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     printed: list[str] = []
-    monkeypatch.setattr("pyinfra_plane.engine.target.echo", lambda line, **_: printed.append(line))
+    monkeypatch.setattr("pyinfra_plane.engine.commands.echo", lambda line, **_: printed.append(line))
     host.state.print_output = True
     config(host, ROLE_RAW, ROLE_RESOLVED)
     docker(host, [row(1, host.folder)], [inspected("api", host.folder)])

@@ -13,8 +13,8 @@ from pyinfra.api import HiddenValue
 from operations import environment
 from operations.plane.containers import containers
 from pyinfra_plane.api.errors import PlaneError, PlaneSettings
+from pyinfra_plane.engine.commands import TargetError
 from pyinfra_plane.engine.converge import Change, Kept, Note
-from pyinfra_plane.engine.target import TargetError
 from pyinfra_plane.host.scene import current_scene
 from tests.unit.given import Shell, data
 from tests.unit.test_environment import apply, changes, plan, running_for
@@ -339,7 +339,7 @@ def test_a_compose_that_fails_is_one_line(docker: Docker) -> None:
 
 def test_values_of_compose_and_docker_are_not_printed(docker: Docker, monkeypatch: pytest.MonkeyPatch) -> None:
     printed: list[str] = []
-    monkeypatch.setattr("pyinfra_plane.engine.target.echo", lambda line, **_: printed.append(line))
+    monkeypatch.setattr("pyinfra_plane.engine.commands.echo", lambda line, **_: printed.append(line))
     docker.host.state.print_output = docker.host.state.print_input = True
     docker.up = "sed 's/DEBUG=1/DEBUG=0/' containers > new; mv new containers"
     apply(running(docker, OLD).ready().plan())

@@ -11,8 +11,8 @@ import pytest
 from pyinfra.api import FunctionCommand
 
 from pyinfra_plane.api.errors import PlaneError, PlaneSettings
+from pyinfra_plane.engine.commands import TargetError
 from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging
-from pyinfra_plane.engine.target import TargetError
 from tests.unit.given import Shell
 from tests.unit.test_environment import running_for
 

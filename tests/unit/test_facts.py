@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pyinfra.api import StringCommand
 
-from pyinfra_plane.engine.target import run
+from pyinfra_plane.engine.commands import run
 from pyinfra_plane.facts.compose import ComposeServices
 from pyinfra_plane.facts.docker import Container, DockerContainers
 from pyinfra_plane.facts.postgres import (

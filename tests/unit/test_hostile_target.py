@@ -17,17 +17,10 @@ from pyinfra.api import StringCommand
 
 from operations.postgres import _is_password
 from pyinfra_plane.engine import lock
+from pyinfra_plane.engine.commands import LONGEST_READING, Output, TargetError, run
+from pyinfra_plane.engine.files import read_file, write_file
+from pyinfra_plane.engine.readings import LARGEST_OUTPUT, read_fact
 from pyinfra_plane.engine.scram import MOST_ITERATIONS
-from pyinfra_plane.engine.target import (
-    LARGEST_OUTPUT,
-    LONGEST_READING,
-    Output,
-    TargetError,
-    read_fact,
-    read_file,
-    run,
-    write_file,
-)
 from pyinfra_plane.facts.compose import ComposeConfig, ComposeServices
 from pyinfra_plane.facts.docker import DockerContainers
 from pyinfra_plane.facts.plane_schema import PlaneSchema

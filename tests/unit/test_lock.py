@@ -19,9 +19,9 @@ from paramiko import ChannelException, SSHException
 from pyinfra.api import QuoteString, StringCommand
 from pyinfra.connectors.util import make_unix_command_for_host
 
-from pyinfra_plane.engine import lock, target
+from pyinfra_plane.engine import commands, files, lock
+from pyinfra_plane.engine.commands import TargetError
 from pyinfra_plane.engine.host_run import run_of
-from pyinfra_plane.engine.target import TargetError
 from tests.unit.given import ROOT, Shell
 from tests.unit.ssh import FakeTransport, connected
 
@@ -340,7 +340,7 @@ def test_a_lock_is_held_by_a_session_of_the_ssh_connection(
 def test_a_lock_for_which_no_session_can_be_opened_is_one_line(
     over_ssh: tuple[Shell, FakeTransport], folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
 ) -> None:
-    monkeypatch.setattr(target, "WHEN_REFUSED", (0.0,))
+    monkeypatch.setattr(commands, "WHEN_REFUSED", (0.0,))
     host, transport = over_ssh
     transport.session = error
     with pytest.raises(TargetError) as caught:
@@ -408,12 +408,12 @@ def test_what_stands_before_the_word_that_counts_does_not_hide_it(
 def test_a_write_whose_run_has_ended_replaces_nothing(a_host: Callable[[], Shell], folder: Path, shell: str) -> None:
     host, file = a_host(), folder / "file"
     lock.hold(host, str(folder))
-    target.write_file(host, str(file), "one\n")
+    files.write_file(host, str(file), "one\n")
     holder: Any = held(host)
     holder.close()
     holder.process.wait(10)
     with pytest.raises(TargetError) as caught:
-        target.write_file(host, str(file), "another\n")
+        files.write_file(host, str(file), "another\n")
     assert one_line(caught) == (f"cannot write {file}: the run that began this has ended; what was there is untouched")
     assert [path.name for path in folder.iterdir()] == ["file"] and file.read_text() == "one\n"
 

@@ -16,8 +16,8 @@ import sandbox
 from operations import postgres
 from operations.postgres import differences, init_script, service_database
 from pyinfra_plane.engine import scram
+from pyinfra_plane.engine.commands import TargetError
 from pyinfra_plane.engine.converge import Change, Kept, Note
-from pyinfra_plane.engine.target import TargetError
 from pyinfra_plane.facts.postgres import FAILED, OtherOwner, PostgresService, Service, complaint
 from sandbox.containers import POSTGRESQL
 from sandbox.host import Host

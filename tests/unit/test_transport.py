@@ -465,7 +465,7 @@ def test_a_refusal_at_the_far_end_of_the_relay_is_an_oserror_that_says_why() -> 
 def test_an_ssh_connection_that_fails_is_an_oserror(
     forwarding: Exception, session: Exception | None, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pyinfra_plane.engine.target.WHEN_REFUSED", (0.0,))
+    monkeypatch.setattr("pyinfra_plane.engine.commands.WHEN_REFUSED", (0.0,))
     with pytest.raises(OSError, match=said):
         ssh_dial(FakeTransport(forwarding, session))("127.0.0.1", 1)
 

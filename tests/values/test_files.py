@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from operations import environment
+from pyinfra_plane.engine.commands import TargetError
 from pyinfra_plane.engine.converge import Kept
 from pyinfra_plane.engine.env_file import split, updated
-from pyinfra_plane.engine.target import TargetError, change_access, read_file, write_file
+from pyinfra_plane.engine.files import change_access, read_file, write_file
 from pyinfra_plane.host.token_file import TokenFile
 from pyinfra_plane.settings import Settings, SettingsError
 from sandbox import env_file

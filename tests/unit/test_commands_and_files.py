@@ -18,21 +18,10 @@ from paramiko.common import MSG_CHANNEL_DATA
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from typing_extensions import override
 
-from pyinfra_plane.engine import patches, target
-from pyinfra_plane.engine.target import (
-    LONGEST_COMMAND,
-    Output,
-    RemoteFile,
-    TargetError,
-    begin_readings,
-    change_access,
-    differing_access,
-    forget_readings,
-    read_fact,
-    read_file,
-    run,
-    write_file,
-)
+from pyinfra_plane.engine import commands, files, patches, readings
+from pyinfra_plane.engine.commands import LONGEST_COMMAND, Output, TargetError, run
+from pyinfra_plane.engine.files import RemoteFile, change_access, differing_access, read_file, write_file
+from pyinfra_plane.engine.readings import begin_readings, forget_readings, read_fact
 from tests.unit.given import PROPERTY, Lines, Shell
 
 TEXTS = [
@@ -118,7 +107,7 @@ def test_a_command_that_the_ssh_server_has_no_room_for_is_run_once_it_has(tmp_pa
 
 
 def test_where_an_ssh_server_never_has_room_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(target, "WHEN_REFUSED", (0.0, 0.0))
+    monkeypatch.setattr(commands, "WHEN_REFUSED", (0.0, 0.0))
     with pytest.raises(TargetError) as failure:
         run(FewSessions(tmp_path, sessions=0), "true")
     assert one_line(failure) == (
@@ -129,12 +118,12 @@ def test_where_an_ssh_server_never_has_room_that_is_said(tmp_path: Path, monkeyp
 def test_a_reading_that_is_forgotten_has_its_place_until_it_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(target, "WHEN_REFUSED", (0.0,))
-    monkeypatch.setattr(target, "is_module_patched", lambda module: True)
-    host = FewSessions(tmp_path, sessions=target.AT_ONCE)
-    begin_readings(host, [target.Reading(f"echo slow {number}") for number in range(target.AT_ONCE + 2)])
+    monkeypatch.setattr(commands, "WHEN_REFUSED", (0.0,))
+    monkeypatch.setattr(readings, "is_module_patched", lambda module: True)
+    host = FewSessions(tmp_path, sessions=readings.AT_ONCE)
+    begin_readings(host, [readings.Reading(f"echo slow {number}") for number in range(readings.AT_ONCE + 2)])
     gevent.idle()
-    assert host.under_way == target.AT_ONCE
+    assert host.under_way == readings.AT_ONCE
     forget_readings(host)
     gevent.spawn_later(0.05, host.release.set)
     assert run(host, "echo done").stdout == ["done"]
@@ -142,13 +131,13 @@ def test_a_reading_that_is_forgotten_has_its_place_until_it_ends(
 
 
 def test_what_was_read_ahead_is_read_again_once_it_is_old(host: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(target, "is_module_patched", lambda module: True)
+    monkeypatch.setattr(readings, "is_module_patched", lambda module: True)
     file = host.folder / "file"
-    for longest, found in ((target.LONGEST_AHEAD, "before\n"), (-1.0, "after\n")):
-        monkeypatch.setattr(target, "LONGEST_AHEAD", longest)
+    for longest, found in ((readings.LONGEST_AHEAD, "before\n"), (-1.0, "after\n")):
+        monkeypatch.setattr(readings, "LONGEST_AHEAD", longest)
         file.write_text("before\n")
-        begin_readings(host, [target.file_reading(str(file))])
-        target.wait_for_readings(host)
+        begin_readings(host, [files.file_reading(str(file))])
+        commands.wait_for_others(host)
         file.write_text("after\n")
         read = read_file(host, str(file))
         assert read is not None and read.text == found
@@ -169,7 +158,7 @@ def test_output_is_shown_only_where_the_caller_and_the_person_want_it(
     host: Shell, allowed: bool, wanted: bool, shown: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines: list[str] = []
-    monkeypatch.setattr(target, "echo", lambda line, err: lines.append(line))
+    monkeypatch.setattr(commands, "echo", lambda line, err: lines.append(line))
     host.state.print_output = host.state.print_input = allowed
     run(host, r"printf 'one \033[2Jline\n'; echo another >&2", show_output=wanted)
     assert (host.arguments[0]["print_output"], host.arguments[0]["print_input"]) == (False, allowed)

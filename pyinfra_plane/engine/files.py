@@ -1,0 +1,201 @@
+"""Files on the host: read, written whole, given to an owner."""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from pyinfra.api import QuoteString, StringCommand
+
+from pyinfra_plane.engine.commands import (
+    TargetError,
+    TargetTooMuch,
+    run,
+)
+from pyinfra_plane.engine.host_run import run_of
+from pyinfra_plane.engine.readings import (
+    Reading,
+    read,
+)
+from pyinfra_plane.text import quote
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file on the target: text, mode (such as ``600``), owner and group, these by name and by number."""
+
+    text: str
+    mode: str
+    user: str
+    group: str
+    uid: str = ""
+    gid: str = ""
+
+
+RIGHTS = "give the SSH user the right to, or use --sudo"
+
+_ABSENT = "absent"
+_ODD = "odd"
+
+
+def file_reading(path: str) -> Reading:
+    """What :func:`read_file` runs."""
+    quoted = QuoteString(path)
+    command = StringCommand(
+        "if [ -f", quoted, "]; then LC_ALL=C stat -L -c '%a %u %g %U/%G' --", quoted, "&& base64 --", quoted,
+        "; elif [ -e", quoted, "] || [ -L", quoted, "]; then echo", _ODD, "&& LC_ALL=C stat -c %F --", quoted,
+        "; else echo", _ABSENT, "; fi",
+    )  # fmt: skip
+    return Reading(command.get_raw_value())
+
+
+def read_file(host: Any, path: str) -> RemoteFile | None:
+    """A text file on the target, ``None`` when there is none. What it holds is never printed.
+
+    Raises:
+        TargetError: it is there and cannot be read, or is no file: a pipe would be waited for, a device has no end.
+    """
+    try:
+        output = read(host, file_reading(path))
+    except TargetTooMuch as error:
+        raise TargetError(f"cannot read {path}: {error}; mend it or move it away") from error
+    if not output.ok or not output.stdout:
+        raise TargetError(f"cannot read {path}: {output.reason}; {RIGHTS}")
+    if output.stdout[0] == _ABSENT:
+        return None
+    if output.stdout[0] == _ODD:
+        kind = quote(output.stdout[-1])
+        kind = "link that leads nowhere" if kind == "symbolic link" else kind
+        raise TargetError(f"cannot read {path}: it is a {kind}, not a file; move it away")
+    # A name may hold blanks, where it comes from a directory service.
+    access = re.fullmatch(r"([0-7]{1,4}) ([0-9]+) ([0-9]+) ([^/]+)/([^/]+)", output.stdout[0])
+    if access is None:
+        said = quote(output.stdout[0], 80)
+        raise TargetError(f"cannot read {path}: the host said '{said}' first; its shell must not print anything itself")
+    mode, uid, gid, user, group = access.groups()
+    try:
+        # In base64, because pyinfra's reading of lines is not exact for every byte.
+        text = base64.b64decode("".join(output.stdout[1:]), validate=True).decode()
+    except ValueError as error:
+        raise TargetError(f"{path} is not UTF-8 text; mend it or move it away") from error
+    return RemoteFile(text, mode, user, group, uid, gid)
+
+
+def write_file(
+    host: Any, path: str, text: str, mode: str = "600", user: str | None = None, group: str | None = None
+) -> None:
+    """Write a file on the target whole and rename it into place; nobody else can read it for an instant.
+
+    What arrives is counted before the rename, so that a connection that drops cannot leave half a file. The folder is
+    made where it is missing. Readers keep the old file until the new one is complete and on the disk.
+
+    Where the path is a link, the file that it leads to is written, beside which the new one is made: that is the file
+    that was read and compared. In the link's place, a new file would leave the old one with its secrets where nobody
+    looks, and whoever reads that one with what is no longer true. Who can put a link into the folder could put a file
+    there as well.
+
+    Args:
+        text: must end in a newline; goes in on standard input.
+        mode: octal digits.
+        user, group: who it is to belong to; whoever writes it when ``None``.
+
+    Raises:
+        TargetError: it could not be written; what was there is untouched.
+    """
+    size = len(text.encode())
+    output = run(
+        host,
+        "umask 022; set --", QuoteString(path if "/" in path else f"./{path}"), "; file=$1;",
+        # The dot keeps line breaks that a name may end in.
+        '[ ! -L "$1" ] || { file=$(readlink -nf -- "$1" && echo .) && file=${file%.}; }',
+        '|| { echo "it is a link that leads nowhere" >&2; exit 1; };', _REFUSE_LINK,
+        'mkdir -p -- "${file%/*}/" && umask 077 && new="${file%/*}/.${file##*/}.new.$$"',
+        '&& for old in "${file%/*}/.${file##*/}.new"*; do rm -f -- "$old" || exit 1; done',
+        # Without PIPE, a shell would end at a complaint that nobody reads, and leave the file.
+        """&& trap 'rm -f -- "$new"' EXIT && trap '' PIPE""",
+        # noclobber: the file is made, never followed or reused.
+        '&& set -C && cat >"$new" && [ $(wc -c <"$new"', f') -eq {size} ] && chmod -- {mode} "$new"',
+        *_chown(user, group, '"$new"'),
+        '&& { sync -- "$new" 2>/dev/null || sync; }', _if_run_lives(host), '&& mv -fT -- "$new" "$file"',
+        stdin=text,
+    )  # fmt: skip
+    if not output.ok:
+        reason = output.reason if output.stderr else "it did not arrive whole"
+        advice = f"; {RIGHTS}" if "ermission denied" in reason else ""
+        raise TargetError(f"cannot write {path}: {reason}; what was there is untouched{advice}")
+
+
+@dataclass
+class _Holder:
+    """The process on a host that holds this run's lock, once it does."""
+
+    process: int | None = None
+
+
+def write_only_while_runs(host: Any, process: int) -> None:
+    """Have writes of this host replace nothing once a process there has ended: the one that holds this run's lock.
+
+    OpenSSH does not end a command whose run was killed: a write that was held up goes on, maybe after the next run.
+    """
+    run_of(host).part(_Holder).process = process
+
+
+def _if_run_lives(host: Any) -> str:
+    """Ends a command whose run does not hold its lock any more.
+
+    In words, since ``kill`` also fails for a process of another user.
+    """
+    process = run_of(host).part(_Holder).process
+    if process is None:
+        return ""
+    return (
+        f"&& case $(LC_ALL=C kill -0 {process} 2>&1) in *'o such process'*) "
+        "echo 'the run that began this has ended' >&2; exit 1;; esac"
+    )
+
+
+_REFUSE_LINK = (
+    '[ "$file" = "$1" ] || for one in "$1" "${1%/*}/" "${file%/*}/"; do '
+    'owner=$(LC_ALL=C stat -c %u -- "$one") && [ "$owner" = "$(id -u)" ] || '
+    '{ echo "it is a link, and $one is not of who writes it; name the file that it leads to in the setting" >&2; '
+    "exit 1; }; done;"
+)
+"""Of a link that somebody else put there, the file that it leads to is not written, nor given to anybody."""
+
+
+def _chown(user: str | None, group: str | None, file: str | QuoteString) -> list[object]:
+    owner = f"{user or ''}:{group}" if group else user
+    return ["&& chown --", QuoteString(owner), file] if owner else []
+
+
+def differing_access(file: RemoteFile, mode: str, user: str | None = None, group: str | None = None) -> str | None:
+    """How a file's mode and owner differ from what is wanted, in words; ``None`` when they do not.
+
+    Args:
+        user, group: a name or a number.
+    """
+    wanted = {
+        "mode": (file.mode, mode),
+        "user": (file.uid if user and user.isdecimal() else file.user, user),
+        "group": (file.gid if group and group.isdecimal() else file.group, group),
+    }
+    lines = [f"{what} {now} → {then}" for what, (now, then) in wanted.items() if then is not None and now != then]
+    return ", ".join(lines) or None
+
+
+def change_access(host: Any, path: str, mode: str, user: str | None = None, group: str | None = None) -> None:
+    """Set a file's mode and owner.
+
+    Raises:
+        TargetError: they could not be set.
+    """
+    output = run(
+        host,
+        "set --", QuoteString(path if "/" in path else f"./{path}"), '; file=$(readlink -nf -- "$1" && echo .);',
+        'file=${file%.};', '[ -L "$1" ] || file=$1;', _REFUSE_LINK,
+        "chmod --", mode, '"$file"', *_chown(user, group, '"$file"'),
+    )  # fmt: skip
+    if not output.ok:
+        raise TargetError(f"cannot set mode and owner of {path}: {output.reason}; {RIGHTS}")
