@@ -57,9 +57,10 @@ drift: $(VENV)/.made
 recording: $(DEV)/.made
 	@$(BIN)/python -m sandbox.recording
 
-# Strong values for what is missing, into secrets/all.env. A value that is there stays.
+# Strong values for what is missing, into secrets/all.env; with HOST=sese the passwords that each Plane has of its own,
+# into secrets/sese.env. A value that is there stays.
 secrets: $(VENV)/.made
-	@$(VENV)/bin/python -m pyinfra_plane.settings.make_secrets
+	@$(VENV)/bin/python -m pyinfra_plane.settings.make_secrets secrets $(HOST)
 
 # Debian or Ubuntu, as root: a Docker engine, an sshd and images, for the tests that deploy to a real target.
 lab:

@@ -135,6 +135,12 @@ plane_workspace_size = "2-10"
 plane_concierge_password = None
 # Secret. The passwords of the other agents are derived from it.
 plane_agent_password_seed = None
+# What is mixed into the derived passwords, so that somebody who runs a Plane cannot derive another's. None: the host in
+# plane_web_url; set that here before plane_web_url changes.
+plane_seed_host = None
+# True: several Planes may have the same plane_admin_password, plane_concierge_password or plane_secret_key. Each Plane
+# is sent its own at every sign-in, so with one of them a Plane opens the others.
+plane_shared_passwords = False
 # Each {"name", "role"}, role one of admin, member, guest, and where wanted "email" (else <name>@<workspace
 # slug>.local), "password" (else derived from the seed and the address), "display_name" (else the name). An agent with
 # "present": False is removed: its tokens are revoked, its membership ends, its line is taken out; what it wrote stays.

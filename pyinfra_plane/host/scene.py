@@ -36,7 +36,7 @@ from pyinfra_plane.facts.docker import Container, DockerContainers
 from pyinfra_plane.host.compose_project import find_api_container, is_new, is_to_start, known_api_container
 from pyinfra_plane.host.connection import plane_from
 from pyinfra_plane.host.token_file import TokenFile
-from pyinfra_plane.settings import CONCIERGE, ROLES, Agent, Settings, derive_password, settings_of, token_variable
+from pyinfra_plane.settings import CONCIERGE, ROLES, Agent, Settings, settings_of, token_variable
 from pyinfra_plane.settings.entries import EMAIL
 
 T = TypeVar("T")
@@ -309,24 +309,22 @@ class Scene:
             own: the agent as it is wanted now.
         """
         s = self.settings
-        password = None
+        password = former = None
         local, _, domain = email.partition("@")
         namesake = next((one for one in (*self.agents, *s.absent_agents) if one.email == email), None)
         if namesake is not None:
-            password = namesake.password
+            password, former = namesake.password, namesake.former_password
         elif own is not None and not self._has_derived_password(own):
             password = own.password  # its own, whatever its address
         elif token_variable(local) == token_variable(name) and domain == f"{s.plane_workspace_slug}.local".lower():
-            seed = s.plane_agent_password_seed
-            derived = derive_password(seed, email) if seed is not None else None
-            password = s.plane_concierge_password if name == CONCIERGE else derived
-        return Agent(name, email, "member", name, password, present=False)
+            password, former = (s.plane_concierge_password, None) if name == CONCIERGE else s.derived_passwords(email)
+        return Agent(name, email, "member", name, password, present=False, former_password=former)
 
     def _has_derived_password(self, agent: Agent) -> bool:
         seed = self.settings.plane_agent_password_seed
         if seed is None or agent.password is None:
             return True
-        return agent.password.unmask() == derive_password(seed, agent.email).unmask()
+        return agent.former_password is not None
 
     @property
     def token_mark(self) -> str:
@@ -704,10 +702,10 @@ class Scene:
             raise PlaneWrongPassword(f"no password for {agent.email}; {advice}", advice)
         password = agent.password.unmask()
         if not may_be_new or plane.is_signed_in(agent.email):
-            return plane.sign_in(agent.email, password, _password_setting(agent))
+            return self._sign_in(agent)
         if self._finds_accounts:
             try:
-                return plane.sign_in(agent.email, password, _password_setting(agent))
+                return self._sign_in(agent)
             except PlaneNoAccount:
                 self._finds_accounts = False
         try:
@@ -716,9 +714,20 @@ class Scene:
             if error.code != "USER_ALREADY_EXIST":
                 raise PlaneSettings(f"{error}; {_sign_up_advice(error.code, agent)}") from error
             self._finds_accounts = True
-            return plane.sign_in(agent.email, password, _password_setting(agent))
+            return self._sign_in(agent)
         self.made_accounts[agent.email] = {}
         return session
+
+    def _sign_in(self, agent: Agent) -> Session:
+        """A session of an account that exists; one made before 0.1.0 has its password from an earlier derivation."""
+        assert agent.password is not None
+        plane, setting = self.plane(), _password_setting(agent)
+        try:
+            return plane.sign_in(agent.email, agent.password.unmask(), setting)
+        except PlaneWrongPassword:
+            if agent.former_password is None:
+                raise
+        return plane.sign_in(agent.email, agent.former_password.unmask(), setting)
 
 
 def _password_setting(agent: Agent) -> str:

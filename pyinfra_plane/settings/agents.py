@@ -37,17 +37,20 @@ def _read_agents(values: Values) -> tuple[Agent, ...]:
         display_name = entry.get("display_name")
         display_name = name or "nobody" if display_name is None else display_name
         display_name = values.text_of(f"{path}.display_name", display_name, NAME, NAME_WANTED)
+        former = None
         if entry.get("password") is not None:
             hidden = values.secret_of(f"{path}.password", entry["password"])
             hidden = values.password_of(f"{path}.password", hidden)
         elif name == CONCIERGE:
             hidden = values.checked["plane_concierge_password"]
         else:
-            hidden = derive_password(seed, email) if seed is not None else None
+            plane = values.checked["plane_seed_host"]
+            hidden = derive_password(seed, email, plane) if seed is not None else None
+            former = derive_password(seed, email) if seed is not None else None
         present = True if entry.get("present") is None else entry["present"]
         if not isinstance(present, bool):
             values.refuse(f"{path}.present", present, "wanted: True, or False to remove the agent")
-        agents.append(Agent(name, email, role, display_name, hidden, bool(present)))
+        agents.append(Agent(name, email, role, display_name, hidden, bool(present), former))
     values.unique("plane_agents", "address", [agent.email for agent in agents])
     values.unique("plane_agents", "name in the token file", [agent.token_variable for agent in agents if agent.name])
     return tuple(agents)

@@ -15,7 +15,7 @@ from pyinfra.api.hiddenvalue import HiddenValue
 
 from pyinfra_plane.settings.entries import EMAIL
 from pyinfra_plane.settings.passwords import is_weak
-from pyinfra_plane.settings.values import CHARACTER, MISSING, Values, name_of
+from pyinfra_plane.settings.values import CHARACTER, MISSING, NAME, NAME_WANTED, Values, name_of
 from pyinfra_plane.text import as_text
 
 T = TypeVar("T")
@@ -183,6 +183,12 @@ def workspace_name(values: Values, name: str) -> str:
     if re.search(r"://|www\.", value):
         values.refuse(name, value, "wanted: a name without an address in it")
     return value
+
+
+def seed_host(values: Values, name: str) -> str:
+    """What is mixed into derived passwords: the host in ``plane_web_url`` when not given."""
+    value = values.optional(name, NAME, NAME_WANTED)
+    return value or urlsplit(str(values.checked["plane_web_url"])).hostname or ""
 
 
 def rotate(values: Values, name: str) -> frozenset[str]:

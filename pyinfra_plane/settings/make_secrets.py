@@ -1,4 +1,7 @@
-"""``make secrets``: write secrets/all.env with strong values for what is missing. Nothing that is there is touched."""
+"""``make secrets``: write secrets/all.env with strong values for what is missing; with ``HOST=…``, a host's own file.
+
+Nothing that is there is touched.
+"""
 
 from __future__ import annotations
 
@@ -11,23 +14,34 @@ from pyinfra_plane.settings.secrets import GENERATED, read_secret_files
 
 ADMIN, TOKEN = "PLANE_ADMIN_PASSWORD", "PLANE_ADMIN_API_TOKEN"
 
+OF_ONE_PLANE = (ADMIN, "PLANE_CONCIERGE_PASSWORD")
+"""What several Planes must not share: who runs one of them is sent its passwords."""
+
 RANDOM_BYTES = 24
 
 
-def main(directory: str = "secrets") -> int:
+def main(directory: str = "secrets", host: str = "") -> int:
     """Add to ``<directory>/all.env`` what neither the environment nor a secrets file has.
+
+    Args:
+        directory: where the secrets files are.
+        host: of the inventory: the passwords that each Plane has of its own are added to ``<directory>/<host>.env``.
 
     Returns:
         the exit code: 1 when a file cannot be used.
     """
     values, problems = read_secret_files(directory, "")
+    path = Path(directory) / f"{host or 'all'}.env"
+    if host:
+        own, wrong = read_secret_files(directory, host, alone=True)
+        values, problems = own, problems + wrong
     if problems:
         print("\n".join(problems), file=sys.stderr)
         return 1
-    given = {name for name in (*GENERATED, TOKEN) if os.environ.get(name) or values.get(name)}
+    wanted = OF_ONE_PLANE if host else GENERATED
+    given = {name for name in (*wanted, TOKEN) if values.get(name) or (os.environ.get(name) and not host)}
     # With a token of an admin there is an admin, whose password cannot be made up.
-    missing = [name for name in GENERATED if name not in given and not (name == ADMIN and TOKEN in given)]
-    path = Path(directory) / "all.env"
+    missing = [name for name in wanted if name not in given and not (name == ADMIN and TOKEN in given)]
     if not missing:
         print(f"{path}: nothing is missing")
         return 0

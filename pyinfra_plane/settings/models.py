@@ -49,6 +49,8 @@ class Agent:
     display_name: str
     password: HiddenValue | None = field(repr=False)
     present: bool = True
+    former_password: HiddenValue | None = field(default=None, repr=False)
+    """As it was derived before 0.1.0, for an account that was made then."""
 
     @property
     def role_number(self) -> int:
@@ -83,10 +85,16 @@ class Storage:
     secret_key: HiddenValue | None
 
 
-def derive_password(seed: HiddenValue, email: str) -> HiddenValue:
-    """The password of an agent's account: HMAC-SHA-256 of the address under the seed, in base64.
+def derive_password(seed: HiddenValue, email: str, plane: str = "") -> HiddenValue:
+    """The password of an agent's account: HMAC-SHA-256 of the Plane and the address under the seed, in base64.
 
-    The same seed and address give the same password on every run, so nothing has to be stored.
+    The same seed, Plane and address give the same password on every run, so nothing has to be stored.
+
+    Args:
+        seed: the secret.
+        email: of the account; in capitals or not.
+        plane: what stands for the Plane (``plane_seed_host``). Empty: as before 0.1.0, the same in every Plane.
     """
-    digest = hmac.new(seed.unmask().encode(), email.lower().encode(), hashlib.sha256).digest()
+    text = f"{plane.lower()}\n{email.lower()}" if plane else email.lower()
+    digest = hmac.new(seed.unmask().encode(), text.encode(), hashlib.sha256).digest()
     return HiddenValue(base64.urlsafe_b64encode(digest).decode().rstrip("="))

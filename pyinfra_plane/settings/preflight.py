@@ -16,7 +16,7 @@ from pyinfra.api.inventory import extract_name_data
 from pyinfra.api.state import State
 
 from pyinfra_plane.settings.carried import not_carried, refusals
-from pyinfra_plane.settings.models import SettingsError
+from pyinfra_plane.settings.models import CONCIERGE, SettingsError
 from pyinfra_plane.settings.reader import settings_of
 from pyinfra_plane.settings.table import Settings, missing
 from pyinfra_plane.settings.wrapped import resolved
@@ -28,6 +28,9 @@ LOOPBACK = re.compile(r"localhost|127\.[0-9.]+|::1|@local")
 
 PLACEHOLDER = re.compile(r"(.*\.)?(example\.(com|net|org)|example|invalid)")
 """Names that nobody can have (RFC 2606)."""
+
+PASSWORDS_OF_A_PLANE = ("plane_admin_password", "plane_concierge_password", "plane_secret_key")
+"""The secrets that a Plane knows, or is sent at a sign-in."""
 
 OURS = ("plane_", "postgres", "rotate_", "redis_", "ssh_")
 """How the names begin of what a host may have one value of."""
@@ -162,6 +165,7 @@ def check(hosts: Sequence[Any], parts: Sequence[str]) -> None:
         return
     found: dict[str, list[str]] = {}
     lacking: dict[str, dict[str, None]] = {}
+    read: dict[str, Settings] = {}
     for host in hosts:
         try:
             settings = settings_of(host)
@@ -169,6 +173,7 @@ def check(hosts: Sequence[Any], parts: Sequence[str]) -> None:
             for problem in error.problems:
                 found.setdefault(problem, []).append(host.name)
             continue
+        read[host.name] = settings
         for problem in refusals(not_carried(settings)) if "environment" in parts else ():
             found.setdefault(problem, []).append(host.name)
         target = host.data.dict().get("ssh_hostname") or host.name
@@ -176,7 +181,7 @@ def check(hosts: Sequence[Any], parts: Sequence[str]) -> None:
             found.setdefault(problem, []).append(host.name)
         for name in missing_secrets(settings, parts):
             lacking.setdefault(settings.plane_secrets_dir, {})[name] = None
-    problems = []
+    problems = shared_passwords(read)
     for problem, names in found.items():
         problems.append(problem if len(names) == len(hosts) else f"{problem} (of {', '.join(names)})")
     if any(folder.startswith(".sandbox") and not Path(folder).exists() for folder in lacking):
@@ -186,6 +191,31 @@ def check(hosts: Sequence[Any], parts: Sequence[str]) -> None:
         raise SettingsError(asked[0] if len(asked) == 1 else asked)
     if problems:
         raise SettingsError(problems + asked)
+
+
+def shared_passwords(settings: Mapping[str, Settings]) -> list[str]:
+    """The passwords that several Planes have, as lines: one Plane is sent them, and opens the others.
+
+    Args:
+        settings: by host. Hosts with the same ``plane_web_url`` are one Plane.
+    """
+    holders: dict[tuple[str, str], dict[str, str]] = {}
+    for host, own in settings.items():
+        if own.plane_shared_passwords:
+            continue
+        secrets = {name: getattr(own, name) for name in PASSWORDS_OF_A_PLANE}
+        for agent in own.plane_agents:
+            if agent.former_password is None and agent.name != CONCIERGE:  # not derived
+                secrets[f"the password of {agent.name} in plane_agents"] = agent.password
+        for name, value in secrets.items():
+            if value is not None:
+                holders.setdefault((name, str(value.unmask())), {}).setdefault(own.plane_web_url, host)
+    return [
+        f"{name} is the same on {' and '.join(list(planes)[:2])}, which are different Planes; give each its own (make "
+        f"secrets HOST={list(planes.values())[1]} makes it), or set plane_shared_passwords = True"
+        for (name, _), planes in holders.items()
+        if len(planes) > 1
+    ]
 
 
 def placeholders(settings: Settings, target: str) -> list[str]:

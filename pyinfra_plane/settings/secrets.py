@@ -68,7 +68,7 @@ class Unreadable(Exception):
     """A secrets file cannot be used; the message says why and what to do, never what is in it."""
 
 
-def read_secret_files(directory: str, host_name: str) -> tuple[dict[str, str], list[str]]:
+def read_secret_files(directory: str, host_name: str, alone: bool = False) -> tuple[dict[str, str], list[str]]:
     """The variables of the secrets files, and what is wrong with the files.
 
     In order, the first that names a variable wins: ``<host_name>.env``, ``all.env``, ``<host_name>.sops.env``,
@@ -77,10 +77,12 @@ def read_secret_files(directory: str, host_name: str) -> tuple[dict[str, str], l
     Args:
         directory: where the files are; none has to be there.
         host_name: as in the inventory.
+        alone: without what is for all hosts.
     """
     values: dict[str, str] = {}
     problems: list[str] = []
-    names = [host_name, "all"] if host_name and "/" not in host_name else ["all"]
+    names = [host_name] if host_name and "/" not in host_name else []
+    names += [] if alone else ["all"]
     readers: dict[str, Callable[[Path], str]] = {"env": _plain, "sops.env": _decrypted}
     for ending, read in readers.items():
         for name in names:

@@ -20,6 +20,7 @@ from pyinfra_plane.settings.models import (
     Agent,
     SettingsError,
     Storage,
+    derive_password,
 )
 from pyinfra_plane.settings.projects import Project, labels_for, plane_projects
 from pyinfra_plane.settings.secrets import GENERATED
@@ -260,6 +261,16 @@ class Agents:
     plane_agent_password_seed: HiddenValue | None = setting(
         checks.seed, None, "The passwords of the other agents are derived from it."
     )
+    plane_seed_host: str = setting(
+        checks.seed_host, None,
+        "What is mixed into the derived passwords, so that somebody who runs a Plane cannot derive another's. None: "
+        "the host in plane_web_url; set that here before plane_web_url changes.",
+    )  # fmt: skip
+    plane_shared_passwords: bool = setting(
+        checks.flag, False,
+        "True: several Planes may have the same plane_admin_password, plane_concierge_password or plane_secret_key. "
+        "Each Plane is sent its own at every sign-in, so with one of them a Plane opens the others.",
+    )  # fmt: skip
     plane_agents: tuple[Agent, ...] = setting(
         plane_agents,
         [
@@ -405,6 +416,13 @@ class Settings(Projects, Agents, Instance, Api, EnvironmentFile, Database):
     def instance_config_last(self) -> Mapping[str, HiddenValue]:
         """The instance settings that are set once nobody has to sign in any more."""
         return {name: value for name, value in self.plane_instance_config.items() if _locks_out(name, value)}
+
+    def derived_passwords(self, email: str) -> tuple[HiddenValue | None, HiddenValue | None]:
+        """The password of an account as it is derived now, and as it was before 0.1.0."""
+        seed = self.plane_agent_password_seed
+        if seed is None:
+            return None, None
+        return derive_password(seed, email, self.plane_seed_host), derive_password(seed, email)
 
     def labels_in_place(self, project: Project) -> tuple[str, ...]:
         """The labels that may stand in for custom fields of the project, and their groups."""

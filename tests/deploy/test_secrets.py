@@ -33,7 +33,7 @@ def forms(secret: str) -> set[str]:
 def secrets_of(target: Target) -> dict[str, str]:
     known = dict(target.secrets)
     seed = HiddenValue(known["PLANE_AGENT_PASSWORD_SEED"])
-    known["password of thot"] = derive_password(seed, "thot@javisi.local").unmask()
+    known["password of thot"] = derive_password(seed, "thot@javisi.local", "work.example.com").unmask()
     if (target.host.root / ENV_FILE).exists():
         known["SECRET_KEY"] = target.variables(ENV_FILE)["SECRET_KEY"]
     if (target.host.root / TOKEN_FILE).exists():

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import subprocess
 from typing import Any
 
 import pytest
 import requests
+from pyinfra.api import HiddenValue
 
+from pyinfra_plane.settings import derive_password
 from sandbox.plane.models import PUBLIC
+from sandbox.plane.passwords import hash_password
 from tests.contract.browser import PASSWORD, Browser
 from tests.deploy.conftest import NewTarget
 from tests.deploy.target import AGENTS, CHECKOUT, TOKEN_FILE, Target
@@ -349,8 +353,8 @@ def test_all_wrong_passwords_are_named_at_once_before_anything_is_changed(target
     seed = "check plane_agent_password_seed or the password of {} in plane_agents"
     told = f"cannot sign in as thot@javisi.local ({seed.format('thot')}), cfo@javisi.local ({seed.format('cfo')})"
     assert [line for line in run.lines if "cannot sign in" in line] == [told], run.output
-    # The admin, and each of the three once; shuri has a token that answers, and hermes no account.
-    assert run.writes == [("POST", "/auth/sign-in/")] * 4, run.requests
+    # The admin and imhotep once, thot and cfo by both derivations; shuri's token answers, and hermes has no account.
+    assert run.writes == [("POST", "/auth/sign-in/")] * 6, run.requests
     after = target.snapshot()
     assert (after["files"], after["database"]) == (before["files"], before["database"])
     assert target.plane.user_by_email("hermes@javisi.local") is None and not target.plane.invitations
@@ -375,7 +379,7 @@ def test_wrong_passwords_of_accounts_outside_the_workspace_are_named_at_once_whe
     assert run.code != 0
     [told] = [line for line in run.lines if "cannot sign in" in line]
     assert "thot@javisi.local (" in told and "cfo@javisi.local (" in told
-    assert run.requests.count(("POST", "/auth/sign-in/")) == 2
+    assert run.requests.count(("POST", "/auth/sign-in/")) == 2 * 2  # by both derivations
     users = [target.plane.users[row.member] for row in target.plane.workspace_members.values()]
     assert [user.email for user in users if not user.is_bot] == [ADMIN["plane_admin_email"]]
 
@@ -436,3 +440,14 @@ def test_forwarding_may_be_forbidden(target: Target) -> None:
     assert run.code == 0, run.output
     assert run.output.count("the SSH server forbids forwarding") == 1
     assert set(target.tokens) == set(AGENTS)
+
+
+def test_an_account_from_before_the_host_was_mixed_into_passwords_is_signed_in_to(finished: Target) -> None:
+    seed = HiddenValue(finished.secrets["PLANE_AGENT_PASSWORD_SEED"])
+    for name in ("thot", "cfo"):
+        former = derive_password(seed, f"{name}@javisi.local").unmask()
+        finished.user(name).password_hash = asyncio.run(hash_password(former, 1000))
+    (finished.host.root / TOKEN_FILE).unlink()
+    run = finished.deploy()
+    assert run.code == 0, run.output
+    assert len(finished.tokens) == len(AGENTS)

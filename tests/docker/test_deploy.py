@@ -267,7 +267,8 @@ def browser(lab: Lab, name: str) -> Browser:
     """A person at Plane's pages, signed in as an agent."""
     email = f"{name}@javisi.local"
     person = Browser(f"http://{lab.address(lab.api)}:8000")
-    password = derive_password(HiddenValue(SECRETS["PLANE_AGENT_PASSWORD_SEED"]), email).unmask()
+    seed = HiddenValue(SECRETS["PLANE_AGENT_PASSWORD_SEED"])
+    password = derive_password(seed, email, "work.example.com").unmask()
     assert person.sign_in(email, password) == ""
     return person
 

@@ -69,7 +69,7 @@ def given() -> Given:
     secrets["the password in PLANE_AMQP_URL"] = amqp_password = marker()
     environment["PLANE_AMQP_URL"] = f"redis://:{quote(amqp_password, safe='')}@redis:6379/5"
     seed = HiddenValue(environment["PLANE_AGENT_PASSWORD_SEED"])
-    secrets["the derived password of thot"] = derive_password(seed, "thot@javisi.local").unmask()
+    secrets["the derived password of thot"] = derive_password(seed, "thot@javisi.local", "work.example.com").unmask()
     data = {
         "plane_agents": [
             {"name": "concierge", "role": "admin"},

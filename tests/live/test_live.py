@@ -90,7 +90,8 @@ class Deploy:
     def sign_in(self, name: str) -> Browser:
         """A person at Plane's pages, signed in as an agent."""
         person, email = Browser(URL), f"{name}@{self.slug}.local"
-        password = derive_password(HiddenValue(self._environment["PLANE_AGENT_PASSWORD_SEED"]), email).unmask()
+        seed = HiddenValue(self._environment["PLANE_AGENT_PASSWORD_SEED"])
+        password = derive_password(seed, email, "work.example.com").unmask()
         assert person.sign_in(email, password) == ""
         return person
 

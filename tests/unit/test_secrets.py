@@ -15,7 +15,7 @@ from pyinfra_plane.settings import SettingsError, read_settings
 from pyinfra_plane.settings.make_secrets import main
 from pyinfra_plane.settings.passwords import is_weak
 from pyinfra_plane.settings.preflight import check, missing_secrets, parts_of
-from pyinfra_plane.settings.secrets import GENERATED, variables
+from pyinfra_plane.settings.secrets import GENERATED, read_secret_files, variables
 from tests.unit.given import ROOT, checked, data
 
 PASSWORD = "hunter2-Tr0ub4dor"
@@ -164,6 +164,33 @@ def test_make_secrets_is_named_for_what_it_makes_alone() -> None:
     with pytest.raises(SettingsError) as caught:
         check([Host("one", **stored)], ("environment",))
     assert "/all.env (make secrets writes POSTGRESQL_PASSWORD there), or in host data." in str(caught.value)
+
+
+OF_A_PLANE = ("plane_admin_password", "plane_concierge_password", "plane_secret_key")
+
+
+@pytest.mark.parametrize("name", OF_A_PLANE)
+def test_two_planes_with_one_password_are_refused_unless_a_setting_says_so(name: str) -> None:
+    given = {"postgresql_password": PASSWORD, name: PASSWORD}
+    urls = ("https://one.javisi.test", "https://two.javisi.test")
+    hosts = [Host(url[8:11], plane_web_url=url, **given) for url in urls]
+    with pytest.raises(SettingsError) as caught:
+        check(hosts, ("environment",))
+    said = str(caught.value)
+    assert f"{name} is the same on {urls[0]} and {urls[1]}, which are different Planes" in said
+    assert "make secrets HOST=two" in said and PASSWORD not in said
+    check([Host(url[8:11], plane_web_url=url, plane_shared_passwords=True, **given) for url in urls], ("environment",))
+    # Two workspaces of one Plane.
+    check([Host(name, plane_web_url=urls[0], **given) for name in ("one", "one-lab")], ("environment",))
+
+
+def test_make_secrets_gives_a_host_passwords_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert (main(str(tmp_path)), main(str(tmp_path), "two"), main(str(tmp_path), "two")) == (0, 0, 0)
+    own = read_secret_files(str(tmp_path), "two", alone=True)[0]
+    assert own.keys() == {"PLANE_ADMIN_PASSWORD", "PLANE_CONCIERGE_PASSWORD"}
+    shared = read_secret_files(str(tmp_path), "")[0]
+    assert all(own[name] != shared[name] for name in own)
+    assert "two.env: nothing is missing" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("url", ["https://work.example.com", "https://plane.example", "https://x.invalid"])

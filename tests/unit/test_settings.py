@@ -1033,6 +1033,22 @@ def test_a_derived_password_never_changes_between_versions() -> None:
         derive_password(HiddenValue("seed"), "thot@javisi.local").unmask()
         == "8puBgUwsclv0YxzGq5B5cRABfzyVWRGnrJdnmr46fCY"
     )
+    assert (
+        derive_password(HiddenValue("seed"), "thot@javisi.local", "work.javisi.test").unmask()
+        == "hvjWKKPvuToqzBSvBsOX6WtDu4JgwdIv-hKvutavaXA"
+    )
+
+
+def test_the_same_seed_gives_each_plane_and_each_workspace_other_passwords() -> None:
+    seed = "seed-of-all-the-agents-5"
+    planes = [{"plane_web_url": f"https://{name}.javisi.test"} for name in ("one", "two")]
+    found = [passwords(checked(plane_agent_password_seed=seed, **plane))[-1] for plane in planes]
+    found.append(passwords(checked(plane_agent_password_seed=seed, plane_workspace_slug="lab", **planes[0]))[-1])
+    assert len(set(found)) == 3
+    moved = checked(
+        plane_agent_password_seed=seed, plane_web_url="https://new.javisi.test", plane_seed_host="One.javisi.test"
+    )
+    assert passwords(moved)[-1] == found[0]
 
 
 @examples(PROPERTY, max_examples=25)
