@@ -50,8 +50,9 @@ plane_secret_key = None
 # The Redis container on the host: a warning says when other services keep keys in Plane's databases. None: do not
 # look.
 redis_container = "javisi_redis"
-# Secrets, since these addresses may have a password in them ("redis://:PASSWORD@redis:6379/4", percent-encoded). None:
-# redis://redis:6379/4 and redis://redis:6379/5, databases of their own in the shared Redis: Plane has no key prefix.
+# Secrets, since these addresses may have a password in them ("redis://:PASSWORD@redis:6379/4", percent-encoded: %23 for
+# #). None: redis://redis:6379/4 and redis://redis:6379/5, databases of their own in the shared Redis: Plane has no key
+# prefix.
 plane_redis_url = None
 plane_amqp_url = None
 # Storage of files: a MinIO to which Plane's proxy passes /<bucket>, so that browsers reach it at plane_web_url. Without
