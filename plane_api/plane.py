@@ -295,8 +295,13 @@ class Plane(WorkItemTypesApi):
     def withdraw(self, slug: str, caller: ApiKey | Session, invitation: Invitation) -> None:
         """Delete an open invitation, so that nobody joins by it."""
         path = paths.INVITATIONS if isinstance(caller, Session) else paths.V1_INVITATIONS
-        self.http.call("DELETE", path.one(invitation.id, slug=slug), headers=caller.headers())
-        self.forget("invitations")
+        self._remove(
+            f"the invitation of {invitation.email}",
+            path.one(invitation.id, slug=slug),
+            caller,
+            ("invitations",),
+            lambda: invitation.email in self.invitations(slug, caller),
+        )
 
     def join(self, session: Session, invitation: Invitation, keys: Iterable[ApiKey] | None = None) -> None:
         """Accept an invitation as the invited account.
@@ -330,11 +335,19 @@ class Plane(WorkItemTypesApi):
         self.forget("members", "workspaces")
         self.forget_looks(keys)
 
-    def remove_member(self, slug: str, session: Session, membership_id: str) -> None:
-        """End a membership, and with it those in the workspace's projects. What the member made stays."""
-        self.http.call("DELETE", paths.MEMBERS.one(membership_id, slug=slug), headers=session.headers())
-        self.forget("members", "project members")
-        self.forget_looks()
+    def remove_member(self, slug: str, session: Session, member: WorkspaceMember) -> None:
+        """End a membership, and with it those in the workspace's projects. What the member made stays.
+
+        Args:
+            member: as a session is shown it.
+        """
+        self._remove(
+            f"the member {member.email} of {slug}",
+            paths.MEMBERS.one(member.membership_id or "", slug=slug),
+            session,
+            ("members", "project members", "projects", "memberships"),
+            lambda: member.user_id in {one.user_id for one in self.members(slug, session) if one.is_active},
+        )
 
     # API tokens
 
@@ -374,4 +387,10 @@ class Plane(WorkItemTypesApi):
 
     def revoke_token(self, session: Session, token: Token) -> None:
         """Revoke a token of the session's own."""
-        self.http.call("DELETE", paths.MY_TOKENS.one(token.id), headers=session.headers())
+        self._remove(
+            f"the token {token.label} of {session.email}",
+            paths.MY_TOKENS.one(token.id),
+            session,
+            ("tokens",),
+            lambda: token.id in {one.id for one in self.tokens(session)},
+        )

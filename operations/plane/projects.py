@@ -275,12 +275,13 @@ def project_estimates(slug: str, identifier: str, enabled: bool) -> Plan:
 
 def _switch_estimates(scene: Scene, slug: str, project: SeenProject, enabled: bool) -> None:
     plane = scene.plane()
-    chosen = None
-    if enabled:
-        session = scene.session_inside(slug, project)
-        found = sorted(plane.estimates(slug, session, project), key=lambda one: not one.last_used)
-        chosen = (found[0] if found else plane.create_estimate(slug, session, project)).id
-    plane.change_project(slug, scene.key_inside(slug, project), project, estimate=chosen)
+    if not enabled:
+        plane.drop_estimate(slug, scene.key_inside(slug, project), project)
+        return
+    session = scene.session_inside(slug, project)
+    found = sorted(plane.estimates(slug, session, project), key=lambda one: not one.last_used)
+    chosen = found[0] if found else plane.create_estimate(slug, session, project)
+    plane.change_project(slug, scene.key_inside(slug, project), project, estimate=chosen.id)
 
 
 @converging

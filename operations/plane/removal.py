@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operations.converge import Change, Kept, Note, Plan, converging
-from operations.plane.scene import Scene, check_gone, current_scene, is_labelled
+from operations.plane.scene import Scene, current_scene, is_labelled
 from operations.plane.token_file import TokenNote
 from operations.report import is_executing, say
 from plane_api.auth import ApiKey, Session
@@ -158,9 +158,7 @@ def _invitations(scene: Scene, slug: str) -> dict[str, Invitation]:
 
 
 def _withdraw(scene: Scene, slug: str, invitation: Invitation) -> None:
-    plane, caller = scene.plane(), scene.manager(slug) or scene.admin_session(slug)
-    plane.withdraw(slug, caller, invitation)
-    check_gone(f"the invitation of {invitation.email}", invitation.email in plane.invitations(slug, caller))
+    scene.plane().withdraw(slug, scene.manager(slug) or scene.admin_session(slug), invitation)
 
 
 def _remove(scene: Scene, slug: str, agent: Agent) -> None:
@@ -173,9 +171,7 @@ def _remove(scene: Scene, slug: str, agent: Agent) -> None:
     admin = scene.admin_session(slug, not_as=agent.email)
     member = next((one for one in plane.members(slug, admin) if one.email == agent.email), None)
     if member is not None and member.is_active and member.membership_id:
-        plane.remove_member(slug, admin, member.membership_id)
-        left = {one.email for one in plane.members(slug, admin) if one.is_active}
-        check_gone(f"the member {agent.email} of {slug}", agent.email in left)
+        plane.remove_member(slug, admin, member)
     # Remembered, because a key is shown former members as if they still were.
     _forget(scene, agent.token_variable, TokenNote(removed=True, role=member.role if member is not None else None))
 
