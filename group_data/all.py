@@ -51,9 +51,9 @@ plane_web_url = "https://work.example.com"
 plane_secret_key = None
 # The Redis container on the host: a warning says if other services keep keys in Plane's databases. None: do not look.
 redis_container = "javisi_redis"
-# Secrets, since these addresses may have a password in them ("redis://:PASSWORD@redis:6379/4", percent-encoded). None:
-# redis://redis:6379/4 and redis://redis:6379/5, databases of their own in the shared Redis, because Plane has no key
-# prefix.
+# Secrets, since these addresses may have a password in them ("redis://:PASSWORD@redis:6379/4", percent-encoded: %23 for
+# #). None: redis://redis:6379/4 and redis://redis:6379/5, databases of their own in the shared Redis, because Plane has
+# no key prefix.
 plane_redis_url = None
 plane_amqp_url = None
 # Storage of files: a MinIO as Plane's containers reach it, for example "http://plane-minio:9000", to which Plane's

@@ -284,8 +284,12 @@ def project_estimates(slug: str, identifier: str, enabled: bool) -> Plan:
 
 
 def _switch_estimates(scene: Scene, slug: str, project: SeenProject, enabled: bool) -> None:
-    chosen = _estimate(scene, slug, project).id if enabled else None
-    scene.plane().change_project(slug, scene.key_inside(slug, project), project, estimate=chosen)
+    plane = scene.plane()
+    if not enabled:
+        plane.drop_estimate(slug, scene.key_inside(slug, project), project)
+        return
+    chosen = _estimate(scene, slug, project).id
+    plane.change_project(slug, scene.key_inside(slug, project), project, estimate=chosen)
 
 
 def _estimate(scene: Scene, slug: str, project: SeenProject) -> Estimate:

@@ -429,7 +429,7 @@ class _Place:
 
         def delete() -> None:
             home, key = self.home, self.home.key()
-            home.plane.delete_work_item_property(home.slug, key, home.owner, home.needed_kind(key), has)
+            home.plane.delete_work_item_property(home.slug, key, home.project, home.needed_kind(key), has)
 
         return delete
 

@@ -13,7 +13,7 @@ from pyinfra_plane.api.models import Label as SeenLabel
 from pyinfra_plane.api.models import Project as SeenProject
 from pyinfra_plane.api.models import State as SeenState
 from pyinfra_plane.engine.converge import Change, Kept, Plan, converging
-from pyinfra_plane.host.scene import Scene, check_gone, current_scene, needs_project, project_to_read, typed
+from pyinfra_plane.host.scene import Scene, current_scene, needs_project, project_to_read, typed
 from pyinfra_plane.settings import Label, State
 
 GROUP_COLORS = {
@@ -95,9 +95,8 @@ def _states_plan(
         if default in present and has.is_default and name != default:
             yield _change_state(scene, slug, seen, has, {"default": False}, ["no longer the default"])
     named = {state.name for state in states}
-    doomed = [has for name, has in present.items() if name not in named] if prune and states else []
-    for has in doomed:
-        yield _delete_state(scene, slug, seen, has, doomed if has is doomed[-1] else [])
+    if prune and states:
+        yield from (_delete_state(scene, slug, seen, has) for name, has in present.items() if name not in named)
 
 
 def _of_project(slug: str, setting: str, plan: Plan) -> Plan:
@@ -164,9 +163,7 @@ def _change_state(
     )
 
 
-def _delete_state(scene: Scene, slug: str, seen: SeenProject, has: SeenState, deleted: Sequence[SeenState]) -> Change:
-    """Delete a state; the last one looks whether all that were deleted are gone."""
-
+def _delete_state(scene: Scene, slug: str, seen: SeenProject, has: SeenState) -> Change:
     def delete() -> None:
         try:
             scene.plane().delete_state(slug, scene.key_inside(slug, seen), seen, has)
@@ -177,10 +174,6 @@ def _delete_state(scene: Scene, slug: str, seen: SeenProject, has: SeenState, de
                 f"{error}; move its work items to another state, or make another the default, then run again; or name "
                 f"{has.name} in the states of {seen.identifier}"
             ) from error
-        if deleted:
-            left = scene.plane().states(slug, scene.key_inside(slug, seen), seen)
-            for one in deleted:
-                check_gone(f"the state {one.name} of {seen.identifier}", one.name in left)
 
     # Plane refuses for work items alone, and shows nobody the drafts of others (every tried release).
     return Change((f"- state {has.name} of {seen.identifier}, with any drafts in it",), delete)
@@ -246,15 +239,12 @@ def _prune_labels(
         # whose group is named is in that one by now.
         if label.id not in doomed and label.parent in doomed and label.name not in grouped:
             yield _ungroup_label(scene, slug, seen, label, doomed[label.parent])
-    deleted: list[SeenLabel] = []
     while doomed:
         groups = {label.parent for label in doomed.values() if label.parent != label.id}
         # Labels that are in one another, which Plane lets be made, go in any order.
         for label in [one for one in doomed.values() if one.id not in groups] or list(doomed.values()):
             del doomed[label.id]
-            deleted.append(label)
-    for label in deleted:
-        yield _delete_label(scene, slug, seen, label, deleted if label is deleted[-1] else [])
+            yield _delete_label(scene, slug, seen, label)
 
 
 def labels_plan(scene: Scene, slug: str, seen: SeenProject, key: ApiKey, labels: Sequence[Label]) -> Plan:
@@ -307,14 +297,8 @@ def _ungroup_label(scene: Scene, slug: str, seen: SeenProject, label: SeenLabel,
     )
 
 
-def _delete_label(scene: Scene, slug: str, seen: SeenProject, label: SeenLabel, deleted: Sequence[SeenLabel]) -> Change:
-    """Delete a label; the last one looks whether all that were deleted are gone."""
-
-    def delete() -> None:
-        plane, key = scene.plane(), scene.key_inside(slug, seen)
-        plane.delete_label(slug, key, seen, label)
-        left = {one.id for one in plane.labels(slug, key, seen).values()} if deleted else set()
-        for one in deleted:
-            check_gone(f"the label {one.name} of {seen.identifier}", one.id in left)
-
-    return Change((f"- label {label.name} of {seen.identifier}",), delete)
+def _delete_label(scene: Scene, slug: str, seen: SeenProject, label: SeenLabel) -> Change:
+    return Change(
+        (f"- label {label.name} of {seen.identifier}",),
+        lambda: scene.plane().delete_label(slug, scene.key_inside(slug, seen), seen, label),
+    )

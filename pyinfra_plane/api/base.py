@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from pyinfra_plane.api.auth import ApiKey, Forms, Session
-from pyinfra_plane.api.errors import PlaneBadAnswer, PlaneError
+from pyinfra_plane.api.errors import PlaneBadAnswer, PlaneError, PlaneRefused
 from pyinfra_plane.api.http import Http
 from pyinfra_plane.api.pace import Pace
 from pyinfra_plane.api.rows import listed
@@ -62,6 +62,37 @@ class Asking:
         self._kept = {key: value for key, value in self._kept.items() if kinds and key[0] not in kinds}
         self._failed = {}
 
+    def _remove(
+        self,
+        what: str,
+        path: str,
+        caller: ApiKey | Session,
+        kinds: tuple[str, ...],
+        is_listed: Callable[[], bool],
+        **by: Any,
+    ) -> None:
+        """Delete something, and look whether it is gone, which an answer of 204 alone does not say.
+
+        Args:
+            what: the thing, for the message.
+            path: of the thing.
+            caller: who deletes it.
+            kinds: what was read and is dropped, as for :meth:`forget`.
+            is_listed: reads the list that the thing was in.
+            by: `method` and `json` of the request, if it is not a DELETE.
+
+        Raises:
+            PlaneError: it is still listed.
+        """
+        self.forget(*kinds)
+        try:
+            self.http.call(by.pop("method", "DELETE"), path, headers=caller.headers(), **by)
+        except PlaneRefused as error:
+            # Unless somebody else has just deleted it.
+            if error.status != 404 or is_listed():
+                raise
+        check_gone(what, is_listed())
+
     def _pages(self, path: str, query: Mapping[str, str], key: ApiKey, of: Callable[[dict[str, Any]], T]) -> list[T]:
         found: list[T] = []
         cursor: str | None = None
@@ -89,6 +120,16 @@ class Asking:
                         f"{path}: a list of more than {most:.0f} {what}; is plane_api_url the address of Plane's API?"
                     )
             seen.add(cursor)
+
+
+def check_gone(what: str, is_listed: bool) -> None:
+    """Refuse to call something removed that Plane took the removal of and lists all the same.
+
+    Raises:
+        PlaneError: it is listed.
+    """
+    if is_listed:
+        raise PlaneError(f"Plane took the removal of {what} and still lists it; see why in the log of Plane's API")
 
 
 def uncached(path: str) -> str:

@@ -297,8 +297,13 @@ class Plane(WorkItemTypesApi):
     def withdraw(self, slug: str, caller: ApiKey | Session, invitation: Invitation) -> None:
         """Delete an open invitation, so that nobody joins by it."""
         path = paths.INVITATIONS if isinstance(caller, Session) else paths.V1_INVITATIONS
-        self.http.call("DELETE", path.one(invitation.id, slug=slug), headers=caller.headers())
-        self.forget("invitations")
+        self._remove(
+            f"the invitation of {invitation.email}",
+            path.one(invitation.id, slug=slug),
+            caller,
+            ("invitations",),
+            lambda: invitation.email in self.invitations(slug, caller),
+        )
 
     def join(self, session: Session, invitation: Invitation, keys: Iterable[ApiKey] | None = None) -> None:
         """Accept an invitation as the invited account.
@@ -336,15 +341,22 @@ class Plane(WorkItemTypesApi):
         """End a membership, and with it those in the workspace's projects. What the member made stays.
 
         A key may do this in the commercial editions.
+
+        Args:
+            member: as the caller is shown it.
         """
-        if isinstance(caller, Session):
-            path = paths.MEMBERS.one(member.membership_id or "", slug=slug)
-            self.http.call("DELETE", path, headers=caller.headers())
-        else:
-            path = paths.V1_REMOVE_MEMBER(slug=slug)
-            self.http.call("POST", path, headers=caller.headers(), json={"email": member.email})
-        self.forget("members", "project members")
-        self.forget_looks()
+        is_session = isinstance(caller, Session)
+        by = {} if is_session else {"method": "POST", "json": {"email": member.email}}
+        self._remove(
+            f"the member {member.email} of {slug}",
+            paths.MEMBERS.one(member.membership_id or "", slug=slug)
+            if is_session
+            else paths.V1_REMOVE_MEMBER(slug=slug),
+            caller,
+            ("members", "project members", "projects", "memberships"),
+            lambda: member.user_id in {one.user_id for one in self.members(slug, caller) if one.is_active},
+            **by,
+        )
 
     # API tokens
 
@@ -384,4 +396,10 @@ class Plane(WorkItemTypesApi):
 
     def revoke_token(self, session: Session, token: Token) -> None:
         """Revoke a token of the session's own."""
-        self.http.call("DELETE", paths.MY_TOKENS.one(token.id), headers=session.headers())
+        self._remove(
+            f"the token {token.label} of {session.email}",
+            paths.MY_TOKENS.one(token.id),
+            session,
+            ("tokens",),
+            lambda: token.id in {one.id for one in self.tokens(session)},
+        )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from pyinfra_plane.api import paths
 from pyinfra_plane.api.auth import ApiKey, Session
-from pyinfra_plane.api.base import Asking
+from pyinfra_plane.api.base import Asking, check_gone
 from pyinfra_plane.api.errors import PlaneError, PlaneForbidden, PlaneKeyInvalid, PlaneRefused
 from pyinfra_plane.api.models import Estimate, Instance, Label, Project, State
 from pyinfra_plane.api.rows import listed
@@ -132,8 +132,24 @@ class ProjectsApi(Asking):
 
     def unarchive_project(self, slug: str, key: ApiKey, project: Project) -> None:
         """Bring an archived project back."""
-        self.http.call("DELETE", paths.V1_ARCHIVE(slug=slug, project=project.id), headers=key.headers())
-        self.forget("projects", "states", "labels")
+        self._remove(
+            f"{project.identifier} from the archive",
+            paths.V1_ARCHIVE(slug=slug, project=project.id),
+            key,
+            ("projects", "states", "labels"),
+            lambda: self._still(slug, key, project, lambda seen: seen.is_archived),
+        )
+
+    def drop_estimate(self, slug: str, key: ApiKey, project: Project) -> None:
+        """Have a project use no estimates; they stay for another time."""
+        self.change_project(slug, key, project, estimate=None)
+        in_use = self._still(slug, key, project, lambda seen: seen.estimate is not None)
+        check_gone(f"the estimates of {project.identifier}", in_use)
+
+    def _still(self, slug: str, key: ApiKey, project: Project, has: Callable[[Project], bool]) -> bool:
+        seen = self.look(slug, key)
+        now = seen.get(project.identifier.upper()) if isinstance(seen, dict) else None
+        return now is not None and has(now)
 
     # Members
 
@@ -222,9 +238,13 @@ class ProjectsApi(Asking):
 
     def delete_state(self, slug: str, key: ApiKey, project: Project, state: State) -> None:
         """Delete a state, with the drafts in it. Plane refuses the default one, and one with work items in it."""
-        path = paths.V1_STATES.one(state.id, slug=slug, project=project.id)
-        self.http.call("DELETE", path, headers=key.headers())
-        self.forget("states")
+        self._remove(
+            f"the state {state.name} of {project.identifier}",
+            paths.V1_STATES.one(state.id, slug=slug, project=project.id),
+            key,
+            ("states",),
+            lambda: state.name in self.states(slug, key, project),
+        )
 
     def labels(self, slug: str, key: ApiKey, project: Project) -> dict[str, Label]:
         """The labels of a project by name; the key's owner must be in it. An archived project shows none."""
@@ -252,17 +272,17 @@ class ProjectsApi(Asking):
         self.forget("labels")
 
     def delete_label(self, slug: str, key: ApiKey, project: Project, label: Label) -> None:
-        """Delete a label, and with it those in its group; work items lose them. One that is gone is no error.
+        """Delete a label, and with it those in its group; work items lose them.
 
         Plane's worker deletes those in the group, a moment later (every tried release).
         """
-        path = paths.V1_LABELS.one(label.id, slug=slug, project=project.id)
-        self.forget("labels")
-        try:
-            self.http.call("DELETE", path, headers=key.headers())
-        except PlaneRefused as error:
-            if error.status != 404:
-                raise
+        self._remove(
+            f"the label {label.name} of {project.identifier}",
+            paths.V1_LABELS.one(label.id, slug=slug, project=project.id),
+            key,
+            ("labels",),
+            lambda: label.id in {one.id for one in self.labels(slug, key, project).values()},
+        )
 
     # Estimates
 

@@ -139,12 +139,16 @@ class WorkItemTypesApi(ProjectsApi):
         self.forget("properties")
 
     def delete_work_item_property(
-        self, slug: str, key: ApiKey, owner: Project | None, kind: WorkItemType, prop: WorkItemProperty
+        self, slug: str, key: ApiKey, owner: Project, kind: WorkItemType, prop: WorkItemProperty
     ) -> None:
-        """Delete a custom field, and with it what work items hold in it."""
-        path = f"{self._properties(slug, owner, kind)}{paths.part(prop.id)}/"
-        self.http.call("DELETE", path, headers=key.headers())
-        self.forget("properties")
+        """Delete a custom field of a project's type, and with it what work items hold in it."""
+        self._remove(
+            f"the custom field {prop.display_name} of {owner.identifier}",
+            f"{self._properties(slug, owner, kind)}{paths.part(prop.id)}/",
+            key,
+            ("properties",),
+            lambda: prop.id in {one.id for one in self.work_item_properties(slug, key, owner, kind)},
+        )
 
     # Options
 
@@ -185,9 +189,13 @@ class WorkItemTypesApi(ProjectsApi):
         self, slug: str, key: ApiKey, owner: Project | None, prop: WorkItemProperty, option: PropertyOption
     ) -> None:
         """Delete an option of a custom field."""
-        path = f"{self._options(slug, owner, prop)}{paths.part(option.id)}/"
-        self.http.call("DELETE", path, headers=key.headers())
-        self.forget("properties")
+        self._remove(
+            f"the option {option.name} of the custom field {prop.display_name}",
+            f"{self._options(slug, owner, prop)}{paths.part(option.id)}/",
+            key,
+            ("properties",),
+            lambda: option.name in self.property_options(slug, key, owner, prop),
+        )
 
     # Paths
 

@@ -772,16 +772,6 @@ def typed(kind: type[T], items: Iterable[T | Mapping[str, Any]]) -> list[T]:
     return made
 
 
-def check_gone(what: str, is_listed: bool) -> None:
-    """Refuse to call something removed that Plane took the removal of and lists all the same.
-
-    Raises:
-        PlaneError: it is listed.
-    """
-    if is_listed:
-        raise PlaneError(f"Plane took the removal of {what} and still lists it; see why in the log of Plane's API")
-
-
 def needs_project(slug: str, identifier: str) -> None:
     """What a change of a project that was to be made first comes to when it was not.
 

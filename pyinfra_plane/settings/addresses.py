@@ -1,4 +1,4 @@
-"""An address as a browser sends it in its header Origin."""
+"""Addresses: as a browser sends one in its header Origin, and with a password in it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ from urllib.parse import SplitResult
 PORTS = {"http": 80, "https": 443}
 
 EXAMPLE = "https://work.example.com"
+
+
+def is_encoded(address: str) -> bool:
+    """Whether user and password of an address are percent-encoded, so that every program finds the same host."""
+    before = address.partition("://")[2].rpartition("@")[0]
+    return re.search(r"[/?#@]|%(?![0-9A-Fa-f]{2})", before) is None
 
 
 class NoOrigin(Exception):

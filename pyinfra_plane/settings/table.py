@@ -124,8 +124,8 @@ class EnvironmentFile:
     plane_redis_url: HiddenValue = setting(
         checks.secret_url(checks.REDIS_URL, "redis", "rediss"), None,
         'Secrets, since these addresses may have a password in them ("redis://:PASSWORD@redis:6379/4", '
-        f"percent-encoded). None: {checks.REDIS_URL} and {checks.AMQP_URL}, databases of their own in the shared "
-        "Redis, because Plane has no key prefix.",
+        f"percent-encoded: %23 for #). None: {checks.REDIS_URL} and {checks.AMQP_URL}, databases of their own in the "
+        "shared Redis, because Plane has no key prefix.",
     )  # fmt: skip
     plane_amqp_url: HiddenValue = setting(checks.secret_url(checks.AMQP_URL, "redis", "rediss", "amqp", "amqps"))
     plane_minio_endpoint: str | None = setting(

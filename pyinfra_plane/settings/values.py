@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pyinfra.api.hiddenvalue import HiddenValue
 
-from pyinfra_plane.settings.addresses import NoOrigin, origin
+from pyinfra_plane.settings.addresses import NoOrigin, is_encoded, origin
 from pyinfra_plane.settings.models import Agent
 from pyinfra_plane.settings.passwords import is_weak
 from pyinfra_plane.settings.secrets import Wrapped, read_secret_files
@@ -150,6 +150,12 @@ class Values:
             return ""
         if not isinstance(value, str) or re.search(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]", value):
             self.refuse(name, value if not isinstance(value, str) else "…", wanted)
+            return ""
+        if not is_encoded(value):
+            self.problems.append(
+                f"{name}: the address is not allowed; in its user and password, write %23 for #, %2F for /, %3F for ?, "
+                "%40 for @, %3A for : and %25 for %"
+            )
             return ""
         try:
             parts = urlsplit(value)

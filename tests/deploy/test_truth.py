@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import Any
@@ -113,40 +114,98 @@ def taken_and_not_done() -> Action:
     return answer
 
 
-REMOVALS: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
-    "states": (
-        {"plane_projects": [{**PROJECT, "states": STATES}]},
-        {"plane_projects": [{**PROJECT, "states": STATES, "prune": True}]},
-        r"/states/",
+@dataclass(frozen=True)
+class Removal:
+    """What a run removes on a target where it is there, and the request that asks Plane for it."""
+
+    what: str
+    path: str
+    after: dict[str, Any]
+    before: dict[str, Any] = field(default_factory=dict)
+    edition: str = "community"
+    by_hand: Callable[[Target], object] = lambda target: None
+    method: str = "DELETE"
+
+
+def in_project(**settings: Any) -> dict[str, Any]:
+    return {"plane_projects": [{**PROJECT, **settings}]}
+
+
+def archive(target: Target) -> None:
+    target.project().archived_at = "2026-01-01"
+
+
+def invite_thot(target: Target) -> None:
+    rules.invite(target.plane, target.workspace(), "thot@javisi.local", MEMBER, None, None)
+
+
+SIZE = {"name": "size", "type": "option", "options": ["S", "M"]}
+WITHOUT_THOT = {"plane_agents": [TWO[0], {**TWO[1], "present": False}]}
+
+REMOVALS = {
+    "states": Removal(
         "the state Backlog of ONBOARD",
+        r"/states/",
+        in_project(states=STATES, prune=True),
+        in_project(states=STATES),
     ),
-    "labels": (
-        {"plane_projects": [{**PROJECT, "labels": LABELS}]},
-        {"plane_projects": [{**PROJECT, "labels": LABELS[:1], "prune": True}]},
-        r"/labels/",
+    "labels": Removal(
         "the label mail of ONBOARD",
+        r"/labels/",
+        in_project(labels=LABELS[:1], prune=True),
+        in_project(labels=LABELS),
     ),
-    "members": (
-        {},
-        {"plane_agents": [TWO[0], {**TWO[1], "present": False}]},
-        r"/workspaces/javisi/members/",
-        "the member thot@javisi.local of javisi",
+    "custom fields": Removal(
+        "the custom field note of ONBOARD",
+        r"/work-item-properties/",
+        in_project(custom_fields=[SIZE], prune=True),
+        in_project(custom_fields=[SIZE, {"name": "note", "type": "text"}]),
+        "commercial",
+    ),
+    "options": Removal(
+        "the option M of the custom field size",
+        r"/options/",
+        in_project(custom_fields=[{**SIZE, "options": ["S"]}], prune=True),
+        in_project(custom_fields=[SIZE]),
+        "commercial",
+    ),
+    "estimates": Removal(
+        "the estimates of ONBOARD",
+        r"/projects/[^/]+/$",
+        in_project(estimates=False),
+        in_project(estimates=True),
+        method="PATCH",
+    ),
+    "archive": Removal("ONBOARD from the archive", r"/archive/", {}, by_hand=archive),
+    "members": Removal("the member thot@javisi.local of javisi", r"/workspaces/javisi/members/", WITHOUT_THOT),
+    "tokens": Removal("the token agent-thot of thot@javisi.local", r"/api-tokens/", WITHOUT_THOT),
+    "rotated tokens": Removal(
+        "the token agent-thot of thot@javisi.local", r"/api-tokens/", {"rotate_tokens": ["thot"]}
+    ),
+    "invitations": Removal(
+        "the invitation of thot@javisi.local",
+        r"/invitations/",
+        WITHOUT_THOT,
+        {"plane_agents": TWO[:1]},
+        by_hand=invite_thot,
     ),
 }
 
 
 @pytest.mark.parametrize("kind", REMOVALS)
 def test_what_plane_does_not_remove_is_not_called_removed(new_target: NewTarget, kind: str) -> None:
-    before, after, path, what = REMOVALS[kind]
-    target = new_target(**{"plane_agents": TWO, **before})
+    case = REMOVALS[kind]
+    target = new_target(case.edition, **{"plane_agents": TWO, **case.before})
     assert target.deploy().code == 0
-    target.host.plane.faults.add(taken_and_not_done(), method="DELETE", path=path)
-    run = target.deploy(data=after)
+    case.by_hand(target)
+    target.host.plane.faults.add(taken_and_not_done(), method=case.method, path=case.path)
+    run = target.deploy(data=case.after)
     target.host.plane.faults.clear()
     assert run.code == 1
-    assert f"Plane took the removal of {what} and still lists it; see why in the log" in run.output, run.output
-    assert target.deploy(data=after).code == 0
-    assert target.deploy(data=after).changed == []
+    assert f"Plane took the removal of {case.what} and still lists it; see why in the log" in run.output, run.output
+    assert not [line for line in run.plan if line.startswith("- ")]
+    assert target.deploy(data=case.after).code == 0
+    assert target.deploy(data={**case.after, "rotate_tokens": []}).changed == []
 
 
 def test_requests_are_shown_at_vv_without_a_secret(target: Target) -> None:

@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -375,6 +376,19 @@ def test_an_address_that_leads_nowhere_is_refused_and_not_shown(name: str, addre
     assert problem.startswith(f"{name}: ")
     assert f"{scheme}://" in problem.partition("wanted: ")[2]
     assert PASSWORD not in problem
+
+
+@pytest.mark.parametrize("name", ["plane_redis_url", "plane_amqp_url"])
+@pytest.mark.parametrize("character", "#/?@%")
+@pytest.mark.parametrize("before", ["", "1234", "12%41"])
+def test_a_password_in_an_address_is_percent_encoded(name: str, character: str, before: str) -> None:
+    # Unencoded, the host of redis://me:1234/x@host is `me`.
+    address = f"redis://me:{before}{character}{PASSWORD}@host:1/4"
+    [problem] = problems(**{name: address})
+    assert problem.startswith(f"{name}: the address is not allowed; in its user and password, write %23 for #, ")
+    assert PASSWORD not in problem
+    encoded = f"redis://me:{before}{quote(character, safe='')}:{PASSWORD}@host:1/4"
+    assert _unmasked(getattr(read_settings(data(**{name: encoded})), name)) == encoded
 
 
 @pytest.mark.parametrize("name", ["plane_web_url", "plane_s3_endpoint"])
