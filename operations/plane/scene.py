@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import lock
 from facts.docker import Container, DockerContainers
-from operations.converge import current_host
+from operations.converge import Change, Note, Plan, current_host
 from operations.plane.containers import find_api_container, is_new, is_to_start, known_api_container
 from operations.plane.token_file import TokenFile
 from operations.report import is_executing, report_of, say
@@ -28,7 +29,7 @@ from plane_api.errors import (
     PlaneUnreachable,
     PlaneWrongPassword,
 )
-from plane_api.models import Invitation, Project, Token, Workspace, WorkspaceMember
+from plane_api.models import Invitation, Project, Token, Workspace, WorkspaceMember, new_project
 from plane_api.pace import PERIOD, period_of
 from plane_api.plane import KEY_INVALID, NOT_A_MEMBER, Plane, Projects
 from plane_api.seam import plane_from
@@ -72,6 +73,10 @@ class Scene:
         self.made_projects: dict[str, ApiKey] = {}
         self.new_projects: set[str] = set()
         """The identifiers of those made in this run."""
+        self.entered: set[tuple[str, str]] = set()
+        """The identifiers of projects and the addresses of accounts that this run put into them for its own sake."""
+        self.foreseen: set[tuple[str, str]] = set()
+        """By workspace, what a preview has said will be done in it for one of its projects."""
         self.made_accounts: dict[str, dict[str, int]] = {}
         """By address, those made in this run: the projects they were put into since, each with the role."""
         self._not_opened: dict[str, PlaneError] = {}
@@ -105,6 +110,7 @@ class Scene:
             self._stage = stage
             self._token_file = None
             self._guests.clear()
+            self.foreseen.clear()
             self._owners_to_save = False
             if self._plane is not None:
                 self._plane.forget()
@@ -481,6 +487,7 @@ class Scene:
             return False
         self.plane().join_project(slug, self.agent_session(owner), project, self.keys_of([owner]))
         self.made_accounts.pop(owner.email, None)
+        self.entered.add((project.identifier.upper(), owner.email))
         return True
 
     def reader_inside(self, slug: str, project: Project) -> ApiKey | None:
@@ -758,8 +765,19 @@ def needs_project(slug: str, identifier: str) -> None:
     raise PlaneSettings(f"there is no project {identifier} in {slug}; name it in plane_projects")
 
 
-def project_to_read(scene: Scene, slug: str, identifier: str) -> tuple[Project, ApiKey] | str:
-    """The project and a key that sees into it; in a preview without them, the sign of what it says of what is in it.
+def once_made(slug: str, identifier: str, plan: Plan) -> Plan:
+    """What a run will do in a project that it makes first, and cannot do if it did not."""
+    for item in plan:
+        if isinstance(item, Change):
+            yield replace(item, apply=lambda: needs_project(slug, identifier))
+        elif isinstance(item, Note):
+            yield item
+
+
+def project_to_read(scene: Scene, slug: str, identifier: str) -> tuple[Project, ApiKey | None] | None:
+    """The project and a key that sees into it, or none for one that is still to be made.
+
+    ``None`` if a preview cannot tell.
 
     Raises:
         PlaneSettings: a run finds nobody who sees into it.
@@ -767,7 +785,7 @@ def project_to_read(scene: Scene, slug: str, identifier: str) -> tuple[Project, 
     projects = scene.projects(slug)
     seen = projects.get(identifier) if projects is not None else None
     if seen is None:
-        return "+" if projects is not None or scene.is_fresh() else "?"
+        return (new_project(identifier), None) if projects is not None or scene.is_fresh() else None
     key = scene.reader_inside(slug, seen)
     # What is in an archived project is not shown.
     if key is not None and not seen.is_archived:
@@ -775,4 +793,4 @@ def project_to_read(scene: Scene, slug: str, identifier: str) -> tuple[Project, 
     if is_executing():
         reason = "is archived" if seen.is_archived else "has no member whose token is saved on the host"
         raise PlaneSettings(f"the project {identifier} {reason}; run the whole deploy, which mends that first")
-    return "?"
+    return None
