@@ -246,6 +246,7 @@ def _create_project(scene: Scene, slug: str, wanted: _Wanted) -> None:
     if isinstance(caller, ApiKey) or (owner is not None and caller.email == owner.email):
         scene.made_projects[wanted.identifier] = key
     if owner is not None:
+        scene.entered.add((wanted.identifier, owner.email))
         scene.made_accounts.pop(owner.email, None)
     seen = (scene.projects(slug) or {}).get(wanted.identifier)
     if seen is None:
@@ -328,11 +329,10 @@ def project_members(slug: str, identifier: str, members: Sequence[Agent] | None 
         yield Change((f"{sign} members of {identifier}: {names}",), lambda: needs_project(slug, identifier))
         return
     new, missing, other_role, lines = [], [], [], []
-    maker = scene.made_projects.get(identifier)
     for agent in members:
         role = _project_role(scene, slug, seen, agent)
-        # Whoever made the project in this run is in it from the start, and new in it all the same.
-        if role is None or (maker is not None and scene.saved_key(agent) == maker):
+        # Whoever made the project in this run, or entered it to change it, is in it and new all the same.
+        if role is None or (identifier, agent.email) in scene.entered:
             new.append(agent.name)
         if role is None:
             missing.append(agent)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from pyinfra_plane.api.auth import ApiKey
@@ -20,7 +21,8 @@ from pyinfra_plane.api.models import WorkItemProperty, WorkItemType
 from pyinfra_plane.api.plane import Plane
 from pyinfra_plane.api.properties import definition, field_type
 from pyinfra_plane.engine.converge import Change, InPlace, Kept, Note, Plan, converging
-from pyinfra_plane.host.scene import Scene, current_scene, needs_project, project_to_read, typed
+from pyinfra_plane.engine.report import is_executing
+from pyinfra_plane.host.scene import Scene, current_scene, needs_project, once_made, project_to_read, typed
 from pyinfra_plane.settings import CustomField, labels_for
 
 from .states_labels import labels_plan
@@ -109,21 +111,24 @@ def work_item_properties(
         )
         return
     found = project_to_read(scene, slug, identifier)
-    if isinstance(found, str):
-        # Before the instance is registered, nobody knows its edition.
-        found = found if instance.edition else "?"
-        yield Change((f"{found} custom fields of {identifier}: {names}",), lambda: needs_project(slug, identifier))
+    key = found and (found[1] or scene.manager(slug) or scene.reader(slug))
+    if found is None or key is None:
+        yield Change((f"? custom fields of {identifier}: {names}",), lambda: needs_project(slug, identifier))
         return
-    seen, key = found
-    owns = plane.workspace_owns_types(slug, key)
-    home = _Home(scene, slug, seen, work_item_type, owns)
+    home = _Home(scene, slug, found[0], work_item_type, plane.workspace_owns_types(slug, key))
+    in_place = partial(_unsupported, scene, slug, identifier, fields, unsupported)
+    attempted = _attempted(home, key, fields, prune, in_place)
+    yield from once_made(slug, identifier, attempted) if found[1] is None else attempted
 
-    def in_place(where: str) -> Plan:
-        return _unsupported(scene, slug, identifier, fields, unsupported, where)
 
+def _attempted(
+    home: _Home, key: ApiKey, fields: Sequence[CustomField], prune: bool, in_place: Callable[[str], Plan]
+) -> Plan:
+    """What is to be done about the fields, or `in_place` of them if Plane does not have them."""
+    owned = _once(home, _in_workspace(home, key, fields, prune))
     try:
         # All of it before the first line: what follows may be what Plane does not have.
-        plan = list(_in_workspace(home, key, fields, prune) if owns else _in_project(home, key, fields, prune))
+        plan = list(owned if home.is_workspace else _in_project(home, key, fields, prune))
     except PlaneRefused as error:
         where = _lacking(error, home)
         if where is None:
@@ -223,12 +228,23 @@ def _in_workspace(home: _Home, key: ApiKey, fields: Sequence[CustomField], prune
         if has.id not in linked and place.is_of_type(has):
             yield Change((f"~ {place}: into the work item type {name}",), place.links(has))
         yield from place.bring_in_line(key, has, prune=False)
-    if kind is None or not plane.has_imported(slug, key, home.project, kind):
+    if kind is None or not home.project.id or not plane.has_imported(slug, key, home.project, kind):
         yield Change((f"~ project {identifier}: work item type {name} of the workspace {slug}",), home.import_type)
     further = {one.display_name for one in listed if one.id in linked} - {field.name for field in fields}
     if prune and further:
         names = ", ".join(sorted(further))
         yield Note(f"! custom fields of {identifier} not in plane_projects ({names}): kept, because {slug} owns them")
+
+
+def _once(home: _Home, plan: Plan) -> Plan:
+    """What is planned in a workspace, without what a preview has said of another project, which shares it."""
+    for item in plan:
+        if isinstance(item, Change) and not is_executing():
+            told = home.slug, item.lines[0].replace(f" of {home.project.identifier}", "")
+            if told in home.scene.foreseen:
+                continue
+            home.scene.foreseen.add(told)
+        yield item
 
 
 @dataclass(frozen=True)
@@ -455,8 +471,8 @@ def _unsupported(
     if not labels:
         return
     found = project_to_read(scene, slug, identifier)
-    if isinstance(found, str):
-        line = f"{found} labels of {identifier} in place of custom fields: {', '.join(sorted(groups))}"
+    if found is None:
+        line = f"? labels of {identifier} in place of custom fields: {', '.join(sorted(groups))}"
         yield Change((line,), lambda: needs_project(slug, identifier))
         return
     yield from labels_plan(scene, slug, *found, labels)

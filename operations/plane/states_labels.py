@@ -8,12 +8,12 @@ from typing import Any
 
 from pyinfra_plane.api.auth import ApiKey
 from pyinfra_plane.api.errors import PlaneRefused, PlaneSettings
-from pyinfra_plane.api.models import FIRST_STATES, new_project
+from pyinfra_plane.api.models import FIRST_STATES
 from pyinfra_plane.api.models import Label as SeenLabel
 from pyinfra_plane.api.models import Project as SeenProject
 from pyinfra_plane.api.models import State as SeenState
 from pyinfra_plane.engine.converge import Change, Kept, Plan, converging
-from pyinfra_plane.host.scene import Scene, current_scene, needs_project, project_to_read, typed
+from pyinfra_plane.host.scene import Scene, current_scene, needs_project, once_made, project_to_read, typed
 from pyinfra_plane.settings import Label, State
 
 GROUP_COLORS = {
@@ -53,20 +53,15 @@ def project_states(slug: str, identifier: str, states: Sequence[State], prune: b
     scene, states = current_scene(), typed(State, states)
     identifier = identifier.upper()
     found = project_to_read(scene, slug, identifier)
-    if found == "+":
-        # What a run will find in the project that it makes first.
-        for change in _states_plan(scene, slug, new_project(identifier), states, FIRST_STATES, prune):
-            if isinstance(change, Change):
-                yield Change(change.lines, lambda: needs_project(slug, identifier))
-        return
-    if isinstance(found, str):
+    if found is None:
         names = ", ".join(state.name for state in states)
         if names:
-            yield Change((f"{found} states of {identifier}: {names}",), lambda: needs_project(slug, identifier))
+            yield Change((f"? states of {identifier}: {names}",), lambda: needs_project(slug, identifier))
         return
     seen, key = found
-    present = scene.plane().states(slug, key, seen)
-    yield from _of_project(slug, "states", _states_plan(scene, slug, seen, states, present, prune))
+    present = FIRST_STATES if key is None else scene.plane().states(slug, key, seen)
+    plan = _states_plan(scene, slug, seen, states, present, prune)
+    yield from once_made(slug, identifier, plan) if key is None else _of_project(slug, "states", plan)
 
 
 def _states_plan(
@@ -208,21 +203,14 @@ def project_labels(
     scene, labels = current_scene(), typed(Label, labels)
     identifier = identifier.upper()
     found = project_to_read(scene, slug, identifier)
-    if found == "+":
-        # A new project has no label.
-        for label in labels:
-            group = f" (in {label.parent})" if label.parent else ""
-            line = f"+ label {label.name} of {identifier}{group}"
-            yield Change((line,), lambda: needs_project(slug, identifier))
-        return
-    if isinstance(found, str):
+    if found is None:
         names = ", ".join(label.name for label in labels)
         if names:
-            yield Change((f"{found} labels of {identifier}: {names}",), lambda: needs_project(slug, identifier))
+            yield Change((f"? labels of {identifier}: {names}",), lambda: needs_project(slug, identifier))
         return
     seen, key = found
     yield from _of_project(slug, "labels", labels_plan(scene, slug, seen, key, labels))
-    if prune and labels:
+    if prune and labels and key is not None:
         yield from _of_project(slug, "labels", _prune_labels(scene, slug, seen, key, labels, keep))
 
 
@@ -247,9 +235,20 @@ def _prune_labels(
             yield _delete_label(scene, slug, seen, label)
 
 
-def labels_plan(scene: Scene, slug: str, seen: SeenProject, key: ApiKey, labels: Sequence[Label]) -> Plan:
-    """What is to be done so that the labels are there; the one that groups another stands before it."""
-    present = scene.plane().labels(slug, key, seen)
+def labels_plan(scene: Scene, slug: str, seen: SeenProject, key: ApiKey | None, labels: Sequence[Label]) -> Plan:
+    """What is to be done so that the labels are there; the one that groups another stands before it.
+
+    Without a key, the project is still to be made, and has none.
+    """
+    if key is None:
+        yield from once_made(slug, seen.identifier, _labels_plan(scene, slug, seen, {}, labels))
+    else:
+        yield from _labels_plan(scene, slug, seen, scene.plane().labels(slug, key, seen), labels)
+
+
+def _labels_plan(
+    scene: Scene, slug: str, seen: SeenProject, present: Mapping[str, SeenLabel], labels: Sequence[Label]
+) -> Plan:
     for label in labels:
         has = present.get(label.name)
         called = f"label {label.name} of {seen.identifier}" + (f" (in {label.parent})" if label.parent else "")

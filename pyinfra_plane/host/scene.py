@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from pyinfra_plane.api.auth import ApiKey, Session
@@ -22,12 +22,12 @@ from pyinfra_plane.api.errors import (
     PlaneUnreachable,
     PlaneWrongPassword,
 )
-from pyinfra_plane.api.models import Invitation, Project, Token, Workspace, WorkspaceMember
+from pyinfra_plane.api.models import Invitation, Project, Token, Workspace, WorkspaceMember, new_project
 from pyinfra_plane.api.pace import PERIOD, period_of
 from pyinfra_plane.api.plane import KEY_INVALID, NOT_A_MEMBER, Plane, Projects
 from pyinfra_plane.engine import lock
 from pyinfra_plane.engine.commands import wait_for_others
-from pyinfra_plane.engine.converge import current_host
+from pyinfra_plane.engine.converge import Change, Note, Plan, current_host
 from pyinfra_plane.engine.files import file_reading
 from pyinfra_plane.engine.host_run import run_of
 from pyinfra_plane.engine.readings import Reading, fact_reading, read_fact
@@ -79,6 +79,10 @@ class Scene:
         self.made_projects: dict[str, ApiKey] = {}
         self.new_projects: set[str] = set()
         """The identifiers of those made in this run."""
+        self.entered: set[tuple[str, str]] = set()
+        """The identifiers of projects and the addresses of accounts that this run put into them for its own sake."""
+        self.foreseen: set[tuple[str, str]] = set()
+        """By workspace, what a preview has said will be done in it for one of its projects."""
         self.made_accounts: dict[str, dict[str, int]] = {}
         """By address, those made in this run: the projects they were put into since, each with the role."""
         self._not_opened: dict[str, PlaneError] = {}
@@ -114,6 +118,7 @@ class Scene:
             self._stage = stage
             self._token_file = None
             self._guests.clear()
+            self.foreseen.clear()
             self._owners_to_save = False
             self.adopted.clear()
             if self._plane is not None:
@@ -491,6 +496,7 @@ class Scene:
             return False
         self.plane().join_project(slug, self.agent_session(owner), project, self.keys_of([owner]))
         self.made_accounts.pop(owner.email, None)
+        self.entered.add((project.identifier.upper(), owner.email))
         return True
 
     def reader_inside(self, slug: str, project: Project) -> ApiKey | None:
@@ -781,8 +787,19 @@ def needs_project(slug: str, identifier: str) -> None:
     raise PlaneSettings(f"there is no project {identifier} in {slug}; name it in plane_projects")
 
 
-def project_to_read(scene: Scene, slug: str, identifier: str) -> tuple[Project, ApiKey] | str:
-    """The project and a key that sees into it; in a preview without them, the sign of what it says of what is in it.
+def once_made(slug: str, identifier: str, plan: Plan) -> Plan:
+    """What a run will do in a project that it makes first, and cannot do if it did not."""
+    for item in plan:
+        if isinstance(item, Change):
+            yield replace(item, apply=lambda: needs_project(slug, identifier))
+        elif isinstance(item, Note):
+            yield item
+
+
+def project_to_read(scene: Scene, slug: str, identifier: str) -> tuple[Project, ApiKey | None] | None:
+    """The project and a key that sees into it, or none for one that is still to be made.
+
+    ``None`` if a preview cannot tell.
 
     Raises:
         PlaneSettings: a run finds nobody who sees into it.
@@ -790,7 +807,7 @@ def project_to_read(scene: Scene, slug: str, identifier: str) -> tuple[Project, 
     projects = scene.projects(slug)
     seen = projects.get(identifier) if projects is not None else None
     if seen is None:
-        return "+" if projects is not None or scene.is_fresh() else "?"
+        return (new_project(identifier), None) if projects is not None or scene.is_fresh() else None
     key = scene.reader_inside(slug, seen)
     # What is in an archived project is not shown.
     if key is not None and not seen.is_archived:
@@ -798,4 +815,4 @@ def project_to_read(scene: Scene, slug: str, identifier: str) -> tuple[Project, 
     if is_executing():
         reason = "is archived" if seen.is_archived else "has no member whose token is saved on the host"
         raise PlaneSettings(f"the project {identifier} {reason}; run the whole deploy, which mends that first")
-    return "?"
+    return None

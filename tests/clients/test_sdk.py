@@ -53,33 +53,35 @@ def test_states_labels_and_fields_of_every_kind(new_target: NewTarget, edition: 
     assert judged(target, data) == []
 
 
+ROLES: dict[str, Any] = {
+    "plane_agents": [
+        {"name": "concierge", "role": "admin"},
+        {"name": "thot", "role": "guest"},
+        {"name": "r-2", "role": "member", "email": "robot@javisi.local"},
+    ],
+    "plane_projects": [
+        {
+            "name": "Reports",
+            "identifier": "REPORT",
+            "work_item_type": "Report",
+            "custom_fields": [
+                {"name": "agent_id", "type": "text"},
+                {"name": "seen", "type": "boolean"},
+                {"name": "due", "type": "date"},
+                {"name": "source", "type": "url"},
+                {"name": "contact", "type": "email"},
+            ],
+        }
+    ],
+}
+
+
 def test_roles_and_a_named_type(new_target: NewTarget) -> None:
-    data = {
-        "plane_agents": [
-            {"name": "concierge", "role": "admin"},
-            {"name": "thot", "role": "guest"},
-            {"name": "r-2", "role": "member", "email": "robot@javisi.local"},
-        ],
-        "plane_projects": [
-            {
-                "name": "Reports",
-                "identifier": "REPORT",
-                "work_item_type": "Report",
-                "custom_fields": [
-                    {"name": "agent_id", "type": "text"},
-                    {"name": "seen", "type": "boolean"},
-                    {"name": "due", "type": "date"},
-                    {"name": "source", "type": "url"},
-                    {"name": "contact", "type": "email"},
-                ],
-            }
-        ],
-    }
-    target = new_target("commercial", **data)
+    target = new_target("commercial", **ROLES)
     run = target.deploy()
     assert run.code == 0, run.output
     target.host.plane.forget_throttles()
-    assert judged(target, data) == []
+    assert judged(target, ROLES) == []
 
 
 def test_what_is_amiss_is_told(finished: Finished) -> None:

@@ -35,6 +35,17 @@ SECRETS = {
 # Reads and the probe; what is not in here writes.
 READS = ("GET", "HEAD")
 
+# What a preview says it cannot tell, and the changes of a run that may come of it.
+UNTOLD = {
+    "? bucket:": r"~ bucket",
+    "? instance settings:": r"~ instance setting .*",
+    "? workspace ": r"\+ workspace .*",
+    "? member ": r"\+ (account|member again:) .*",
+    "? project ": r"[+~] project .*",
+    "? members of": r"\+ members of .*",
+    "? custom fields of": r". (custom field .*|(option|work item type) .*|project \w+: work item types? .*)",
+}
+
 _DATABASE_STATE = """
 SELECT 'role', rolname, rolcanlogin::text, coalesce(rolpassword, '') FROM pg_authid WHERE rolname !~ '^pg_'
 UNION ALL SELECT 'database', datname, pg_get_userbyid(datdba), coalesce(datacl::text, '') FROM pg_database
@@ -154,6 +165,21 @@ class Target:
         )
         requests = [(entry.method, entry.path) for entry in list(self.host.plane.requests)[before:]]
         return Run(done.returncode, done.stdout, requests)
+
+    def deploy_as_previewed(self, **given: Any) -> Run:
+        """A run, as :meth:`deploy` does it, whose preview named its changes line for line."""
+        self.host.plane.forget_throttles()
+        preview = self.deploy("--dry", **given)
+        self.host.plane.forget_throttles()
+        run = self.deploy(**given)
+        self.host.plane.forget_throttles()
+        assert (preview.code, run.code) == (0, 0), (preview.output, run.output)
+        unsure = [line for line in preview.plan if line.startswith("? ")]
+        untold = [lines for sign, lines in UNTOLD.items() if any(line.startswith(sign) for line in unsure)]
+        certain = [line for line in preview.plan if line not in unsure]
+        told = [line for line in run.plan if line in certain or not any(re.fullmatch(each, line) for each in untold)]
+        assert certain == told, (preview.output, run.output)
+        return run
 
     # What is there
 

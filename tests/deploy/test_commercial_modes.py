@@ -100,15 +100,21 @@ def test_a_workspaces_fields_are_brought_in_line_and_never_pruned(governed: Targ
     ]
 
 
+SHARED: dict[str, Any] = {
+    "plane_projects": [
+        {"name": f"Area {i}", "identifier": f"A{i}", "custom_fields": [{"name": "origin", "type": "text"}]}
+        for i in (1, 2)
+    ]
+}
+
+
 def test_projects_share_a_workspaces_type_and_its_fields(governed: Target) -> None:
-    wanted = [{"name": "agent_id", "type": "text"}]
-    projects = [{"name": f"Area {i}", "identifier": f"A{i}", "custom_fields": wanted} for i in (1, 2)]
-    run = governed.deploy(data={"plane_projects": projects})
+    run = governed.deploy(data=SHARED)
     assert run.code == 0, run.output
-    assert [line for line in run.plan if "custom field" in line] == ["+ custom field agent_id (text) of A1"]
+    assert [line for line in run.plan if "custom field" in line] == ["+ custom field origin (text) of A1"]
     [kind] = governed.plane.work_item_types.values()
     assert kind.project_ids == [governed.project("A1").id, governed.project("A2").id]
-    again = governed.deploy(data={"plane_projects": projects})
+    again = governed.deploy(data=SHARED)
     assert again.changed == [] and again.writes == [], again.output
 
 

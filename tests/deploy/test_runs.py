@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import stat
+from typing import Any
 
 import requests
 
@@ -143,17 +144,20 @@ def test_an_operation_runs_alone_from_the_command_line(finished: Target) -> None
     assert run.plan == ["~ workspace javisi: name Lab → Javisi"]
 
 
+LAB: dict[str, Any] = {
+    "plane_workspace_slug": "lab",
+    "plane_workspace_name": "Lab",
+    "plane_agents": [
+        {"name": "curie", "role": "admin"},
+        {"name": "bohr", "role": "guest", "email": "niels@lab.local"},
+    ],
+    "plane_projects": [{"name": "Physics", "identifier": "PHYS"}, {"name": "Chemistry", "identifier": "CHEM"}],
+}
+
+
 def test_two_hosts_each_get_their_own(new_target: NewTarget) -> None:
     one = new_target()
-    two = new_target(
-        plane_workspace_slug="lab",
-        plane_workspace_name="Lab",
-        plane_agents=[
-            {"name": "curie", "role": "admin"},
-            {"name": "bohr", "role": "guest", "email": "niels@lab.local"},
-        ],
-        plane_projects=[{"name": "Physics", "identifier": "PHYS"}, {"name": "Chemistry", "identifier": "CHEM"}],
-    )
+    two = new_target(**LAB)
     run = one.deploy(others=(two,))
     assert run.code == 0, run.output
     assert {row.slug for row in one.plane.workspaces.values()} == {"javisi"}

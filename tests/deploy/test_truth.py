@@ -25,27 +25,6 @@ STATES = [{"name": "Todo", "group": "unstarted", "default": True}, {"name": "Che
 LABELS = [{"name": "source"}, {"name": "mail", "parent": "source"}]
 PROJECT: dict[str, Any] = {"name": "Onboarding", "identifier": "ONBOARD"}
 
-SETTINGS: dict[str, dict[str, Any]] = {
-    "nothing further": {},
-    "states, labels and prune": {"states": STATES, "labels": LABELS, "prune": True},
-    "states without prune": {"states": STATES},
-    "estimates": {"estimates": True},
-    "no estimates": {"estimates": False},
-    "all settings": {"network": "secret", "timezone": "Europe/Berlin", "lead": "thot", "cycles": True, "pages": False},
-}
-
-
-@pytest.mark.parametrize("settings", SETTINGS)
-def test_a_preview_of_a_new_host_names_what_the_run_does_line_for_line(new_target: NewTarget, settings: str) -> None:
-    target = new_target(plane_agents=TWO, plane_projects=[{**PROJECT, **SETTINGS[settings]}])
-    preview, run = target.deploy("--dry"), target.deploy()
-    assert (preview.code, run.code) == (0, 0), run.output
-    assert [line for line in preview.plan if not line.startswith("? ")] == [
-        line for line in run.plan if line != "~ bucket"
-    ]
-    again = target.deploy()
-    assert (again.changed, again.writes) == ([], []), again.output
-
 
 def test_a_role_that_falls_with_the_one_in_the_workspace_is_named_once(new_target: NewTarget) -> None:
     target = new_target(plane_agents=TWO)

@@ -364,6 +364,8 @@ def test_project_members_are_found_by_lower_case_address(site: Site, plane: Plan
 # Writes
 
 V1 = "/api/v1/workspaces/javisi/projects/p1/"
+
+
 def known(plane: Plane) -> Plane:
     """The same, which was asked for its instance already."""
     plane.expect_new_instance()

@@ -259,6 +259,15 @@ def test_a_rotation_of_what_is_no_agent_is_refused(value: object, shown: str) ->
     ]
 
 
+MAY_BE_EMPTY = {"plane_admin_last_name", "plane_company_name", "ssh_strict_host_key_checking"}
+
+
+@pytest.mark.parametrize("name", sorted(data().keys() - MAY_BE_EMPTY))
+def test_an_empty_value_is_refused(name: str) -> None:
+    # As --data gives it.
+    assert [problem for problem in problems(**{name: ""}) if problem.startswith(f"{name}: ")]
+
+
 # What is refused
 
 NUMBERS = {
