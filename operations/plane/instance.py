@@ -12,10 +12,10 @@ from pyinfra_plane.api.versions import TRIED
 from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging, converging_with, expect_changes
 from pyinfra_plane.engine.interrupt import pause
 from pyinfra_plane.engine.report import is_executing, waiting
-from pyinfra_plane.host.scene import Scene, current_scene
+from pyinfra_plane.host.host_plane import HostPlane, current_plane
 
 
-@converging_with(lambda **_: current_scene().readings())
+@converging_with(lambda **_: current_plane().reach.readings())
 def ready(retries: int = 12, delay: int = 10) -> Plan:
     """
     Wait until Plane answers.
@@ -31,42 +31,42 @@ def ready(retries: int = 12, delay: int = 10) -> Plan:
 
         plane.ready(name="Plane answers", retries=12, delay=10)
     """
-    scene = current_scene()
-    settings = scene.settings
+    at = current_plane()
+    settings = at.settings
     if settings.plane_api_tls_insecure and (settings.plane_api_url or "").lower().startswith("https:"):
         yield Note(
             f"! TLS is not checked (plane_api_tls_insecure): whoever is between here and {settings.plane_api_url} can "
             "read every password and token; set plane_api_ca to the CA's file instead"
         )
-    if scene.is_still_to_start:
+    if at.reach.is_still_to_start:
         yield Change((f"? Plane answers (asked up to {retries} times, {delay} s apart)",), lambda: None)
         return
-    reason = _health(scene)
+    reason = _health(at)
     if reason is None:
-        yield Kept(f"Plane answers at {scene.plane().http.base_url}")
+        yield Kept(f"Plane answers at {at.plane.http.base_url}")
         return
 
     def wait() -> None:
         last: str | None = reason
-        with waiting(scene.host, f"Plane ({retries} tries, {delay} s apart; now: {reason})") as tell:
+        with waiting(at.host, f"Plane ({retries} tries, {delay} s apart; now: {reason})") as tell:
             for attempt in range(2, retries + 1):
                 for _ in range(delay):
                     tell(f"try {attempt} of {retries}, the last: {last}")
                     pause(1)
-                last = _health(scene)
+                last = _health(at)
                 if last is None:
                     return
         raise PlaneUnreachable(
-            f"Plane did not answer in {retries} tries, {delay} s apart; the last: {last}; see: {scene.logs}"
+            f"Plane did not answer in {retries} tries, {delay} s apart; the last: {last}; see: {at.reach.logs}"
         )
 
     line = f"? Plane answers (asked up to {retries} times, {delay} s apart; now: {reason})"
     yield Change((line,), wait, done=("~ Plane answers",))
 
 
-def _health(scene: Scene) -> str | None:
+def _health(at: HostPlane) -> str | None:
     try:
-        return scene.plane(look_again=True).health()
+        return at.reach.plane(look_again=True).health()
     except PlaneUnreachable as error:
         return str(error)
 
@@ -88,11 +88,11 @@ def instance_admin(
 
     What is not given is taken from the settings ``plane_admin_email`` and so on.
     """
-    scene = current_scene()
-    if not scene.token_file().tokens:
-        expect_changes(scene.host)
-        scene = current_scene()
-    settings, plane = scene.settings, scene.plane()
+    at = current_plane()
+    if not at.tokens.file().tokens:
+        expect_changes(at.host)
+        at = current_plane()
+    settings, plane = at.settings, at.plane
     instance = plane.instance()
     if not instance.registered:
         raise PlaneError(
@@ -148,8 +148,8 @@ def instance_config(values: Mapping[str, HiddenValue]) -> Plan:
 
         plane.instance_config(name="Sign-up closed", values={"ENABLE_SIGNUP": HiddenValue("0")})
     """
-    scene = current_scene()
-    plane = scene.plane()
+    at = current_plane()
+    plane = at.plane
     instance = plane.instance()
     unlike = [name for name, value in values.items() if not _is_shown(instance.config, name, value.unmask())]
     if not unlike:
@@ -159,7 +159,7 @@ def instance_config(values: Mapping[str, HiddenValue]) -> Plan:
         # Nobody can sign in yet.
         yield Change((f"? instance settings: {', '.join(unlike)}",), lambda: None)
         return
-    session = scene.instance_admin_session("plane_instance_config")
+    session = at.sessions.instance_admin("plane_instance_config")
     present = plane.configurations(session)
     unknown = [name for name in values if name not in present]
     if unknown:

@@ -16,7 +16,9 @@ from pyinfra_plane.api.plane import NOT_A_MEMBER
 from pyinfra_plane.api.versions import LEAD_OF_A_NEW_PROJECT
 from pyinfra_plane.engine.converge import Change, Kept, Plan, converging
 from pyinfra_plane.engine.report import is_executing
-from pyinfra_plane.host.scene import Scene, current_scene, needs_project
+from pyinfra_plane.host.access import Access
+from pyinfra_plane.host.host_plane import current_workspace
+from pyinfra_plane.host.planning import needs_project
 from pyinfra_plane.settings import ROLE_NAMES, Agent
 
 NAME_REFUSED = r"[&+,:;$^}{*=?@#|'<>.()%!-]"
@@ -71,7 +73,7 @@ def project(
             network="secret",
         )
     """
-    scene = current_scene()
+    at = current_workspace(slug)
     settings = {
         "description": description,
         "network": network,
@@ -86,10 +88,10 @@ def project(
     }
     given = {key: value for key, value in settings.items() if value is not None}
     wanted = _Wanted(project_name, identifier.upper(), given)
-    projects = scene.projects(slug)
+    projects = at.projects()
     if projects is None:
-        sign = "+" if scene.is_fresh() else "?"
-        yield Change((f"{sign} {wanted}",), lambda: scene.needed_manager(slug))
+        sign = "+" if at.reach.is_fresh() else "?"
+        yield Change((f"{sign} {wanted}",), lambda: at.needed_manager())
         return
     seen = projects.get(wanted.identifier)
     if seen is None:
@@ -101,19 +103,19 @@ def project(
                     "Plane"
                 )
         wanted.refuse_name()
-        yield Change((f"+ {wanted}",), lambda: _create_project(scene, slug, wanted))
+        yield Change((f"+ {wanted}",), lambda: _create_project(at, wanted))
         return
     if seen.is_archived:
         yield Change(
             (f"~ project {seen.identifier}: no longer archived",),
-            lambda: scene.plane().unarchive_project(slug, scene.key_inside(slug, seen), seen),
+            lambda: at.plane.unarchive_project(slug, at.key_inside(seen), seen),
         )
-    differing = _differences(scene, slug, seen, wanted)
+    differing = _differences(at, seen, wanted)
     if differing:
         if seen.name != wanted.name:
             wanted.refuse_name()
         lines = tuple(f"~ project {seen.identifier}: {one.words}" for one in differing)
-        yield Change(lines, lambda: _bring_in_line(scene, slug, seen, differing))
+        yield Change(lines, lambda: _bring_in_line(at, seen, differing))
     elif not seen.is_archived:
         yield Kept(f"project {seen.identifier}")
 
@@ -167,15 +169,15 @@ def _words(name: str, wants: Any, has: Any = None) -> str:
     return str(wants) if name == "network" else f"time zone {has} → {wants}"
 
 
-def _differences(scene: Scene, slug: str, seen: SeenProject, wanted: _Wanted) -> list[_Difference]:
+def _differences(at: Access, seen: SeenProject, wanted: _Wanted) -> list[_Difference]:
     found = []
     if seen.name != wanted.name:
         found.append(_Difference("name", f"name {seen.name} → {wanted.name}", lambda: wanted.name))
     for name, wants in wanted.settings.items():
         has, key = getattr(seen, name), SeenProject.key_of(name)
         if name in PEOPLE:
-            if has is None or _addresses(scene, slug).get(has) != wants:
-                found.append(_Difference(key, _words(name, wants), _user_id(scene, slug, wants)))
+            if has is None or _addresses(at).get(has) != wants:
+                found.append(_Difference(key, _words(name, wants), _user_id(at, wants)))
             continue
         value = NETWORK_NUMBERS[wants] if name == "network" else wants
         if has != value:
@@ -187,73 +189,75 @@ def _same(value: Any) -> Any:
     return value
 
 
-def _addresses(scene: Scene, slug: str) -> dict[str, str]:
+def _addresses(at: Access) -> dict[str, str]:
     """Everybody in the workspace: user id to address."""
-    return {member.user_id: member.email for member in scene.members(slug) or ()}
+    return {member.user_id: member.email for member in at.members() or ()}
 
 
-def _user_id(scene: Scene, slug: str, address: str) -> Callable[[], str]:
+def _user_id(at: Access, address: str) -> Callable[[], str]:
     def find() -> str:
-        ids = {email: user for user, email in _addresses(scene, slug).items()}
+        ids = {email: user for user, email in _addresses(at).items()}
         if address not in ids:
-            raise PlaneSettings(f"{address} is not in the workspace {slug}; put it into plane_agents, or invite it")
+            raise PlaneSettings(f"{address} is not in the workspace {at.slug}; put it into plane_agents, or invite it")
         return ids[address]
 
     return find
 
 
-def _bring_in_line(scene: Scene, slug: str, seen: SeenProject, differing: Sequence[_Difference]) -> None:
+def _bring_in_line(at: Access, seen: SeenProject, differing: Sequence[_Difference]) -> None:
     fields = {one.field: one.value() for one in differing}
     network = fields.pop("network", None)
     try:
         if fields:
-            scene.plane().change_project(slug, scene.key_inside(slug, seen), seen, **fields)
+            at.plane.change_project(at.slug, at.key_inside(seen), seen, **fields)
         if network is not None:
             # v1 passes over it (every tried release).
-            scene.plane().change_project(slug, scene.session_inside(slug, seen), seen, network=network)
+            at.plane.change_project(at.slug, at.session_inside(seen), seen, network=network)
     except PlaneRefused as error:
         if error.status != 400:
             raise
         raise PlaneSettings(f"{error}; check {seen.identifier} in plane_projects") from error
 
 
-def _create_project(scene: Scene, slug: str, wanted: _Wanted) -> None:
-    key = scene.needed_manager(slug)
+def _create_project(at: Access, wanted: _Wanted) -> None:
+    key = at.needed_manager()
     fields: dict[str, Any] = {"name": wanted.name, "identifier": wanted.identifier, "description": ""}
     for name, value in wanted.settings.items():
         # Plane takes the intake in a change only, the network from a session only, and the lead from a release on.
-        if name == "lead" and scene.plane().instance().has(LEAD_OF_A_NEW_PROJECT):
-            fields[SeenProject.key_of(name)] = _user_id(scene, slug, value)()
+        if name == "lead" and at.plane.instance().has(LEAD_OF_A_NEW_PROJECT):
+            fields[SeenProject.key_of(name)] = _user_id(at, value)()
         elif name not in ("intake", "network", *PEOPLE):
             fields[SeenProject.key_of(name)] = value
-    owner = scene.owner_of(key)
+    owner = at.tokens.owner_of(key)
     caller: ApiKey | Session = key
     if wanted.settings.get("network") == "secret":
         # By a session, so that it is never public, not even for a moment.
-        caller = scene.agent_session(owner) if owner is not None and owner.password else scene.admin_session(slug)
+        caller = at.sessions.of(owner) if owner is not None and owner.password else at.admin_session()
         fields["network"] = NETWORK_NUMBERS["secret"]
     try:
-        scene.plane().create_project(slug, caller, **fields)
+        at.plane.create_project(at.slug, caller, **fields)
     except PlaneRefused as error:
         if error.status == 409 or "ALREADY_EXIST" in error.detail:
             raise PlaneSettings(
-                f"the name {wanted.name} or the identifier {wanted.identifier} belongs to a project in {slug} that "
+                f"the name {wanted.name} or the identifier {wanted.identifier} belongs to a project in {at.slug} that "
                 "this deploy did not see (a secret one, or Plane's demo project, which takes the workspace's name a "
                 "moment after it is made); choose others in plane_projects, or add an admin agent to that project"
             ) from error
         raise PlaneSettings(f"{error}; check {wanted.identifier} in plane_projects") from error
-    scene.new_projects.add(wanted.identifier)
+    at.state.new_projects.add(wanted.identifier)
     if isinstance(caller, ApiKey) or (owner is not None and caller.email == owner.email):
-        scene.made_projects[wanted.identifier] = key
+        at.state.made_projects[wanted.identifier] = key
     if owner is not None:
-        scene.entered.add((wanted.identifier, owner.email))
-        scene.made_accounts.pop(owner.email, None)
-    seen = (scene.projects(slug) or {}).get(wanted.identifier)
+        at.state.entered.add((wanted.identifier, owner.email))
+        at.state.made_accounts.pop(owner.email, None)
+    seen = (at.projects() or {}).get(wanted.identifier)
     if seen is None:
-        raise PlaneError(f"the project {wanted.identifier} was made and is not shown to an admin of {slug}; run again")
-    differing = _differences(scene, slug, seen, wanted)
+        raise PlaneError(
+            f"the project {wanted.identifier} was made and is not shown to an admin of {at.slug}; run again"
+        )
+    differing = _differences(at, seen, wanted)
     if differing:
-        _bring_in_line(scene, slug, seen, differing)
+        _bring_in_line(at, seen, differing)
 
 
 @converging
@@ -266,45 +270,45 @@ def project_estimates(slug: str, identifier: str, enabled: bool) -> Plan:
     + enabled: on, with those that were in use last, or else with new ones in points (1, 2, 3, 5, 8, 13); or off, which
       keeps them
     """
-    scene = current_scene()
+    at = current_workspace(slug)
     identifier = identifier.upper()
-    projects = scene.projects(slug)
+    projects = at.projects()
     seen = projects.get(identifier) if projects is not None else None
     line = f"project {identifier}: estimates {_on(enabled)}"
     if seen is None:
         if enabled:
-            sign = "+" if projects is not None or scene.is_fresh() else "?"
+            sign = "+" if projects is not None or at.reach.is_fresh() else "?"
             yield Change((f"{sign} {line}",), lambda: needs_project(slug, identifier))
         return
     if (seen.estimate is not None) == enabled:
         yield Kept(line)
         return
     # A project of this run has none yet, as a preview of it says.
-    sign = "+" if identifier in scene.new_projects else "~"
-    yield Change((f"{sign} {line}",), lambda: _switch_estimates(scene, slug, seen, enabled))
+    sign = "+" if identifier in at.state.new_projects else "~"
+    yield Change((f"{sign} {line}",), lambda: _switch_estimates(at, seen, enabled))
 
 
-def _switch_estimates(scene: Scene, slug: str, project: SeenProject, enabled: bool) -> None:
-    plane = scene.plane()
+def _switch_estimates(at: Access, project: SeenProject, enabled: bool) -> None:
+    plane = at.plane
     if not enabled:
-        plane.drop_estimate(slug, scene.key_inside(slug, project), project)
+        plane.drop_estimate(at.slug, at.key_inside(project), project)
         return
-    chosen = _estimate(scene, slug, project).id
-    plane.change_project(slug, scene.key_inside(slug, project), project, estimate=chosen)
+    chosen = _estimate(at, project).id
+    plane.change_project(at.slug, at.key_inside(project), project, estimate=chosen)
 
 
-def _estimate(scene: Scene, slug: str, project: SeenProject) -> Estimate:
+def _estimate(at: Access, project: SeenProject) -> Estimate:
     """The estimates that were in use last, or else new ones."""
-    plane = scene.plane()
+    plane = at.plane
     if not plane.instance().is_community:
         try:
-            return plane.estimate_with_key(slug, scene.key_inside(slug, project), project)
+            return plane.estimate_with_key(at.slug, at.key_inside(project), project)
         except PlaneRefused as error:
             if not error.is_beyond_plan:
                 raise
-    session = scene.session_inside(slug, project)
-    found = sorted(plane.estimates(slug, session, project), key=lambda one: not one.last_used)
-    return found[0] if found else plane.create_estimate(slug, session, project)
+    session = at.session_inside(project)
+    found = sorted(plane.estimates(at.slug, session, project), key=lambda one: not one.last_used)
+    return found[0] if found else plane.create_estimate(at.slug, session, project)
 
 
 @converging
@@ -318,86 +322,86 @@ def project_members(slug: str, identifier: str, members: Sequence[Agent] | None 
 
     Members that are not named are left alone.
     """
-    scene = current_scene()
-    members = scene.known(members)
+    at = current_workspace(slug)
+    members = at.known(members)
     identifier = identifier.upper()
-    projects = scene.projects(slug)
+    projects = at.projects()
     seen = projects.get(identifier) if projects is not None else None
     if seen is None:
-        sign = "+" if projects is not None or scene.is_fresh() else "?"
+        sign = "+" if projects is not None or at.reach.is_fresh() else "?"
         names = ", ".join(agent.name for agent in members)
         yield Change((f"{sign} members of {identifier}: {names}",), lambda: needs_project(slug, identifier))
         return
     new, missing, other_role, lines = [], [], [], []
     for agent in members:
-        role = _project_role(scene, slug, seen, agent)
+        role = _project_role(at, seen, agent)
         # Whoever made the project in this run, or entered it to change it, is in it and new all the same.
-        if role is None or (identifier, agent.email) in scene.entered:
+        if role is None or (identifier, agent.email) in at.state.entered:
             new.append(agent.name)
         if role is None:
             missing.append(agent)
-        elif role != agent.role_number and not _becomes_guest(scene, slug, agent):
+        elif role != agent.role_number and not _becomes_guest(at, agent):
             other_role.append(agent)
             lines.append(f"~ role of {agent.name} in {identifier}: {ROLE_NAMES.get(role, role)} → {agent.role}")
     if new:
         lines.insert(0, f"+ members of {identifier}: {', '.join(new)}")
     if lines:
-        yield Change(tuple(lines), lambda: _put_members(scene, slug, seen, missing + other_role))
+        yield Change(tuple(lines), lambda: _put_members(at, seen, missing + other_role))
     else:
         yield Kept(f"members of {identifier}")
 
 
-def _becomes_guest(scene: Scene, slug: str, agent: Agent) -> bool:
+def _becomes_guest(at: Access, agent: Agent) -> bool:
     """Whether this is a preview, and the run will have made the agent a guest of the workspace before.
 
     Plane then makes it a guest in every project (every tried release).
     """
     if is_executing() or agent.role != "guest":
         return False
-    roles = {member.email: member.role for member in scene.members(slug) or ()}
+    roles = {member.email: member.role for member in at.members() or ()}
     return roles.get(agent.email, agent.role_number) != agent.role_number
 
 
-def _project_role(scene: Scene, slug: str, project: SeenProject, agent: Agent) -> int | None:
+def _project_role(at: Access, project: SeenProject, agent: Agent) -> int | None:
     """The agent's role in the project, as its own key sees it; ``None`` when it is not in it."""
-    maker = scene.made_projects.get(project.identifier)
+    maker = at.state.made_projects.get(project.identifier)
     if maker is not None:
         # Made in this run, so nobody else is in it, and nobody has to be asked.
-        return project.member_role if scene.saved_key(agent) == maker else None
-    made = scene.made_accounts.get(agent.email)
+        return project.member_role if at.tokens.key_of(agent) == maker else None
+    made = at.state.made_accounts.get(agent.email)
     if made is not None:
         return made.get(project.identifier)
-    projects = scene.memberships(slug, agent)
+    projects = at.memberships(agent)
     if isinstance(projects, dict):
         # A secret project is not listed to those who are not in it.
         own = projects.get(project.identifier)
         return own.member_role if own is not None and own.is_member else None
     if projects == NOT_A_MEMBER:
         return None
-    if scene.token_file().note(agent.token_variable).removed:
+    if at.tokens.file().note(agent.token_variable).removed:
         return None
     # Only a preview comes here: a run has made the token before. The list holds former members too, and no roles.
-    key = scene.reader(slug)
-    there = key is not None and agent.email in scene.plane().project_members(slug, key, project)
+    key = at.reader()
+    there = key is not None and agent.email in at.plane.project_members(at.slug, key, project)
     return agent.role_number if there else None
 
 
-def _put_members(scene: Scene, slug: str, project: SeenProject, agents: list[Agent]) -> None:
-    ids = {member.email: member.user_id for member in scene.needed_members(slug)}
+def _put_members(at: Access, project: SeenProject, agents: list[Agent]) -> None:
+    ids = {member.email: member.user_id for member in at.needed_members()}
     unknown = [agent.email for agent in agents if agent.email not in ids]
     if unknown:
-        raise PlaneError(f"not in the workspace {slug}: {', '.join(unknown)}; run the deploy again")
-    scene.made_projects.pop(project.identifier, None)
+        raise PlaneError(f"not in the workspace {at.slug}: {', '.join(unknown)}; run the deploy again")
+    at.state.made_projects.pop(project.identifier, None)
     if not agents:
         return
     caller: ApiKey | Session
     try:
         # It puts them in all at once, changes roles, and brings back who was removed; a key can do none of that.
-        caller = scene.session_inside(slug, project)
+        caller = at.session_inside(project)
     except PlaneNobody:
-        caller = scene.key_inside(slug, project)
+        caller = at.key_inside(project)
     put = [(ids[agent.email], agent.role_number) for agent in agents]
-    scene.plane().put_project_members(slug, caller, project, put, scene.keys_of(agents))
+    at.plane.put_project_members(at.slug, caller, project, put, at.tokens.keys_of(agents))
     for agent in agents:
-        if agent.email in scene.made_accounts:
-            scene.made_accounts[agent.email][project.identifier] = agent.role_number
+        if agent.email in at.state.made_accounts:
+            at.state.made_accounts[agent.email][project.identifier] = agent.role_number

@@ -22,7 +22,9 @@ from pyinfra_plane.api.plane import Plane
 from pyinfra_plane.api.properties import definition, field_type
 from pyinfra_plane.engine.converge import Change, InPlace, Kept, Note, Plan, converging
 from pyinfra_plane.engine.report import is_executing
-from pyinfra_plane.host.scene import Scene, current_scene, needs_project, once_made, project_to_read, typed
+from pyinfra_plane.host.access import Access
+from pyinfra_plane.host.host_plane import current_plane, current_workspace
+from pyinfra_plane.host.planning import needs_project, once_made, project_to_read, typed
 from pyinfra_plane.settings import CustomField, labels_for
 
 from .states_labels import labels_plan
@@ -40,9 +42,9 @@ def custom_fields_available(identifiers: Sequence[str]) -> Plan:
 
     A Plane that does not answer yet is passed over: ask again once it does.
     """
-    scene = current_scene()
+    at = current_plane()
     try:
-        instance = scene.plane().instance()
+        instance = at.plane.instance()
     except (PlaneUnreachable, PlaneBadAnswer):  # without tables it answers everything with 500
         yield Note("! custom fields: Plane does not answer yet, so its edition is checked once it does")
         return
@@ -94,8 +96,8 @@ def work_item_properties(
             fields=[CustomField("session_id", "text"), CustomField("risk", "option", options=("low", "high"))],
         )
     """
-    scene, fields = current_scene(), typed(CustomField, fields)
-    plane = scene.plane()
+    at, fields = current_workspace(slug), typed(CustomField, fields)
+    plane = at.plane
     identifier = identifier.upper()
     names = ", ".join(field.name for field in fields)
     if not fields:
@@ -106,17 +108,15 @@ def work_item_properties(
         yield Change((f"? custom fields of {identifier}: {names} (if the edition has them)",), lambda: None)
         return
     if instance.is_community:
-        yield from _unsupported(
-            scene, slug, identifier, fields, unsupported, f"Plane Community Edition {instance.version}"
-        )
+        yield from _unsupported(at, identifier, fields, unsupported, f"Plane Community Edition {instance.version}")
         return
-    found = project_to_read(scene, slug, identifier)
-    key = found and (found[1] or scene.manager(slug) or scene.reader(slug))
+    found = project_to_read(at, identifier)
+    key = found and (found[1] or at.manager() or at.reader())
     if found is None or key is None:
         yield Change((f"? custom fields of {identifier}: {names}",), lambda: needs_project(slug, identifier))
         return
-    home = _Home(scene, slug, found[0], work_item_type, plane.workspace_owns_types(slug, key))
-    in_place = partial(_unsupported, scene, slug, identifier, fields, unsupported)
+    home = _Home(at, found[0], work_item_type, plane.workspace_owns_types(slug, key))
+    in_place = partial(_unsupported, at, identifier, fields, unsupported)
     attempted = _attempted(home, key, fields, prune, in_place)
     yield from once_made(slug, identifier, attempted) if found[1] is None else attempted
 
@@ -241,9 +241,9 @@ def _once(home: _Home, plan: Plan) -> Plan:
     for item in plan:
         if isinstance(item, Change) and not is_executing():
             told = home.slug, item.lines[0].replace(f" of {home.project.identifier}", "")
-            if told in home.scene.foreseen:
+            if told in home.at.state.foreseen:
                 continue
-            home.scene.foreseen.add(told)
+            home.at.state.foreseen.add(told)
         yield item
 
 
@@ -251,16 +251,20 @@ def _once(home: _Home, plan: Plan) -> Plan:
 class _Home:
     """The work item type that a project's fields are in: the project's own, or its workspace's."""
 
-    scene: Scene
-    slug: str
+    at: Access
     project: SeenProject
     type_name: str | None
     is_workspace: bool
 
     @property
+    def slug(self) -> str:
+        """The workspace."""
+        return self.at.slug
+
+    @property
     def plane(self) -> Plane:
         """Plane as the host reaches it."""
-        return self.scene.plane()
+        return self.at.plane
 
     @property
     def owner(self) -> SeenProject | None:
@@ -274,7 +278,7 @@ class _Home:
 
     def key(self) -> ApiKey:
         """A key that may change it."""
-        return self.scene.key_inside(self.slug, self.project)
+        return self.at.key_inside(self.project)
 
     def kind(self, key: ApiKey) -> WorkItemType | None:
         """The type that has the fields; ``None`` when it is missing."""
@@ -453,16 +457,14 @@ class _Place:
         return self.home.slug, self.home.key(), self.home.owner, has
 
 
-def _unsupported(
-    scene: Scene, slug: str, identifier: str, fields: Sequence[CustomField], mode: str, where: str
-) -> Plan:
+def _unsupported(at: Access, identifier: str, fields: Sequence[CustomField], mode: str, where: str) -> Plan:
     names = ", ".join(field.name for field in fields)
     if mode == "fail":
         raise PlaneSettings(
             f"custom fields of {identifier} ({names}): not available in {where}; take them out of plane_projects, or "
             'set plane_custom_fields_unsupported to "warn" or "labels"'
         )
-    labels = labels_for(fields, scene.agents) if mode == "labels" else []
+    labels = labels_for(fields, at.state.agents) if mode == "labels" else []
     groups = {label.name for label in labels if label.parent is None}
     without = ", ".join(field.name for field in fields if field.name not in groups)
     if without:
@@ -470,9 +472,9 @@ def _unsupported(
         yield Note(f"! custom fields of {identifier} ({without}): not available in {where}; {advice}", True)
     if not labels:
         return
-    found = project_to_read(scene, slug, identifier)
+    found = project_to_read(at, identifier)
     if found is None:
         line = f"? labels of {identifier} in place of custom fields: {', '.join(sorted(groups))}"
-        yield Change((line,), lambda: needs_project(slug, identifier))
+        yield Change((line,), lambda: needs_project(at.slug, identifier))
         return
-    yield from labels_plan(scene, slug, *found, labels)
+    yield from labels_plan(at, *found, labels)

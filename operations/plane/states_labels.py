@@ -13,7 +13,9 @@ from pyinfra_plane.api.models import Label as SeenLabel
 from pyinfra_plane.api.models import Project as SeenProject
 from pyinfra_plane.api.models import State as SeenState
 from pyinfra_plane.engine.converge import Change, Kept, Plan, converging
-from pyinfra_plane.host.scene import Scene, current_scene, needs_project, once_made, project_to_read, typed
+from pyinfra_plane.host.access import Access
+from pyinfra_plane.host.host_plane import current_workspace
+from pyinfra_plane.host.planning import needs_project, once_made, project_to_read, typed
 from pyinfra_plane.settings import Label, State
 
 GROUP_COLORS = {
@@ -50,23 +52,22 @@ def project_states(slug: str, identifier: str, states: Sequence[State], prune: b
             states=[State("Waiting", "unstarted", default=True), State("Checked", "completed", color="#46a758")],
         )
     """
-    scene, states = current_scene(), typed(State, states)
+    at, states = current_workspace(slug), typed(State, states)
     identifier = identifier.upper()
-    found = project_to_read(scene, slug, identifier)
+    found = project_to_read(at, identifier)
     if found is None:
         names = ", ".join(state.name for state in states)
         if names:
             yield Change((f"? states of {identifier}: {names}",), lambda: needs_project(slug, identifier))
         return
     seen, key = found
-    present = FIRST_STATES if key is None else scene.plane().states(slug, key, seen)
-    plan = _states_plan(scene, slug, seen, states, present, prune)
+    present = FIRST_STATES if key is None else at.plane.states(slug, key, seen)
+    plan = _states_plan(at, seen, states, present, prune)
     yield from once_made(slug, identifier, plan) if key is None else _of_project(slug, "states", plan)
 
 
 def _states_plan(
-    scene: Scene,
-    slug: str,
+    at: Access,
     seen: SeenProject,
     states: Sequence[State],
     present: Mapping[str, SeenState],
@@ -77,21 +78,21 @@ def _states_plan(
     for state in states:
         has = present.get(state.name)
         if has is None:
-            yield _make_state(scene, slug, seen, state)
+            yield _make_state(at, seen, state)
             continue
         fields, words = _state_differences(has, state)
         if fields:
-            yield _change_state(scene, slug, seen, has, fields, words)
+            yield _change_state(at, seen, has, fields, words)
         else:
             yield Kept(f"state {state.name} of {seen.identifier}")
     for name, has in present.items():
         # Making another state the default one by a change leaves the old one marked; making a new one the default does
         # not (every tried release).
         if default in present and has.is_default and name != default:
-            yield _change_state(scene, slug, seen, has, {"default": False}, ["no longer the default"])
+            yield _change_state(at, seen, has, {"default": False}, ["no longer the default"])
     named = {state.name for state in states}
     if prune and states:
-        yield from (_delete_state(scene, slug, seen, has) for name, has in present.items() if name not in named)
+        yield from (_delete_state(at, seen, has) for name, has in present.items() if name not in named)
 
 
 def _of_project(slug: str, setting: str, plan: Plan) -> Plan:
@@ -137,7 +138,7 @@ def _state_differences(has: SeenState, state: State) -> tuple[dict[str, Any], li
     return fields, words
 
 
-def _make_state(scene: Scene, slug: str, seen: SeenProject, state: State) -> Change:
+def _make_state(at: Access, seen: SeenProject, state: State) -> Change:
     fields = {"name": state.name, "group": state.group, "color": state.color or GROUP_COLORS[state.group]}
     fields |= {"description": state.description} if state.description else {}
     # Made as the default one, it takes the mark from the other by itself.
@@ -145,23 +146,21 @@ def _make_state(scene: Scene, slug: str, seen: SeenProject, state: State) -> Cha
     line = f"+ state {state.name} ({state.group}) of {seen.identifier}" + (", the default" if state.default else "")
     return Change(
         (line,),
-        lambda: scene.plane().create_state(slug, scene.key_inside(slug, seen), seen, **fields, **marked),
+        lambda: at.plane.create_state(at.slug, at.key_inside(seen), seen, **fields, **marked),
     )
 
 
-def _change_state(
-    scene: Scene, slug: str, seen: SeenProject, has: SeenState, fields: dict[str, Any], words: list[str]
-) -> Change:
+def _change_state(at: Access, seen: SeenProject, has: SeenState, fields: dict[str, Any], words: list[str]) -> Change:
     return Change(
         (f"~ state {has.name} of {seen.identifier}: {', '.join(words)}",),
-        lambda: scene.plane().change_state(slug, scene.key_inside(slug, seen), seen, has, **fields),
+        lambda: at.plane.change_state(at.slug, at.key_inside(seen), seen, has, **fields),
     )
 
 
-def _delete_state(scene: Scene, slug: str, seen: SeenProject, has: SeenState) -> Change:
+def _delete_state(at: Access, seen: SeenProject, has: SeenState) -> Change:
     def delete() -> None:
         try:
-            scene.plane().delete_state(slug, scene.key_inside(slug, seen), seen, has)
+            at.plane.delete_state(at.slug, at.key_inside(seen), seen, has)
         except PlaneRefused as error:
             if error.status != 400 or error.is_managed_elsewhere or error.is_migrating:
                 raise
@@ -200,24 +199,22 @@ def project_labels(
             labels=[Label("source"), Label("mail", parent="source")],
         )
     """
-    scene, labels = current_scene(), typed(Label, labels)
+    at, labels = current_workspace(slug), typed(Label, labels)
     identifier = identifier.upper()
-    found = project_to_read(scene, slug, identifier)
+    found = project_to_read(at, identifier)
     if found is None:
         names = ", ".join(label.name for label in labels)
         if names:
             yield Change((f"? labels of {identifier}: {names}",), lambda: needs_project(slug, identifier))
         return
     seen, key = found
-    yield from _of_project(slug, "labels", labels_plan(scene, slug, seen, key, labels))
+    yield from _of_project(slug, "labels", labels_plan(at, seen, key, labels))
     if prune and labels and key is not None:
-        yield from _of_project(slug, "labels", _prune_labels(scene, slug, seen, key, labels, keep))
+        yield from _of_project(slug, "labels", _prune_labels(at, seen, key, labels, keep))
 
 
-def _prune_labels(
-    scene: Scene, slug: str, seen: SeenProject, key: ApiKey, labels: Sequence[Label], keep: Sequence[str]
-) -> Plan:
-    present = scene.plane().labels(slug, key, seen)
+def _prune_labels(at: Access, seen: SeenProject, key: ApiKey, labels: Sequence[Label], keep: Sequence[str]) -> Plan:
+    present = at.plane.labels(at.slug, key, seen)
     kept = {present[name].id for name in keep if name in present}
     grouped = {label.name for label in labels if label.parent}
     named = {name for label in labels for name in (label.name, label.parent) if name} | set(keep)
@@ -226,34 +223,32 @@ def _prune_labels(
         # Plane deletes what is in a group along with it, and takes it off the work items (every tried release). A label
         # whose group is named is in that one by now.
         if label.id not in doomed and label.parent in doomed and label.name not in grouped:
-            yield _ungroup_label(scene, slug, seen, label, doomed[label.parent])
+            yield _ungroup_label(at, seen, label, doomed[label.parent])
     while doomed:
         groups = {label.parent for label in doomed.values() if label.parent != label.id}
         # Labels that are in one another, which Plane lets be made, go in any order.
         for label in [one for one in doomed.values() if one.id not in groups] or list(doomed.values()):
             del doomed[label.id]
-            yield _delete_label(scene, slug, seen, label)
+            yield _delete_label(at, seen, label)
 
 
-def labels_plan(scene: Scene, slug: str, seen: SeenProject, key: ApiKey | None, labels: Sequence[Label]) -> Plan:
+def labels_plan(at: Access, seen: SeenProject, key: ApiKey | None, labels: Sequence[Label]) -> Plan:
     """What is to be done so that the labels are there; the one that groups another stands before it.
 
     Without a key, the project is still to be made, and has none.
     """
     if key is None:
-        yield from once_made(slug, seen.identifier, _labels_plan(scene, slug, seen, {}, labels))
+        yield from once_made(at.slug, seen.identifier, _labels_plan(at, seen, {}, labels))
     else:
-        yield from _labels_plan(scene, slug, seen, scene.plane().labels(slug, key, seen), labels)
+        yield from _labels_plan(at, seen, at.plane.labels(at.slug, key, seen), labels)
 
 
-def _labels_plan(
-    scene: Scene, slug: str, seen: SeenProject, present: Mapping[str, SeenLabel], labels: Sequence[Label]
-) -> Plan:
+def _labels_plan(at: Access, seen: SeenProject, present: Mapping[str, SeenLabel], labels: Sequence[Label]) -> Plan:
     for label in labels:
         has = present.get(label.name)
         called = f"label {label.name} of {seen.identifier}" + (f" (in {label.parent})" if label.parent else "")
         if has is None:
-            yield _put_label(scene, slug, seen, label, f"+ {called}")
+            yield _put_label(at, seen, label, f"+ {called}")
             continue
         parent = present.get(label.parent) if label.parent else None
         words = []
@@ -264,15 +259,15 @@ def _labels_plan(
         if label.parent is not None and (parent is None or has.parent != parent.id):
             words.append(f"into {label.parent}")
         if words:
-            yield _put_label(scene, slug, seen, label, f"~ label {label.name} of {seen.identifier}: {', '.join(words)}")
+            yield _put_label(at, seen, label, f"~ label {label.name} of {seen.identifier}: {', '.join(words)}")
         else:
             yield Kept(called)
 
 
-def _put_label(scene: Scene, slug: str, seen: SeenProject, label: Label, line: str) -> Change:
+def _put_label(at: Access, seen: SeenProject, label: Label, line: str) -> Change:
     def put() -> None:
-        plane, key = scene.plane(), scene.key_inside(slug, seen)
-        present = plane.labels(slug, key, seen)
+        plane, key = at.plane, at.key_inside(seen)
+        present = plane.labels(at.slug, key, seen)
         fields: dict[str, Any] = {}
         if label.color is not None:
             fields["color"] = label.color
@@ -282,22 +277,22 @@ def _put_label(scene: Scene, slug: str, seen: SeenProject, label: Label, line: s
             fields["parent"] = present[label.parent].id
         has = present.get(label.name)
         if has is None:
-            plane.create_label(slug, key, seen, name=label.name, **fields)
+            plane.create_label(at.slug, key, seen, name=label.name, **fields)
         else:
-            plane.change_label(slug, key, seen, has, **fields)
+            plane.change_label(at.slug, key, seen, has, **fields)
 
     return Change((line,), put)
 
 
-def _ungroup_label(scene: Scene, slug: str, seen: SeenProject, label: SeenLabel, group: SeenLabel) -> Change:
+def _ungroup_label(at: Access, seen: SeenProject, label: SeenLabel, group: SeenLabel) -> Change:
     return Change(
         (f"~ label {label.name} of {seen.identifier}: out of {group.name}",),
-        lambda: scene.plane().change_label(slug, scene.key_inside(slug, seen), seen, label, parent=None),
+        lambda: at.plane.change_label(at.slug, at.key_inside(seen), seen, label, parent=None),
     )
 
 
-def _delete_label(scene: Scene, slug: str, seen: SeenProject, label: SeenLabel) -> Change:
+def _delete_label(at: Access, seen: SeenProject, label: SeenLabel) -> Change:
     return Change(
         (f"- label {label.name} of {seen.identifier}",),
-        lambda: scene.plane().delete_label(slug, scene.key_inside(slug, seen), seen, label),
+        lambda: at.plane.delete_label(at.slug, at.key_inside(seen), seen, label),
     )

@@ -13,7 +13,8 @@ from pyinfra_plane.api.plane import KEY_INVALID
 from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging, expect_changes
 from pyinfra_plane.engine.files import change_access, differing_access
 from pyinfra_plane.engine.report import is_executing, say
-from pyinfra_plane.host.scene import Scene, current_scene
+from pyinfra_plane.host.access import Access
+from pyinfra_plane.host.host_plane import current_workspace
 from pyinfra_plane.host.token_file import TOKEN_FILE_MODE, TokenNote
 from pyinfra_plane.settings import Agent, token_variable
 
@@ -40,170 +41,170 @@ def api_tokens(slug: str, agents: Sequence[Agent] | None = None) -> Plan:
     not save is revoked. A token that somebody else made stays valid, and the run names it; ``rotate_tokens`` revokes
     it.
     """
-    scene = current_scene()
-    agents = scene.known(agents)
-    file = scene.token_file()
-    yield from _the_file_itself(scene)
+    at = current_workspace(slug)
+    agents = at.known(agents)
+    file = at.tokens.file()
+    yield from _the_file_itself(at)
     kept: list[Agent] = []
     signing_in: list[Agent] = []
-    scene.look_ahead(slug, agents)
-    scene.refuse_other_workspace(slug, agents)
-    scene.ask_owners(agent for agent in agents if scene.memberships(slug, agent) != KEY_INVALID)
+    at.look_ahead(agents)
+    at.refuse_other_workspace(agents)
+    at.tokens.ask_owners(agent for agent in agents if at.memberships(agent) != KEY_INVALID)
     for agent in agents:
-        due = _what_is_due(scene, slug, agent)
+        due = _what_is_due(at, agent)
         if due is None:
             kept.append(agent)
             continue
-        yield due.change(scene, slug, agent, due.line, signing_in)
+        yield due.change(at, agent, due.line, signing_in)
         signing_in.append(agent)
-    if adopted := [agent for agent in kept if agent.token_variable in scene.adopted]:
+    if adopted := [agent for agent in kept if agent.token_variable in at.state.adopted]:
         lines = (
             f"~ token {one.token_label}: adopted; {file.path} will note {one.email} as its owner" for one in adopted
         )
         yield Change(tuple(lines), file.save)
     if not is_executing():
-        yield from _maybe_others(scene, slug, signing_in)
+        yield from _maybe_others(at, signing_in)
     if kept:
         yield Kept(f"{len(kept)} tokens answer" if len(kept) > 1 else "1 token answers", shown_in_preview=True)
-    named = {agent.token_variable for agent in (*agents, *scene.settings.absent_agents)}
+    named = {agent.token_variable for agent in (*agents, *at.settings.absent_agents)}
     for variable in file.tokens:
-        if variable.startswith(token_variable("")) and variable not in named and not scene.settings.plane_prune:
+        if variable.startswith(token_variable("")) and variable not in named and not at.settings.plane_prune:
             yield Kept(f"not managed: {variable} in {file.path}")
 
 
-def _the_file_itself(scene: Scene) -> Plan:
-    file, settings = scene.token_file(), scene.settings
+def _the_file_itself(at: Access) -> Plan:
+    file, settings = at.tokens.file(), at.settings
     owner = (settings.plane_files_user, settings.plane_files_group)
     access = differing_access(file.file, TOKEN_FILE_MODE, *owner) if file.file else None
     if file.has_old_notes:
         lines = (f"~ {file.path}: its comments no longer name variables",)
         yield Change(lines if access is None else (*lines, f"~ {file.path}: {access}"), file.save)
     elif access is not None:
-        yield Change(
-            (f"~ {file.path}: {access}",), lambda: change_access(scene.host, file.path, TOKEN_FILE_MODE, *owner)
-        )
+        yield Change((f"~ {file.path}: {access}",), lambda: change_access(at.host, file.path, TOKEN_FILE_MODE, *owner))
 
 
 class _Due(NamedTuple):
     line: str
-    change: Callable[[Scene, str, Agent, str, Sequence[Agent]], Change]
+    change: Callable[[Access, Agent, str, Sequence[Agent]], Change]
 
 
-def _what_is_due(scene: Scene, slug: str, agent: Agent) -> _Due | None:
+def _what_is_due(at: Access, agent: Agent) -> _Due | None:
     """What is to be done about an agent's token, if anything."""
-    if (other := scene.stranger(agent)) is not None:
+    if (other := at.tokens.other_owner(agent)) is not None:
         return _Due(f"~ token {agent.token_label}: belongs to {other}", _rotated)
-    seen = scene.memberships(slug, agent)
-    also = f"; {OTHERS_TOO}" if _is_asked(scene, agent) else ""
+    seen = at.memberships(agent)
+    also = f"; {OTHERS_TOO}" if _is_asked(at, agent) else ""
     if seen is None:
         return _Due(f"+ token {agent.token_label}{also}", _made)
     if seen == KEY_INVALID:
         return _Due(f"~ token {agent.token_label}: the saved one does not answer{also}", _made)
-    reason = _why_rotate(scene, agent, scene.token_file().note(agent.token_variable))
+    reason = _why_rotate(at, agent, at.tokens.file().note(agent.token_variable))
     return None if reason is None else _Due(f"~ token {agent.token_label}: {reason}", _rotated)
 
 
-def _why_rotate(scene: Scene, agent: Agent, note: TokenNote) -> str | None:
-    settings = scene.settings
+def _why_rotate(at: Access, agent: Agent, note: TokenNote) -> str | None:
+    settings = at.settings
     if note.rotating:
         return "its rotation was cut off, and is done again"
-    if _is_asked(scene, agent):
+    if _is_asked(at, agent):
         return f"rotated, as asked; {OTHERS_TOO}"
-    if note.ends is not None and note.ends - _today(scene) < timedelta(days=settings.plane_token_renew_days):
+    if note.ends is not None and note.ends - _today(at) < timedelta(days=settings.plane_token_renew_days):
         return f"ends {note.ends.isoformat()}, so it is rotated"
     if note.ends is None and settings.plane_token_lifetime_days is not None:
         return f"has no end, and is to live {settings.plane_token_lifetime_days} days"
     return None
 
 
-def _is_asked(scene: Scene, agent: Agent) -> bool:
-    return agent.name in scene.settings.rotate_tokens
+def _is_asked(at: Access, agent: Agent) -> bool:
+    return agent.name in at.settings.rotate_tokens
 
 
-def _maybe_others(scene: Scene, slug: str, agents: Sequence[Agent]) -> Plan:
+def _maybe_others(at: Access, agents: Sequence[Agent]) -> Plan:
     """Say which labels somebody else may have used: no key is shown even its own account's tokens (every tried
     release)."""
-    found = {} if scene.is_fresh() else members_by_address(scene, slug)
-    may_have = (one for one in agents if found is None or one.email in found or scene.stranger(one) is not None)
-    if labels := ", ".join(agent.token_label for agent in may_have if not _is_asked(scene, agent)):
+    found = {} if at.reach.is_fresh() else members_by_address(at)
+    may_have = (one for one in agents if found is None or one.email in found or at.tokens.other_owner(one) is not None)
+    if labels := ", ".join(agent.token_label for agent in may_have if not _is_asked(at, agent)):
         yield Note(
             "! a preview signs nobody in, so it cannot list tokens with these labels that this deploy did not make; "
             f"the run leaves them valid and names them: {labels}"
         )
 
 
-def _today(scene: Scene) -> date:
+def _today(at: Access) -> date:
     """The day by Plane's clock, which decides when a token ends; this machine's may be wrong."""
-    return (scene.plane().http.now or datetime.now(timezone.utc)).astimezone(timezone.utc).date()
+    return (at.plane.http.now or datetime.now(timezone.utc)).astimezone(timezone.utc).date()
 
 
-def _end(scene: Scene) -> date | None:
-    days = scene.settings.plane_token_lifetime_days
-    return None if days is None else _today(scene) + timedelta(days=days)
+def _end(at: Access) -> date | None:
+    days = at.settings.plane_token_lifetime_days
+    return None if days is None else _today(at) + timedelta(days=days)
 
 
-def _session(scene: Scene, agent: Agent, signing_in: Sequence[Agent]) -> Session:
+def _session(at: Access, agent: Agent, signing_in: Sequence[Agent]) -> Session:
     """The agent's session, opened with those of all others who need one."""
-    if not scene.plane().is_signed_in(agent.email):
-        scene.open_sessions([(each, False) for each in signing_in])
-    return scene.agent_session(agent)
+    if not at.plane.is_signed_in(agent.email):
+        at.sessions.open([(each, False) for each in signing_in])
+    return at.sessions.of(agent)
 
 
-def _made(scene: Scene, slug: str, agent: Agent, line: str, signing_in: Sequence[Agent]) -> Change:
+def _made(at: Access, agent: Agent, line: str, signing_in: Sequence[Agent]) -> Change:
     def make() -> None:
-        plane, file, ends = scene.plane(), scene.token_file(), _end(scene)
-        scene.check_token_file()
-        session = _session(scene, agent, signing_in)
-        is_new = agent.email in scene.made_accounts
-        ours, others = ([], []) if is_new else scene.tokens_labelled(slug, agent, session)
+        plane, file, ends = at.plane, at.tokens.file(), _end(at)
+        at.tokens.check()
+        session = _session(at, agent, signing_in)
+        is_new = agent.email in at.state.made_accounts
+        ours, others = ([], []) if is_new else at.sessions.tokens_labelled(at.slug, agent, session)
         # None of these is saved, or it would have answered.
         for token in ours:
             plane.revoke_token(session, token)
-        key, _ = plane.create_token(session, agent.token_label, scene.token_mark, ends)
+        key, _ = plane.create_token(session, agent.token_label, at.tokens.mark, ends)
         file.tokens[agent.token_variable] = key.value
         file.set_note(agent.token_variable, TokenNote(ends, owner=agent.email))
         file.save()
-        _end_others(scene, agent, session, others)
+        _end_others(at, agent, session, others)
 
     return Change((line,), make)
 
 
-def _rotated(scene: Scene, slug: str, agent: Agent, line: str, signing_in: Sequence[Agent]) -> Change:
+def _rotated(at: Access, agent: Agent, line: str, signing_in: Sequence[Agent]) -> Change:
     def rotate() -> None:
-        plane, file, ends = scene.plane(), scene.token_file(), _end(scene)
-        session = _session(scene, agent, signing_in)
-        former = scene.stranger(agent) or file.note(agent.token_variable).former
+        plane, file, ends = at.plane, at.tokens.file(), _end(at)
+        session = _session(at, agent, signing_in)
+        former = at.tokens.other_owner(agent) or file.note(agent.token_variable).former
         # Said first, so that a run that is cut off from here on is finished by the next one.
         file.note(agent.token_variable).rotating = True
         file.save()
-        ours, others = scene.tokens_labelled(slug, agent, session)
-        key, token = plane.create_token(session, agent.token_label, scene.token_mark, ends)
-        seen = plane.look(slug, key)
+        ours, others = at.sessions.tokens_labelled(at.slug, agent, session)
+        key, token = plane.create_token(session, agent.token_label, at.tokens.mark, ends)
+        seen = plane.look(at.slug, key)
         if not isinstance(seen, dict):
             plane.revoke_token(session, token)
-            raise PlaneError(f"the new token of {agent.name} does not answer in {slug} ({seen}); the old one is kept")
+            raise PlaneError(
+                f"the new token of {agent.name} does not answer in {at.slug} ({seen}); the old one is kept"
+            )
         file.tokens[agent.token_variable] = key.value
         file.set_note(agent.token_variable, TokenNote(ends, rotating=True, owner=agent.email, former=former))
         file.save()
         for old in ours:
             plane.revoke_token(session, old)
-        _end_others(scene, agent, session, others)
+        _end_others(at, agent, session, others)
         if former is not None:
-            scene.revoke_former(agent, former, None if _is_asked(scene, agent) else slug)
+            at.sessions.revoke_former(agent, former, None if _is_asked(at, agent) else at.slug)
         file.set_note(agent.token_variable, TokenNote(ends, owner=agent.email))
         file.save()
 
     return Change((line,), rotate)
 
 
-def _end_others(scene: Scene, agent: Agent, session: Session, others: Sequence[Token]) -> None:
+def _end_others(at: Access, agent: Agent, session: Session, others: Sequence[Token]) -> None:
     """Revoke the tokens that this deploy did not make, if that was asked for; say that they stay, if not."""
-    if _is_asked(scene, agent):
+    if _is_asked(at, agent):
         for token in others:
-            scene.plane().revoke_token(session, token)
+            at.plane.revoke_token(session, token)
     elif left := [token for token in others if token.is_active]:
         say(
-            scene.host,
+            at.host,
             f"! {agent.email} has tokens with the label {agent.token_label} that this deploy did not make: "
             f"{len(left)}; they stay valid; to end them, run with --data rotate_tokens={agent.name}",
         )
@@ -220,30 +221,30 @@ def agent_passwords(slug: str) -> Plan:
     before the operations that do that. Changes nothing; fails, naming every account and its setting. An agent with a
     saved token that answers needs no password. An account outside the workspace is tried when it joins.
     """
-    scene = current_scene()
+    at = current_workspace(slug)
     if not is_executing():
         return iter(())
-    needed = _signing_in(scene, slug)
+    needed = _signing_in(at)
     if needed:
-        expect_changes(scene.host)
-        scene = current_scene()
-        needed = _signing_in(scene, slug)
-        scene.open_sessions([(agent, False) for agent in needed])
+        expect_changes(at.host)
+        at = current_workspace(slug)
+        needed = _signing_in(at)
+        at.sessions.open([(agent, False) for agent in needed])
         for agent in needed:
-            scene.agent_session(agent)  # or what else kept it from signing in
+            at.sessions.of(agent)  # or what else kept it from signing in
     return iter(())
 
 
-def _signing_in(scene: Scene, slug: str) -> list[Agent]:
-    found = members_by_address(scene, slug) or {}
-    members = [(agent, member) for agent in scene.agents if (member := found.get(agent.email)) is not None]
-    scene.look_ahead(slug, [agent for agent, _ in members])
+def _signing_in(at: Access) -> list[Agent]:
+    found = members_by_address(at) or {}
+    members = [(agent, member) for agent in at.state.agents if (member := found.get(agent.email)) is not None]
+    at.look_ahead([agent for agent, _ in members])
     return [
         agent
         for agent, member in members
         if member.display_name != agent.display_name
-        or is_outside(scene, slug, agent, member)
-        or _what_is_due(scene, slug, agent) is not None
+        or is_outside(at, agent, member)
+        or _what_is_due(at, agent) is not None
     ]
 
 
@@ -258,18 +259,18 @@ def agents_answer(slug: str, identifiers: Sequence[str], agents: Sequence[Agent]
 
     Changes nothing; fails, naming who cannot see what.
     """
-    scene = current_scene()
-    agents = scene.known(agents)
+    at = current_workspace(slug)
+    agents = at.known(agents)
     if not is_executing():
         yield Kept("agents are asked for themselves after the changes")
         return
     problems = []
-    scene.look_ahead(slug, agents)
+    at.look_ahead(agents)
     for agent in agents:
-        if (other := scene.stranger(agent)) is not None:
+        if (other := at.tokens.other_owner(agent)) is not None:
             problems.append(f"{agent.name} (the saved token belongs to {other})")
             continue
-        seen = scene.memberships(slug, agent)
+        seen = at.memberships(agent)
         if not isinstance(seen, dict):
             problems.append(f"{agent.name} ({seen or 'no saved token'})")
             continue

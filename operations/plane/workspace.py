@@ -11,7 +11,8 @@ from pyinfra_plane.api.models import Invitation, WorkspaceMember
 from pyinfra_plane.api.plane import KEY_INVALID, NOT_A_MEMBER
 from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging
 from pyinfra_plane.engine.report import is_executing
-from pyinfra_plane.host.scene import Scene, current_scene
+from pyinfra_plane.host.access import Access
+from pyinfra_plane.host.host_plane import current_workspace
 from pyinfra_plane.settings import CONCIERGE, ROLE_NAMES, Agent
 
 
@@ -30,70 +31,70 @@ def workspace(slug: str, workspace_name: str, size: str = "2-10") -> Plan:
 
         plane.workspace(name="Workspace", slug="javisi", workspace_name="Javisi")
     """
-    scene = current_scene()
-    plane = scene.plane()
-    scene.refuse_other_workspace(slug, scene.agents)
-    key = scene.reader(slug)
+    at = current_workspace(slug)
+    plane = at.plane
+    at.refuse_other_workspace(at.state.agents)
+    key = at.reader()
     if key is not None:
         projects = plane.look(slug, key)
         assert isinstance(projects, dict)
         # Without a project there is nothing that shows the name to a key, and nothing worth a sign-in.
         shown = next((seen.workspace_name for seen in projects.values() if seen.workspace_name), None)
-        yield from _workspace_name(scene, slug, shown, workspace_name)
+        yield from _workspace_name(at, shown, workspace_name)
         return
     if is_executing() and plane.instance().workspaces_exist:
-        there = scene.workspace_of_an_admin(slug)
+        there = at.workspace_of_an_admin()
         if there is not None:
-            yield from _workspace_name(scene, slug, there.name, workspace_name)
+            yield from _workspace_name(at, there.name, workspace_name)
             return
     elif plane.instance().workspaces_exist and plane.instance().is_setup_done:
         yield Change((f"? workspace {slug}: made unless it is there (no saved token to look with)",), _nothing)
         return
 
     def create() -> None:
-        session = scene.maker_session(slug)
+        session = at.maker_session()
         # Here, and not where the account is made: a run that is cut off in between comes by again.
         plane.finish_onboarding(session)
         try:
             plane.create_workspace(session, slug, workspace_name, size)
         except PlaneRefused as error:
-            if error.status == 403 and scene.settings.plane_admin_password is not None:
+            if error.status == 403 and at.settings.plane_admin_password is not None:
                 # Closed to everybody (DISABLE_WORKSPACE_CREATION) but the instance admin.
-                admin = scene.instance_admin_session(
+                admin = at.sessions.instance_admin(
                     "making a workspace while that is closed (DISABLE_WORKSPACE_CREATION)"
                 )
                 plane.create_workspace_as_instance_admin(admin, slug, workspace_name, size)
-                scene.made_workspaces[slug] = admin.email
+                at.state.made_workspaces[slug] = admin.email
                 return
             if error.status == 400 and "already exists" in error.detail:
-                scene.refuse_admin_key(slug)
+                at.refuse_admin_key()
                 raise PlaneSettings(
                     f"the workspace {slug} is there, and {session.email} is not in it; invite that account as admin, "
                     "set plane_admin_api_token, or choose another plane_workspace_slug"
                 ) from error
             raise PlaneSettings(f"{error}; check plane_workspace_slug and plane_workspace_name") from error
-        scene.made_workspaces[slug] = session.email
+        at.state.made_workspaces[slug] = session.email
 
     yield Change((f"+ workspace {slug} ({workspace_name})",), create)
 
 
-def _workspace_name(scene: Scene, slug: str, shown: str | None, wanted: str) -> Plan:
-    scene.new_names.pop(slug, None)
+def _workspace_name(at: Access, shown: str | None, wanted: str) -> Plan:
+    at.state.new_names.pop(at.slug, None)
     if shown is None or shown == wanted:
-        yield Kept(f"workspace {slug}")
-    elif scene.may_sign_in(slug):
-        yield _renaming(scene, slug, shown, wanted)
+        yield Kept(f"workspace {at.slug}")
+    elif at.may_sign_in():
+        yield _renaming(at, shown, wanted)
     else:
-        scene.new_names[slug] = (shown, wanted)
-        yield Note(f"! workspace {slug} is renamed after its members are there: nobody can sign in to do it yet")
+        at.state.new_names[at.slug] = (shown, wanted)
+        yield Note(f"! workspace {at.slug} is renamed after its members are there: nobody can sign in to do it yet")
 
 
-def _renaming(scene: Scene, slug: str, shown: str, wanted: str) -> Change:
+def _renaming(at: Access, shown: str, wanted: str) -> Change:
     def rename() -> None:
-        scene.plane().rename_workspace(scene.admin_session(slug), slug, wanted)
-        scene.new_names.pop(slug, None)
+        at.plane.rename_workspace(at.admin_session(), at.slug, wanted)
+        at.state.new_names.pop(at.slug, None)
 
-    return Change((f"~ workspace {slug}: name {shown} → {wanted}",), rename)
+    return Change((f"~ workspace {at.slug}: name {shown} → {wanted}",), rename)
 
 
 def _nothing() -> None:
@@ -120,9 +121,9 @@ def workspace_members(slug: str, members: Sequence[Agent] | None = None) -> Plan
         thot = Agent("thot", "thot@example.com", "member", "Thot", HiddenValue("…"))
         plane.workspace_members(name="Members", slug="javisi", members=[thot])
     """
-    scene = current_scene()
-    members = scene.known(members)
-    found = members_by_address(scene, slug)
+    at = current_workspace(slug)
+    members = at.known(members)
+    found = members_by_address(at)
     if found is None and not members:
         return
     if found is None:
@@ -130,145 +131,142 @@ def workspace_members(slug: str, members: Sequence[Agent] | None = None) -> Plan
             tuple(f"? member {agent.email} ({agent.role}): no saved token to look with" for agent in members), _nothing
         )
         return
-    scene.ask_owners(agent for agent in members if agent.email not in found)
-    joining = [agent for agent in members if is_outside(scene, slug, agent, found.get(agent.email))]
+    at.tokens.ask_owners(agent for agent in members if agent.email not in found)
+    joining = [agent for agent in members if is_outside(at, agent, found.get(agent.email))]
     outside = {agent.email for agent in joining}
-    newcomers = _Newcomers(scene, slug, [(agent, found.get(agent.email)) for agent in joining])
+    newcomers = _Newcomers(at, [(agent, found.get(agent.email)) for agent in joining])
     for agent in members:
         member = found.get(agent.email)
         if agent.email in outside:
-            yield from _join(scene, slug, agent, member, newcomers)
+            yield from _join(at, agent, member, newcomers)
             continue
         assert member is not None
         if member.role != agent.role_number:
-            yield from _change_role(scene, slug, agent, member)
+            yield from _change_role(at, agent, member)
         if member.display_name != agent.display_name:
-            yield from _rename(scene, agent, member)
+            yield from _rename(at, agent, member)
         if member.role == agent.role_number and member.display_name == agent.display_name:
             yield Kept(f"member {agent.email} ({agent.role})")
-    if slug in scene.new_names:
-        yield _renaming(scene, slug, *scene.new_names[slug])
-    named = {agent.email for agent in (*members, *scene.settings.absent_agents)} | {scene.settings.plane_admin_email}
+    if slug in at.state.new_names:
+        yield _renaming(at, *at.state.new_names[slug])
+    named = {agent.email for agent in (*members, *at.settings.absent_agents)} | {at.settings.plane_admin_email}
     for member in found.values():
         if member.email not in named and not member.email.startswith("bot_user_"):
             yield Kept(f"not managed: member {member.email} ({ROLE_NAMES.get(member.role, member.role)})")
 
 
-def members_by_address(scene: Scene, slug: str) -> dict[str, WorkspaceMember] | None:
+def members_by_address(at: Access) -> dict[str, WorkspaceMember] | None:
     """The members by address, removed ones too; ``None`` when a preview cannot tell."""
-    plane = scene.plane()
-    if slug in scene.made_workspaces or not plane.instance().is_setup_done:
+    plane = at.plane
+    if at.slug in at.state.made_workspaces or not plane.instance().is_setup_done:
         return {}
-    shown = scene.members(slug)
+    shown = at.members()
     if shown is not None:
         members = {member.email: member for member in shown}
-        scene.look_ahead(slug, scene.agents)
-        unsure = [agent for agent in scene.agents if _is_unsure(scene, slug, agent, members.get(agent.email))]
+        at.look_ahead(at.state.agents)
+        unsure = [agent for agent in at.state.agents if _is_unsure(at, agent, members.get(agent.email))]
         # Before 1.4 a key is not told who was removed. If the agent's own token cannot tell either, only a session can.
         if not (unsure and is_executing()):
             return members
         try:
-            admin = scene.admin_session(slug)
+            admin = at.admin_session()
         except PlaneNobody:
             # Then only they themselves can.
-            return _as_they_say(scene, slug, members, [agent for agent in unsure if agent.email in members])
-        return {member.email: member for member in plane.members(slug, admin)}
+            return _as_they_say(at, members, [agent for agent in unsure if agent.email in members])
+        return {member.email: member for member in plane.members(at.slug, admin)}
     if not plane.instance().workspaces_exist:
         return {}
     if not is_executing():
         return None
-    return {member.email: member for member in plane.members(slug, scene.admin_session(slug))}
+    return {member.email: member for member in plane.members(at.slug, at.admin_session())}
 
 
-def _is_unsure(scene: Scene, slug: str, agent: Agent, member: WorkspaceMember | None) -> bool:
+def _is_unsure(at: Access, agent: Agent, member: WorkspaceMember | None) -> bool:
     """Whether neither the list of members nor the agent's own token tells whether the agent was removed."""
     if member is not None and member.is_active is not None:
         return False
-    seen = scene.memberships(slug, agent)
+    seen = at.memberships(agent)
     return seen == KEY_INVALID or (member is not None and not isinstance(seen, (dict, str)))
 
 
-def _as_they_say(
-    scene: Scene, slug: str, members: dict[str, WorkspaceMember], unsure: list[Agent]
-) -> dict[str, WorkspaceMember]:
+def _as_they_say(at: Access, members: dict[str, WorkspaceMember], unsure: list[Agent]) -> dict[str, WorkspaceMember]:
     """The members, with whether these agents still are, as their own accounts are shown."""
-    scene.open_sessions([(agent, False) for agent in unsure])
+    at.sessions.open([(agent, False) for agent in unsure])
     told = {}
     for agent in unsure:
-        mine = scene.plane().my_workspaces(scene.agent_session(agent))
-        told[agent.email] = replace(members[agent.email], is_active=any(seen.slug == slug for seen in mine))
+        mine = at.plane.my_workspaces(at.sessions.of(agent))
+        told[agent.email] = replace(members[agent.email], is_active=any(seen.slug == at.slug for seen in mine))
     return {**members, **told}
 
 
-def is_outside(scene: Scene, slug: str, agent: Agent, member: WorkspaceMember | None) -> bool:
+def is_outside(at: Access, agent: Agent, member: WorkspaceMember | None) -> bool:
     """Whether an agent is no member, or no longer one."""
     if member is None or member.is_active is False:
         return True
     if member.is_active is not None:
         return False
-    seen = scene.memberships(slug, agent)
+    seen = at.memberships(agent)
     # Only a preview has neither a session's word nor a token's, but what the run that removed the agent left.
-    return seen == NOT_A_MEMBER or (seen is None and scene.was_removed(agent, member))
+    return seen == NOT_A_MEMBER or (seen is None and at.tokens.was_removed(agent, member))
 
 
 class _Newcomers:
     """Those who join: invited together, and their accounts made several at a time, when the first one is needed."""
 
-    def __init__(self, scene: Scene, slug: str, agents: list[tuple[Agent, WorkspaceMember | None]]) -> None:
-        self._scene = scene
-        self._slug = slug
+    def __init__(self, at: Access, agents: list[tuple[Agent, WorkspaceMember | None]]) -> None:
+        self.at = at
         self._agents = agents
         self._invitations: dict[str, Invitation] | None = None
 
     def enter(self, agent: Agent, member: WorkspaceMember | None) -> tuple[Invitation, Session]:
         """The agent's invitation, and a session of its account."""
-        scene = self._scene
+        at = self.at
         if self._invitations is None:
             wanted = [(agent.email, agent.role_number) for agent, _ in self._agents]
-            self._invitations = scene.invite(self._slug, wanted)
+            self._invitations = at.invite(wanted)
             # Not before they are invited: where sign-up is closed, that is what lets them in.
             invited = [(agent, member is None) for agent, member in self._agents if agent.email in self._invitations]
-            scene.open_sessions(invited)
+            at.sessions.open(invited)
         if agent.email not in self._invitations:
-            raise PlaneError(f"Plane took the invitation of {agent.email} into {self._slug} and does not list it")
-        return self._invitations[agent.email], scene.agent_session(agent, may_be_new=member is None)
+            raise PlaneError(f"Plane took the invitation of {agent.email} into {at.slug} and does not list it")
+        return self._invitations[agent.email], at.sessions.of(agent, may_be_new=member is None)
 
 
-def _join(scene: Scene, slug: str, agent: Agent, member: WorkspaceMember | None, newcomers: _Newcomers) -> Plan:
+def _join(at: Access, agent: Agent, member: WorkspaceMember | None, newcomers: _Newcomers) -> Plan:
     def join() -> None:
-        plane = scene.plane()
-        scene.save_owners()
+        plane = at.plane
+        at.tokens.save_owners()
         invitation, session = newcomers.enter(agent, member)
         if agent.name == CONCIERGE:
             plane.finish_onboarding(session)  # before it joins: a run that is cut off in between comes by again
-        plane.join(session, invitation, scene.keys_of([agent]))
-        is_new = agent.email in scene.made_accounts
+        plane.join(session, invitation, at.tokens.keys_of([agent]))
+        is_new = agent.email in at.state.made_accounts
         # Plane names a new account after the address.
         shown = agent.email.partition("@")[0] if is_new else member.display_name if member else None
         if shown != agent.display_name:
             plane.change_profile(session, display_name=agent.display_name)
         if invitation.role != agent.role_number:  # an older invitation keeps its role
-            _set_role(scene, slug, agent)
+            _set_role(at, agent)
 
     again = "account" if member is None else "member again:"
     yield Change((f"+ {again} {agent.email} ({agent.role})",), join)
 
 
-def _set_role(scene: Scene, slug: str, agent: Agent) -> None:
-    session = scene.admin_session(slug, not_as=agent.email)
-    for member in scene.plane().members(slug, session):
+def _set_role(at: Access, agent: Agent) -> None:
+    session = at.admin_session(not_as=agent.email)
+    for member in at.plane.members(at.slug, session):
         if member.email == agent.email and member.membership_id and member.role != agent.role_number:
-            keys = scene.keys_of([agent])
-            scene.plane().change_role(slug, session, member.membership_id, agent.role_number, keys)
+            keys = at.tokens.keys_of([agent])
+            at.plane.change_role(at.slug, session, member.membership_id, agent.role_number, keys)
 
 
-def _change_role(scene: Scene, slug: str, agent: Agent, member: WorkspaceMember) -> Plan:
+def _change_role(at: Access, agent: Agent, member: WorkspaceMember) -> Plan:
     before = ROLE_NAMES.get(member.role, str(member.role))
-    yield Change((f"~ role of {agent.email}: {before} → {agent.role}",), lambda: _set_role(scene, slug, agent))
+    yield Change((f"~ role of {agent.email}: {before} → {agent.role}",), lambda: _set_role(at, agent))
 
 
-def _rename(scene: Scene, agent: Agent, member: WorkspaceMember) -> Plan:
+def _rename(at: Access, agent: Agent, member: WorkspaceMember) -> Plan:
     yield Change(
         (f"~ display name of {agent.email}: {member.display_name} → {agent.display_name}",),
-        lambda: scene.plane().change_profile(scene.agent_session(agent), display_name=agent.display_name),
+        lambda: at.plane.change_profile(at.sessions.of(agent), display_name=agent.display_name),
     )

@@ -15,7 +15,7 @@ from operations.plane.containers import containers
 from pyinfra_plane.api.errors import PlaneError, PlaneSettings
 from pyinfra_plane.engine.commands import TargetError
 from pyinfra_plane.engine.converge import Change, Kept, Note
-from pyinfra_plane.host.scene import current_scene
+from pyinfra_plane.host.host_plane import current_plane
 from tests.unit.given import Shell, data
 from tests.unit.test_environment import apply, changes, plan, running_for
 
@@ -616,16 +616,16 @@ def test_the_api_is_reached_in_the_container_that_was_found(docker: Docker) -> N
     docker.host.data = Data(data(plane_compose_dir=str(docker.folder), plane_env_path=str(docker.env)))
     running(docker).ready()
     with running_for(docker.host, True):
-        scene = current_scene()
-        assert scene.api_container() == "plane-api-1"
-        assert scene.logs == "docker logs plane-api-1"
+        reach = current_plane().reach
+        assert reach.api_container() == "plane-api-1"
+        assert reach.logs == "docker logs plane-api-1"
 
 
 def test_an_api_without_a_container_is_one_line(docker: Docker) -> None:
     docker.host.data = Data(data(plane_compose_dir=str(docker.folder), plane_env_path=str(docker.env)))
     docker.ready()
     with running_for(docker.host, True), pytest.raises(PlaneError) as caught:
-        current_scene().plane()
+        assert current_plane().plane
     assert str(caught.value) == (
         f"Plane's API has no container in {docker.folder} yet; run deploy.environment to start one, or set "
         "plane_api_container or plane_api_url"

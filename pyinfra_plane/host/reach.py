@@ -1,0 +1,140 @@
+"""How this host's Plane is reached."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyinfra_plane.api.errors import (
+    PlaneError,
+    PlaneUnreachable,
+)
+from pyinfra_plane.api.pace import PERIOD, period_of
+from pyinfra_plane.api.plane import Plane
+from pyinfra_plane.engine.commands import wait_for_others
+from pyinfra_plane.engine.files import file_reading
+from pyinfra_plane.engine.readings import Reading, fact_reading, read_fact
+from pyinfra_plane.facts.docker import Container, DockerContainers
+from pyinfra_plane.host.compose_project import find_api_container, is_new, is_to_start, known_api_container
+from pyinfra_plane.host.connection import plane_from
+from pyinfra_plane.settings import Settings
+
+FORM_LIMIT = "AUTHENTICATION_RATE_LIMIT"
+"""The variable that says how many forms Plane takes (1.4.2)."""
+
+NOT_YET = "http://plane.invalid"
+"""Where a Plane is that is still to be started; nothing is sent there."""
+
+
+class Reach:
+    """The way to Plane's API on one host: by its container's address, or by ``plane_api_url``."""
+
+    def __init__(self, host: Any, settings: Settings) -> None:
+        self.host = host
+        self.settings = settings
+        self._plane: Plane | None = None
+
+    def forget(self) -> None:
+        """Drop what was read of Plane."""
+        if self._plane is not None:
+            self._plane.forget()
+            if self._plane.http.base_url == NOT_YET:
+                self._plane = None
+
+    @property
+    def requests_sent(self) -> int | None:
+        """How many requests were sent; ``None`` before Plane was looked for."""
+        return None if self._plane is None else self._plane.http.requests_sent
+
+    def plane(self, look_again: bool = False) -> Plane:
+        """Plane as this host reaches it.
+
+        Args:
+            look_again: find the container's address anew, because the container may have been recreated.
+
+        Raises:
+            PlaneUnreachable: there is no address to go to.
+        """
+        if self._plane is None or look_again:
+            if is_new(self.host) and not self._answers_already():
+                self._plane = self._plane_at(NOT_YET)
+                self._plane.expect_new_instance()
+                return self._plane
+            url = self.settings.plane_api_url or self._container_url()
+            if self._plane is None or self._plane.http.base_url != url:
+                self._plane = self._plane_at(url)
+        return self._plane
+
+    def _plane_at(self, url: str) -> Plane:
+        s = self.settings
+        # A relay for requests is a command too, and a server may allow only some at the same time.
+        wait_for_others(self.host)
+        limit = s.plane_env_extra.get(FORM_LIMIT)
+        period = (period_of(limit.unmask()) if limit is not None else None) or PERIOD
+        return plane_from(self.host, url, s.plane_api_ca, s.plane_api_tls_insecure, s.plane_requests_together, period)
+
+    def _answers_already(self) -> bool:
+        """Whether a Plane whose instance was not found in the database tells of one all the same."""
+        try:
+            plane = self._plane_at(self.settings.plane_api_url or self._container_url())
+            return plane.instance().registered
+        except PlaneError:
+            return False
+
+    @property
+    def is_still_to_start(self) -> bool:
+        """Whether this is a preview of a Plane that cannot answer yet."""
+        return is_new(self.host) and self.plane().http.base_url == NOT_YET
+
+    def api_container(self) -> str | None:
+        """The name of the container of Plane's API; ``None`` if there is none yet.
+
+        Raises:
+            TargetError: Compose could not be asked.
+        """
+        return known_api_container(self.host, self.settings) or find_api_container(self.host, self.settings)
+
+    @property
+    def logs(self) -> str:
+        """Where to look for what Plane's API complains of."""
+        elsewhere = self.settings.plane_api_url is not None
+        name = None if elsewhere else known_api_container(self.host, self.settings)
+        return "the log of Plane's API" if name is None else f"docker logs {name}"
+
+    def _container_url(self) -> str:
+        name, port = self.api_container(), self.settings.plane_api_port
+        if name is None and is_to_start(self.host):
+            raise PlaneUnreachable("Plane's API is still to be started")
+        if name is None:
+            raise PlaneUnreachable(
+                f"Plane's API has no container in {self.settings.plane_compose_dir} yet; run deploy.environment to "
+                "start one, or set plane_api_container or plane_api_url"
+            )
+        found: dict[str, Container] = read_fact(self.host, DockerContainers, names=name)
+        if name not in found:
+            raise PlaneUnreachable(
+                f"there is no container {name} on this host; start Plane, or set plane_api_container or plane_api_url"
+            )
+        container = found[name]
+        if container.status == "restarting":
+            raise PlaneUnreachable(f"the container {name} keeps restarting; see: docker logs {name}")
+        if not container.is_running:
+            raise PlaneUnreachable(f"the container {name} is {container.status}; run: docker start {name}")
+        if container.uses_host_network:
+            return f"http://127.0.0.1:{port}"
+        if not container.addresses:
+            raise PlaneUnreachable(f"the container {name} has no address in a network; set plane_api_url")
+        # Any of its networks leads there from the host; the first by name is the same on every run.
+        address = container.addresses[min(container.addresses)]
+        return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+
+    def readings(self) -> list[Reading]:
+        """What is read on the host before the first request."""
+        s = self.settings
+        name = None if s.plane_api_url else known_api_container(self.host, s)
+        address = [] if name is None else [fact_reading(DockerContainers, names=name)]
+        return [*address, file_reading(s.plane_tokens_path)]
+
+    def is_fresh(self) -> bool:
+        """Whether there cannot be a workspace yet."""
+        instance = self.plane().instance()
+        return not instance.is_setup_done or not instance.workspaces_exist

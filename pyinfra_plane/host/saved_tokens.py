@@ -1,0 +1,110 @@
+"""Whose token is saved on the host."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from pyinfra_plane.api.auth import ApiKey
+from pyinfra_plane.api.models import WorkspaceMember
+from pyinfra_plane.host.reach import Reach
+from pyinfra_plane.host.run_state import RunState
+from pyinfra_plane.host.token_file import TokenFile
+from pyinfra_plane.settings import Agent, Settings
+from pyinfra_plane.settings.entries import EMAIL
+
+
+class SavedTokens:
+    """The agents' saved tokens: the file, read once a stage, and whose each token is."""
+
+    def __init__(self, host: Any, settings: Settings, reach: Reach, state: RunState) -> None:
+        self.host = host
+        self.settings = settings
+        self.reach = reach
+        self.state = state
+        self._token_file: TokenFile | None = None
+        self._token_file_checked = False
+        self._owners_to_save = False
+
+    def forget(self) -> None:
+        """Have the file read again."""
+        self._token_file = None
+        self._owners_to_save = False
+
+    @property
+    def path(self) -> str | None:
+        """Where tokens are saved; ``None`` if no file with tokens was read."""
+        return self._token_file.path if self._token_file is not None and self._token_file.tokens else None
+
+    def file(self) -> TokenFile:
+        """The file of agents' tokens, read once a stage."""
+        if self._token_file is None:
+            settings = self.settings
+            self._token_file = TokenFile(
+                self.host, settings.plane_tokens_path, settings.plane_files_user, settings.plane_files_group
+            )
+        return self._token_file
+
+    def check(self) -> None:
+        """Write the token file as it is, once, so that a full disk or a missing right is noticed before there is a
+        token to lose."""
+        if not self._token_file_checked:
+            self.file().save()
+            self._token_file_checked = True
+
+    def key_of(self, agent: Agent) -> ApiKey | None:
+        """The agent's token as saved on the host; ``None`` where that is known to be another account's."""
+        return None if self.other_owner(agent) else self.key_in_line(agent)
+
+    def key_in_line(self, agent: Agent) -> ApiKey | None:
+        value = self.file().tokens.get(agent.token_variable)
+        return ApiKey(value) if value else None
+
+    def other_owner(self, agent: Agent) -> str | None:
+        """The other account that the token in the agent's line is known to belong to: its address was another one."""
+        owner = self.file().note(agent.token_variable).owner
+        return owner if owner != agent.email and self.key_in_line(agent) is not None else None
+
+    def ask_owners(self, agents: Iterable[Agent]) -> None:
+        """Ask Plane whose the tokens of these agents are, where the file does not say: somebody else wrote them there,
+        or an earlier version did."""
+        for agent in agents:
+            key, note = self.key_in_line(agent), self.file().note(agent.token_variable)
+            if key is None or note.owner is not None:
+                continue
+            owner = self.reach.plane().owner(key)
+            # It is written into the file, so that it must be an address and nothing else.
+            if owner is not None and re.fullmatch(EMAIL, owner):
+                note.owner = owner
+                self._owners_to_save = True
+                self.state.adopted.add(agent.token_variable)
+
+    def save_owners(self) -> None:
+        """Save what :meth:`ask_owners` was told, before there is a change that it could no longer be told after."""
+        if self._owners_to_save:
+            self.file().save()
+            self._owners_to_save = False
+
+    def was_removed(self, agent: Agent, member: WorkspaceMember) -> bool:
+        """Whether a run removed the agent, and it was not invited again since with another role.
+
+        A key is shown former members as if they still were, but for a role that another invitation gave.
+        """
+        note = self.file().note(agent.token_variable)
+        return note.removed and member.role == (agent.role_number if note.role is None else note.role)
+
+    @property
+    def mark(self) -> str:
+        """The description of a token that this deploy makes. It tells the token from one that a person made."""
+        return f"Made by the deploy, which keeps it in {self.settings.plane_tokens_path}"
+
+    def keys_of(self, agents: Iterable[Agent]) -> list[ApiKey]:
+        """The keys that may be of these agents: their saved ones, and the admin's, which may be anybody's."""
+        keys = [key for agent in agents if (key := self.key_of(agent)) is not None]
+        token = self.settings.plane_admin_api_token
+        return keys if token is None else [*keys, ApiKey(token.unmask())]
+
+    def owner_of(self, key: ApiKey) -> Agent | None:
+        """The agent whose saved token `key` is."""
+        return next((agent for agent in self.state.agents if self.key_of(agent) == key), None)

@@ -1,0 +1,232 @@
+"""Sessions of accounts: opened once for each account and run, with the password that is known here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from pyinfra_plane.api.auth import Session
+from pyinfra_plane.api.errors import (
+    PlaneError,
+    PlaneFormRefused,
+    PlaneNoAccount,
+    PlaneSettings,
+    PlaneWrongPassword,
+)
+from pyinfra_plane.api.models import Token
+from pyinfra_plane.engine.report import say
+from pyinfra_plane.host.reach import Reach
+from pyinfra_plane.host.run_state import RunState
+from pyinfra_plane.host.saved_tokens import SavedTokens
+from pyinfra_plane.settings import CONCIERGE, Agent, Settings, token_variable
+
+
+class Sessions:
+    """The accounts that this run can sign in as."""
+
+    def __init__(self, host: Any, settings: Settings, reach: Reach, tokens: SavedTokens, state: RunState) -> None:
+        self.host = host
+        self.settings = settings
+        self.reach = reach
+        self.tokens = tokens
+        self.state = state
+        self._not_opened: dict[str, PlaneError] = {}
+        """By address, sessions that could not be opened ahead of their turn, for another reason than the password: said
+        in it."""
+        self._finds_accounts = False
+        """Whether the last account that may be new was there already, from an interrupted run or another workspace: the
+        next one is then signed in first, because each form may count against a limit."""
+
+    def account_of(self, name: str, email: str, own: Agent | None = None) -> Agent:
+        """The account of a saved token, with its password where that may be known here.
+
+        Args:
+            name: the agent's, as its line in the token file has it.
+            email: what the file or Plane says. A password is derived for an address of this workspace's agents alone:
+                else whoever answers in Plane's place would be told that of any account anywhere.
+            own: the agent as it is wanted now.
+        """
+        s = self.settings
+        password = former = None
+        local, _, domain = email.partition("@")
+        namesake = next((one for one in (*self.state.agents, *s.absent_agents) if one.email == email), None)
+        if namesake is not None:
+            password, former = namesake.password, namesake.former_password
+        elif own is not None and not self._has_derived_password(own):
+            password = own.password  # its own, whatever its address
+        elif token_variable(local) == token_variable(name) and domain == f"{s.plane_workspace_slug}.local".lower():
+            password, former = (s.plane_concierge_password, None) if name == CONCIERGE else s.derived_passwords(email)
+        return Agent(name, email, "member", name, password, present=False, former_password=former)
+
+    def _has_derived_password(self, agent: Agent) -> bool:
+        seed = self.settings.plane_agent_password_seed
+        if seed is None or agent.password is None:
+            return True
+        return agent.former_password is not None
+
+    def tokens_labelled(self, slug: str, agent: Agent, session: Session) -> tuple[list[Token], list[Token]]:
+        """The account's tokens that carry the agent's label: those that this deploy made, and the others."""
+        # The first releases of this deploy described a token by its workspace alone.
+        marks = (self.tokens.mark, f"Workspace {slug}")
+        labelled = [token for token in self.reach.plane().tokens(session) if is_labelled(token, agent)]
+        ours = [token for token in labelled if token.description in marks]
+        return ours, [token for token in labelled if token not in ours]
+
+    def revoke_former(self, agent: Agent, email: str, made_for: str | None = None) -> None:
+        """Revoke the agent's tokens of the account that it had before; say so where that cannot be done.
+
+        Args:
+            agent: whose label the tokens carry.
+            email: the account's address.
+            made_for: the workspace: only the tokens that this deploy made for it are revoked. All when not given.
+        """
+        try:
+            session = self.of(self.account_of(agent.name, email, agent))
+        except PlaneSettings:
+            say(
+                self.host,
+                f"! the password of {email} is not known here: its token {agent.token_label} still answers; revoke it "
+                "in Plane as that account",
+            )
+            return
+        ours, others = self.tokens_labelled(made_for or "", agent, session)
+        for token in ours if made_for else [*ours, *others]:
+            self.reach.plane().revoke_token(session, token)
+        if made_for and (left := [token for token in others if token.is_active]):
+            say(
+                self.host,
+                f"! {email} has tokens with the label {agent.token_label} that this deploy did not make: {len(left)}; "
+                "they stay valid until somebody revokes them in Plane as that account",
+            )
+
+    def admins(self, not_as: str | None = None) -> Iterator[Session]:
+        """Sessions of those who should be admins of the workspace, each opened in its turn: the admin's, then agents'.
+
+        An agent that has no account yet is passed over.
+        """
+        settings = self.settings
+        if settings.plane_admin_password is not None and settings.plane_admin_email != not_as:
+            yield self.reach.plane().sign_in(
+                settings.plane_admin_email, settings.plane_admin_password.unmask(), "plane_admin_password"
+            )
+        for agent in self.state.agents:
+            if agent.role != "admin" or agent.password is None or agent.email == not_as:
+                continue
+            try:
+                session = self.of(agent)
+            except PlaneNoAccount:
+                continue
+            yield session
+
+    def instance_admin(self, what: str) -> Session:
+        """A session that may change the instance.
+
+        Args:
+            what: what needs it, for the message.
+
+        Raises:
+            PlaneSettings: ``plane_admin_email`` is not an instance admin's, or its password is wrong or not given.
+        """
+        settings = self.settings
+        needs = f"{what} needs plane_admin_email and plane_admin_password of an instance admin"
+        if settings.plane_admin_password is None:
+            raise PlaneSettings(needs)
+        try:
+            return self.reach.plane().instance_admin_session(
+                settings.plane_admin_email, settings.plane_admin_password.unmask()
+            )
+        except PlaneFormRefused as error:
+            raise PlaneSettings(f"{error}; {needs}") from error
+
+    def open(self, agents: Iterable[tuple[Agent, bool]]) -> None:
+        """Open sessions of agents' accounts, several at the same time; :meth:`agent_session` has each, or its error.
+
+        Args:
+            agents: each with whether its account may be new.
+
+        Raises:
+            PlaneSettings: passwords are wrong or not given. Every account of them is named.
+        """
+        plane = self.reach.plane()
+        to_open = [one for one in agents if not plane.is_signed_in(one[0].email)]
+        wrong: dict[str, PlaneWrongPassword] = {}
+
+        def open_one(one: tuple[Agent, bool]) -> None:
+            if self._not_opened:
+                return  # the run ends at the first that fails
+            try:
+                self.of(*one)
+            except PlaneWrongPassword as error:
+                wrong[one[0].email] = error
+            except PlaneError as error:
+                self._not_opened[one[0].email] = error
+
+        plane.for_each_account(open_one, to_open)
+        if len(wrong) > 1:
+            named = [f"{agent.email} ({wrong[agent.email].advice})" for agent, _ in to_open if agent.email in wrong]
+            raise PlaneSettings(f"cannot sign in as {', '.join(named)}")
+        for error in wrong.values():
+            raise error
+
+    def of(self, agent: Agent, may_be_new: bool = False) -> Session:
+        """A session of the agent's account, which is made when it is not there and `may_be_new`.
+
+        Raises:
+            PlaneWrongPassword: its password is not given, or wrong.
+            PlaneSettings: its password is too weak, or the account cannot be made.
+        """
+        plane = self.reach.plane()
+        failed = self._not_opened.pop(agent.email, None)
+        if failed is not None:
+            raise failed
+        if agent.password is None:
+            advice = f"set {_password_setting(agent)}"
+            raise PlaneWrongPassword(f"no password for {agent.email}; {advice}", advice)
+        password = agent.password.unmask()
+        if not may_be_new or plane.is_signed_in(agent.email):
+            return self._sign_in(agent)
+        if self._finds_accounts:
+            try:
+                return self._sign_in(agent)
+            except PlaneNoAccount:
+                self._finds_accounts = False
+        try:
+            session = plane.sign_up(agent.email, password)
+        except PlaneFormRefused as error:
+            if error.code != "USER_ALREADY_EXIST":
+                raise PlaneSettings(f"{error}; {_sign_up_advice(error.code, agent)}") from error
+            self._finds_accounts = True
+            return self._sign_in(agent)
+        self.state.made_accounts[agent.email] = {}
+        return session
+
+    def _sign_in(self, agent: Agent) -> Session:
+        """A session of an account that exists; one made before 0.1.0 has its password from an earlier derivation."""
+        assert agent.password is not None
+        plane, setting = self.reach.plane(), _password_setting(agent)
+        try:
+            return plane.sign_in(agent.email, agent.password.unmask(), setting)
+        except PlaneWrongPassword:
+            if agent.former_password is None:
+                raise
+        return plane.sign_in(agent.email, agent.former_password.unmask(), setting)
+
+
+def _password_setting(agent: Agent) -> str:
+    if agent.name == CONCIERGE:
+        return "plane_concierge_password or its password in plane_agents"
+    return f"plane_agent_password_seed or the password of {agent.name} in plane_agents"
+
+
+def is_labelled(token: Token, agent: Agent) -> bool:
+    """Whether a token's label is the agent's, in any spelling that leads to the agent's line in the token file."""
+    prefix, name = token.label[:6], token.label[6:]
+    return prefix == "agent-" and token_variable(name) == agent.token_variable
+
+
+def _sign_up_advice(code: str, agent: Agent) -> str:
+    if code == "PASSWORD_TOO_WEAK":
+        return f"choose a stronger {_password_setting(agent)}"
+    if code == "SIGNUP_DISABLED":
+        return "sign-up is closed on this instance and the address holds no open invitation"
+    return f"check the address of {agent.name} in plane_agents, and that email and password sign-in is enabled"
