@@ -8,7 +8,7 @@ from dataclasses import replace
 from pyinfra_plane.api.auth import Session
 from pyinfra_plane.api.errors import PlaneError, PlaneNobody, PlaneRefused, PlaneSettings
 from pyinfra_plane.api.models import Invitation, WorkspaceMember
-from pyinfra_plane.api.plane import KEY_INVALID, NOT_A_MEMBER
+from pyinfra_plane.api.plane import KEY_INVALID, NOT_A_MEMBER, Unseen
 from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging
 from pyinfra_plane.engine.report import is_executing
 from pyinfra_plane.host.access import Access
@@ -186,7 +186,7 @@ def _is_unsure(at: Access, agent: Agent, member: WorkspaceMember | None) -> bool
     if member is not None and member.is_active is not None:
         return False
     seen = at.memberships(agent)
-    return seen == KEY_INVALID or (member is not None and not isinstance(seen, (dict, str)))
+    return seen == KEY_INVALID or (member is not None and not isinstance(seen, (dict, Unseen)))
 
 
 def _as_they_say(at: Access, members: dict[str, WorkspaceMember], unsure: list[Agent]) -> dict[str, WorkspaceMember]:

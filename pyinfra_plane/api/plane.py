@@ -24,11 +24,11 @@ from pyinfra_plane.api.errors import (
     PlaneWrongPassword,
 )
 from pyinfra_plane.api.models import Configuration, Instance, Invitation, Token, Workspace, WorkspaceMember
-from pyinfra_plane.api.projects import KEY_INVALID, NOT_A_MEMBER, Projects
+from pyinfra_plane.api.projects import KEY_INVALID, NOT_A_MEMBER, Projects, Unseen
 from pyinfra_plane.api.rows import listed
 from pyinfra_plane.api.work_item_types import WorkItemTypesApi
 
-__all__ = ["KEY_INVALID", "NOT_A_MEMBER", "Plane", "Projects"]
+__all__ = ["KEY_INVALID", "NOT_A_MEMBER", "Plane", "Projects", "Unseen"]
 
 
 class Plane(WorkItemTypesApi):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from enum import Enum
 from typing import Any
 
 from pyinfra_plane.api import paths
@@ -15,8 +16,18 @@ from pyinfra_plane.api.rows import listed
 Projects = dict[str, Project]
 """Projects by upper-case identifier."""
 
-KEY_INVALID = "key invalid"
-NOT_A_MEMBER = "not a member"
+
+class Unseen(Enum):
+    """Why a key sees nothing of a workspace."""
+
+    KEY_INVALID = "key invalid"
+    NOT_A_MEMBER = "not a member"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+KEY_INVALID, NOT_A_MEMBER = Unseen.KEY_INVALID, Unseen.NOT_A_MEMBER
 
 FIBONACCI = ("1", "2", "3", "5", "8", "13")
 """The points of the estimates that are made where a project has none."""
@@ -28,7 +39,7 @@ _POINTS = [{"key": key, "value": value} for key, value in enumerate(FIBONACCI, 1
 class ProjectsApi(Asking):
     """What concerns one project of a workspace, or the list of them."""
 
-    def look(self, slug: str, key: ApiKey, with_workspace: bool = False) -> Projects | str:
+    def look(self, slug: str, key: ApiKey, with_workspace: bool = False) -> Projects | Unseen:
         """What an API key sees of a workspace: its projects, else :data:`KEY_INVALID` or :data:`NOT_A_MEMBER`.
 
         One request tells whether the key answers, whether its owner is in the workspace, and in which projects with
@@ -44,7 +55,7 @@ class ProjectsApi(Asking):
         if failed is not None:
             raise failed
 
-        def read() -> Projects | str:
+        def read() -> Projects | Unseen:
             if not self._may_answer(key):
                 return KEY_INVALID
             try:
@@ -69,12 +80,12 @@ class ProjectsApi(Asking):
         instance: Instance | None = self._kept.get(("instance",))
         return key.is_well_formed and (instance is None or instance.is_setup_done)
 
-    def memberships(self, slug: str, key: ApiKey) -> Projects | str:
+    def memberships(self, slug: str, key: ApiKey) -> Projects | Unseen:
         """As :meth:`look`, for the projects that the key's owner is in and its roles there alone.
 
         Kept when only something else of a project was changed, so that not everybody is asked again for that.
         """
-        kept: Projects | str | None = self._kept.get(("memberships", slug, key.value))
+        kept: Projects | Unseen | None = self._kept.get(("memberships", slug, key.value))
         return self.look(slug, key) if kept is None else kept
 
     def look_ahead(self, slug: str, keys: Iterable[ApiKey]) -> None:

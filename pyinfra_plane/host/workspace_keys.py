@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pyinfra_plane.api.auth import ApiKey
 from pyinfra_plane.api.errors import PlaneForbidden, PlaneSettings
 from pyinfra_plane.api.models import Project, WorkspaceMember
-from pyinfra_plane.api.plane import KEY_INVALID, NOT_A_MEMBER, Plane, Projects
+from pyinfra_plane.api.plane import KEY_INVALID, NOT_A_MEMBER, Plane, Projects, Unseen
 from pyinfra_plane.settings import ROLES, Agent
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class WorkspaceKeys:
                     f"plane_tokens_path to a file of its own for each workspace, or take that line out"
                 )
 
-    def memberships(self, agent: Agent) -> Projects | str | None:
+    def memberships(self, agent: Agent) -> Projects | Unseen | None:
         """What the agent's saved token sees that it is in; ``None`` without a saved token."""
         key = self.tokens.key_of(agent)
         return self.plane.memberships(self.slug, key) if key else None

@@ -18,7 +18,7 @@ from pyinfra_plane.api.errors import (
     PlaneSettings,
 )
 from pyinfra_plane.api.models import Invitation, Label, Project, Token, WorkItemType, WorkspaceMember
-from pyinfra_plane.api.plane import KEY_INVALID, NOT_A_MEMBER, Plane
+from pyinfra_plane.api.plane import KEY_INVALID, NOT_A_MEMBER, Plane, Unseen
 from tests.unit.test_models import INSTANCE, MEMBER, PROJECT, V1_MEMBER
 from tests.unit.web import Answer, Client, Site, as_json, page, redirect
 
@@ -199,7 +199,7 @@ def test_a_key_sees_its_projects_by_identifier(site: Site, plane: Plane) -> None
     ],
 )
 def test_a_key_that_sees_nothing_tells_why_and_is_asked_once(
-    site: Site, plane: Plane, answer: Answer, seen: str
+    site: Site, plane: Plane, answer: Answer, seen: Unseen
 ) -> None:
     site.route(PROJECTS, answer)
     assert plane.look("javisi", KEY) == plane.look("javisi", KEY) == seen
