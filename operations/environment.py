@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pyinfra.api import HiddenValue
 
@@ -65,10 +65,7 @@ def env_file(
     present = split(file.text) if file else []
     asked = split(text.unmask())
     wanted = _lines(asked, present, made_when_empty)
-    there: dict[str, list[str]] = {}
-    for entry in present:
-        if entry.name and entry.name in wanted:
-            there.setdefault(entry.name, []).append(entry.text)
+    there = {name: [entry.text for entry in present if entry.name == name] for name in wanted}
     others = [entry for entry in present if entry.name not in wanted and not entry.is_blank]
     surplus = [entry.name for entry in others if entry.is_plain and entry.name and SHOWN.fullmatch(entry.name)]
     names = ", ".join(dict.fromkeys(surplus))
@@ -76,19 +73,13 @@ def env_file(
     changes.pending = None
     changes.removed = frozenset(entry.name for entry in others if entry.name) if prune else frozenset()
     yield from map(Note, advice)
-    if file is None:
-        lines = [f"+ {path}: {', '.join(wanted)}"]
-    else:
-        differing = [name for name, line in wanted.items() if there.get(name, [])[-1:] != [line]]
-        lines = [f"~ {path}: {', '.join(differing)}"] if differing else []
-        repeated = [name for name, found in there.items() if len(found) > 1]
-        lines += [f"~ {path}: {', '.join(repeated)}: in the file more than once; one stays"] if repeated else []
-        if prune:
-            lines += [f"- {path}: {names}"] if names else []
-            odd = len(others) - len(surplus)
-            lines += [f"- {path}: lines that are not NAME=value: {odd}"] if odd else []
-        elif names:
-            yield Kept(f"{path}: not managed here, and left alone: {names}")
+    lines = [f"+ {path}: {', '.join(wanted)}"] if file is None else _differing(path, wanted, there)
+    odd = len(others) - len(surplus)
+    if prune and file is not None:
+        lines += [f"- {path}: {names}"] if names else []
+        lines += [f"- {path}: lines that are not NAME=value: {odd}"] if odd else []
+    elif names:
+        yield Kept(f"{path}: not managed here, and left alone: {names}")
     if file is not None and not lines:
         access = differing_access(file, MODE, user, group)
         if access is None:
@@ -99,11 +90,15 @@ def env_file(
 
     content = updated(asked if file is None or prune else present, wanted)
     changes.pending = variables(content)
+    yield Change(tuple(lines), lambda: write_file(host, path, content, MODE, user, group))
 
-    def apply() -> None:
-        write_file(host, path, content, MODE, user, group)
 
-    yield Change(tuple(lines), apply)
+def _differing(path: str, wanted: Mapping[str, str], there: Mapping[str, Sequence[str]]) -> list[str]:
+    """What the plan says of the variables that are asked for, by the lines that the file has of each."""
+    differing = [name for name, line in wanted.items() if list(there[name][-1:]) != [line]]
+    repeated = [name for name, found in there.items() if len(found) > 1]
+    lines = [f"~ {path}: {', '.join(differing)}"] if differing else []
+    return lines + ([f"~ {path}: {', '.join(repeated)}: in the file more than once; one stays"] if repeated else [])
 
 
 def _lines(asked: Sequence[Entry], present: Sequence[Entry], made_when_empty: Iterable[str]) -> dict[str, str]:

@@ -113,23 +113,23 @@ def instance_admin(
     if password is None:
         raise PlaneSettings("this Plane was never set up; set plane_admin_password (and plane_admin_email)")
 
-    def set_up() -> None:
-        try:
-            plane.set_up_instance(
-                address,
-                password.unmask(),
-                first_name or settings.plane_admin_first_name,
-                settings.plane_admin_last_name if last_name is None else last_name,
-                settings.plane_company_name if company_name is None else company_name,
-            )
-        except PlaneFormRefused as error:
-            advice = {
-                "PASSWORD_TOO_WEAK": "choose a stronger plane_admin_password",
-                "INVALID_ADMIN_EMAIL": "check plane_admin_email",
-            }.get(error.code, "check the plane_admin_… settings")
-            raise PlaneSettings(f"{error}; {advice}") from error
+    names = (
+        first_name or settings.plane_admin_first_name,
+        settings.plane_admin_last_name if last_name is None else last_name,
+        settings.plane_company_name if company_name is None else company_name,
+    )
+    yield Change((f"+ instance admin {address}",), lambda: _set_up(at, address, password, *names))
 
-    yield Change((f"+ instance admin {address}",), set_up)
+
+def _set_up(at: HostPlane, email: str, password: HiddenValue, *names: str) -> None:
+    try:
+        at.plane.set_up_instance(email, password.unmask(), *names)
+    except PlaneFormRefused as error:
+        advice = {
+            "PASSWORD_TOO_WEAK": "choose a stronger plane_admin_password",
+            "INVALID_ADMIN_EMAIL": "check plane_admin_email",
+        }.get(error.code, "check the plane_admin_… settings")
+        raise PlaneSettings(f"{error}; {advice}") from error
 
 
 @converging

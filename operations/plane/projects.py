@@ -73,7 +73,6 @@ def project(
             network="secret",
         )
     """
-    at = current_workspace(slug)
     settings = {
         "description": description,
         "network": network,
@@ -87,7 +86,11 @@ def project(
         "intake": intake,
     }
     given = {key: value for key, value in settings.items() if value is not None}
-    wanted = _Wanted(project_name, identifier.upper(), given)
+    return _plan(current_workspace(slug), _Wanted(project_name, identifier.upper(), given))
+
+
+def _plan(at: Access, wanted: _Wanted) -> Plan:
+    """What differs of a project."""
     projects = at.projects()
     if projects is None:
         sign = "+" if at.reach.is_fresh() else "?"
@@ -96,9 +99,9 @@ def project(
     seen = projects.get(wanted.identifier)
     if seen is None:
         for other in projects.values():
-            if other.name == project_name:
+            if other.name == wanted.name:
                 raise PlaneSettings(
-                    f"the project {project_name} is there with the identifier {other.identifier}, not "
+                    f"the project {wanted.name} is there with the identifier {other.identifier}, not "
                     f"{wanted.identifier}; set its identifier to {other.identifier} in plane_projects, or rename it in "
                     "Plane"
                 )
@@ -108,7 +111,7 @@ def project(
     if seen.is_archived:
         yield Change(
             (f"~ project {seen.identifier}: no longer archived",),
-            lambda: at.plane.unarchive_project(slug, at.key_inside(seen), seen),
+            lambda: at.plane.unarchive_project(at.slug, at.key_inside(seen), seen),
         )
     differing = _differences(at, seen, wanted)
     if differing:

@@ -51,31 +51,31 @@ def workspace(slug: str, workspace_name: str, size: str = "2-10") -> Plan:
         yield Change((f"? workspace {slug}: made unless it is there (no saved token to look with)",), _nothing)
         return
 
-    def create() -> None:
-        session = at.maker_session()
-        # Here, and not where the account is made: a run that is cut off in between comes by again.
-        plane.finish_onboarding(session)
-        try:
-            plane.create_workspace(session, slug, workspace_name, size)
-        except PlaneRefused as error:
-            if error.status == 403 and at.settings.plane_admin_password is not None:
-                # Closed to everybody (DISABLE_WORKSPACE_CREATION) but the instance admin.
-                admin = at.sessions.instance_admin(
-                    "making a workspace while that is closed (DISABLE_WORKSPACE_CREATION)"
-                )
-                plane.create_workspace_as_instance_admin(admin, slug, workspace_name, size)
-                at.state.made_workspaces[slug] = admin.email
-                return
-            if error.status == 400 and "already exists" in error.detail:
-                at.refuse_admin_key()
-                raise PlaneSettings(
-                    f"the workspace {slug} is there, and {session.email} is not in it; invite that account as admin, "
-                    "set plane_admin_api_token, or choose another plane_workspace_slug"
-                ) from error
-            raise PlaneSettings(f"{error}; check plane_workspace_slug and plane_workspace_name") from error
-        at.state.made_workspaces[slug] = session.email
+    yield Change((f"+ workspace {slug} ({workspace_name})",), lambda: _create(at, workspace_name, size))
 
-    yield Change((f"+ workspace {slug} ({workspace_name})",), create)
+
+def _create(at: Access, name: str, size: str) -> None:
+    plane, slug = at.plane, at.slug
+    session = at.maker_session()
+    # Here, and not where the account is made: a run that is cut off in between comes by again.
+    plane.finish_onboarding(session)
+    try:
+        plane.create_workspace(session, slug, name, size)
+    except PlaneRefused as error:
+        if error.status == 403 and at.settings.plane_admin_password is not None:
+            # Closed to everybody (DISABLE_WORKSPACE_CREATION) but the instance admin.
+            admin = at.sessions.instance_admin("making a workspace while that is closed (DISABLE_WORKSPACE_CREATION)")
+            plane.create_workspace_as_instance_admin(admin, slug, name, size)
+            at.state.made_workspaces[slug] = admin.email
+            return
+        if error.status == 400 and "already exists" in error.detail:
+            at.refuse_admin_key()
+            raise PlaneSettings(
+                f"the workspace {slug} is there, and {session.email} is not in it; invite that account as admin, "
+                "set plane_admin_api_token, or choose another plane_workspace_slug"
+            ) from error
+        raise PlaneSettings(f"{error}; check plane_workspace_slug and plane_workspace_name") from error
+    at.state.made_workspaces[slug] = session.email
 
 
 def _workspace_name(at: Access, shown: str | None, wanted: str) -> Plan:

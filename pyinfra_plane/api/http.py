@@ -192,21 +192,7 @@ class Http:
             sent += 1
             begun = time.monotonic()
             try:
-                self.requests_sent += 1
-                response = self._session.request(
-                    method,
-                    self.base_url + path,
-                    headers=dict(headers or {}),
-                    data=form,
-                    json=json,
-                    allow_redirects=False,
-                    timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
-                    stream=True,
-                )
-                packed = response.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity")
-                if packed or response.status_code < 200:
-                    response.close()  # with its connection: what is still to come would be taken for the next answer
-                body = b"" if packed or response.status_code < 200 else response.content
+                response, body = self._ask(method, path, dict(headers or {}), form, json)
             except (requests.exceptions.RequestException, HTTPError, ValueError) as error:
                 self._trace(f"{method} {path.partition('?')[0]}: no answer, {_since(begun)}")
                 # The two libraries pass on a few of their own and of Python's for what is no HTTP.
@@ -232,7 +218,7 @@ class Http:
                     self._sleep(0.25 * sent)
                     continue
                 raise PlaneBadAnswer(f"{asked}: the server failed ({response.status_code}); see the log of Plane's api")
-            if packed:
+            if _is_packed(response):
                 raise PlaneBadAnswer(f"{asked}: the answer is compressed, which was not asked for; {_IS_IT_PLANE}")
             if response.status_code < 200:
                 raise PlaneBadAnswer(f"{asked}: {response.status_code} is no answer to a request; {_IS_IT_PLANE}")
@@ -245,6 +231,26 @@ class Http:
                 response.headers.get("Location", ""),
                 _hidden(headers, form, json),
             )
+
+    def _ask(
+        self, method: str, path: str, headers: dict[str, str], form: Mapping[str, str] | None, json: Any
+    ) -> tuple[requests.Response, bytes]:
+        """Send a request once; the answer, and its body if it can be read."""
+        self.requests_sent += 1
+        response = self._session.request(
+            method,
+            self.base_url + path,
+            headers=headers,
+            data=form,
+            json=json,
+            allow_redirects=False,
+            timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
+            stream=True,
+        )
+        if _is_packed(response) or response.status_code < 200:
+            response.close()  # with its connection: what is still to come would be taken for the next answer
+            return response, b""
+        return response, response.content
 
     def call(
         self,
@@ -274,6 +280,10 @@ class Http:
         if reply.status == 403:
             raise PlaneForbidden(f"{message}; {_who_may(path)}", reply.status, detail)
         raise PlaneRefused(message, reply.status, detail, refusal_code(reply))
+
+
+def _is_packed(response: requests.Response) -> bool:
+    return response.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity")
 
 
 def _date(text: str) -> datetime | None:

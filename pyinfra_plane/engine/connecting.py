@@ -63,7 +63,12 @@ def explain(connector: Any, error: PyinfraError) -> str:
         return f"{where} did not answer in time; check ssh_hostname and ssh_port, the network and the firewall"
     if isinstance(cause, (NoValidConnectionsError, ConnectionError)):
         return f"nothing takes SSH connections at {where} ({_said(cause)}); check ssh_hostname and ssh_port, and sshd"
-    said = str(error)
+    return _by_words(str(error), data, where, name, port, cause)
+
+
+def _by_words(said: str, data: Any, where: str, name: str, port: int, cause: BaseException | None) -> str:
+    """What pyinfra says by itself, without an error of paramiko's or the system's."""
+    key = data["ssh_key"]
     if "found in known_hosts" in said:
         known_hosts = str(data["ssh_known_hosts_file"] or "~/.ssh/known_hosts")
         at = f"-p {port} {shlex.quote(name)}" if port != 22 else shlex.quote(name)
