@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from pyinfra_plane.api.auth import ApiKey, Forms, Session
 from pyinfra_plane.api.errors import PlaneBadAnswer, PlaneError, PlaneRefused
 from pyinfra_plane.api.http import Http
+from pyinfra_plane.api.models import Instance
 from pyinfra_plane.api.pace import Pace
 from pyinfra_plane.api.rows import listed
 
@@ -56,6 +57,11 @@ class Asking:
             self._kept[key] = read()
         value: T = self._kept[key]
         return value
+
+    def _may_answer(self, key: ApiKey) -> bool:
+        """Whether to send a key: an instance that is known to be new has none."""
+        instance: Instance | None = self._kept.get(("instance",))
+        return key.is_well_formed and (instance is None or instance.is_setup_done)
 
     def forget(self, *kinds: str) -> None:
         """Drop what was read, of the given kinds or all of it. Signed-in sessions stay."""

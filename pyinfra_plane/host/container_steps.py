@@ -2,59 +2,32 @@
 
 from __future__ import annotations
 
-import json
-import secrets
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from pyinfra.api import QuoteString, StringCommand
 
-from pyinfra_plane.api import paths
 from pyinfra_plane.api.errors import PlaneSettings
-from pyinfra_plane.engine.commands import LONGEST_COMMAND, Output, TargetError, run
 from pyinfra_plane.engine.converge import Change, Note
-from pyinfra_plane.engine.docker_errors import explain_docker
 from pyinfra_plane.engine.readings import read_fact
 from pyinfra_plane.facts.compose import PlaneCode, PlaneImage, ServiceContainer, digest
-from pyinfra_plane.facts.plane_schema import PlaneSchema, Schema
-from pyinfra_plane.host.compose_project import found_on, read_stack, schema_arguments
+from pyinfra_plane.facts.plane_schema import Schema
+from pyinfra_plane.host.compose_project import found_on
+from pyinfra_plane.host.container_commands import ContainerCommands
 from pyinfra_plane.host.stack import Stack
 from pyinfra_plane.settings import Settings
-from pyinfra_plane.text import quote
-
-LONGEST_MIGRATION = 1800
-"""Seconds to wait for Plane's migrations. On an empty database there are more than a hundred (1.3.1)."""
-
-LONGEST_START = LONGEST_COMMAND
-"""Seconds for Compose to start services, and for any other management command: images may have to be fetched first."""
-
-_TEMPLATES = Path(__file__).parents[1] / "templates"
-
-CONNECTIONS = {
-    "DATABASE_URL": "plane_db_host, plane_db_port and postgresql_password",
-    "REDIS_URL": "plane_redis_url",
-    "AMQP_URL": "plane_amqp_url",
-    "CELERY_BROKER_URL": "CELERY_BROKER_URL in plane_env_extra",
-}
-"""By variable, the settings that say what Plane connects to."""
 
 SHOWN = 3
 """How many variables a line names."""
 
 
-class ContainerSteps:
+class ContainerSteps(ContainerCommands):
     """What brings Plane's containers in line, in order."""
 
     def __init__(
         self, host: Any, settings: Settings, stack: Stack, compose: StringCommand, named: tuple[Any, Any, Any]
     ) -> None:
-        self.host = host
-        self.settings = settings
-        self.stack = stack
-        self.compose = compose
-        self.named = named
-        self.is_connected = False
+        super().__init__(host, settings, stack, compose, named)
         self.stale = {
             name: why
             for name in stack.names
@@ -114,8 +87,6 @@ class ContainerSteps:
         lines = [f"~ recreate {name}{self.stale[name]}" if self.stack.of(name) else f"+ start {name}" for name in names]
         if lines:
             yield Change(tuple(lines), lambda: self._recreate(names))
-
-    # Plane's database, instance and bucket
 
     def _prepare(self) -> Iterator[Change | Note]:
         api, stack = self.stack.api, self.stack
@@ -216,177 +187,6 @@ class ContainerSteps:
             return digest(current[0].app_version or "")
         return digest(code.version) if code is not None and code.version is not None else None
 
-    def _schema(self) -> Schema:
-        found = read_fact(self.host, PlaneSchema, **schema_arguments(self.settings))
-        if found.unavailable is not None:
-            # It may have been read ahead, before the server had started.
-            found = read_fact(self.host, PlaneSchema, **schema_arguments(self.settings))
-        if found.unavailable is not None:
-            container = self.settings.postgres_container
-            failure = explain_docker(found.unavailable, container, "postgres_container")
-            raise TargetError(
-                f"PostgreSQL in {container} could not be asked for Plane's tables: {found.unavailable}"
-                if failure is None
-                else failure.line
-            )
-        return found
-
     def _migrator_is_due(self, is_to_migrate: bool) -> bool:
         own = self.stack.of(self.stack.migrator)
         return is_to_migrate or bool(self.stale) or any(self._why(one) is not None or one.has_failed for one in own)
-
-    def _connect(self) -> None:
-        """Try what Plane will connect to, once, while its containers still run as they did.
-
-        Raises:
-            TargetError: a server does not answer, or refuses Plane.
-        """
-        if self.is_connected or not self.settings.plane_management_commands:
-            return
-        self.is_connected = True
-        answer = self._ask_script("connections")
-        variable, error = answer.get("variable"), answer.get("error")
-        if variable is None and error is None:
-            return
-        if variable not in CONNECTIONS:
-            raise TargetError(
-                f"no container of {self.stack.api} can be started to check Plane's connections: {error}"
-                f"{self._advice(str(error))}"
-            )
-        raise TargetError(
-            f"Plane could not connect with {variable} of {self.stack.file.path}: "
-            f"{quote(str(error).rstrip('.'), 300)}; check {CONNECTIONS[variable]}; its containers were left as they are"
-        )
-
-    def _run_migrator(self) -> None:
-        """Run the service that migrates the database, and wait until it ended well."""
-        self._connect()
-        service, directory = self.stack.migrator, self.stack.directory
-        assert service is not None
-        # One that runs already is waited for: a migration is not interrupted.
-        listed = StringCommand(self.compose, "ps -aq", QuoteString(service))
-        wait = StringCommand("ids=$(", listed, ') && { [ -z "$ids" ] || docker wait $ids; }')
-        self.host.log(f"running the service {service}, which migrates the database")
-        output = run(self.host, wait, longest=LONGEST_MIGRATION)
-        if output.ok:
-            self._up([service], "--force-recreate --no-deps")
-            output = run(self.host, wait, longest=LONGEST_MIGRATION)
-        if not output.ok:
-            raise TargetError(f"docker could not wait for the service {service} in {directory}: {output.reason}")
-        codes = {line for line in output.stdout if line.isdigit()}
-        if codes != {"0"}:
-            raise TargetError(
-                f"the service {service} in {directory}, which migrates the database, ended with exit code "
-                f"{', '.join(sorted(codes)) or 'unknown'}; see docker compose logs {service}, and run again"
-            )
-
-    def _migrate(self) -> None:
-        self._connect()
-        self.host.log(f"running manage.py migrate in {self.stack.api}; on an empty database this takes some minutes")
-        self._manage("migrate", longest=LONGEST_MIGRATION)
-        if self._schema().migrations is None:
-            raise TargetError(
-                f"manage.py migrate went well, but {self.settings.plane_db_name} in {self.settings.postgres_container} "
-                "has no tables: Plane uses another server; check plane_db_host and plane_db_port"
-            )
-
-    def _register_instance(self) -> None:
-        # Plane asks for a signature of the machine, and keeps it nowhere (every tried release).
-        self._manage("register_instance", secrets.token_hex(32))
-        # That it is not registered is remembered for two hours. Without a key, a neighbour's keys would go as well.
-        self._manage("clear_cache", "--key", paths.INSTANCE())
-
-    def _configure_instance(self) -> None:
-        self._manage("configure_instance")
-
-    def _manage(self, *words: str, longest: int = LONGEST_START) -> None:
-        """Run a management command of Plane's image in a container of the API's service.
-
-        Raises:
-            TargetError: it failed.
-        """
-        output = self._run_once(words[0], ("manage.py", *words), longest=longest)
-        if not output.ok:
-            raise TargetError(
-                f"manage.py {words[0]} in the service {self.stack.api} in {self.stack.directory} failed: "
-                f"{output.reason}{self._advice(output.reason)}"
-            )
-
-    def _advice(self, reason: str) -> str:
-        if "Address already in use" in reason:
-            # Engine 20.10.24: a container that `compose run` makes is given the service's address as well.
-            return (
-                f"; {self.stack.api} has a fixed ipv4_address, so no second container of it can be started: remove the "
-                "address in the Compose file, or stop the container for this run"
-            )
-        return "; run again once that is fixed"
-
-    def _run_once(
-        self, label: str, words: Sequence[str], stdin: str | None = None, longest: int = LONGEST_START
-    ) -> Output:
-        # Under a name, so that a run that was interrupted is waited for, and nothing is migrated by two at a time.
-        name = "-".join(filter(None, (self.stack.config.name, self.stack.api, label)))
-        # A service of somebody's may have the same name.
-        own = StringCommand(
-            "docker ps -aq --filter", QuoteString(f"name=^/?{name}$"), "--filter label=com.docker.compose.oneoff=True"
-        )
-        return run(
-            self.host,
-            "ids=$(", own, '); [ -z "$ids" ] || { docker wait $ids; docker rm $ids; } >/dev/null 2>&1;',
-            self.compose, "run --rm --no-deps -T --name", QuoteString(name), "--entrypoint python",
-            QuoteString(self.stack.api), *(QuoteString(word) for word in words),
-            stdin=stdin,
-            longest=longest,
-        )  # fmt: skip
-
-    def _bucket(self) -> None:
-        error = self._ask_script("bucket").get("error")
-        if error is not None:
-            raise TargetError(
-                f"Plane's bucket cannot be used: {quote(str(error), 300)}; check the storage settings, and that the "
-                "storage runs"
-            )
-
-    def _ask_script(self, label: str) -> dict[str, Any]:
-        """Run one of the scripts in ``templates`` by Python in a container of the API's service; its answer."""
-        output = self._run_once(label, ("-",), stdin=(_TEMPLATES / f"{label}.py").read_text(encoding="utf-8"))
-        if not output.ok:
-            return {"error": output.reason}
-        said = output.stdout[-1] if output.stdout else ""
-        try:
-            answer = json.loads(said)
-        except ValueError:
-            return {"error": quote(said)}
-        return answer if isinstance(answer, dict) else {"error": "its answer cannot be understood"}
-
-    # Compose
-
-    def _up(self, services: Sequence[str], options: str, longest: int = LONGEST_START) -> None:
-        names = [QuoteString(name) for name in services]
-        output = run(self.host, self.compose, "up -d", options, *names, show_output=True, longest=longest)
-        if not output.ok:
-            raise TargetError(
-                f"docker compose up {' '.join(services)} in {self.stack.directory} failed: {output.reason}"
-            )
-
-    def _start(self, services: Sequence[str]) -> None:
-        """Start services that have no container. What runs is left alone."""
-        self._up(services, "--no-recreate")
-        awaited = {name for service in self.stack.services for name in service.awaits_health}
-        healthy = [name for name in services if name in awaited]
-        if healthy:
-            self._up(healthy, "--no-recreate --wait")
-
-    def _recreate(self, names: Sequence[str]) -> None:
-        if self.stack.api in names:
-            self._connect()
-        self._up(names, "--force-recreate --no-deps")
-        stack, _ = read_stack(self.host, self.stack.directory, self.stack.file.path, *self.named)
-        for name in names:
-            for container in stack.of(name):
-                differing = stack.differing(container)
-                if differing:
-                    raise TargetError(
-                        f"{container.name} was recreated and runs with another {', '.join(differing)} than "
-                        f"{self.stack.file.path} holds; see docker compose config {name} in {self.stack.directory}"
-                    )

@@ -1,0 +1,221 @@
+"""The instance, its settings, accounts with their sessions, and API tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from pyinfra_plane.api import paths
+from pyinfra_plane.api.auth import ApiKey, Session
+from pyinfra_plane.api.base import Asking, uncached
+from pyinfra_plane.api.errors import (
+    PlaneBadAnswer,
+    PlaneElsewhere,
+    PlaneError,
+    PlaneFormRefused,
+    PlaneNoAccount,
+    PlaneRefused,
+    PlaneSettings,
+    PlaneWrongPassword,
+)
+from pyinfra_plane.api.models import Configuration, Instance, Token
+from pyinfra_plane.api.rows import listed
+
+
+class AccountsApi(Asking):
+    """What concerns the instance and single accounts."""
+
+    # Instance
+
+    def health(self) -> str | None:
+        """``None`` when Plane answers ``GET /`` as it should, else what came instead. Never throttled by Plane.
+
+        Raises:
+            PlaneSettings, PlaneElsewhere: waiting would not help.
+        """
+        try:
+            answer = self.http.call("GET", paths.HEALTH(), attempts=1)
+        except (PlaneSettings, PlaneElsewhere):
+            raise
+        except PlaneError as error:
+            return str(error)
+        if isinstance(answer, dict) and answer.get("status") == "OK":
+            return None
+        return f"GET {self.http.base_url}/: not the answer of Plane's API"
+
+    def instance(self) -> Instance:
+        """Edition, version, whether the instance is set up. Needs no login."""
+        return self._keep(("instance",), lambda: Instance.of(self.http.call("GET", uncached(paths.INSTANCE()))))
+
+    def expect_new_instance(self) -> None:
+        """Take the instance for a new one without asking, for a preview of one that cannot answer yet."""
+        self._keep(("instance",), lambda: Instance(True, False, "", "", False))
+
+    def set_up_instance(
+        self, email: str, password: str, first_name: str, last_name: str = "", company_name: str = ""
+    ) -> None:
+        """Make the instance admin of a fresh instance; the account can sign in and own workspaces.
+
+        Raises:
+            PlaneFormRefused: ``ADMIN_ALREADY_EXIST``, ``PASSWORD_TOO_WEAK``, ``INVALID_ADMIN_EMAIL``, ….
+        """
+        self._forms.submit(
+            paths.INSTANCE_SIGN_UP(),
+            {
+                "email": email,
+                "password": password,
+                "first_name": first_name,
+                "last_name": last_name,
+                "company_name": company_name,
+                "is_telemetry_enabled": "False",
+            },
+            f"set the instance up with {email}",
+        )
+        self._kept[("instance",)] = replace(self.instance(), is_setup_done=True)
+
+    def instance_admin_session(self, email: str, password: str) -> Session:
+        """A session of an instance admin; opens ``/api/instances/`` and nothing else.
+
+        Raises:
+            PlaneFormRefused: ``ADMIN_AUTHENTICATION_FAILED``, ``ADMIN_USER_DOES_NOT_EXIST``, ….
+        """
+        name = f"instance admin {email.lower()}"
+        if name not in self._sessions:
+            self._sessions[name] = self._forms.session(
+                paths.INSTANCE_SIGN_IN(), email, password, f"sign in as {name}", cookie="admin-session-id"
+            )
+        return self._sessions[name]
+
+    def configurations(self, session: Session) -> dict[str, Configuration]:
+        """The instance's settings by name, to an instance admin."""
+        path = uncached(paths.INSTANCE_CONFIGURATIONS())
+        return self._keep(
+            ("configurations",),
+            lambda: {
+                row.key: row
+                for row in listed(
+                    self.http.call("GET", path, headers=session.headers()), Configuration.of, "instance settings"
+                )
+            },
+        )
+
+    def change_configurations(self, session: Session, values: Mapping[str, str]) -> None:
+        """Set settings of the instance. Plane passes over names that it does not know (every tried release)."""
+        # The answer shows the values, so it is not looked at.
+        self.http.call("PATCH", paths.INSTANCE_CONFIGURATIONS(), headers=session.headers(), json=dict(values))
+        self.forget("configurations", "instance")
+
+    # Accounts
+
+    def for_each_account(self, function: Callable[[Any], object], arguments: list[Any]) -> None:
+        """Call a function that signs an account in or up with each argument, several at the same time.
+
+        Plane hashes a password for each, in one of several processes.
+        """
+        if len(arguments) > 1:
+            self._forms.prepare()
+        self._forms.pace.to_come = len(arguments)
+
+        def one_less(argument: Any) -> None:
+            function(argument)
+            self._forms.pace.to_come -= 1
+
+        self._at_once(one_less, arguments)
+
+    def is_signed_in(self, email: str) -> bool:
+        """Whether this run has a session of the account."""
+        return email.lower() in self._sessions
+
+    def sign_in(self, email: str, password: str, setting: str) -> Session:
+        """A session of an account that exists; one for each account and run, since Plane hashes the password each time.
+
+        Args:
+            setting: the setting that holds the password, for the message when it is wrong.
+
+        Raises:
+            PlaneNoAccount: there is no such account.
+            PlaneWrongPassword: the password is wrong.
+            PlaneSettings: nobody can sign in with a password.
+        """
+        email = email.lower()
+        if email not in self._sessions:
+            try:
+                self._sessions[email] = self._forms.session(paths.SIGN_IN(), email, password, f"sign in as {email}")
+            except PlaneFormRefused as error:
+                advice = f"check {setting}"
+                if error.code == "AUTHENTICATION_FAILED_SIGN_IN":
+                    raise PlaneWrongPassword(f"{error}; {advice}", advice) from error
+                if error.code == "INSTANCE_NOT_CONFIGURED":
+                    advice = "this Plane was never set up; run plane.instance_admin first (the whole deploy does)"
+                if error.code == "EMAIL_PASSWORD_AUTHENTICATION_DISABLED":
+                    advice = "this needs ENABLE_EMAIL_PASSWORD (plane_instance_config) to be 1 for as long as it runs"
+                kind = PlaneNoAccount if error.code == "USER_DOES_NOT_EXIST" else PlaneSettings
+                raise kind(f"{error}; {advice}") from error
+        return self._sessions[email]
+
+    def sign_up(self, email: str, password: str) -> Session:
+        """Make an account and keep its session.
+
+        Raises:
+            PlaneFormRefused: ``USER_ALREADY_EXIST``, ``PASSWORD_TOO_WEAK``, ``SIGNUP_DISABLED``, ….
+        """
+        email = email.lower()
+        self._sessions[email] = self._forms.session(paths.SIGN_UP(), email, password, f"make the account {email}")
+        return self._sessions[email]
+
+    def finish_onboarding(self, session: Session) -> None:
+        """Spare a person the wizard that Plane shows at the first sign-in."""
+        self.http.call("PATCH", paths.MY_ONBOARDING(), headers=session.headers(), json={"is_onboarded": True})
+
+    def change_profile(self, session: Session, **fields: str) -> None:
+        """Set `display_name`, `first_name` or `last_name` of the session's own account."""
+        self.http.call("PATCH", paths.ME(), headers=session.headers(), json=fields)
+        self.forget("members")
+
+    # API tokens
+
+    def owner(self, key: ApiKey) -> str | None:
+        """The address of the account that a key belongs to; ``None`` when the key does not answer."""
+        if not self._may_answer(key):
+            return None
+        try:
+            answer = self.http.call("GET", paths.OWNER_OF_KEY(), headers=key.headers())
+        except PlaneRefused as error:
+            if error.status in (401, 403):
+                return None
+            raise
+        email = answer.get("email") if isinstance(answer, dict) else None
+        return email.lower() if isinstance(email, str) else None
+
+    def tokens(self, session: Session) -> list[Token]:
+        """The session's own tokens, without their values."""
+        return listed(self.http.call("GET", paths.MY_TOKENS(), headers=session.headers()), Token.of, "API tokens")
+
+    def create_token(
+        self, session: Session, label: str, description: str, ends: date | None = None
+    ) -> tuple[ApiKey, Token]:
+        """Make a token. Its value is in this answer alone.
+
+        Args:
+            ends: the day, in UTC, at whose beginning it expires; never when ``None``.
+        """
+        body = {"label": label, "description": description}
+        if ends is not None:
+            body["expired_at"] = f"{ends.isoformat()}T00:00:00Z"
+        answer = self.http.call("POST", paths.MY_TOKENS(), headers=session.headers(), json=body)
+        value = answer.get("token") if isinstance(answer, dict) else None
+        if not isinstance(value, str) or not ApiKey(value).is_well_formed:
+            raise PlaneBadAnswer(f"POST {self.http.base_url}{paths.MY_TOKENS()}: no token in the answer")
+        return ApiKey(value), Token.of(answer)
+
+    def revoke_token(self, session: Session, token: Token) -> None:
+        """Revoke a token of the session's own."""
+        self._remove(
+            f"the token {token.label} of {session.email}",
+            paths.MY_TOKENS.one(token.id),
+            session,
+            ("tokens",),
+            lambda: token.id in {one.id for one in self.tokens(session)},
+        )
