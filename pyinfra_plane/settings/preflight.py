@@ -210,12 +210,15 @@ def shared_passwords(settings: Mapping[str, Settings]) -> list[str]:
         for name, value in secrets.items():
             if value is not None:
                 holders.setdefault((name, str(value.unmask())), {}).setdefault(own.plane_web_url, host)
-    return [
-        f"{name} is the same on {' and '.join(list(planes)[:2])}, which are different Planes; give each its own (make "
-        f"secrets HOST={list(planes.values())[1]} makes it), or set plane_shared_passwords = True"
-        for (name, _), planes in holders.items()
-        if len(planes) > 1
-    ]
+    problems = []
+    for (name, _), planes in holders.items():
+        if len(planes) > 1:
+            two, hosts = " and ".join(list(planes)[:2]), list(planes.values())
+            problems.append(
+                f"{name} is the same on {two}, which are different Planes; give each its own (make secrets "
+                f"HOST={hosts[1]} makes it), or set plane_shared_passwords = True"
+            )
+    return problems
 
 
 def placeholders(settings: Settings, target: str) -> list[str]:
@@ -223,12 +226,12 @@ def placeholders(settings: Settings, target: str) -> list[str]:
     if LOOPBACK.fullmatch(target):
         return []
     names = ("plane_web_url", "plane_api_url", "plane_minio_endpoint", "plane_s3_endpoint")
-    urls = {name: getattr(settings, name) for name in names}
-    return [
-        f"{name}: {url} is the address of an example; set your own"
-        for name, url in urls.items()
-        if url and PLACEHOLDER.fullmatch(urlsplit(url).hostname or "")
-    ]
+    problems = []
+    for name in names:
+        url = getattr(settings, name)
+        if url and PLACEHOLDER.fullmatch(urlsplit(url).hostname or ""):
+            problems.append(f"{name}: {url} is the address of an example; set your own")
+    return problems
 
 
 def missing_secrets(settings: Settings, parts: Sequence[str]) -> tuple[str, ...]:
