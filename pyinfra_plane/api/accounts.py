@@ -155,6 +155,15 @@ class AccountsApi(Asking):
                 raise kind(f"{error}; {advice}") from error
         return self._sessions[email]
 
+    def change_password(self, session: Session, old: str, new: str) -> Session:
+        """Change the password of the session's account, and keep the session that takes its place.
+
+        Raises:
+            PlaneRefused: Plane kept the old one.
+        """
+        self._sessions[session.email] = self._forms.change_password(session, old, new)
+        return self._sessions[session.email]
+
     def sign_up(self, email: str, password: str) -> Session:
         """Make an account and keep its session.
 

@@ -268,9 +268,22 @@ class Http:
             PlaneBadAnswer: the answer is not one of Plane's API.
             PlaneUnreachable: no answer came.
         """
+        reply = self.call_for_reply(method, path, headers=headers, json=json, attempts=attempts)
+        return reply.json() if reply.body else None
+
+    def call_for_reply(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+        attempts: int = ATTEMPTS,
+    ) -> Reply:
+        """As :meth:`call`, with the cookies of the good answer."""
         reply = self.send(method, path, headers=headers, json=json, attempts=attempts)
         if 200 <= reply.status < 300:
-            return reply.json() if reply.body else None
+            return reply
         if 300 <= reply.status < 400:
             raise PlaneElsewhere(f"{reply.asked}: redirected to {_origin(reply.location)}; {_IS_IT_PLANE}")
         detail = explain(reply)

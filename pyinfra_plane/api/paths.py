@@ -63,6 +63,7 @@ INSTANCE_WORKSPACES = Path("/api/instances/workspaces/")
 CSRF = Path("/auth/get-csrf-token/")
 SIGN_IN = Path("/auth/sign-in/")
 SIGN_UP = Path("/auth/sign-up/")
+CHANGE_PASSWORD = Path("/auth/change-password/")
 
 ME = Path("/api/users/me/")
 MY_ONBOARDING = Path("/api/users/me/onboard/")

@@ -10,6 +10,7 @@ from pyinfra_plane.api.errors import (
     PlaneError,
     PlaneFormRefused,
     PlaneNoAccount,
+    PlaneRefused,
     PlaneSettings,
     PlaneWrongPassword,
 )
@@ -201,15 +202,26 @@ class Sessions:
         return session
 
     def _sign_in(self, agent: Agent) -> Session:
-        """A session of an account that exists; one made before 0.1.0 has its password from an earlier derivation."""
+        """A session of an account that exists. One made before 0.1.0 gets the password that is derived now."""
         assert agent.password is not None
         plane, setting = self.reach.plane(), _password_setting(agent)
+        # What a derived one is mixed with may have changed.
+        setting = setting.replace("_seed or", "_seed, plane_seed_host or")
         try:
             return plane.sign_in(agent.email, agent.password.unmask(), setting)
         except PlaneWrongPassword:
             if agent.former_password is None:
                 raise
-        return plane.sign_in(agent.email, agent.former_password.unmask(), setting)
+        session = plane.sign_in(agent.email, agent.former_password.unmask(), setting)
+        try:
+            return plane.change_password(session, agent.former_password.unmask(), agent.password.unmask())
+        except PlaneRefused as error:
+            say(
+                self.host,
+                f"! {agent.email} keeps the password that an earlier version derived, which is the same in every Plane "
+                f"with this seed ({error}); change it in Plane as that account",
+            )
+            return session
 
 
 def _password_setting(agent: Agent) -> str:

@@ -12,7 +12,7 @@ from email.utils import formatdate
 from aiohttp import web
 
 from .context import context_of, state_of
-from .http import form_body
+from .http import ApiError, form_body
 from .models import Session, User
 
 APP_COOKIE, ADMIN_COOKIE, CSRF_COOKIE = "session-id", "admin-session-id", "csrftoken"
@@ -60,11 +60,20 @@ def hand_out_csrf(request: web.Request) -> web.Response:
 
 async def csrf_refusal(request: web.Request) -> web.Response | None:
     """The page for a form whose token does not belong to its cookie: HTML with status 200 (facts)."""
-    secret = request.cookies.get(CSRF_COOKIE, "")
-    token = (await form_body(request)).get("csrfmiddlewaretoken", "")
-    if secret and hmac.compare_digest(_seal(token[:32], secret).encode(), token[32:].encode()):
+    if _is_paired(request, (await form_body(request)).get("csrfmiddlewaretoken", "")):
         return None
     return web.Response(text=CSRF_REFUSED, content_type="text/html", charset="utf-8")
+
+
+def refuse_without_csrf(request: web.Request) -> None:
+    """Refuse JSON whose header X-CSRFToken does not belong to its cookie, as Django REST framework does."""
+    if not _is_paired(request, request.headers.get("X-CSRFToken", "")):
+        raise ApiError(403, {"detail": "CSRF Failed: CSRF token missing."})
+
+
+def _is_paired(request: web.Request, token: str) -> bool:
+    secret = request.cookies.get(CSRF_COOKIE, "")
+    return bool(secret) and hmac.compare_digest(_seal(token[:32], secret).encode(), token[32:].encode())
 
 
 def _new_secret() -> str:

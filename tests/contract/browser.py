@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -28,8 +29,11 @@ class Browser:
     ) -> None:
         self._http.close()
 
-    def ask(self, method: str, path: str, **arguments: Any) -> requests.Response:
-        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+    def ask(
+        self, method: str, path: str, headers: Mapping[str, str] | None = None, **arguments: Any
+    ) -> requests.Response:
+        cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        headers = {"Cookie": cookies, **(headers or {})}
         response = self._http.request(
             method, self.url + path, headers=headers, allow_redirects=False, timeout=TIMEOUT, **arguments
         )

@@ -22,7 +22,7 @@ from plane.models.work_item_property_configurations import TextAttributeSettings
 from sandbox.plane import PlaneServer
 from sandbox.plane.models import ADMIN, GUEST, MEMBER
 from sandbox.plane.rules import deactivate
-from tests.contract.browser import Browser, v1
+from tests.contract.browser import PASSWORD, Browser, v1
 from tests.contract.running import running
 
 PROJECTS = "/workspaces/javisi/projects/"
@@ -338,6 +338,29 @@ def test_the_instance_admin_can_sign_in_again(owner: Browser) -> None:
         assert admin.ask("GET", "/api/instances/configurations/").status_code == 401
         assert admin.submit(path, email="admin@javisi.local", password="Str0ng-Pa55-phrase!x") == ""
         assert admin.ask("GET", "/api/instances/configurations/").status_code == 200
+
+
+def test_a_changed_password_ends_all_sessions_but_the_one_that_it_brings(owner: Browser) -> None:
+    path, new = "/auth/change-password/", "an0ther-Str0ng-phrase"
+    other = Browser(owner.url)
+    assert other.sign_in("admin@javisi.local") == ""
+
+    def change(**body: str) -> tuple[int, object]:
+        token = owner.ask("GET", "/auth/get-csrf-token/").json()["csrf_token"]
+        answer = owner.ask("POST", path, json=body, headers={"X-CSRFToken": token})
+        return answer.status_code, answer.json().get("error_message")
+
+    assert owner.ask("POST", path, json={"old_password": PASSWORD, "new_password": new}).status_code == 403
+    assert change(new_password=new) == (400, "MISSING_PASSWORD")
+    assert change(old_password=PASSWORD) == (400, "MISSING_PASSWORD")
+    assert change(old_password="wrong", new_password=new) == (400, "INCORRECT_OLD_PASSWORD")
+    assert change(old_password=PASSWORD, new_password="password") == (400, "PASSWORD_TOO_WEAK")
+    assert change(old_password=PASSWORD, new_password=new) == (200, None)
+    assert owner.ask("GET", "/api/users/me/").status_code == 200
+    assert other.ask("GET", "/api/users/me/").status_code == 401
+    assert other.ask("POST", path, json={}).status_code == 401
+    assert other.sign_in("admin@javisi.local") == "AUTHENTICATION_FAILED_SIGN_IN"
+    assert other.sign_in("admin@javisi.local", new) == ""
 
 
 # What tests look at

@@ -13,7 +13,7 @@ from pyinfra.api import HiddenValue
 
 from pyinfra_plane.settings import derive_password
 from sandbox.plane.models import PUBLIC
-from sandbox.plane.passwords import hash_password
+from sandbox.plane.passwords import hash_password, matches
 from tests.contract.browser import PASSWORD, Browser
 from tests.deploy.conftest import NewTarget
 from tests.deploy.target import AGENTS, CHECKOUT, TOKEN_FILE, Target
@@ -349,7 +349,7 @@ def test_all_wrong_passwords_are_named_at_once_before_anything_is_changed(target
     before = target.snapshot()
     run = target.deploy(operation="deploy.provisioning", data=data, secrets=secrets)
     assert run.code != 0
-    seed = "check plane_agent_password_seed or the password of {} in plane_agents"
+    seed = "check plane_agent_password_seed, plane_seed_host or the password of {} in plane_agents"
     told = f"cannot sign in as thot@javisi.local ({seed.format('thot')}), cfo@javisi.local ({seed.format('cfo')})"
     assert [line for line in run.lines if "cannot sign in" in line] == [told], run.output
     # The admin and imhotep once, thot and cfo by both derivations; shuri's token answers, and hermes has no account.
@@ -441,7 +441,7 @@ def test_forwarding_may_be_forbidden(target: Target) -> None:
     assert set(target.tokens) == set(AGENTS)
 
 
-def test_an_account_from_before_the_host_was_mixed_into_passwords_is_signed_in_to(finished: Target) -> None:
+def test_an_account_from_before_the_host_was_mixed_into_passwords_gets_this_planes_own(finished: Target) -> None:
     seed = HiddenValue(finished.secrets["PLANE_AGENT_PASSWORD_SEED"])
     for name in ("thot", "cfo"):
         former = derive_password(seed, f"{name}@javisi.local").unmask()
@@ -450,3 +450,11 @@ def test_an_account_from_before_the_host_was_mixed_into_passwords_is_signed_in_t
     run = finished.deploy()
     assert run.code == 0, run.output
     assert len(finished.tokens) == len(AGENTS)
+    assert run.requests.count(("POST", "/auth/change-password/")) == 2
+    # From now on only the password of this Plane opens them.
+    for name in ("thot", "cfo"):
+        new, former = (
+            derive_password(seed, f"{name}@javisi.local", *at).unmask() for at in (("work.example.com",), ())
+        )
+        assert asyncio.run(matches(new, finished.user(name).password_hash))
+        assert not asyncio.run(matches(former, finished.user(name).password_hash))

@@ -312,10 +312,9 @@ def test_all_wrong_passwords_are_named_at_once_and_nothing_is_changed(deployed: 
     seed = {"PLANE_AGENT_PASSWORD_SEED": "another-seed-of-the-agents-6"}
     done = deployed.deploy(operation=("deploy.provisioning",), env=seed, data={"plane_agents": agents})
     said = complaint(done)
-    assert said == (
-        "cannot sign in as thot@javisi.local (check plane_agent_password_seed or the password of thot in plane_agents)"
-        ", cfo@javisi.local (check plane_agent_password_seed or the password of cfo in plane_agents)"
-    )
+    check = "check plane_agent_password_seed, plane_seed_host or the password of {} in plane_agents"
+    named = ", ".join(f"{name}@javisi.local ({check.format(name)})" for name in ("thot", "cfo"))
+    assert said == f"cannot sign in as {named}"
     assert deployed.tokens_path.stat().st_mtime_ns == before
     plane = deployed.plane()
     assert plane.user_by_email("ptah@javisi.local") is None and not plane.invitations

@@ -156,6 +156,27 @@ def test_a_wrong_password_names_the_setting_and_not_the_password(site: Site, pla
     assert not plane.is_signed_in("thot@javisi.local")
 
 
+def test_a_changed_password_brings_another_session_and_takes_the_csrf_pair(site: Site, plane: Plane) -> None:
+    site.route("GET /auth/get-csrf-token/", CSRF)
+    site.route("POST /auth/sign-in/", redirect("/", "session-id=abc"))
+    site.route("POST /auth/change-password/", as_json({"message": "Password updated"}, Set_Cookie="session-id=def"))
+    session = plane.change_password(plane.sign_in("thot@javisi.local", "old", "a setting"), "old", "new")
+    assert session.cookies == {"session-id": "def"}
+    assert plane.sign_in("thot@javisi.local", "new", "a setting") is session
+    sent = site.asked[-1]
+    assert sent.json == {"old_password": "old", "new_password": "new"}
+    assert (sent.headers["X-CSRFToken"], sent.headers["Cookie"]) == ("token", "session-id=abc; csrftoken=cookie")
+
+
+def test_a_password_that_plane_keeps_is_an_error_and_not_shown(site: Site, plane: Plane) -> None:
+    site.route("GET /auth/get-csrf-token/", CSRF)
+    refused = as_json({"error_code": 5135, "error_message": "INCORRECT_OLD_PASSWORD", "error": "no hunter2"}, 400)
+    site.route("POST /auth/change-password/", refused)
+    with pytest.raises(PlaneRefused) as caught:
+        plane.change_password(SESSION, "hunter2", "new-hunter3")
+    assert "hunter" not in str(caught.value)
+
+
 def test_an_account_that_was_made_is_signed_in(site: Site, plane: Plane) -> None:
     site.route("GET /auth/get-csrf-token/", CSRF)
     site.route("POST /auth/sign-up/", redirect("/", "session-id=abc"))
