@@ -663,12 +663,12 @@ def test_an_http_address_has_nothing_to_check(site: Site, monkeypatch: pytest.Mo
 def test_a_check_that_is_not_made_is_said_on_every_run(
     monkeypatch: pytest.MonkeyPatch, url: str | None, insecure: bool, said: bool
 ) -> None:
-    class Scene:
-        settings = checked(plane_api_url=url, plane_api_tls_insecure=insecure)
-        is_still_to_start = False
-
-    monkeypatch.setattr(instance, "current_scene", Scene)
-    monkeypatch.setattr(instance, "_health", lambda scene: "not yet")
+    here = SimpleNamespace(
+        settings=checked(plane_api_url=url, plane_api_tls_insecure=insecure),
+        reach=SimpleNamespace(is_still_to_start=False),
+    )
+    monkeypatch.setattr(instance, "current_plane", lambda: here)
+    monkeypatch.setattr(instance, "_health", lambda here: "not yet")
     ready: Any = instance.ready
     for _ in ("in a preview", "in a run"):
         notes = [item.line for item in ready._inner.__wrapped__() if isinstance(item, Note)]
