@@ -34,7 +34,7 @@ CASES = {
     "as a file is read": _RAISE + "import operations.environment as place\nplace.read_file = fail",
     "as a token is made": _RAISE + "from pyinfra_plane.api.plane import Plane\nPlane.create_token = fail",
     "as a token is saved": _RAISE
-    + "from operations.plane.token_file import TokenFile\n"
+    + "from pyinfra_plane.host.token_file import TokenFile\n"
     + "kept = TokenFile.save\n"
     + "TokenFile.save = lambda file: fail() if file.tokens else kept(file)",
     "as a form is sent": _RAISE + "from pyinfra_plane.api.auth import Forms\nForms._send = fail",
