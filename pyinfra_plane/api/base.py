@@ -91,11 +91,12 @@ class Asking:
             PlaneError: it is still listed.
         """
         self.forget(*kinds)
+        request = {"method": "DELETE", **by}
         try:
-            self.http.call(by.pop("method", "DELETE"), path, headers=caller.headers(), **by)
+            self.http.call(request.pop("method"), path, headers=caller.headers(), **request)
         except PlaneRefused as error:
-            # Unless somebody else has just deleted it.
-            if error.status != 404 or is_listed():
+            # Unless somebody else has just deleted it; of another request, 404 says that there is no such path.
+            if error.status != 404 or by or is_listed():
                 raise
         check_gone(what, is_listed())
 
