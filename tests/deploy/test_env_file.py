@@ -132,13 +132,13 @@ def preview_with(target: Target, host: str | None, *groups: str) -> str:
     names = [f"group{number}" for number in range(len(groups))]
     entry = f"{{**sandbox[0][1], 'plane_redis_url': {host}}}" if host else "sandbox[0][1]"
     inventory.write_text(
-        f"from settings import secret_variable\n{inventory.read_text()}sandbox = [(sandbox[0][0], {entry})]\n"
+        f"from pyinfra_plane.settings import secret_variable\n{inventory.read_text()}sandbox = [(sandbox[0][0], {entry})]\n"
         + "".join(f"{name} = [{target.host.name!r}]\n" for name in names)
     )
     (inventory.parent / "group_data").mkdir(exist_ok=True)
     for name, value in zip(names, groups, strict=True):
         (inventory.parent / f"group_data/{name}.py").write_text(
-            f"from settings import secret_variable\nplane_redis_url = {value}\n"
+            f"from pyinfra_plane.settings import secret_variable\nplane_redis_url = {value}\n"
         )
     done = subprocess.run(
         [sys.executable, "-m", "pyinfra", str(inventory), "deploy.environment", "--dry"],
