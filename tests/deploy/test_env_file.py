@@ -132,7 +132,8 @@ def preview_with(target: Target, host: str | None, *groups: str) -> str:
     names = [f"group{number}" for number in range(len(groups))]
     entry = f"{{**sandbox[0][1], 'plane_redis_url': {host}}}" if host else "sandbox[0][1]"
     inventory.write_text(
-        f"from pyinfra_plane.settings import secret_variable\n{inventory.read_text()}sandbox = [(sandbox[0][0], {entry})]\n"
+        "from pyinfra_plane.settings import secret_variable\n"
+        f"{inventory.read_text()}sandbox = [(sandbox[0][0], {entry})]\n"
         + "".join(f"{name} = [{target.host.name!r}]\n" for name in names)
     )
     (inventory.parent / "group_data").mkdir(exist_ok=True)
