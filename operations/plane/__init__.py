@@ -3,7 +3,7 @@
 Each operation reads what is there, with saved API tokens where there are any, and changes only what differs. A preview
 signs nobody in, except for ``instance_config`` where Plane shows a setting to an instance admin alone; where it has no
 token to look with, it says so. Connection and accounts come from the host's settings (``plane_api_url``,
-``plane_admin_email``, ``plane_agents`` and so on; see ``group_data/all.py``).
+``plane_admin_email``, ``plane_agents`` and so on; see ``docs/settings.md``).
 """
 
 from .containers import containers

@@ -1,4 +1,4 @@
 """Plane's API in Python: how to reach it from the target, what it answers, how it fails.
 
-Nothing here knows pyinfra but :mod:`pyinfra_plane.api.seam`, which opens the connection from a host.
+Nothing here knows pyinfra; ``pyinfra_plane.host.connection`` opens the connection from a host.
 """

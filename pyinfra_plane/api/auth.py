@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pyinfra_plane.api import paths
 from pyinfra_plane.api.errors import PlaneBadAnswer, PlaneFormRefused, PlaneUnreachable
-from pyinfra_plane.api.http import Http, Reply
+from pyinfra_plane.api.http import Http, Reply, refuse_bad
 from pyinfra_plane.api.pace import Pace
 
 RATE_LIMIT_EXCEEDED = "RATE_LIMIT_EXCEEDED"
@@ -153,12 +153,10 @@ class Forms:
         """
         token, cookie = self._csrf()
         paired = Session(session.email, {**session.cookies, "csrftoken": cookie})
-        reply = self._http.call_for_reply(
-            "POST",
-            paths.CHANGE_PASSWORD(),
-            headers={**paired.headers(), "X-CSRFToken": token, "Referer": self._http.base_url + "/"},
-            json={"old_password": old, "new_password": new},
-        )
+        path = paths.CHANGE_PASSWORD()
+        headers = {**paired.headers(), "X-CSRFToken": token, "Referer": self._http.base_url + "/"}
+        reply = self._http.send("POST", path, headers=headers, json={"old_password": old, "new_password": new})
+        refuse_bad(reply, path)
         return _session_in(reply, session.email)
 
 

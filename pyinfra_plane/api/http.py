@@ -268,31 +268,29 @@ class Http:
             PlaneBadAnswer: the answer is not one of Plane's API.
             PlaneUnreachable: no answer came.
         """
-        reply = self.call_for_reply(method, path, headers=headers, json=json, attempts=attempts)
+        reply = self.send(method, path, headers=headers, json=json, attempts=attempts)
+        refuse_bad(reply, path)
         return reply.json() if reply.body else None
 
-    def call_for_reply(
-        self,
-        method: str,
-        path: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        json: Any = None,
-        attempts: int = ATTEMPTS,
-    ) -> Reply:
-        """As :meth:`call`, with the cookies of the good answer."""
-        reply = self.send(method, path, headers=headers, json=json, attempts=attempts)
-        if 200 <= reply.status < 300:
-            return reply
-        if 300 <= reply.status < 400:
-            raise PlaneElsewhere(f"{reply.asked}: redirected to {_origin(reply.location)}; {_IS_IT_PLANE}")
-        detail = explain(reply)
-        message = f"{reply.asked}: {reply.status} {detail}"
-        if reply.status == 403 and detail == _KEY_INVALID:
-            raise PlaneKeyInvalid(message, reply.status, detail)
-        if reply.status == 403:
-            raise PlaneForbidden(f"{message}; {_who_may(path)}", reply.status, detail)
-        raise PlaneRefused(message, reply.status, detail, refusal_code(reply))
+
+def refuse_bad(reply: Reply, path: str) -> None:
+    """Raise what an answer other than 2xx means.
+
+    Raises:
+        PlaneKeyInvalid, PlaneForbidden, PlaneRefused: Plane said no.
+        PlaneElsewhere: it redirects.
+    """
+    if 200 <= reply.status < 300:
+        return
+    if 300 <= reply.status < 400:
+        raise PlaneElsewhere(f"{reply.asked}: redirected to {_origin(reply.location)}; {_IS_IT_PLANE}")
+    detail = explain(reply)
+    message = f"{reply.asked}: {reply.status} {detail}"
+    if reply.status == 403 and detail == _KEY_INVALID:
+        raise PlaneKeyInvalid(message, reply.status, detail)
+    if reply.status == 403:
+        raise PlaneForbidden(f"{message}; {_who_may(path)}", reply.status, detail)
+    raise PlaneRefused(message, reply.status, detail, refusal_code(reply))
 
 
 def _is_packed(response: requests.Response) -> bool:

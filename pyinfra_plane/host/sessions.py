@@ -53,17 +53,11 @@ class Sessions:
         namesake = next((one for one in (*self.state.agents, *s.absent_agents) if one.email == email), None)
         if namesake is not None:
             password, former = namesake.password, namesake.former_password
-        elif own is not None and not self._has_derived_password(own):
+        elif own is not None and own.password is not None and own.former_password is None:
             password = own.password  # its own, whatever its address
         elif token_variable(local) == token_variable(name) and domain == f"{s.plane_workspace_slug}.local".lower():
             password, former = (s.plane_concierge_password, None) if name == CONCIERGE else s.derived_passwords(email)
         return Agent(name, email, "member", name, password, present=False, former_password=former)
-
-    def _has_derived_password(self, agent: Agent) -> bool:
-        seed = self.settings.plane_agent_password_seed
-        if seed is None or agent.password is None:
-            return True
-        return agent.former_password is not None
 
     def tokens_labelled(self, slug: str, agent: Agent, session: Session) -> tuple[list[Token], list[Token]]:
         """The account's tokens that carry the agent's label: those that this deploy made, and the others."""

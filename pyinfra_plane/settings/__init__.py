@@ -1,6 +1,6 @@
 """The settings of one host, read from pyinfra's data: typed, checked as a whole, secrets wrapped.
 
-Every name, default and meaning is in ``group_data/all.py``; group and host data override it, ``--data`` overrides
+Every name, default and meaning is in ``settings/table.py``; group and host data override it, ``--data`` overrides
 both. The same file says where secrets are looked for, and in which order.
 """
 

@@ -39,11 +39,11 @@ def config_dir_of(host: Any) -> str | None:
 
     A host whose data say nothing of Plane has none.
     """
-    data = host.data.dict() if hasattr(host.data, "dict") else host.data
-    if not any(str(name).startswith("plane_") for name in data):
-        return None
-    directory = data.get("plane_config_dir", DEFAULTS["plane_config_dir"])
-    return str(directory) if directory else None
+    given = {
+        name: value for name in DEFAULTS if name.startswith("plane_") and (value := host.data.get(name)) is not None
+    }
+    directory = given.get("plane_config_dir", DEFAULTS["plane_config_dir"])
+    return str(directory) if given and directory else None
 
 
 def read_settings(data: Mapping[str, Any], host_name: str = "") -> Settings:

@@ -13,6 +13,7 @@ from pyinfra.api import FunctionCommand
 from pyinfra_plane.api.errors import PlaneError, PlaneSettings
 from pyinfra_plane.engine.commands import TargetError
 from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging
+from pyinfra_plane.settings.table import DEFAULTS
 from tests.unit.given import Shell
 from tests.unit.test_environment import running_for
 
@@ -116,6 +117,12 @@ def test_before_the_first_change_of_a_run_the_lock_is_taken_and_the_host_looked_
     commands(plan, host, executing=True)
     assert locks.asked == [(host, "/srv/my plane")]
     assert seen == [0, 1, 1]
+
+
+def test_a_host_of_plane_without_a_folder_of_its_own_has_the_default_ones_lock(host: Shell, locks: Locks) -> None:
+    host.data["plane_web_url"] = "https://work.javisi.test"
+    commands(lambda: iter([Change(("+ one",), lambda: None)]), host, executing=True)
+    assert locks.asked == [(host, DEFAULTS["plane_config_dir"])]
 
 
 def test_what_another_run_has_done_meanwhile_is_not_done_again(host: Shell, locks: Locks) -> None:
