@@ -139,6 +139,8 @@ def provisioning() -> None:
             unsupported=s.plane_custom_fields_unsupported,
             prune=project.prune,
         )
+    if s.plane_webhooks:
+        plane.webhooks(name="Webhooks", slug=slug, webhooks=s.plane_webhooks)
     plane.agents_answer(
         name="Agents answer", slug=slug, identifiers=[project.identifier for project in s.plane_projects]
     )

@@ -22,13 +22,7 @@ MODULES = {
     "operations.postgres": ["operations/postgres.py"],
     "operations.redis": ["operations/redis.py"],
     "operations.environment": ["operations/environment.py"],
-    "operations.plane": [
-        f"operations/plane/{name}.py"
-        for name in (
-            *("containers", "instance", "workspace", "removal", "tokens"),
-            *("projects", "states_labels", "properties"),
-        )
-    ],
+    "operations.plane": sorted(f"operations/plane/{path.name}" for path in CHECKOUT.glob("operations/plane/*.py")),
 }
 """What to import each operation from, and where it is."""
 
@@ -37,7 +31,7 @@ HEAD = """# Operations
 Written by `make reference` out of the docstrings: change those. [own-deploy.md](own-deploy.md) shows how to use them.
 
 Each operation also takes pyinfra's own arguments, such as `name` and `_sudo`. `HiddenValue` is pyinfra's
-(`from pyinfra.api import HiddenValue`); `Agent`, `State`, `Label`, `CustomField` and `settings_of` are
+(`from pyinfra.api import HiddenValue`); `Agent`, `State`, `Label`, `CustomField`, `Webhook` and `settings_of` are
 imported from `pyinfra_plane.settings`; `settings_of(host)` gives those of the settings: `.plane_agents`,
 `.plane_projects[0].states` and so on.
 """

@@ -203,6 +203,14 @@ plane_projects = [
         ],
     },
 ]
+# Each {"name", "url"}, and where wanted "events" (a list of project, issue, issue_comment, cycle, module; all if it is
+# not given), "active" (True or False), "present" (False deletes it). A webhook is known by its url. Listing webhooks
+# takes a sign-in as a workspace admin on every run, in a preview too. Plane refuses addresses in private networks
+# unless plane_env_extra allows them: {"WEBHOOK_ALLOWED_HOSTS": "n8n"}.
+plane_webhooks = []
+# An env file with PLANE_WEBHOOK_SECRET_<NAME>=… for each webhook, readable by its owner only: the secret that Plane
+# signs its requests with, which it shows once.
+plane_webhook_secrets_path = "{plane_config_dir}/webhook-secrets.env"
 # What to do if the edition, its plan or the workspace has no custom fields for a project: "warn" (say so and go on),
 # "fail" (in the Community Edition before anything is written), or "labels" (keep what labels can carry: a group
 # agent_id with a label for each agent, a group for each option field).

@@ -8,11 +8,13 @@ token to look with, it says so. Connection and accounts come from the host's set
 
 from .containers import containers
 from .instance import instance_admin, instance_config, ready
+from .labels import project_labels
 from .projects import project, project_estimates, project_members
 from .properties import custom_fields_available, work_item_properties
 from .removal import absent_members
-from .states_labels import project_labels, project_states
+from .states import project_states
 from .tokens import agent_passwords, agents_answer, api_tokens
+from .webhooks import webhooks
 from .workspace import workspace, workspace_members
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "project_members",
     "project_states",
     "ready",
+    "webhooks",
     "work_item_properties",
     "workspace",
     "workspace_members",

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from pyinfra_plane.api.auth import ApiKey, Session
 from pyinfra_plane.api.errors import PlaneError, PlaneNobody, PlaneRefused, PlaneSettings
-from pyinfra_plane.api.models import NETWORK_NUMBERS, Estimate
+from pyinfra_plane.api.models import Estimate
 from pyinfra_plane.api.models import Project as SeenProject
 from pyinfra_plane.api.plane import NOT_A_MEMBER
+from pyinfra_plane.api.rows import Difference
 from pyinfra_plane.api.versions import LEAD_OF_A_NEW_PROJECT
 from pyinfra_plane.engine.converge import Change, Kept, Plan, converging
 from pyinfra_plane.engine.report import is_executing
@@ -136,7 +136,7 @@ class _Wanted:
     settings: Mapping[str, Any]
 
     def __str__(self) -> str:
-        named = [_words(name, value) for name, value in self.settings.items() if name != "description"]
+        named = [SeenProject.says(name, value) for name, value in self.settings.items() if name != "description"]
         return f"project {self.identifier} ({self.name})" + (f": {', '.join(named)}" if named else "")
 
     def refuse_name(self) -> None:
@@ -148,48 +148,14 @@ class _Wanted:
             )
 
 
-@dataclass(frozen=True)
-class _Difference:
-    """One setting of a project that is not as wanted."""
-
-    field: str
-    words: str
-    value: Callable[[], Any]
-
-
-def _on(on: bool) -> str:
-    return "on" if on else "off"
-
-
-def _words(name: str, wants: Any, has: Any = None) -> str:
-    """What a line says of one setting of a project."""
-    if isinstance(wants, bool):
-        return f"{name} {_on(wants)}"
-    if name in PEOPLE:
-        return f"{name.replace('_', ' ')} {wants}"
-    if name == "description" or has is None:
-        return "description" if name == "description" else str(wants)
-    return str(wants) if name == "network" else f"time zone {has} → {wants}"
-
-
-def _differences(at: Access, seen: SeenProject, wanted: _Wanted) -> list[_Difference]:
-    found = []
-    if seen.name != wanted.name:
-        found.append(_Difference("name", f"name {seen.name} → {wanted.name}", lambda: wanted.name))
+def _differences(at: Access, seen: SeenProject, wanted: _Wanted) -> list[Difference]:
+    found = [seen.difference("name", wanted.name)]
     for name, wants in wanted.settings.items():
-        has, key = getattr(seen, name), SeenProject.key_of(name)
-        if name in PEOPLE:
-            if has is None or _addresses(at).get(has) != wants:
-                found.append(_Difference(key, _words(name, wants), _user_id(at, wants)))
-            continue
-        value = NETWORK_NUMBERS[wants] if name == "network" else wants
-        if has != value:
-            found.append(_Difference(key, _words(name, wants, has), partial(_same, value)))
-    return found
-
-
-def _same(value: Any) -> Any:
-    return value
+        if name not in PEOPLE:
+            found.append(seen.difference(name, wants))
+        elif _addresses(at).get(getattr(seen, name) or "") != wants:
+            found.append(Difference(SeenProject.key_of(name), _user_id(at, wants), SeenProject.says(name, wants)))
+    return [difference for difference in found if difference is not None]
 
 
 def _addresses(at: Access) -> dict[str, str]:
@@ -207,8 +173,8 @@ def _user_id(at: Access, address: str) -> Callable[[], str]:
     return find
 
 
-def _bring_in_line(at: Access, seen: SeenProject, differing: Sequence[_Difference]) -> None:
-    fields = {one.field: one.value() for one in differing}
+def _bring_in_line(at: Access, seen: SeenProject, differing: Sequence[Difference]) -> None:
+    fields = {one.key: one.value() for one in differing}
     network = fields.pop("network", None)
     try:
         if fields:
@@ -236,7 +202,7 @@ def _create_project(at: Access, wanted: _Wanted) -> None:
     if wanted.settings.get("network") == "secret":
         # By a session, so that it is never public, not even for a moment.
         caller = at.sessions.of(owner) if owner is not None and owner.password else at.admin_session()
-        fields["network"] = NETWORK_NUMBERS["secret"]
+        fields["network"] = SeenProject.sent("network", "secret")
     try:
         at.plane.create_project(at.slug, caller, **fields)
     except PlaneRefused as error:
@@ -277,7 +243,7 @@ def project_estimates(slug: str, identifier: str, enabled: bool) -> Plan:
     identifier = identifier.upper()
     projects = at.projects()
     seen = projects.get(identifier) if projects is not None else None
-    line = f"project {identifier}: estimates {_on(enabled)}"
+    line = f"project {identifier}: estimates {'on' if enabled else 'off'}"
     if seen is None:
         if enabled:
             sign = "+" if projects is not None or at.reach.is_fresh() else "?"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from pyinfra_plane.api.auth import ApiKey
+from pyinfra_plane.api.collection import Collection
 from pyinfra_plane.api.errors import (
     PlaneBadAnswer,
     PlaneError,
@@ -17,17 +18,19 @@ from pyinfra_plane.api.errors import (
     PlaneUnreachable,
 )
 from pyinfra_plane.api.models import Project as SeenProject
-from pyinfra_plane.api.models import WorkItemProperty, WorkItemType
+from pyinfra_plane.api.models import PropertyOption, WorkItemProperty, WorkItemType
 from pyinfra_plane.api.plane import Plane
 from pyinfra_plane.api.properties import definition, field_type
+from pyinfra_plane.api.rows import Difference, R
 from pyinfra_plane.engine.converge import Change, InPlace, Kept, Note, Plan, converging
 from pyinfra_plane.engine.report import is_executing
 from pyinfra_plane.host.access import Access
 from pyinfra_plane.host.host_plane import current_plane, current_workspace
 from pyinfra_plane.host.planning import needs_project, once_made, project_to_read, typed
+from pyinfra_plane.host.resources import Home, InProject, Kind
 from pyinfra_plane.settings import CustomField, labels_for
 
-from .states_labels import labels_plan
+from .labels import Labels
 
 DEFAULT_TYPE = "Task"
 """What Plane calls the type that work items have by default (product documentation), and so does the deploy."""
@@ -115,7 +118,7 @@ def work_item_properties(
     if found is None or key is None:
         yield Change((f"? custom fields of {identifier}: {names}",), lambda: needs_project(slug, identifier))
         return
-    home = _Home(at, found[0], work_item_type, plane.workspace_owns_types(slug, key))
+    home = _Home(at, found[0], key, work_item_type, plane.workspace_owns_types(slug, key))
     in_place = partial(_unsupported, at, identifier, fields, unsupported)
     attempted = _attempted(home, key, fields, prune, in_place)
     yield from once_made(slug, identifier, attempted) if found[1] is None else attempted
@@ -184,54 +187,27 @@ class _Attempt:
 
 def _in_project(home: _Home, key: ApiKey, fields: Sequence[CustomField], prune: bool) -> Plan:
     """A project that owns its work item types."""
-    plane, identifier = home.plane, home.project.identifier
-    kind = None
+    identifier = home.project.identifier
     if not home.project.is_issue_type_enabled:
         yield Change((f"~ project {identifier}: work item types on",), home.enable)
-    else:
-        kind = home.kind(key)
-    if kind is None and (home.project.is_issue_type_enabled or home.type_name is not None):
+    if home.kind is None and (home.project.is_issue_type_enabled or home.type_name is not None):
         yield Change((f"+ work item type {home.new_name} in {identifier}",), home.make_type)
-    listed = plane.work_item_properties(home.slug, key, home.project, kind) if kind else []
-    present = {one.display_name: one for one in listed}
-    for field in fields:
-        place = _Place(home, field)
-        has = present.get(field.name)
-        if has is None:
-            yield Change((f"+ custom field {field.name} ({field.type}) of {identifier}",), place.make)
-        else:
-            yield from place.bring_in_line(key, has, prune)
-    if prune:
-        named = {field.name for field in fields}
-        for name, has in present.items():
-            if name not in named:
-                place = _Place(home, CustomField(name, "text"))
-                yield Change((f"- custom field {name} of {identifier}",), place.deletes(has))
+    yield from _Fields(prune).plan(home, fields, prune)
 
 
 def _in_workspace(home: _Home, key: ApiKey, fields: Sequence[CustomField], prune: bool) -> Plan:
     """A workspace that owns work item types and properties: made there, then the type is imported by the project."""
-    plane, slug, identifier = home.plane, home.slug, home.project.identifier
-    kind = home.kind(key)
+    plane, slug, identifier, kind = home.plane, home.slug, home.project.identifier, home.kind
     name = home.new_name if kind is None else kind.name
     if kind is None:
         yield Change((f"+ work item type {name} in the workspace {slug}",), home.make_type)
-    listed = plane.workspace_properties(slug, key)
     linked = plane.linked_properties(slug, key, kind) if kind else frozenset()
-    present = {one.display_name: one for one in listed}
-    for field in fields:
-        place = _Place(home, field)
-        has = present.get(field.name)
-        if has is None:
-            yield Change((f"+ custom field {field.name} ({field.type}) of {identifier}",), place.make)
-            continue
-        if has.id not in linked and place.is_of_type(has):
-            yield Change((f"~ {place}: into the work item type {name}",), place.links(has))
-        yield from place.bring_in_line(key, has, prune=False)
+    yield from _Fields(False, name, linked).plan(home, fields)
     if kind is None or not home.project.id or not plane.has_imported(slug, key, home.project, kind):
         yield Change((f"~ project {identifier}: work item type {name} of the workspace {slug}",), home.import_type)
+    listed = home.reading(WorkItemProperty).rows() if prune else []
     further = {one.display_name for one in listed if one.id in linked} - {field.name for field in fields}
-    if prune and further:
+    if further:
         names = ", ".join(sorted(further))
         yield Note(f"! custom fields of {identifier} not in plane_projects ({names}): kept, because {slug} owns them")
 
@@ -253,8 +229,12 @@ class _Home:
 
     at: Access
     project: SeenProject
+    key: ApiKey
     type_name: str | None
     is_workspace: bool
+
+    def __str__(self) -> str:
+        return self.project.identifier
 
     @property
     def slug(self) -> str:
@@ -276,185 +256,197 @@ class _Home:
         """What the type is called when it is made."""
         return self.type_name or DEFAULT_TYPE
 
-    def key(self) -> ApiKey:
-        """A key that may change it."""
-        return self.at.key_inside(self.project)
-
-    def kind(self, key: ApiKey) -> WorkItemType | None:
+    @property
+    def kind(self) -> WorkItemType | None:
         """The type that has the fields; ``None`` when it is missing."""
-        kinds = self.plane.work_item_types(self.slug, key, self.owner)
+        has_types = self.is_workspace or self.project.is_issue_type_enabled
+        return self._kind(self.key) if has_types else None
+
+    def _kind(self, key: ApiKey) -> WorkItemType | None:
+        kinds = self.plane.work_item_types(self.slug, key, self.owner).rows()
         named = next((kind for kind in kinds if kind.name == self.new_name), None)
         if self.type_name is not None:
             return named
         # One that this deploy made is not marked: v1 takes no default.
         return next((kind for kind in kinds if kind.is_default), named)
 
-    def needed_kind(self, key: ApiKey) -> WorkItemType:
-        """As :meth:`kind`.
+    def inside(self) -> tuple[ApiKey, WorkItemType]:
+        """A key that may change the type, and the type.
 
         Raises:
-            PlaneError: it is missing.
+            PlaneError: the type is missing.
         """
-        kind = self.kind(key)
+        key = self.at.key_inside(self.project)
+        kind = self._kind(key)
         if kind is None:
             raise PlaneError(
                 f"the project {self.project.identifier} has no {self.type_name or 'default'} work item type"
             )
-        return kind
+        return key, kind
+
+    @property
+    def exists(self) -> bool:
+        return self.is_workspace or self.kind is not None
+
+    def reading(self, kind: type[R]) -> Collection[R]:
+        return cast(
+            "Collection[R]",
+            self.plane.work_item_properties(self.slug, self.key, self.owner, cast("WorkItemType", self.kind)),
+        )
+
+    def writing(self, kind: type[R]) -> Collection[R]:
+        key, of = self.inside()
+        return cast("Collection[R]", self.plane.work_item_properties(self.slug, key, self.owner, of))
 
     def enable(self) -> None:
         """Switch types on in the project, and make the default one if none appears."""
-        self.plane.enable_work_item_types(self.slug, self.key(), self.project)
+        self.plane.enable_work_item_types(self.slug, self.at.key_inside(self.project), self.project)
         if self.type_name is None:
             self.make_type()
 
     def make_type(self) -> None:
         """Make the type, unless it appeared since."""
-        key = self.key()
-        if self.kind(key) is None:
-            self.plane.create_work_item_type(self.slug, key, self.owner, self.new_name)
+        key = self.at.key_inside(self.project)
+        if self._kind(key) is None:
+            types = self.plane.work_item_types(self.slug, key, self.owner)
+            types.create(name=self.new_name, is_active=True)
 
     def import_type(self) -> None:
         """Have the project use the workspace's type."""
-        key = self.key()
-        self.plane.import_work_item_type(self.slug, key, self.project, self.needed_kind(key))
+        key, kind = self.inside()
+        self.plane.import_work_item_type(self.slug, key, self.project, kind)
+
+
+class _Fields(Kind[CustomField, WorkItemProperty]):
+    """Custom fields: Plane changes neither a field's type in place nor how many values it holds.
+
+    Args:
+        prune: delete options that are not named.
+        type_name: the work item type of a workspace that owns its fields.
+        linked: the ids of the fields in that type.
+    """
+
+    row, wanted = WorkItemProperty, CustomField
+    noun, setting = "custom field", "custom_fields"
+
+    def __init__(self, prune: bool, type_name: str | None = None, linked: frozenset[str] = frozenset()) -> None:
+        self._prune = prune
+        self._type_name = type_name
+        self._linked = linked
+
+    def identity(self, one: CustomField) -> str:
+        return one.name
+
+    def line_of_new(self, home: Any, one: CustomField) -> str:
+        return f"custom field {one.name} ({one.type}) of {home}"
+
+    def given(self, one: CustomField) -> dict[str, Any]:
+        given = {"description": one.description, "is_required": one.required}
+        return {name: value for name, value in given.items() if value is not None}
+
+    def differences(
+        self, home: Any, one: CustomField, has: WorkItemProperty, present: Mapping[str, WorkItemProperty]
+    ) -> list[Difference]:
+        found = super().differences(home, one, has, present)
+        # Plane keeps no default for a required field (public API reference).
+        default = None if has.is_required and one.required is not False else self._default(home, home.key, one)
+        if default is not None and default != list(has.default_value):
+            words = f"default {', '.join(one.default or ())}"
+            found.append(Difference("default_value", lambda: default, words))
+        return found
+
+    def bring_in_line(
+        self, home: Any, one: CustomField, has: WorkItemProperty, present: Mapping[str, WorkItemProperty]
+    ) -> Plan:
+        called, theirs = self.called(home, one), field_type(has.property_type, has.relation_type)
+        is_linked = self._type_name is None or has.id in self._linked
+        if theirs != one.type:
+            yield Note(f"! {called} is of type {theirs}, not {one.type}; Plane cannot change a type, so it is left")
+            return
+        if not is_linked:
+            line = f"~ {called}: into the work item type {self._type_name}"
+            yield Change((line,), lambda: self._link(home, has))
+        if one.multiple is not None and one.multiple != has.is_multi:
+            held = "several values" if has.is_multi else "one value"
+            yield Note(f"! {called} holds {held}; Plane cannot change that in place, so it is left")
+        options = self._options(home, one, has) if one.type == "option" else []
+        kept_or_changed = list(super().bring_in_line(home, one, has, present))
+        yield from (item for item in kept_or_changed if isinstance(item, Change) or not options)
+        yield from options
+
+    @staticmethod
+    def _link(home: _Home, has: WorkItemProperty) -> None:
+        key, kind = home.inside()
+        home.plane.link_property(home.slug, key, kind, has.id)
+
+    def _options(self, home: _Home, one: CustomField, has: WorkItemProperty) -> list[Change]:
+        asked = None if one.default is None else set(one.default)
+        wanted = [_Option(name, None if asked is None else name in asked) for name in one.options]
+        plan = _Options().plan(_InField(home, self.called(home, one), has), wanted, self._prune)
+        return [item for item in plan if isinstance(item, Change)]
+
+    def create(self, home: Any, one: CustomField) -> None:
+        key, kind = home.inside()
+        further = {
+            **self.given(one),
+            "is_multi": one.multiple,
+            "default_value": self._default(home, key, one),
+            "options": [{"name": name, "is_default": name in (one.default or ())} for name in one.options] or None,
+        }
+        body = definition(one.name, one.type, **{name: value for name, value in further.items() if value is not None})
+        home.plane.create_work_item_property(home.slug, key, home.owner, kind, body)
+
+    def _default(self, home: _Home, key: ApiKey, one: CustomField) -> list[str] | None:
+        """As Plane keeps it; an option that is the default is marked instead."""
+        if one.default is None or one.type == "option":
+            return None
+        if one.type != "member":
+            return list(one.default)
+        ids = {member.email: member.user_id for member in home.plane.members(home.slug, key)}
+        unknown = [address for address in one.default if address not in ids]
+        if unknown:
+            raise PlaneSettings(f"{self.called(home, one)}: {', '.join(unknown)} is not in the workspace {home.slug}")
+        return [ids[address] for address in one.default]
 
 
 @dataclass(frozen=True)
-class _Place:
-    """One field and where it belongs."""
+class _Option:
+    """An option as it is wanted; `is_default` is ``None`` if the settings name no default."""
+
+    name: str
+    is_default: bool | None
+
+
+@dataclass(frozen=True)
+class _InField:
+    """The custom field that options are in."""
 
     home: _Home
-    field: CustomField
+    called: str
+    has: WorkItemProperty
+    exists: bool = True
 
     def __str__(self) -> str:
-        return f"custom field {self.field.name} of {self.home.project.identifier}"
+        return self.called
 
-    def _default(self, key: ApiKey) -> list[str] | None:
-        """As Plane keeps it; an option that is the default is marked instead."""
-        if self.field.default is None or self.field.type == "option":
-            return None
-        if self.field.type != "member":
-            return list(self.field.default)
-        ids = {member.email: member.user_id for member in self.home.plane.members(self.home.slug, key)}
-        unknown = [address for address in self.field.default if address not in ids]
-        if unknown:
-            raise PlaneSettings(f"{self}: {', '.join(unknown)} is not in the workspace {self.home.slug}")
-        return [ids[address] for address in self.field.default]
+    def reading(self, kind: type[R]) -> Collection[R]:
+        home = self.home
+        return cast("Collection[R]", home.plane.property_options(home.slug, home.key, home.owner, self.has))
 
-    def make(self) -> None:
-        """Make it with all that is asked for."""
-        field, home, key = self.field, self.home, self.home.key()
-        further: dict[str, Any] = {
-            "description": field.description,
-            "is_required": field.required,
-            "is_multi": field.multiple,
-            "default_value": self._default(key),
-        }
-        if field.options:
-            chosen = field.default or ()
-            further["options"] = [{"name": name, "is_default": name in chosen} for name in field.options]
-        body = definition(field.name, field.type, **{k: v for k, v in further.items() if v is not None})
-        home.plane.create_work_item_property(home.slug, key, home.owner, home.needed_kind(key), body)
+    def writing(self, kind: type[R]) -> Collection[R]:
+        home = self.home
+        key = home.at.key_inside(home.project)
+        return cast("Collection[R]", home.plane.property_options(home.slug, key, home.owner, self.has))
 
-    def is_of_type(self, has: WorkItemProperty) -> bool:
-        """Whether one that is there has the type that is asked for."""
-        return field_type(has.property_type, has.relation_type) == self.field.type
 
-    def links(self, has: WorkItemProperty) -> Callable[[], None]:
-        """What puts a property of the workspace into the type."""
+class _Options(Kind[_Option, PropertyOption]):
+    """The options of a custom field."""
 
-        def link() -> None:
-            key = self.home.key()
-            self.home.plane.link_property(self.home.slug, key, self.home.needed_kind(key), has.id)
+    row, wanted = PropertyOption, _Option
+    noun, setting = "option", "options"
 
-        return link
-
-    def bring_in_line(self, key: ApiKey, has: WorkItemProperty, prune: bool) -> Plan:
-        """What differs in one that is there."""
-        field = self.field
-        theirs = field_type(has.property_type, has.relation_type)
-        if theirs != field.type:
-            yield Note(f"! {self} is of type {theirs}, not {field.type}; Plane cannot change a type, so it is left")
-            return
-        if field.multiple is not None and field.multiple != has.is_multi:
-            held = "several values" if has.is_multi else "one value"
-            yield Note(f"! {self} holds {held}; Plane cannot change that in place, so it is left")
-        fields: dict[str, Any] = {}
-        words = []
-        if field.description is not None and field.description != has.description:
-            fields["description"] = field.description
-            words.append("description")
-        if field.required is not None and field.required != has.is_required:
-            fields["is_required"] = field.required
-            words.append("required" if field.required else "not required")
-        # Plane keeps no default for a required field (public API reference).
-        default = None if has.is_required and field.required is not False else self._default(key)
-        if default is not None and default != list(has.default_value):
-            fields["default_value"] = default
-            words.append(f"default {', '.join(field.default or ())}")
-        if fields:
-            yield Change((f"~ {self}: {', '.join(words)}",), lambda: self._change(has, fields))
-        same = not fields
-        for change in self._options(key, has, prune):
-            same = False
-            yield change
-        if same:
-            yield Kept(str(self))
-
-    def _change(self, has: WorkItemProperty, fields: dict[str, Any]) -> None:
-        home, key = self.home, self.home.key()
-        home.plane.change_work_item_property(home.slug, key, home.owner, home.needed_kind(key), has, **fields)
-
-    def _options(self, key: ApiKey, has: WorkItemProperty, prune: bool) -> Plan:
-        field, home = self.field, self.home
-        if field.type != "option":
-            return
-        present = home.plane.property_options(home.slug, key, home.owner, has)
-        for name in field.options:
-            chosen = name in (field.default or ())
-            option = present.get(name)
-            if option is None:
-                yield Change((f"+ option {name} of {self}",), self._adds(has, name, chosen))
-            elif field.default is not None and option.is_default != chosen:
-                words = "the default" if chosen else "no longer the default"
-                yield Change((f"~ option {name} of {self}: {words}",), self._marks(has, name, chosen))
-        if prune:
-            for name in present:
-                if name not in field.options:
-                    yield Change((f"- option {name} of {self}",), self._drops(has, name))
-
-    # What the changes do
-
-    def _adds(self, has: WorkItemProperty, name: str, chosen: bool) -> Any:
-        return lambda: self.home.plane.create_property_option(*self._at(has), name, chosen)
-
-    def _marks(self, has: WorkItemProperty, name: str, chosen: bool) -> Any:
-        def mark() -> None:
-            at = self._at(has)
-            option = self.home.plane.property_options(*at)[name]
-            self.home.plane.change_property_option(*at, option, chosen)
-
-        return mark
-
-    def _drops(self, has: WorkItemProperty, name: str) -> Any:
-        def drop() -> None:
-            at = self._at(has)
-            self.home.plane.delete_property_option(*at, self.home.plane.property_options(*at)[name])
-
-        return drop
-
-    def deletes(self, has: WorkItemProperty) -> Any:
-        """What deletes a field that is there."""
-
-        def delete() -> None:
-            home, key = self.home, self.home.key()
-            home.plane.delete_work_item_property(home.slug, key, home.project, home.needed_kind(key), has)
-
-        return delete
-
-    def _at(self, has: WorkItemProperty) -> tuple[str, ApiKey, SeenProject | None, WorkItemProperty]:
-        return self.home.slug, self.home.key(), self.home.owner, has
+    def body(self, home: Home, one: _Option) -> dict[str, Any]:
+        return {"name": one.name, "is_default": bool(one.is_default)}
 
 
 def _unsupported(at: Access, identifier: str, fields: Sequence[CustomField], mode: str, where: str) -> Plan:
@@ -477,4 +469,6 @@ def _unsupported(at: Access, identifier: str, fields: Sequence[CustomField], mod
         line = f"? labels of {identifier} in place of custom fields: {', '.join(sorted(groups))}"
         yield Change((line,), lambda: needs_project(at.slug, identifier))
         return
-    yield from labels_plan(at, *found, labels)
+    home = InProject(at, *found)
+    plan = Labels().plan(home, labels)
+    yield from once_made(at.slug, identifier, plan) if found[1] is None else plan

@@ -14,11 +14,8 @@ from pyinfra_plane.api.errors import (
     PlaneBadAnswer,
     PlaneElsewhere,
     PlaneError,
-    PlaneFormRefused,
-    PlaneNoAccount,
     PlaneRefused,
     PlaneSettings,
-    PlaneWrongPassword,
 )
 from pyinfra_plane.api.models import Configuration, Instance, Token
 from pyinfra_plane.api.rows import listed
@@ -47,11 +44,11 @@ class AccountsApi(Asking):
 
     def instance(self) -> Instance:
         """Edition, version, whether the instance is set up. Needs no login."""
-        return self._keep(("instance",), lambda: Instance.of(self.http.call("GET", uncached(paths.INSTANCE()))))
+        return self.keep(("instance",), lambda: Instance.of(self.http.call("GET", uncached(paths.INSTANCE()))))
 
     def expect_new_instance(self) -> None:
         """Take the instance for a new one without asking, for a preview of one that cannot answer yet."""
-        self._keep(("instance",), lambda: Instance(True, False, "", "", False))
+        self.keep(("instance",), lambda: Instance(True, False, "", "", False))
 
     def set_up_instance(
         self, email: str, password: str, first_name: str, last_name: str = "", company_name: str = ""
@@ -91,7 +88,7 @@ class AccountsApi(Asking):
     def configurations(self, session: Session) -> dict[str, Configuration]:
         """The instance's settings by name, to an instance admin."""
         path = uncached(paths.INSTANCE_CONFIGURATIONS())
-        return self._keep(
+        return self.keep(
             ("configurations",),
             lambda: {
                 row.key: row
@@ -128,31 +125,15 @@ class AccountsApi(Asking):
         """Whether this run has a session of the account."""
         return email.lower() in self._sessions
 
-    def sign_in(self, email: str, password: str, setting: str) -> Session:
+    def sign_in(self, email: str, password: str) -> Session:
         """A session of an account that exists; one for each account and run, since Plane hashes the password each time.
 
-        Args:
-            setting: the setting that holds the password, for the message when it is wrong.
-
         Raises:
-            PlaneNoAccount: there is no such account.
-            PlaneWrongPassword: the password is wrong.
-            PlaneSettings: nobody can sign in with a password.
+            PlaneFormRefused: ``USER_DOES_NOT_EXIST``, ``AUTHENTICATION_FAILED_SIGN_IN``, ….
         """
         email = email.lower()
         if email not in self._sessions:
-            try:
-                self._sessions[email] = self._forms.session(paths.SIGN_IN(), email, password, f"sign in as {email}")
-            except PlaneFormRefused as error:
-                advice = f"check {setting}"
-                if error.code == "AUTHENTICATION_FAILED_SIGN_IN":
-                    raise PlaneWrongPassword(f"{error}; {advice}", advice) from error
-                if error.code == "INSTANCE_NOT_CONFIGURED":
-                    advice = "this Plane was never set up; run plane.instance_admin first (the whole deploy does)"
-                if error.code == "EMAIL_PASSWORD_AUTHENTICATION_DISABLED":
-                    advice = "this needs ENABLE_EMAIL_PASSWORD (plane_instance_config) to be 1 for as long as it runs"
-                kind = PlaneNoAccount if error.code == "USER_DOES_NOT_EXIST" else PlaneSettings
-                raise kind(f"{error}; {advice}") from error
+            self._sessions[email] = self._forms.session(paths.SIGN_IN(), email, password, f"sign in as {email}")
         return self._sessions[email]
 
     def change_password(self, session: Session, old: str, new: str) -> Session:
@@ -221,7 +202,7 @@ class AccountsApi(Asking):
 
     def revoke_token(self, session: Session, token: Token) -> None:
         """Revoke a token of the session's own."""
-        self._remove(
+        self.remove(
             f"the token {token.label} of {session.email}",
             paths.MY_TOKENS.one(token.id),
             session,

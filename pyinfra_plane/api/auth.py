@@ -76,9 +76,7 @@ class Forms:
             token = answer.get("csrf_token") if isinstance(answer, dict) else None
             cookie = reply.cookies.get("csrftoken")
             if not isinstance(token, str) or not cookie:
-                raise PlaneBadAnswer(
-                    f"{reply.asked}: no CSRF token ({reply.status}); is plane_api_url the address of Plane's API?"
-                )
+                raise PlaneBadAnswer(f"{reply.asked}: no CSRF token ({reply.status}); {reply.advice.address}")
             self._pair = (token, cookie)
         return self._pair
 
@@ -101,8 +99,7 @@ class Forms:
             reply = self._send_in_turn(path, fields, what)
         if reply.form_error == "CSRF_REFUSED" or (reply.form_error or "").startswith("HTTP "):
             raise PlaneBadAnswer(
-                f"{what}: the answer ({reply.form_error}) is none of Plane's to a form; "
-                "is plane_api_url the address of Plane's API?"
+                f"{what}: the answer ({reply.form_error}) is none of Plane's to a form; {reply.advice.address}"
             )
         if reply.form_error is not None:
             raise PlaneFormRefused(f"{what}: Plane answered {reply.form_error}", reply.form_error)
@@ -119,7 +116,7 @@ class Forms:
             if self.pace.refused() is None:
                 raise PlaneUnreachable(
                     f"{what}: Plane limits sign-ins and sign-ups ({RATE_LIMIT_EXCEEDED}), and takes none for now; run "
-                    "again in some minutes, or raise AUTHENTICATION_RATE_LIMIT in plane_env_extra"
+                    f"again in some minutes, or {reply.advice.form_limit}"
                 )
 
     def _send(self, path: str, fields: Mapping[str, str]) -> Reply:

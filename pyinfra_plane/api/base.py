@@ -52,11 +52,16 @@ class Asking:
         self._kept: dict[tuple[str, ...], Any] = {}
         self._failed: dict[tuple[str, str], PlaneError] = {}
 
-    def _keep(self, key: tuple[str, ...], read: Callable[[], T]) -> T:
+    def keep(self, key: tuple[str, ...], read: Callable[[], T]) -> T:
+        """What was read under this name; read now if it was not."""
         if key not in self._kept:
             self._kept[key] = read()
         value: T = self._kept[key]
         return value
+
+    def kept(self, key: tuple[str, ...]) -> Any:
+        """What was read under this name; ``None`` if it was not."""
+        return self._kept.get(key)
 
     def _may_answer(self, key: ApiKey) -> bool:
         """Whether to send a key: an instance that is known to be new has none."""
@@ -68,7 +73,7 @@ class Asking:
         self._kept = {key: value for key, value in self._kept.items() if kinds and key[0] not in kinds}
         self._failed = {}
 
-    def _remove(
+    def remove(
         self,
         what: str,
         path: str,
@@ -100,14 +105,21 @@ class Asking:
                 raise
         check_gone(what, is_listed())
 
-    def _pages(self, path: str, query: Mapping[str, str], key: ApiKey, of: Callable[[dict[str, Any]], T]) -> list[T]:
+    def pages(
+        self, path: str, query: Mapping[str, str], caller: ApiKey | Session, of: Callable[[dict[str, Any]], T]
+    ) -> list[T]:
+        """Every item of a list, page by page.
+
+        Raises:
+            PlaneBadAnswer: it is no list, or has no end.
+        """
         found: list[T] = []
         cursor: str | None = None
         seen: set[str] = set()
         received, began = self.http.bytes_received, time.monotonic()
         while True:
-            asked = {**query, **({"cursor": cursor} if cursor else {})}
-            answer = self.http.call("GET", f"{path}?{urlencode(asked, safe=',')}", headers=key.headers())
+            asked = urlencode({**query, **({"cursor": cursor} if cursor else {})}, safe=",")
+            answer = self.http.call("GET", f"{path}?{asked}" if asked else path, headers=caller.headers())
             if isinstance(answer, list):
                 return found + listed(answer, of, path)
             if not isinstance(answer, dict):
@@ -116,17 +128,19 @@ class Asking:
             cursor = answer.get("next_cursor")
             if not answer.get("next_page_results") or not isinstance(cursor, str) or cursor in seen:
                 return found
-            for what, much, most in (
-                ("pages", len(seen) + 1, LONGEST_LIST),
-                ("items", len(found), MOST_ITEMS),
-                ("bytes", self.http.bytes_received - received, LARGEST_LIST),
-                ("seconds", time.monotonic() - began, LONGEST_READING),
-            ):
-                if much > most:
-                    raise PlaneBadAnswer(
-                        f"{path}: a list of more than {most:.0f} {what}; is plane_api_url the address of Plane's API?"
-                    )
             seen.add(cursor)
+            self._bound(path, len(seen), len(found), self.http.bytes_received - received, time.monotonic() - began)
+
+    def _bound(self, path: str, pages: int, items: int, received: int, seconds: float) -> None:
+        """Refuse a list that has no end."""
+        for what, much, most in (
+            ("pages", pages, LONGEST_LIST),
+            ("items", items, MOST_ITEMS),
+            ("bytes", received, LARGEST_LIST),
+            ("seconds", seconds, LONGEST_READING),
+        ):
+            if much > most:
+                raise PlaneBadAnswer(f"{path}: a list of more than {most:.0f} {what}; {self.http.advice.address}")
 
 
 def check_gone(what: str, is_listed: bool) -> None:

@@ -25,6 +25,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from pyinfra_plane.api import paths, transport
+from pyinfra_plane.api.advice import Advice
 from pyinfra_plane.api.errors import (
     PlaneBadAnswer,
     PlaneElsewhere,
@@ -55,8 +56,6 @@ LONGEST_COOKIE = 4096
 
 _ADVICE = "; run again, and look at the log of Plane's api if it stays so"
 
-_IS_IT_PLANE = "is plane_api_url the address of Plane's API?"
-
 _SECRET_FIELD = re.compile("pass|secret|token|key", re.I)
 
 _KEY_INVALID = "Given API token is not valid"  # every tried release
@@ -73,6 +72,7 @@ class Reply:
     cookies: Mapping[str, str]
     location: str
     hidden: tuple[str, ...] = field(default=(), repr=False)
+    advice: Advice = field(default=Advice(), repr=False)
 
     def quoted(self, text: str) -> str:
         """Words of the answer within a line, without secrets of the request, which the server may repeat."""
@@ -92,7 +92,7 @@ class Reply:
             kind = PlaneElsewhere if self.content_type.startswith("text/html") else PlaneBadAnswer
             raise kind(
                 f"{self.asked}: the answer ({self.status}, {self.quoted(self.content_type) or 'no type'}) is not JSON; "
-                f"{_IS_IT_PLANE}"
+                f"{self.advice.address}"
             ) from error
 
     @property
@@ -130,6 +130,7 @@ class Http:
         say: told, in a line, when a request has to wait.
         trace: told, in a line, of each request: method, path, status and time. Nothing in it is a secret.
         sleep: waits that many seconds.
+        advice: what messages say is to be done.
     """
 
     def __init__(
@@ -140,8 +141,10 @@ class Http:
         say: Callable[[str], None] = lambda line: None,
         sleep: Callable[[float], None] = time.sleep,
         trace: Callable[[str], None] = lambda line: None,
+        advice: Advice = Advice(),  # noqa: B008 - it cannot change
     ) -> None:
         self.base_url = base_url
+        self.advice = advice
         self.requests_sent = 0
         self.bytes_received = 0
         self.now: datetime | None = None
@@ -186,51 +189,61 @@ class Http:
             PlaneUnreachable: no answer came.
             PlaneBadAnswer: the server failed (5xx), or the answer is none that can be read.
         """
-        asked = f"{method} {self.base_url}{path.partition('?')[0]}"
         sent = waits = 0
         while True:
             sent += 1
-            begun = time.monotonic()
-            try:
-                response, body = self._ask(method, path, dict(headers or {}), form, json)
-            except (requests.exceptions.RequestException, HTTPError, ValueError) as error:
-                self._trace(f"{method} {path.partition('?')[0]}: no answer, {_since(begun)}")
-                # The two libraries pass on a few of their own and of Python's for what is no HTTP.
-                if method in SAFE_METHODS and sent < attempts and not _is_final(error):
-                    self._sleep(0.25 * sent)
-                    continue
-                # The probe is asked again by whoever waits; everything else ends the run.
-                _give_up(asked, error, "" if path == "/" else _ADVICE)
-            self.bytes_received += len(body)
-            self.now = _date(response.headers.get("Date", "")) or self.now
-            self._trace(f"{method} {path.partition('?')[0]}: {response.status_code}, {_since(begun)}")
-            if response.status_code == 429 and waits == THROTTLE_WAITS:
-                raise PlaneUnreachable(f"{asked}: Plane still limits requests; run again in a minute")
-            if response.status_code == 429:
-                waits += 1
-                sent -= 1  # it was answered, so it is not a try that failed
-                seconds = _throttled_for(response)
-                self._say(f"Plane limits how many requests it takes; going on in {seconds} s")
-                self._sleep(seconds)
+            may_repeat = method in SAFE_METHODS and sent < attempts
+            found = self._once(method, path, headers, form, json, may_repeat)
+            if found is None:
+                self._sleep(0.25 * sent)
                 continue
-            if response.status_code >= 500:
-                if method in SAFE_METHODS and sent < attempts and response.status_code in (502, 503, 504):
-                    self._sleep(0.25 * sent)
-                    continue
-                raise PlaneBadAnswer(f"{asked}: the server failed ({response.status_code}); see the log of Plane's api")
-            if _is_packed(response):
-                raise PlaneBadAnswer(f"{asked}: the answer is compressed, which was not asked for; {_IS_IT_PLANE}")
-            if response.status_code < 200:
-                raise PlaneBadAnswer(f"{asked}: {response.status_code} is no answer to a request; {_IS_IT_PLANE}")
-            return Reply(
-                asked,
-                response.status_code,
-                response.headers.get("Content-Type", ""),
-                body,
-                _cookies(response),
-                response.headers.get("Location", ""),
-                _hidden(headers, form, json),
-            )
+            reply, throttled_for = found
+            if reply.status != 429:
+                return reply
+            if waits == THROTTLE_WAITS:
+                raise PlaneUnreachable(f"{reply.asked}: Plane still limits requests; run again in a minute")
+            waits += 1
+            sent -= 1  # it was answered, so it is not a try that failed
+            self._say(f"Plane limits how many requests it takes; going on in {throttled_for} s")
+            self._sleep(throttled_for)
+
+    def _once(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None,
+        form: Mapping[str, str] | None,
+        json: Any,
+        may_repeat: bool,
+    ) -> tuple[Reply, int] | None:
+        """Send a request once; its answer and the seconds that a 429 asks for, ``None`` if it is to be sent again."""
+        asked = f"{method} {self.base_url}{path.partition('?')[0]}"
+        begun = time.monotonic()
+        try:
+            response, body = self._ask(method, path, dict(headers or {}), form, json)
+        except (requests.exceptions.RequestException, HTTPError, ValueError) as error:
+            # The two libraries pass on a few of their own and of Python's for what is no HTTP.
+            self._trace(f"{method} {path.partition('?')[0]}: no answer, {_since(begun)}")
+            if may_repeat and not _is_final(error):
+                return None
+            # The probe is asked again by whoever waits; everything else ends the run.
+            _give_up(asked, error, "" if path == "/" else _ADVICE, self.advice)
+        self.bytes_received += len(body)
+        self.now = _date(response.headers.get("Date", "")) or self.now
+        status = response.status_code
+        self._trace(f"{method} {path.partition('?')[0]}: {status}, {_since(begun)}")
+        if status in (502, 503, 504) and may_repeat:
+            return None
+        if status >= 500:
+            raise PlaneBadAnswer(f"{asked}: the server failed ({status}); see the log of Plane's api")
+        if status != 429 and _is_packed(response):
+            raise PlaneBadAnswer(f"{asked}: the answer is compressed, which was not asked for; {self.advice.address}")
+        if status < 200:
+            raise PlaneBadAnswer(f"{asked}: {status} is no answer to a request; {self.advice.address}")
+        content_type, location = (response.headers.get(name, "") for name in ("Content-Type", "Location"))
+        hidden = _hidden(headers, form, json)
+        reply = Reply(asked, status, content_type, body, _cookies(response), location, hidden, self.advice)
+        return reply, _throttled_for(response)
 
     def _ask(
         self, method: str, path: str, headers: dict[str, str], form: Mapping[str, str] | None, json: Any
@@ -283,13 +296,13 @@ def refuse_bad(reply: Reply, path: str) -> None:
     if 200 <= reply.status < 300:
         return
     if 300 <= reply.status < 400:
-        raise PlaneElsewhere(f"{reply.asked}: redirected to {_origin(reply.location)}; {_IS_IT_PLANE}")
+        raise PlaneElsewhere(f"{reply.asked}: redirected to {_origin(reply.location)}; {reply.advice.address}")
     detail = explain(reply)
     message = f"{reply.asked}: {reply.status} {detail}"
     if reply.status == 403 and detail == _KEY_INVALID:
         raise PlaneKeyInvalid(message, reply.status, detail)
     if reply.status == 403:
-        raise PlaneForbidden(f"{message}; {_who_may(path)}", reply.status, detail)
+        raise PlaneForbidden(f"{message}; {_who_may(path, reply.advice)}", reply.status, detail)
     raise PlaneRefused(message, reply.status, detail, refusal_code(reply))
 
 
@@ -353,17 +366,14 @@ def refusal_code(reply: Reply) -> str:
     return code if isinstance(code, str) and re.fullmatch(r"\w{1,80}", code, re.A) else ""
 
 
-def _who_may(path: str) -> str:
-    """Who may do what Plane refused with 403, and what to set."""
+def _who_may(path: str, advice: Advice) -> str:
+    """Who may do what Plane refused with 403, and what to do."""
     seen = re.match(r"/api/(?:v1/|users/me/)?workspaces/([^/?]+)/(projects/(?!invitations/)[^/?]+/)?", path)
     if seen is not None and seen[0] != paths.MY_INVITATIONS():
         there = "a member of the project and an admin of the workspace" if seen[2] else "an admin of the workspace"
-        return (
-            f"the account that asked must be {there} {seen[1]}: see to it in Plane (Workspace settings, Members), or "
-            "set plane_admin_email and plane_admin_password of such an account"
-        )
+        return f"the account that asked must be {there} {seen[1]}: {advice.workspace_admin}"
     if path.startswith((paths.INSTANCE(), paths.WORKSPACES())):
-        return "an instance admin may; set plane_admin_email and plane_admin_password of one"
+        return f"an instance admin may; {advice.instance_admin}"
     return "see in Plane whether the account that asked is suspended"
 
 
@@ -434,7 +444,7 @@ def _is_excess(error: BaseException) -> bool:
     return type(error) is HTTPException and str(error).startswith("got more than ")
 
 
-def _give_up(asked: str, error: Exception, advice: str) -> NoReturn:
+def _give_up(asked: str, error: Exception, further: str, advice: Advice) -> NoReturn:
     """Say in one line why there was no answer."""
     causes = list(_causes(error))
 
@@ -443,9 +453,9 @@ def _give_up(asked: str, error: Exception, advice: str) -> NoReturn:
 
     if is_of(AnswerTooLarge):
         size = f"{transport.LARGEST_ANSWER / 2**20:.3g} MiB"
-        raise PlaneBadAnswer(f"{asked}: the answer is larger than {size}; {_IS_IT_PLANE}") from None
+        raise PlaneBadAnswer(f"{asked}: the answer is larger than {size}; {advice.address}") from None
     if excess := next(filter(_is_excess, causes), None):
-        raise PlaneBadAnswer(f"{asked}: {excess}; {_IS_IT_PLANE}") from None
+        raise PlaneBadAnswer(f"{asked}: {excess}; {advice.address}") from None
     if is_of(AnswerTooSlow):
         seconds = f"{transport.LONGEST_ANSWER:.0f} s"
         raise PlaneUnreachable(f"{asked}: the answer was not complete within {seconds}{_ADVICE}") from None
@@ -454,8 +464,8 @@ def _give_up(asked: str, error: Exception, advice: str) -> NoReturn:
     if no_way := next((one for one in causes if isinstance(one, NoWay)), None):
         raise PlaneSettings(f"{asked}: {no_way}") from None
     if isinstance(error, requests.exceptions.SSLError):
-        raise PlaneSettings(f"{asked}: {_explain_tls(error)}") from None
-    raise PlaneUnreachable(f"{asked}: {_reason(error)}{advice}") from None
+        raise PlaneSettings(f"{asked}: {_explain_tls(error, advice)}") from None
+    raise PlaneUnreachable(f"{asked}: {_reason(error)}{further}") from None
 
 
 def _reason(error: BaseException) -> str:
@@ -471,7 +481,7 @@ def _reason(error: BaseException) -> str:
     return re.sub(r"^<?[\w.]*(Connection|Pool)\w*[ (].*?[)>]: ", "", text)
 
 
-def _explain_tls(error: BaseException) -> str:
+def _explain_tls(error: BaseException, advice: Advice) -> str:
     reason: Any = error
     while not isinstance(reason, ssl.SSLError):
         inner = getattr(reason, "reason", None) or (reason.args[0] if reason.args else None)
@@ -479,8 +489,5 @@ def _explain_tls(error: BaseException) -> str:
             return f"TLS failed ({quote(str(reason))})"
         reason = inner
     if isinstance(reason, ssl.SSLCertVerificationError):
-        return (
-            f"the certificate is not trusted ({quote(reason.verify_message)}); set plane_api_ca to the CA's file, "
-            "or plane_api_url to the name that the certificate is for"
-        )
-    return f"TLS failed ({reason.reason or quote(str(reason))}); is it http rather than https in plane_api_url?"
+        return f"the certificate is not trusted ({quote(reason.verify_message)}); {advice.certificate}"
+    return f"TLS failed ({reason.reason or quote(str(reason))}); {advice.scheme}"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pyinfra_plane.api import paths
 from pyinfra_plane.api.errors import PlaneBadAnswer
-from pyinfra_plane.api.rows import Row, answered, as_dict, as_text, maybe, text
+from pyinfra_plane.api.rows import Row, answered, arrow, as_dict, as_text, either, maybe, only, switched, text
 from pyinfra_plane.api.versions import Number, is_since, is_untried
 
 COMMUNITY = "PLANE_COMMUNITY"
@@ -182,11 +183,13 @@ class Project(Row):
     """
 
     WHAT = "projects"
+    PATH = paths.V1_PROJECTS
+    SESSION_PATH = paths.PROJECTS
 
     id: str
     name: str
     identifier: str
-    description: str = ""
+    description: str = answered(default="", says=only("description"))
     is_archived: bool = answered("archived_at", False, lambda row, key, what: row.get(key) is not None)
     is_member: bool = False
     member_role: int | None = None
@@ -196,26 +199,20 @@ class Project(Row):
         None,
         lambda row, key, what: maybe(str)(row[key], "name", what) if isinstance(row.get(key), dict) else None,
     )
-    network: int | None = None
-    timezone: str | None = None
-    lead: str | None = answered("project_lead", None)
-    default_assignee: str | None = None
+    network: int | None = answered(default=None, says=lambda has, wants: str(wants), sent=NETWORK_NUMBERS)
+    timezone: str | None = answered(default=None, says=lambda has, wants: _time_zone(has, wants))
+    lead: str | None = answered("project_lead", None, says=lambda has, wants: f"lead {wants}")
+    default_assignee: str | None = answered(default=None, says=lambda has, wants: f"default assignee {wants}")
     estimate: str | None = None
-    cycles: bool | None = answered("cycle_view", None)
-    modules: bool | None = answered("module_view", None)
-    views: bool | None = answered("issue_views_view", None)
-    pages: bool | None = answered("page_view", None)
-    intake: bool | None = answered("intake_view", None)
+    cycles: bool | None = answered("cycle_view", None, says=switched("cycles"))
+    modules: bool | None = answered("module_view", None, says=switched("modules"))
+    views: bool | None = answered("issue_views_view", None, says=switched("views"))
+    pages: bool | None = answered("page_view", None, says=switched("pages"))
+    intake: bool | None = answered("intake_view", None, says=switched("intake"))
 
-    @classmethod
-    def key_of(cls, name: str) -> str:
-        """Plane's key of a field."""
-        return str(cls.__dataclass_fields__[name].metadata.get("key") or name)
 
-    @classmethod
-    def keys(cls) -> str:
-        """The keys to ask for, but the workspace's, which costs time."""
-        return ",".join(cls.key_of(one.name) for one in fields(cls) if one.name != "workspace_name")
+def _time_zone(has: str | None, wants: str) -> str:
+    return wants if has is None else f"time zone {has} → {wants}"
 
 
 @dataclass(frozen=True)
@@ -223,13 +220,15 @@ class State(Row):
     """A state of a project."""
 
     WHAT = "states"
+    PATH = paths.V1_STATES
+    IS_INDEPENDENT = False  # a new default one takes the mark from the other
 
     id: str
     name: str
-    group: str
-    color: str = ""
-    description: str = ""
-    is_default: bool = answered("default", False)
+    group: str = answered(says=arrow("group"))
+    color: str = answered(default="", says=arrow("colour"))
+    description: str = answered(default="", says=only("description"))
+    default: bool = answered(default=False, says=either("the default", "no longer the default"))
 
 
 def new_project(identifier: str) -> Project:
@@ -255,11 +254,12 @@ class Label(Row):
     """A label of a project; `parent` is the id of the label that groups it."""
 
     WHAT = "labels"
+    PATH = paths.V1_LABELS
 
     id: str
     name: str
-    color: str = ""
-    description: str = ""
+    color: str = answered(default="", says=arrow("colour"))
+    description: str = answered(default="", says=only("description"))
     parent: str | None = None
 
 
@@ -268,6 +268,8 @@ class Estimate(Row):
     """Estimates that were made in a project; `last_used` marks those that were in use last."""
 
     WHAT = "estimates"
+    PATH = paths.V1_ESTIMATES
+    SESSION_PATH = paths.ESTIMATES
 
     id: str
     last_used: bool = False
@@ -281,6 +283,7 @@ class WorkItemType(Row):
     """
 
     WHAT = "work item types"
+    PATH = paths.V1_WORK_ITEM_TYPES
 
     id: str
     name: str
@@ -293,10 +296,11 @@ class PropertyOption(Row):
     """An option of a custom field (commercial editions)."""
 
     WHAT = "options"
+    PATH = paths.V1_OPTIONS
 
     id: str
     name: str
-    is_default: bool = False
+    is_default: bool = answered(default=False, says=either("the default", "no longer the default"))
 
 
 @dataclass(frozen=True)
@@ -304,12 +308,36 @@ class WorkItemProperty(Row):
     """A custom field of a work item type (commercial editions); recognised by `display_name`."""
 
     WHAT = "work item properties"
+    PATH = paths.V1_PROPERTIES
+    IDENTITY = "display_name"
 
     id: str
     display_name: str = answered()
     property_type: str = answered(read=lambda row, key, what: str(maybe(str)(row, key, what)))
     relation_type: str | None = None
-    description: str = ""
-    is_required: bool = False
+    description: str = answered(default="", says=only("description"))
+    is_required: bool = answered(default=False, says=either("required", "not required"))
     is_multi: bool = False
     default_value: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Webhook(Row):
+    """A webhook of a workspace, known by its address; the events that it is told of are on or off.
+
+    Plane shows the secret that it signs with when the webhook is created and when the secret is exchanged, never in a
+    list (every tried release, from Plane's source).
+    """
+
+    WHAT = "webhooks"
+    SESSION_PATH = paths.WEBHOOKS
+    IDENTITY = "url"
+
+    id: str
+    url: str
+    is_active: bool = answered(default=True, says=either("active", "not active"))
+    project: bool = answered(default=False, says=switched("projects"))
+    issue: bool = answered(default=False, says=switched("work items"))
+    issue_comment: bool = answered(default=False, says=switched("comments"))
+    cycle: bool = answered(default=False, says=switched("cycles"))
+    module: bool = answered(default=False, says=switched("modules"))

@@ -22,7 +22,7 @@ def part(text: str) -> str:
         PlaneBadAnswer: it would lead to another path; only an answer that is none of Plane's holds such an id.
     """
     if text in (".", ".."):
-        raise PlaneBadAnswer(f"{text!r} stands where an id should be; is plane_api_url the address of Plane's API?")
+        raise PlaneBadAnswer(f"{text!r} stands where an id should be; is this Plane's API?")
     return quote(text, safe="")
 
 
@@ -79,6 +79,8 @@ V1_MEMBERS = Path(f"{_V1}members/")
 V1_MEMBERS_LITE = Path(f"{_V1}members-lite/", since=LITE_LISTS)
 V1_REMOVE_MEMBER = Path(f"{_V1}members/remove/")
 INVITATIONS = Path(f"{_APP}invitations/")
+WEBHOOKS = Path(f"{_APP}webhooks/")
+WEBHOOK_SECRET = Path(f"{_APP}webhooks/{{webhook}}/regenerate/")
 V1_INVITATIONS = Path(f"{_V1}invitations/")
 
 PROJECTS = Path(f"{_APP}projects/")

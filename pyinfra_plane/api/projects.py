@@ -1,4 +1,4 @@
-"""Projects, the members, states, labels and estimates in them."""
+"""Projects, their members, and their estimates."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 from pyinfra_plane.api import paths
 from pyinfra_plane.api.auth import ApiKey, Session
 from pyinfra_plane.api.base import Asking, check_gone
+from pyinfra_plane.api.collection import Collection
 from pyinfra_plane.api.errors import PlaneError, PlaneForbidden, PlaneKeyInvalid, PlaneRefused
-from pyinfra_plane.api.models import Project
-from pyinfra_plane.api.rows import listed
+from pyinfra_plane.api.models import Estimate, Label, Project, State
+from pyinfra_plane.api.rows import as_dict, listed
 
 Projects = dict[str, Project]
 """Projects by upper-case identifier."""
@@ -29,6 +30,12 @@ class Unseen(Enum):
 
 KEY_INVALID, NOT_A_MEMBER = Unseen.KEY_INVALID, Unseen.NOT_A_MEMBER
 
+FIBONACCI = ("1", "2", "3", "5", "8", "13")
+"""The points of the estimates that are created in a project that has none."""
+
+_ESTIMATE = {"name": "Points", "type": "points", "last_used": True}
+_POINTS = [{"key": key, "value": value} for key, value in enumerate(FIBONACCI, 1)]
+
 
 class ProjectsApi(Asking):
     """What concerns one project of a workspace, or the list of them."""
@@ -42,8 +49,9 @@ class ProjectsApi(Asking):
         Args:
             with_workspace: bring the workspace's name along, which costs the server 2 to 4 ms a project (1.2.2).
         """
-        fields = f"{Project.keys()},workspace" if with_workspace else Project.keys()
-        query = {"fields": fields, **({"expand": "workspace"} if with_workspace else {})}
+        workspace = Project.key_of("workspace_name")
+        keys = [key for key in Project.all_keys() if key != workspace] + [workspace] * with_workspace
+        query = {"fields": ",".join(keys), **({"expand": "workspace"} if with_workspace else {})}
 
         failed = self._failed.pop((slug, key.value), None)
         if failed is not None:
@@ -54,7 +62,7 @@ class ProjectsApi(Asking):
                 return KEY_INVALID
             try:
                 path = paths.V1_PROJECTS(slug=slug)
-                projects = self._pages(path, query, key, Project.of)
+                projects = self.pages(path, query, key, Project.of)
             except PlaneKeyInvalid:
                 return KEY_INVALID
             except PlaneForbidden:
@@ -65,7 +73,7 @@ class ProjectsApi(Asking):
                 raise
             return {project.identifier.upper(): project for project in projects}
 
-        seen = self._keep(("projects", slug, key.value), read)
+        seen = self.keep(("projects", slug, key.value), read)
         self._kept[("memberships", slug, key.value)] = seen
         return seen
 
@@ -132,11 +140,11 @@ class ProjectsApi(Asking):
 
     def unarchive_project(self, slug: str, key: ApiKey, project: Project) -> None:
         """Bring an archived project back."""
-        self._remove(
+        self.remove(
             f"{project.identifier} from the archive",
             paths.V1_ARCHIVE(slug=slug, project=project.id),
             key,
-            ("projects", "states", "labels"),
+            ("projects", State.WHAT, Label.WHAT),
             lambda: self._still(slug, key, project, lambda seen: seen.is_archived),
         )
 
@@ -151,11 +159,42 @@ class ProjectsApi(Asking):
         now = seen.get(project.identifier.upper()) if isinstance(seen, dict) else None
         return now is not None and has(now)
 
+    # Estimates
+
+    def estimates(self, slug: str, session: Session, project: Project) -> list[Estimate]:
+        """The estimates that were created in a project, in use or not."""
+        return Collection(self, Estimate, session, slug=slug, project=project.id).rows()
+
+    def create_estimate(self, slug: str, session: Session, project: Project) -> Estimate:
+        """Create estimates in points. They are in use once the project's `estimate` names them."""
+        estimates = Collection(self, Estimate, session, slug=slug, project=project.id)
+        return estimates.created(estimates.create(estimate=_ESTIMATE, estimate_points=_POINTS))
+
+    def estimate_with_key(self, slug: str, key: ApiKey, project: Project) -> Estimate:
+        """The estimates of a project, created in points if there are none (commercial editions).
+
+        Raises:
+            PlaneRefused: 404, or what else is beyond the plan, where an edition leaves it to a session.
+        """
+        path = paths.V1_ESTIMATES(slug=slug, project=project.id)
+        try:
+            answer = self.http.call("GET", path, headers=key.headers())
+        except PlaneRefused as error:
+            if error.status != 404:
+                raise
+            answer = self.http.call("POST", path, headers=key.headers(), json=_ESTIMATE)
+        estimate = Estimate.of(as_dict(answer, f"estimates of {project.identifier}"))
+        points = paths.V1_ESTIMATE_POINTS(slug=slug, project=project.id, estimate=estimate.id)
+        # A run that was interrupted leaves estimates without points.
+        if not self.http.call("GET", points, headers=key.headers()):
+            self.http.call("POST", points, headers=key.headers(), json=_POINTS)
+        return estimate
+
     # Members
 
     def project_members(self, slug: str, key: ApiKey, project: Project) -> frozenset[str]:
         """The addresses of a project's members, and of those who were (every tried release)."""
-        return self._keep(
+        return self.keep(
             ("project members", slug, project.id),
             lambda: frozenset(
                 listed(

@@ -1,5 +1,6 @@
-"""Reading Plane's answers: a dataclass for each kind of row, whose fields say where their values stand.
+"""The kinds of things that Plane lists: a dataclass for each, whose fields say all there is to know of a value.
 
+A field is one line: its name here, its key in requests and answers, how it is read, and what a plan says if it differs.
 An answer of another shape is refused as :class:`PlaneBadAnswer`, which names the kind and the key.
 """
 
@@ -11,12 +12,16 @@ from functools import cache
 from typing import Any, ClassVar, TypeVar
 
 from pyinfra_plane.api.errors import PlaneBadAnswer
+from pyinfra_plane.api.paths import Path
 
 T = TypeVar("T")
 R = TypeVar("R", bound="Row")
 
 Read = Callable[[Mapping[str, Any], str, str], Any]
 """Takes a row, a key, and what the row is, for the message."""
+
+Says = Callable[[Any, Any], str]
+"""Takes the value that Plane has (``None`` for a thing to create) and the wanted one; gives a plan's words for it."""
 
 
 def as_dict(answer: Any, what: str) -> dict[str, Any]:
@@ -85,16 +90,60 @@ _BY_TYPE: Mapping[str, Callable[[Any], Read]] = {
 }
 
 
-def answered(key: str = "", default: Any = MISSING, read: Read | None = None) -> Any:
+def answered(
+    key: str = "",
+    default: Any = MISSING,
+    read: Read | None = None,
+    says: Says | None = None,
+    sent: Mapping[Any, Any] | None = None,
+) -> Any:
     """A field of a row.
 
     Args:
-        key: in Plane's answer, if it is not the field's name.
+        key: in Plane's requests and answers, if it is not the field's name.
         default: if it is missing or null there; without one, a text or number must be there.
         read: how it is read, if not by the field's type.
+        says: what a plan says of a value that differs; :func:`arrow` with the field's name if not given.
+        sent: by wanted value, what Plane calls it.
     """
     further = {} if default is MISSING else {"default": default}
-    return field(metadata={"key": key, "read": read}, **further)
+    return field(metadata={"key": key, "read": read, "says": says, "sent": sent or {}}, **further)
+
+
+def arrow(label: str) -> Says:
+    """The label with both values, or with the wanted one for a thing to create."""
+    return lambda has, wants: f"{label} {wants}" if has is None else f"{label} {has or 'none'} → {wants}"
+
+
+def only(label: str) -> Says:
+    """The label alone, for values that are long."""
+    return lambda has, wants: label
+
+
+def either(on: str, off: str) -> Says:
+    """One text for true, another for false."""
+    return lambda has, wants: on if wants else off
+
+
+def switched(label: str) -> Says:
+    """The label with ``on`` or ``off``."""
+    return either(f"{label} on", f"{label} off")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One field that is not as wanted.
+
+    Args:
+        key: Plane's name of the field.
+        value: gives the value that Plane is sent. Called when it is sent, because it may be an id that an earlier
+            change makes.
+        words: for the plan.
+    """
+
+    key: str
+    value: Callable[[], Any]
+    words: str
 
 
 @dataclass(frozen=True)
@@ -102,12 +151,48 @@ class Row:
     """One thing that Plane lists."""
 
     WHAT: ClassVar[str]
-    """The kind, as messages name it."""
+    """The kind in the plural, as messages name it."""
+    PATH: ClassVar[Path | None] = None
+    """Where an API key lists it."""
+    SESSION_PATH: ClassVar[Path | None] = None
+    """Where a session lists it."""
+    IDENTITY: ClassVar[str] = "name"
+    """The field that tells one from another."""
+    IS_INDEPENDENT: ClassVar[bool] = True
+    """Whether creating one leaves the others as they are."""
 
     @classmethod
     def of(cls: type[R], item: dict[str, Any]) -> R:
         """From JSON."""
         return cls(**{name: read(item, key, cls.WHAT) for name, key, read in _plan(cls)})  # type: ignore[arg-type]
+
+    @classmethod
+    def key_of(cls, name: str) -> str:
+        """Plane's key of a field."""
+        return str(cls.__dataclass_fields__[name].metadata.get("key") or name)
+
+    @classmethod
+    def all_keys(cls) -> list[str]:
+        """The keys of all fields."""
+        return [cls.key_of(one.name) for one in fields(cls)]
+
+    @classmethod
+    def sent(cls, name: str, value: Any) -> Any:
+        """What Plane is sent for a value of a field."""
+        return cls.__dataclass_fields__[name].metadata.get("sent", {}).get(value, value)
+
+    @classmethod
+    def says(cls, name: str, wants: Any, has: Any = None) -> str:
+        """What a plan says of a field that is to have this value."""
+        says = cls.__dataclass_fields__[name].metadata.get("says") or arrow(name)
+        return str(says(has, wants))
+
+    def difference(self, name: str, wants: Any) -> Difference | None:
+        """How a field differs from a wanted value; ``None`` if it does not. Colours differ in more than capitals."""
+        has, value = getattr(self, name), self.sent(name, wants)
+        if has == value or (name == "color" and has.lower() == value.lower()):
+            return None
+        return Difference(self.key_of(name), lambda: value, self.says(name, wants, has))
 
 
 @cache

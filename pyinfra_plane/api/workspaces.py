@@ -22,7 +22,7 @@ class WorkspacesApi(AccountsApi, ProjectsApi):
 
     def my_workspaces(self, session: Session) -> list[Workspace]:
         """The workspaces that the session's account is in."""
-        return self._keep(
+        return self.keep(
             ("workspaces", session.email),
             lambda: listed(
                 self.http.call("GET", paths.MY_WORKSPACES(), headers=session.headers()),
@@ -67,7 +67,7 @@ class WorkspacesApi(AccountsApi, ProjectsApi):
         :data:`versions.LITE_LISTS`.
         """
         if isinstance(caller, Session):
-            return self._keep(
+            return self.keep(
                 ("members", slug, "session"),
                 lambda: listed(
                     self.http.call("GET", paths.MEMBERS(slug=slug), headers=caller.headers()),
@@ -75,12 +75,12 @@ class WorkspacesApi(AccountsApi, ProjectsApi):
                     "workspace members",
                 ),
             )
-        return self._keep(("members", slug, "key"), lambda: self._members_by_key(slug, caller))
+        return self.keep(("members", slug, "key"), lambda: self._members_by_key(slug, caller))
 
     def _members_by_key(self, slug: str, key: ApiKey) -> list[WorkspaceMember]:
         if not self.instance().is_community or self.instance().has(paths.V1_MEMBERS_LITE.since):
             try:
-                return self._pages(paths.V1_MEMBERS_LITE(slug=slug), {}, key, WorkspaceMember.of_lite)
+                return self.pages(paths.V1_MEMBERS_LITE(slug=slug), {}, key, WorkspaceMember.of_lite)
             except PlaneRefused as error:
                 if error.status != 404:  # which release brought it was not seen
                     raise
@@ -121,7 +121,7 @@ class WorkspacesApi(AccountsApi, ProjectsApi):
         One with capitals, as v1 keeps them, fits no account, and another stands beside it (every tried release).
         """
         path = paths.INVITATIONS if isinstance(caller, Session) else paths.V1_INVITATIONS
-        found = self._keep(
+        found = self.keep(
             ("invitations", slug),
             lambda: listed(
                 self.http.call("GET", path(slug=slug), headers=caller.headers()),
@@ -134,7 +134,7 @@ class WorkspacesApi(AccountsApi, ProjectsApi):
     def withdraw(self, slug: str, caller: ApiKey | Session, invitation: Invitation) -> None:
         """Delete an open invitation, so that nobody joins by it."""
         path = paths.INVITATIONS if isinstance(caller, Session) else paths.V1_INVITATIONS
-        self._remove(
+        self.remove(
             f"the invitation of {invitation.email}",
             path.one(invitation.id, slug=slug),
             caller,
@@ -184,7 +184,7 @@ class WorkspacesApi(AccountsApi, ProjectsApi):
         """
         is_session = isinstance(caller, Session)
         by = {} if is_session else {"method": "POST", "json": {"email": member.email}}
-        self._remove(
+        self.remove(
             f"the member {member.email} of {slug}",
             paths.MEMBERS.one(member.membership_id or "", slug=slug)
             if is_session

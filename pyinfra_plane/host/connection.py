@@ -16,6 +16,7 @@ from paramiko import Channel
 from pyinfra.connectors.local import LocalConnector
 from pyinfra.connectors.ssh import SSHConnector
 
+from pyinfra_plane.api.advice import Advice
 from pyinfra_plane.api.base import in_turn
 from pyinfra_plane.api.errors import PlaneSettings
 from pyinfra_plane.api.http import Http
@@ -27,6 +28,16 @@ from pyinfra_plane.text import printable
 
 # A refused channel is an answer that is told in words; paramiko's own line about it would go to the terminal.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
+
+ADVICE = Advice(
+    address="is plane_api_url the address of Plane's API?",
+    certificate="set plane_api_ca to the CA's file, or plane_api_url to the name that the certificate is for",
+    scheme="is it http rather than https in plane_api_url?",
+    workspace_admin="see to it in Plane (Workspace settings, Members), or set plane_admin_email and "
+    "plane_admin_password of such an account",
+    instance_admin="set plane_admin_email and plane_admin_password of one",
+    form_limit="raise AUTHENTICATION_RATE_LIMIT in plane_env_extra",
+)
 
 
 def plane_from(
@@ -62,7 +73,9 @@ def plane_from(
         if host.state.print_input:  # with -vv
             echo(f"{host.print_prefix}>>> {printable(line)}", err=True)
 
-    http = Http(base_url, DialAdapter(_dial(host), max(together, 1)), verify=verify, say=host.log, trace=trace)
+    http = Http(
+        base_url, DialAdapter(_dial(host), max(together, 1)), verify=verify, say=host.log, trace=trace, advice=ADVICE
+    )
     return Plane(http, at_once, Pace(host.log, period=rate_period))
 
 

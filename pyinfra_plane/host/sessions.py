@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from pyinfra.api.hiddenvalue import HiddenValue
+
 from pyinfra_plane.api.auth import Session
 from pyinfra_plane.api.errors import (
     PlaneError,
@@ -101,9 +103,7 @@ class Sessions:
         """
         settings = self.settings
         if settings.plane_admin_password is not None and settings.plane_admin_email != not_as:
-            yield self.reach.plane().sign_in(
-                settings.plane_admin_email, settings.plane_admin_password.unmask(), "plane_admin_password"
-            )
+            yield self._session(settings.plane_admin_email, settings.plane_admin_password, "plane_admin_password")
         for agent in self.state.agents:
             if agent.role != "admin" or agent.password is None or agent.email == not_as:
                 continue
@@ -198,17 +198,17 @@ class Sessions:
     def _sign_in(self, agent: Agent) -> Session:
         """A session of an account that exists. One made before 0.1.0 gets the password that is derived now."""
         assert agent.password is not None
-        plane, setting = self.reach.plane(), _password_setting(agent)
+        setting = _password_setting(agent)
         # What a derived one is mixed with may have changed.
         setting = setting.replace("_seed or", "_seed, plane_seed_host or")
         try:
-            return plane.sign_in(agent.email, agent.password.unmask(), setting)
+            return self._session(agent.email, agent.password, setting)
         except PlaneWrongPassword:
             if agent.former_password is None:
                 raise
-        session = plane.sign_in(agent.email, agent.former_password.unmask(), setting)
+        session = self._session(agent.email, agent.former_password, setting)
         try:
-            return plane.change_password(session, agent.former_password.unmask(), agent.password.unmask())
+            return self.reach.plane().change_password(session, agent.former_password.unmask(), agent.password.unmask())
         except PlaneRefused as error:
             say(
                 self.host,
@@ -216,6 +216,30 @@ class Sessions:
                 f"with this seed ({error}); change it in Plane as that account",
             )
             return session
+
+    def _session(self, email: str, password: HiddenValue, setting: str) -> Session:
+        """A session of an account that exists.
+
+        Args:
+            setting: the setting that holds the password, for the message.
+
+        Raises:
+            PlaneNoAccount: there is no such account.
+            PlaneWrongPassword: the password is wrong.
+            PlaneSettings: nobody can sign in with a password.
+        """
+        try:
+            return self.reach.plane().sign_in(email, password.unmask())
+        except PlaneFormRefused as error:
+            advice = f"check {setting}"
+            if error.code == "AUTHENTICATION_FAILED_SIGN_IN":
+                raise PlaneWrongPassword(f"{error}; {advice}", advice) from error
+            if error.code == "INSTANCE_NOT_CONFIGURED":
+                advice = "this Plane was never set up; run plane.instance_admin first (the whole deploy does)"
+            if error.code == "EMAIL_PASSWORD_AUTHENTICATION_DISABLED":
+                advice = "this needs ENABLE_EMAIL_PASSWORD (plane_instance_config) to be 1 for as long as it runs"
+            kind = PlaneNoAccount if error.code == "USER_DOES_NOT_EXIST" else PlaneSettings
+            raise kind(f"{error}; {advice}") from error
 
 
 def _password_setting(agent: Agent) -> str:

@@ -25,6 +25,7 @@ from pyinfra_plane.settings.projects import (
 from pyinfra_plane.settings.reader import config_dir_of, read_settings, settings_of
 from pyinfra_plane.settings.secrets import secret_variable
 from pyinfra_plane.settings.table import SECRETS, Settings
+from pyinfra_plane.settings.webhooks import Webhook
 
 __all__ = [
     "CONCIERGE",
@@ -40,6 +41,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "State",
+    "Webhook",
     "config_dir_of",
     "derive_password",
     "labels_for",

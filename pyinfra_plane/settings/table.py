@@ -25,6 +25,7 @@ from pyinfra_plane.settings.models import (
 from pyinfra_plane.settings.projects import Project, labels_for, plane_projects
 from pyinfra_plane.settings.secrets import GENERATED
 from pyinfra_plane.settings.values import CHARACTER, name_of
+from pyinfra_plane.settings.webhooks import Webhook, plane_webhooks
 
 NOBODY_IS_ADMIN = "plane_agents: nobody is admin; wanted: at least one, who makes the projects"
 
@@ -352,6 +353,18 @@ class Projects:
         "                        writers can see\n"
         "What is not named, or None, is left as it is.",
         section="Projects",
+    )  # fmt: skip
+    plane_webhooks: tuple[Webhook, ...] = setting(
+        plane_webhooks, [],
+        'Each {"name", "url"}, and where wanted "events" (a list of project, issue, issue_comment, cycle, module; all '
+        'if it is not given), "active" (True or False), "present" (False deletes it). A webhook is known by its url. '
+        "Listing webhooks takes a sign-in as a workspace admin on every run, in a preview too. Plane refuses addresses "
+        'in private networks unless plane_env_extra allows them: {"WEBHOOK_ALLOWED_HOSTS": "n8n"}.',
+    )  # fmt: skip
+    plane_webhook_secrets_path: str = setting(
+        checks.path("plane_config_dir"), "{plane_config_dir}/webhook-secrets.env",
+        "An env file with PLANE_WEBHOOK_SECRET_<NAME>=… for each webhook, readable by its owner only: the secret that "
+        "Plane signs its requests with, which it shows once.",
     )  # fmt: skip
     plane_custom_fields_unsupported: str = setting(
         checks.choice("warn", "fail", "labels"), "warn",

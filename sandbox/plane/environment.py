@@ -18,6 +18,8 @@ class Environment:
     api_key_period: float
     form_limit: int
     form_period: float
+    webhook_hosts: frozenset[str] = frozenset()
+    webhook_networks: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, variables: Mapping[str, str]) -> Environment:
@@ -31,7 +33,13 @@ class Environment:
             api_key_period=period,
             form_limit=form_limit,
             form_period=form_period,
+            webhook_hosts=frozenset(_listed(variables, "WEBHOOK_ALLOWED_HOSTS")),
+            webhook_networks=_listed(variables, "WEBHOOK_ALLOWED_IPS"),
         )
+
+
+def _listed(variables: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(one.strip().lower() for one in variables.get(name, "").split(",") if one.strip())
 
 
 def _rate(variables: Mapping[str, str], name: str, default: str) -> tuple[int, float]:

@@ -122,6 +122,19 @@ class Invitation(Row):
 
 
 @dataclass(kw_only=True)
+class Webhook(Row):
+    workspace: str
+    url: str
+    is_active: bool = True
+    project: bool = False
+    issue: bool = False
+    module: bool = False
+    cycle: bool = False
+    issue_comment: bool = False
+    secret_key: str = field(default_factory=lambda: f"plane_wh_{uuid.uuid4().hex}")
+
+
+@dataclass(kw_only=True)
 class ApiToken(Row):
     user: str
     label: str

@@ -31,6 +31,7 @@ class PlaneState:
     workspaces: Table[models.Workspace] = field(default_factory=Table)
     workspace_members: Table[models.WorkspaceMember] = field(default_factory=Table)
     invitations: Table[models.Invitation] = field(default_factory=Table)
+    webhooks: Table[models.Webhook] = field(default_factory=Table)
     api_tokens: Table[models.ApiToken] = field(default_factory=Table)
     projects: Table[models.Project] = field(default_factory=Table)
     project_members: Table[models.ProjectMember] = field(default_factory=Table)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -126,6 +127,8 @@ class _Module:
         if isinstance(node, ast.Name):
             values = local.get(node.id) or self.constants.get(node.id) or []
             return _or_gap([text for one in values for text in inner(one)])
+        if isinstance(node, ast.Attribute) and _name(node.value) == "advice":
+            return inner(_advice()[node.attr])
         if isinstance(node, ast.Call):
             if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Dict) and len(node.args) == 2:
                 return inner(node.func.value) + inner(node.args[1])  # {…}.get(key, default)
@@ -140,9 +143,18 @@ class _Module:
     def _put_in(one: ast.expr, inner: object) -> list[str]:
         assert callable(inner)
         if isinstance(one, ast.FormattedValue):
-            expands = isinstance(one.value, (ast.Name, ast.Call))
+            is_advice = isinstance(one.value, ast.Attribute) and _name(one.value.value) == "advice"
+            expands = is_advice or isinstance(one.value, (ast.Name, ast.Call))
             return _or_gap(inner(one.value)) if expands else [GAP]
         return list(inner(one))
+
+
+@cache
+def _advice() -> dict[str, ast.expr]:
+    """What the deploy gives the client of Plane's API as advice, by its name there."""
+    tree = ast.parse((CHECKOUT / "pyinfra_plane" / "host" / "connection.py").read_text(encoding="utf-8"))
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and _name(node.func) == "Advice")
+    return {str(keyword.arg): keyword.value for call in calls for keyword in call.keywords}
 
 
 def _or_gap(texts: list[str]) -> list[str]:

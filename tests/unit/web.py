@@ -14,6 +14,7 @@ from typing import Any
 
 from pyinfra_plane.api.http import Http
 from pyinfra_plane.api.transport import Dial, DialAdapter, dial_directly
+from pyinfra_plane.host.connection import ADVICE
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,7 @@ def client_of(
 ) -> Iterator[Client]:
     waited: list[float] = []
     said: list[str] = []
-    http = Http(base_url, DialAdapter(dial), verify, said.append, waited.append)
+    http = Http(base_url, DialAdapter(dial), verify, said.append, waited.append, advice=ADVICE)
     try:
         yield Client(http, waited, said)
     finally:

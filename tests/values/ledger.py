@@ -117,6 +117,15 @@ def _field(
     )
 
 
+def _webhook(key: str, **further: str) -> Place:
+    return Place(
+        f"plane_webhooks[0].{key}",
+        "json",
+        lambda value: {"plane_webhooks": [{**further, key: value}]},
+        lambda settings: getattr(settings.plane_webhooks[0], key),
+    )
+
+
 def _of_text(value: str) -> str:
     return value.strip()
 
@@ -166,6 +175,13 @@ PLACES: tuple[Place, ...] = (
     _plain("postgres_init_dir", "shell"),
     _plain("plane_config_dir", "shell"),
     _plain("plane_env_path", "shell", lambda value: value.replace("{plane_config_dir}", "/opt/javisi/configs/plane")),
+    _plain(
+        "plane_webhook_secrets_path",
+        "shell",
+        lambda value: value.replace("{plane_config_dir}", "/opt/javisi/configs/plane"),
+    ),
+    _webhook("name", url="https://hooks.example.com/"),
+    _webhook("url", name="n8n"),
     _plain(
         "plane_tokens_path", "shell", lambda value: value.replace("{plane_config_dir}", "/opt/javisi/configs/plane")
     ),

@@ -13,9 +13,11 @@ from hypothesis import given
 
 from operations.plane.projects import NAME_REFUSED
 from pyinfra_plane.api.auth import ApiKey, Session
-from pyinfra_plane.api.models import Project, WorkItemType
+from pyinfra_plane.api.collection import Collection
+from pyinfra_plane.api.models import Label, Project, State, WorkItemType
 from pyinfra_plane.api.plane import Plane
 from pyinfra_plane.api.properties import definition
+from pyinfra_plane.api.rows import R
 from pyinfra_plane.settings import Settings
 from pyinfra_plane.settings.passwords import is_weak
 from sandbox.host import Host
@@ -40,6 +42,9 @@ class Scene:
     project: Project
     kind: WorkItemType
 
+    def listed(self, kind: type[R]) -> Collection[R]:
+        return self.plane.collection(kind, self.key, slug=SLUG, project=self.project.id)
+
     def where(self) -> tuple[str, ApiKey, Project]:
         return SLUG, self.key, self.project
 
@@ -49,7 +54,7 @@ def scene(sandboxed: Host) -> Iterator[Scene]:
     with client_of(f"http://127.0.0.1:{sandboxed.plane_port}") as client:
         plane = Plane(client.http)
         plane.set_up_instance(EMAIL, PASSWORD, "Plane")
-        session = plane.sign_in(EMAIL, PASSWORD, "plane_admin_password")
+        session = plane.sign_in(EMAIL, PASSWORD)
         plane.create_workspace(session, SLUG, "Javisi", "2-10")
         key, _ = plane.create_token(session, "a token", "")
         plane.create_project(SLUG, key, name="Onboarding", identifier="ONBOARD")
@@ -104,45 +109,45 @@ def project_description(scene: Scene, value: str) -> object:
 
 
 def state_name(scene: Scene, value: str) -> object:
-    scene.plane.create_state(*scene.where(), name=value, group="started", color="#123456")
-    [name] = [name for name, one in scene.plane.states(*scene.where()).items() if one.color == "#123456"]
-    scene.plane.delete_state(*scene.where(), scene.plane.states(*scene.where())[name])
-    return name
+    states = scene.listed(State)
+    states.create(name=value, group="started", color="#123456")
+    [state] = [one for one in states if one.color == "#123456"]
+    states.delete(state, "the state")
+    return state.name
 
 
 def state_description(scene: Scene, value: str) -> object:
-    state = scene.plane.states(*scene.where())["Todo"]
-    scene.plane.change_state(*scene.where(), state, description=value)
-    return scene.plane.states(*scene.where())["Todo"].description
+    states = scene.listed(State)
+    states.change(states.by_name()["Todo"], description=value)
+    return states.by_name()["Todo"].description
+
+
+def _label(scene: Scene, **fields: str) -> Label:
+    labels = scene.listed(Label)
+    labels.create(**fields)
+    scene.plane.forget()
+    [label] = labels
+    labels.delete(label, "the label")
+    return label
 
 
 def label_name(scene: Scene, value: str) -> object:
-    scene.plane.create_label(*scene.where(), name=value)
-    scene.plane.forget()
-    [(name, label)] = scene.plane.labels(*scene.where()).items()
-    scene.plane.delete_label(*scene.where(), label)
-    return name
+    return _label(scene, name=value).name
 
 
 def label_description(scene: Scene, value: str) -> object:
-    scene.plane.create_label(*scene.where(), name="label", description=value)
-    scene.plane.forget()
-    label = scene.plane.labels(*scene.where())["label"]
-    scene.plane.delete_label(*scene.where(), label)
-    return label.description
+    return _label(scene, name="label", description=value).description
 
 
 def _field(scene: Scene, name: str, kind: str, **fields: Any) -> Any:
     at = SLUG, scene.key, scene.project, scene.kind
     scene.plane.create_work_item_property(*at, definition(name, kind, **fields))
     scene.plane.forget()
-    [made] = scene.plane.work_item_properties(*at)
-    if kind == "option":
-        found = tuple(scene.plane.property_options(*at[:3], made))
-        scene.plane.delete_work_item_property(*at, made)
-        return found
-    scene.plane.delete_work_item_property(*at, made)
-    return made
+    properties = scene.plane.work_item_properties(*at)
+    [made] = properties
+    found = tuple(one.name for one in scene.plane.property_options(*at[:3], made)) if kind == "option" else made
+    properties.delete(made, "the custom field")
+    return found
 
 
 def field_name(scene: Scene, value: str) -> object:
@@ -162,12 +167,13 @@ def field_default(scene: Scene, value: str) -> object:
 
 
 def work_item_type(scene: Scene, value: str) -> object:
-    before = {one.name for one in scene.plane.work_item_types(*scene.where())}
+    types = scene.plane.work_item_types(*scene.where())
+    before = {one.name for one in types}
     if value in before:
         return value
-    scene.plane.create_work_item_type(*scene.where(), value)
+    types.create(name=value, is_active=True)
     scene.plane.forget()
-    [name] = {one.name for one in scene.plane.work_item_types(*scene.where())} - before
+    [name] = {one.name for one in types} - before
     return name
 
 
@@ -182,7 +188,7 @@ def account_password(scene: Scene, value: str) -> object:
     scene.plane.sign_up(email, value)
     # Once more, since the session of the sign-up is kept.
     scene.plane._sessions.pop(email)
-    scene.plane.sign_in(email, value, "its password")
+    scene.plane.sign_in(email, value)
     return value
 
 
@@ -211,7 +217,7 @@ FURTHER = {
     "plane_projects[0].identifier", "plane_projects[0].network", "plane_projects[0].timezone",
     "plane_projects[0].lead", "plane_projects[0].default_assignee", "plane_projects[0].states[0].group",
     "plane_projects[0].states[0].color", "plane_projects[0].labels[0].color", "plane_projects[0].labels",
-    "plane_projects[0].custom_fields[0].type",
+    "plane_projects[0].custom_fields[0].type", "plane_webhooks[0].name", "plane_webhooks[0].url",
     # Sent once with a fresh instance, see test_deploy.py; and as the passwords of agents.
     "plane_admin_first_name", "plane_admin_last_name", "plane_company_name", "plane_admin_password",
     "plane_concierge_password",

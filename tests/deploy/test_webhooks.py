@@ -1,0 +1,122 @@
+"""Webhooks: created, kept in line, deleted; their secrets saved, never lost and never shown."""
+
+from __future__ import annotations
+
+import re
+import stat
+from typing import Any
+
+import pytest
+
+from sandbox.plane import models
+from tests.deploy.conftest import NewTarget
+from tests.deploy.target import Target
+
+FILE = "opt/javisi/configs/plane/webhook-secrets.env"
+URL = "https://n8n.example.com/webhook/a-secret-of-the-address"
+N8N: dict[str, Any] = {"name": "n8n", "url": URL, "events": ["issue", "issue_comment"]}
+
+
+def with_webhook(**changes: Any) -> dict[str, Any]:
+    return {"plane_webhooks": [{**N8N, **changes}]}
+
+
+def webhook(target: Target) -> models.Webhook:
+    [row] = target.plane.webhooks.values()
+    return row
+
+
+def lines(target: Target) -> list[str]:
+    return target.file(FILE).splitlines()
+
+
+@pytest.fixture
+def settled(target: Target) -> Target:
+    target.data.update(with_webhook())
+    run = target.deploy()
+    assert run.code == 0, run.output
+    return target
+
+
+def test_a_webhook_is_created_and_a_second_run_changes_nothing(settled: Target) -> None:
+    row = webhook(settled)
+    assert (row.url, row.is_active) == (URL, True)
+    assert [name for name in ("project", "issue", "issue_comment", "cycle", "module") if getattr(row, name)] == [
+        "issue",
+        "issue_comment",
+    ]
+    assert lines(settled) == [f"PLANE_WEBHOOK_SECRET_N8N={row.secret_key}"]
+    assert stat.S_IMODE((settled.host.root / FILE).stat().st_mode) == 0o600
+    again = settled.deploy()
+    assert again.changed == [] and webhook(settled) == row, again.output
+    # A form, and what an admin's session is checked with.
+    assert [method for method, _ in again.writes] == ["POST"]
+    assert settled.deploy("--dry").plan == []
+
+
+def test_a_preview_of_a_fresh_instance_names_it_and_signs_nobody_in(target: Target) -> None:
+    target.data.update(with_webhook())
+    run = target.deploy("--dry")
+    assert "+ webhook n8n of javisi" in run.plan
+    assert run.writes == []
+
+
+def test_what_differs_is_named_and_brought_in_line(settled: Target) -> None:
+    webhook(settled).is_active = False
+    settled.data.update(with_webhook(events=["issue", "cycle"], active=True))
+    line = "~ webhook n8n of javisi: active, comments off, cycles on"
+    assert settled.deploy("--dry").plan == [line]
+    assert line in settled.deploy().plan
+    row = webhook(settled)
+    assert (row.is_active, row.issue, row.issue_comment, row.cycle) == (True, True, False, True)
+
+
+def test_a_webhook_is_deleted_with_its_secret(settled: Target) -> None:
+    settled.data.update(with_webhook(present=False))
+    assert settled.deploy("--dry").plan == ["- webhook n8n of javisi"]
+    assert settled.deploy().code == 0
+    assert not settled.plane.webhooks and lines(settled) == []
+    assert settled.deploy("--dry").plan == []
+
+
+def test_a_run_that_was_interrupted_before_the_secret_was_saved_is_finished(settled: Target) -> None:
+    before = webhook(settled).secret_key
+    (settled.host.root / FILE).write_text("OTHER=kept\nPLANE_WEBHOOK_SECRET_N8N=\n")
+    line = "~ webhook n8n of javisi: a new secret, because the present one was not saved"
+    assert settled.deploy("--dry").plan == [line]
+    assert settled.deploy().code == 0
+    assert webhook(settled).secret_key != before
+    assert lines(settled) == ["OTHER=kept", f"PLANE_WEBHOOK_SECRET_N8N={webhook(settled).secret_key}"]
+
+
+def test_the_secret_of_a_webhook_that_somebody_else_made_is_asked_for_and_not_exchanged(settled: Target) -> None:
+    before = webhook(settled).secret_key
+    (settled.host.root / FILE).write_text("")
+    run = settled.deploy()
+    assert run.code == 0 and webhook(settled).secret_key == before
+    assert any("does not have its secret; add the line PLANE_WEBHOOK_SECRET_N8N=" in note for note in run.notes)
+
+
+def test_other_webhooks_are_left_alone(settled: Target) -> None:
+    other = models.Webhook(workspace=webhook(settled).workspace, url="https://other.example.com/")
+    settled.plane.webhooks[other.id] = other
+    assert settled.deploy("--dry").plan == []
+
+
+@pytest.mark.parametrize("allowed", [{}, {"WEBHOOK_ALLOWED_HOSTS": "n8n"}])
+def test_a_private_address_is_refused_with_the_variable_that_allows_it(
+    new_target: NewTarget, allowed: dict[str, str]
+) -> None:
+    target = new_target(version="1.3.1", plane_env_extra=allowed, **with_webhook(url="http://n8n:5678/webhook"))
+    run = target.deploy()
+    assert run.code == (0 if allowed else 1), run.output
+    refused = "the host in its url must be known to Plane"
+    assert (refused in run.output) != bool(target.plane.webhooks)
+
+
+def test_neither_the_secret_nor_the_address_is_shown(target: Target) -> None:
+    target.data.update(with_webhook())
+    run = target.deploy("-vvv")
+    assert run.code == 0
+    assert webhook(target).secret_key not in run.output
+    assert not re.search("a-secret-of-the-address", run.output)
