@@ -131,6 +131,10 @@ def provisioning() -> None:
                 prune=project.prune,
                 keep=s.labels_in_place(project),
             )
+        if project.module_names:
+            plane.project_modules(name=f"{called}: modules", **at, names=list(project.module_names))
+        if project.cycle_names:
+            plane.project_cycles(name=f"{called}: cycles", **at, names=list(project.cycle_names))
         plane.work_item_properties(
             name=f"{called}: custom fields",
             **at,
@@ -139,6 +143,8 @@ def provisioning() -> None:
             unsupported=s.plane_custom_fields_unsupported,
             prune=project.prune,
         )
+    if s.plane_people:
+        plane.people(name="People", slug=slug, people=s.plane_people)
     if s.plane_webhooks:
         plane.webhooks(name="Webhooks", slug=slug, webhooks=s.plane_webhooks)
     plane.agents_answer(

@@ -156,6 +156,9 @@ plane_agents = [
     {"name": "maintainer", "role": "member"},
     {"name": "hermes", "role": "member"},
 ]
+# False: Plane sends agents no mail, because most of their addresses do not exist. It is set when an account is created,
+# and not changed later.
+plane_agent_emails = False
 # True: also remove agents whose token is saved on the host and who are no longer in plane_agents.
 plane_prune = False
 # Days after which a new token expires; None: never. A token with fewer than plane_token_renew_days left is rotated.
@@ -175,10 +178,15 @@ plane_tokens_path = "{plane_config_dir}/agent-tokens.env"
 #   "timezone"            a name such as "Europe/Berlin"
 #   "lead", "default_assignee"   an agent's name, or the address of another member
 #   "cycles", "modules", "views", "pages", "intake", "estimates"   True or False
+#   "guest_view_all_features"    True: guests see all work items, not only their own
+#   "archive_in", "close_in"     months after which finished work items are archived, and others closed; 0:
+#                         never
+#   "emoji", "cover"      what stands in front of its name; the address of a picture
 #   "states"              each {"name", "group"} with group one of backlog, unstarted, started, completed,
 #                         cancelled, and where wanted "color" ("#3f76ff"), "description", "default" (True for
 #                         one of them)
 #   "labels"              each {"name"}, and where wanted "color", "description", "parent" (a label before it)
+#   "module_names", "cycle_names"   lists of names, created if missing; both are switched on for that
 #   "work_item_type"      the type that has the custom fields, created if missing; None: the default one, or
 #                         "Task" if Plane has created none
 #   "custom_fields"       each {"name", "type"}, type one of text, number, boolean, date, option, url, email,
@@ -203,6 +211,10 @@ plane_projects = [
         ],
     },
 ]
+# People, each {"email"}, and where wanted "role" (admin, member, guest; member if it is not given) and "projects" (a
+# list of identifiers; all of plane_projects if it is not given). They are invited, and put into projects once they have
+# joined. They choose their own password, and nobody is removed.
+plane_people = []
 # Each {"name", "url"}, and where wanted "events" (a list of project, issue, issue_comment, cycle, module; all if it is
 # not given), "active" (True or False), "present" (False deletes it). A webhook is known by its url. Listing webhooks
 # takes a sign-in as a workspace admin on every run, in a preview too. Plane refuses addresses in private networks

@@ -9,6 +9,8 @@ token to look with, it says so. Connection and accounts come from the host's set
 from .containers import containers
 from .instance import instance_admin, instance_config, ready
 from .labels import project_labels
+from .modules_cycles import project_cycles, project_modules
+from .people import people
 from .projects import project, project_estimates, project_members
 from .properties import custom_fields_available, work_item_properties
 from .removal import absent_members
@@ -26,10 +28,13 @@ __all__ = [
     "custom_fields_available",
     "instance_admin",
     "instance_config",
+    "people",
     "project",
+    "project_cycles",
     "project_estimates",
     "project_labels",
     "project_members",
+    "project_modules",
     "project_states",
     "ready",
     "webhooks",

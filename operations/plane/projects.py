@@ -40,6 +40,11 @@ def project(
     views: bool | None = None,
     pages: bool | None = None,
     intake: bool | None = None,
+    guest_view_all_features: bool | None = None,
+    archive_in: int | None = None,
+    close_in: int | None = None,
+    emoji: str | None = None,
+    cover: str | None = None,
 ) -> Plan:
     """
     Have a project, known by its identifier, under this name, not archived, and with these settings.
@@ -57,6 +62,11 @@ def project(
     + views: whether it has views
     + pages: whether it has pages
     + intake: whether it has an intake
+    + guest_view_all_features: whether guests see all work items in it, not only their own
+    + archive_in: months after which finished work items are archived; 0: never
+    + close_in: months after which work items that nobody touches are closed; 0: never
+    + emoji: what stands in front of its name
+    + cover: the address of a picture
 
     What is not given is left alone. A project that holds the name under another identifier is refused: changing the
     identifier would change the number of every work item in it.
@@ -84,6 +94,11 @@ def project(
         "views": views,
         "pages": pages,
         "intake": intake,
+        "guest_view_all_features": guest_view_all_features,
+        "archive_in": archive_in,
+        "close_in": close_in,
+        "emoji": emoji,
+        "cover": cover,
     }
     given = {key: value for key, value in settings.items() if value is not None}
     return _plan(current_workspace(slug), _Wanted(project_name, identifier.upper(), given))
@@ -174,14 +189,13 @@ def _user_id(at: Access, address: str) -> Callable[[], str]:
 
 
 def _bring_in_line(at: Access, seen: SeenProject, differing: Sequence[Difference]) -> None:
-    fields = {one.key: one.value() for one in differing}
-    network = fields.pop("network", None)
+    by_key = {one.key: one.value() for one in differing if not one.by_session}
+    by_session = {one.key: one.value() for one in differing if one.by_session}
     try:
-        if fields:
-            at.plane.change_project(at.slug, at.key_inside(seen), seen, **fields)
-        if network is not None:
-            # v1 passes over it (every tried release).
-            at.plane.change_project(at.slug, at.session_inside(seen), seen, network=network)
+        if by_key:
+            at.plane.change_project(at.slug, at.key_inside(seen), seen, **by_key)
+        if by_session:
+            at.plane.change_project(at.slug, at.session_inside(seen), seen, **by_session)
     except PlaneRefused as error:
         if error.status != 400:
             raise
@@ -192,11 +206,11 @@ def _create_project(at: Access, wanted: _Wanted) -> None:
     key = at.needed_manager()
     fields: dict[str, Any] = {"name": wanted.name, "identifier": wanted.identifier, "description": ""}
     for name, value in wanted.settings.items():
-        # Plane takes the intake in a change only, the network from a session only, and the lead from a release on.
+        # Plane takes the intake in a change only, some from a session only, and the lead from a release on.
         if name == "lead" and at.plane.instance().has(LEAD_OF_A_NEW_PROJECT):
             fields[SeenProject.key_of(name)] = _user_id(at, value)()
-        elif name not in ("intake", "network", *PEOPLE):
-            fields[SeenProject.key_of(name)] = value
+        elif name != "intake" and name not in PEOPLE and not SeenProject.is_by_session(name):
+            fields[SeenProject.key_of(name)] = SeenProject.sent(name, value)
     owner = at.tokens.owner_of(key)
     caller: ApiKey | Session = key
     if wanted.settings.get("network") == "secret":

@@ -149,7 +149,8 @@ def workspace_members(slug: str, members: Sequence[Agent] | None = None) -> Plan
             yield Kept(f"member {agent.email} ({agent.role})")
     if slug in at.state.new_names:
         yield _renaming(at, *at.state.new_names[slug])
-    named = {agent.email for agent in (*members, *at.settings.absent_agents)} | {at.settings.plane_admin_email}
+    people = {person.email for person in at.settings.plane_people}
+    named = {agent.email for agent in (*members, *at.settings.absent_agents)} | {at.settings.plane_admin_email} | people
     for member in found.values():
         if member.email not in named and not member.email.startswith("bot_user_"):
             yield Kept(f"not managed: member {member.email} ({ROLE_NAMES.get(member.role, member.role)})")

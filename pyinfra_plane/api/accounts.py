@@ -164,6 +164,12 @@ class AccountsApi(Asking):
         self.http.call("PATCH", paths.ME(), headers=session.headers(), json=fields)
         self.forget("members")
 
+    def silence(self, session: Session) -> None:
+        """Have Plane send the session's own account no mail about work items."""
+        kinds = ("property_change", "state_change", "comment", "mention", "issue_completed")
+        body = dict.fromkeys(kinds, False)
+        self.http.call("PATCH", paths.MY_NOTIFICATIONS(), headers=session.headers(), json=body)
+
     # API tokens
 
     def owner(self, key: ApiKey) -> str | None:

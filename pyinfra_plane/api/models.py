@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -199,7 +201,17 @@ class Project(Row):
         None,
         lambda row, key, what: maybe(str)(row[key], "name", what) if isinstance(row.get(key), dict) else None,
     )
-    network: int | None = answered(default=None, says=lambda has, wants: str(wants), sent=NETWORK_NUMBERS)
+    # v1 passes over both (every tried release).
+    network: int | None = answered(
+        default=None, says=lambda has, wants: str(wants), sent=NETWORK_NUMBERS.__getitem__, by_session=True
+    )
+    emoji: str | None = answered(
+        "logo_props",
+        None,
+        lambda row, key, what: _emoji(row.get(key)),
+        sent=lambda wants: _logo(wants),
+        by_session=True,
+    )
     timezone: str | None = answered(default=None, says=lambda has, wants: _time_zone(has, wants))
     lead: str | None = answered("project_lead", None, says=lambda has, wants: f"lead {wants}")
     default_assignee: str | None = answered(default=None, says=lambda has, wants: f"default assignee {wants}")
@@ -209,6 +221,27 @@ class Project(Row):
     views: bool | None = answered("issue_views_view", None, says=switched("views"))
     pages: bool | None = answered("page_view", None, says=switched("pages"))
     intake: bool | None = answered("intake_view", None, says=switched("intake"))
+    guest_view_all_features: bool | None = answered(default=None, says=switched("guests see everything"))
+    archive_in: int | None = answered(default=None, says=lambda has, wants: _months("archived", wants))
+    close_in: int | None = answered(default=None, says=lambda has, wants: _months("closed", wants))
+    cover: str | None = answered("cover_image", None, says=only("cover"))
+
+
+def _months(what: str, months: int) -> str:
+    return f"work items are {what} after {months} months" if months else f"work items are not {what} by themselves"
+
+
+def _emoji(logo: Any) -> str | None:
+    """The emoji in a project's logo, which Plane keeps as numbers in decimal."""
+    emoji = logo.get("emoji") if isinstance(logo, dict) and logo.get("in_use") == "emoji" else None
+    value = emoji.get("value") if isinstance(emoji, dict) else None
+    numbers = re.fullmatch(r"\d{1,7}(-\d{1,7})*", value, re.ASCII) if isinstance(value, str) else None
+    codes = [int(one) for one in numbers[0].split("-")] if numbers else []
+    return "".join(map(chr, codes)) if codes and max(codes) < sys.maxunicode else None
+
+
+def _logo(emoji: str) -> dict[str, Any]:
+    return {"in_use": "emoji", "emoji": {"value": "-".join(str(ord(char)) for char in emoji)}}
 
 
 def _time_zone(has: str | None, wants: str) -> str:
@@ -261,6 +294,28 @@ class Label(Row):
     color: str = answered(default="", says=arrow("colour"))
     description: str = answered(default="", says=only("description"))
     parent: str | None = None
+
+
+@dataclass(frozen=True)
+class Module(Row):
+    """A module of a project."""
+
+    WHAT = "modules"
+    PATH = paths.V1_MODULES
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Cycle(Row):
+    """A cycle of a project."""
+
+    WHAT = "cycles"
+    PATH = paths.V1_CYCLES
+
+    id: str
+    name: str
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,8 @@ def answered(
     default: Any = MISSING,
     read: Read | None = None,
     says: Says | None = None,
-    sent: Mapping[Any, Any] | None = None,
+    sent: Callable[[Any], Any] | None = None,
+    by_session: bool = False,
 ) -> Any:
     """A field of a row.
 
@@ -104,10 +105,11 @@ def answered(
         default: if it is missing or null there; without one, a text or number must be there.
         read: how it is read, if not by the field's type.
         says: what a plan says of a value that differs; :func:`arrow` with the field's name if not given.
-        sent: by wanted value, what Plane calls it.
+        sent: gives what Plane is sent for a wanted value, if that is another one.
+        by_session: whether a key cannot write it.
     """
     further = {} if default is MISSING else {"default": default}
-    return field(metadata={"key": key, "read": read, "says": says, "sent": sent or {}}, **further)
+    return field(metadata={"key": key, "read": read, "says": says, "sent": sent, "by_session": by_session}, **further)
 
 
 def arrow(label: str) -> Says:
@@ -139,11 +141,13 @@ class Difference:
         value: gives the value that Plane is sent. Called when it is sent, because it may be an id that an earlier
             change makes.
         words: for the plan.
+        by_session: whether a key cannot write it.
     """
 
     key: str
     value: Callable[[], Any]
     words: str
+    by_session: bool = False
 
 
 @dataclass(frozen=True)
@@ -179,7 +183,13 @@ class Row:
     @classmethod
     def sent(cls, name: str, value: Any) -> Any:
         """What Plane is sent for a value of a field."""
-        return cls.__dataclass_fields__[name].metadata.get("sent", {}).get(value, value)
+        sent = cls.__dataclass_fields__[name].metadata.get("sent")
+        return value if sent is None else sent(value)
+
+    @classmethod
+    def is_by_session(cls, name: str) -> bool:
+        """Whether a key cannot write a field."""
+        return bool(cls.__dataclass_fields__[name].metadata.get("by_session"))
 
     @classmethod
     def says(cls, name: str, wants: Any, has: Any = None) -> str:
@@ -190,9 +200,9 @@ class Row:
     def difference(self, name: str, wants: Any) -> Difference | None:
         """How a field differs from a wanted value; ``None`` if it does not. Colours differ in more than capitals."""
         has, value = getattr(self, name), self.sent(name, wants)
-        if has == value or (name == "color" and has.lower() == value.lower()):
+        if has in (wants, value) or (name == "color" and has.lower() == value.lower()):
             return None
-        return Difference(self.key_of(name), lambda: value, self.says(name, wants, has))
+        return Difference(self.key_of(name), lambda: value, self.says(name, wants, has), self.is_by_session(name))
 
 
 @cache

@@ -177,7 +177,7 @@ class InProject:
         key = self.at.key_inside(self.project)
         return self.at.plane.collection(kind, key, slug=self.at.slug, project=self.project.id)
 
-    def carried(self, plan: Plan, setting: str) -> Plan:
+    def advised(self, plan: Plan, setting: str) -> Plan:
         """The plan, with advice for the case that the workspace owns what it changes (commercial editions)."""
         if self.key is None:
             yield from once_made(self.at.slug, self.project.identifier, plan)
@@ -237,4 +237,4 @@ def in_project(
             yield Change((line,), lambda: needs_project(slug, identifier))
         return
     home = InProject(at, *found)
-    yield from home.carried(kind.plan(home, items, prune), kind.setting)
+    yield from home.advised(kind.plan(home, items, prune), kind.setting)

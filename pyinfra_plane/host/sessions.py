@@ -193,6 +193,8 @@ class Sessions:
             self._finds_accounts = True
             return self._sign_in(agent)
         self.state.made_accounts[agent.email] = {}
+        if not self.settings.plane_agent_emails:
+            plane.silence(session)
         return session
 
     def _sign_in(self, agent: Agent) -> Session:

@@ -13,6 +13,7 @@ from pyinfra_plane.settings.models import (
     derive_password,
     token_variable,
 )
+from pyinfra_plane.settings.people import Person
 from pyinfra_plane.settings.projects import (
     FIELD_TYPES,
     STATE_GROUPS,
@@ -37,6 +38,7 @@ __all__ = [
     "Agent",
     "CustomField",
     "Label",
+    "Person",
     "Project",
     "Settings",
     "SettingsError",

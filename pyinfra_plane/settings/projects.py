@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 
 from pyinfra_plane.settings import entries
-from pyinfra_plane.settings.entries import EMAIL, Item, entry
+from pyinfra_plane.settings.entries import EMAIL, Check, Item, entry
 from pyinfra_plane.settings.models import Agent
 from pyinfra_plane.settings.values import NAME, NAME_WANTED, Values
 
@@ -215,6 +215,38 @@ def labels_for(fields: Sequence[CustomField], agents: Sequence[Agent]) -> list[L
 _IDENTIFIER = entries.text(r"[A-Za-z0-9]{1,12}", "letters and digits, at most 12 (Plane makes them upper case)")
 
 
+MOST_MONTHS = 12
+"""After which Plane archives or closes work items at the latest (every tried release)."""
+
+
+def _months(item: Item, key: str) -> int | None:
+    months = item.get(key)
+    if months is None or (isinstance(months, int) and not isinstance(months, bool) and 0 <= months <= MOST_MONTHS):
+        return months
+    item.refuse(key, months, f"wanted: a number of months from 0 (never) to {MOST_MONTHS}, or None")
+    return None
+
+
+def _emoji(item: Item, key: str) -> str | None:
+    emoji = item.get(key)
+    if emoji is None or (isinstance(emoji, str) and 0 < len(emoji) <= LONGEST_EMOJI and not emoji.isascii()):
+        return emoji
+    item.refuse(key, emoji, "wanted: one emoji, or None")
+    return None
+
+
+LONGEST_EMOJI = 10
+"""Characters that make one: a family of four with skin tones."""
+
+
+def _cover(item: Item, key: str) -> str | None:
+    address = item.get(key)
+    if address is None or (isinstance(address, str) and entries.is_url(address)):
+        return address
+    item.refuse(key, address, "wanted: an address that starts with http:// or https://, or None")
+    return None
+
+
 @dataclass(frozen=True, kw_only=True)
 class ProjectSettings:
     """What a project is like, each an argument of the operation ``plane.project``. What is ``None`` is left as it is.
@@ -232,6 +264,31 @@ class ProjectSettings:
     views: bool | None = entry(entries.flag, None)
     pages: bool | None = entry(entries.flag, None)
     intake: bool | None = entry(entries.flag, None)
+    guest_view_all_features: bool | None = entry(entries.flag, None)
+    archive_in: int | None = entry(_months, None)
+    close_in: int | None = entry(_months, None)
+    emoji: str | None = entry(_emoji, None)
+    cover: str | None = entry(_cover, None)
+
+
+def _names(switch: str) -> Check:
+    """A list of names; `switch` is the key that has to be on for them."""
+
+    def checked(item: Item, key: str) -> tuple[str, ...]:
+        given = item.get(key)
+        if given is None:
+            return ()
+        if not isinstance(given, (list, tuple)):
+            item.refuse(key, given, "wanted: a list of names")
+            return ()
+        if given and item.checked[switch] is False:
+            item.refuse(switch, False, f"wanted: True, or no {key}")
+        path = f"{item.path}.{key}"
+        names = [item.values.text_of(f"{path}[{index}]", one, NAME, NAME_WANTED) for index, one in enumerate(given)]
+        item.values.unique(path, "name", names)
+        return tuple(names)
+
+    return checked
 
 
 @dataclass(frozen=True)
@@ -243,6 +300,8 @@ class Project(ProjectSettings):
     estimates: bool | None = entry(entries.flag, None)
     states: tuple[State, ...] = entry(_states, ())
     labels: tuple[Label, ...] = entry(_labels, ())
+    module_names: tuple[str, ...] = entry(_names("modules"), ())
+    cycle_names: tuple[str, ...] = entry(_names("cycles"), ())
     work_item_type: str | None = entry(
         entries.optional_text(NAME, "at most 255 characters without blanks at the ends, on one line"), None
     )
@@ -251,5 +310,6 @@ class Project(ProjectSettings):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What :class:`ProjectSettings` has, by name."""
-        return {one.name: getattr(self, one.name) for one in fields(ProjectSettings)}
+        """What :class:`ProjectSettings` has, by name. Named modules and cycles switch both on."""
+        given = {one.name: getattr(self, one.name) for one in fields(ProjectSettings)}
+        return given | ({"modules": True} if self.module_names else {}) | ({"cycles": True} if self.cycle_names else {})

@@ -22,6 +22,7 @@ from pyinfra_plane.settings.models import (
     Storage,
     derive_password,
 )
+from pyinfra_plane.settings.people import Person, plane_people
 from pyinfra_plane.settings.projects import Project, labels_for, plane_projects
 from pyinfra_plane.settings.secrets import GENERATED
 from pyinfra_plane.settings.values import CHARACTER, name_of
@@ -290,6 +291,11 @@ class Agents:
         holds_secrets=True,
     )  # fmt: skip
     absent_agents: tuple[Agent, ...] = setting(absent_agents, DERIVED)
+    plane_agent_emails: bool = setting(
+        checks.flag, False,
+        "False: Plane sends agents no mail, because most of their addresses do not exist. It is set when an account is "
+        "created, and not changed later.",
+    )  # fmt: skip
     plane_prune: bool = setting(
         checks.flag, False,
         "True: also remove agents whose token is saved on the host and who are no longer in plane_agents.",
@@ -338,10 +344,15 @@ class Projects:
         '  "timezone"            a name such as "Europe/Berlin"\n'
         '  "lead", "default_assignee"   an agent\'s name, or the address of another member\n'
         '  "cycles", "modules", "views", "pages", "intake", "estimates"   True or False\n'
+        '  "guest_view_all_features"    True: guests see all work items, not only their own\n'
+        '  "archive_in", "close_in"     months after which finished work items are archived, and others closed; 0:\n'
+        "                        never\n"
+        '  "emoji", "cover"      what stands in front of its name; the address of a picture\n'
         '  "states"              each {"name", "group"} with group one of backlog, unstarted, started, completed,\n'
         '                        cancelled, and where wanted "color" ("#3f76ff"), "description", "default" (True for\n'
         "                        one of them)\n"
         '  "labels"              each {"name"}, and where wanted "color", "description", "parent" (a label before it)\n'
+        '  "module_names", "cycle_names"   lists of names, created if missing; both are switched on for that\n'
         '  "work_item_type"      the type that has the custom fields, created if missing; None: the default one, or\n'
         '                        "Task" if Plane has created none\n'
         '  "custom_fields"       each {"name", "type"}, type one of text, number, boolean, date, option, url, email,\n'
@@ -353,6 +364,12 @@ class Projects:
         "                        writers can see\n"
         "What is not named, or None, is left as it is.",
         section="Projects",
+    )  # fmt: skip
+    plane_people: tuple[Person, ...] = setting(
+        plane_people, [],
+        'People, each {"email"}, and where wanted "role" (admin, member, guest; member if it is not given) and '
+        '"projects" (a list of identifiers; all of plane_projects if it is not given). They are invited, and put into '
+        "projects once they have joined. They choose their own password, and nobody is removed.",
     )  # fmt: skip
     plane_webhooks: tuple[Webhook, ...] = setting(
         plane_webhooks, [],

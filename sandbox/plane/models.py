@@ -53,6 +53,12 @@ class User(Row):
     profile: str = field(default_factory=new_id)
     company_name: str = ""
     user_timezone: str = "UTC"
+    #: What Plane mails the account about.
+    notifications: dict[str, bool] = field(
+        default_factory=lambda: dict.fromkeys(
+            ("property_change", "state_change", "comment", "mention", "issue_completed"), True
+        )
+    )
     token: str = field(default_factory=lambda: secrets.token_hex(32))
     last_login_time: str | None = None
     last_login_ip: str = ""
@@ -132,6 +138,16 @@ class Webhook(Row):
     cycle: bool = False
     issue_comment: bool = False
     secret_key: str = field(default_factory=lambda: f"plane_wh_{uuid.uuid4().hex}")
+
+
+@dataclass(kw_only=True)
+class Grouping(Row):
+    """A module or a cycle."""
+
+    kind: str
+    project: str
+    name: str
+    description: str = ""
 
 
 @dataclass(kw_only=True)

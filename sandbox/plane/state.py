@@ -37,6 +37,7 @@ class PlaneState:
     project_members: Table[models.ProjectMember] = field(default_factory=Table)
     states: Table[models.State] = field(default_factory=Table)
     labels: Table[models.Label] = field(default_factory=Table)
+    groupings: Table[models.Grouping] = field(default_factory=Table)
     intakes: Table[models.Intake] = field(default_factory=Table)
     estimates: Table[models.Estimate] = field(default_factory=Table)
     estimate_points: Table[models.EstimatePoint] = field(default_factory=Table)

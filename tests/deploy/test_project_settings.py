@@ -21,7 +21,14 @@ SETTINGS: dict[str, Any] = {
     "views": True,
     "pages": False,
     "intake": True,
+    "guest_view_all_features": True,
+    "archive_in": 3,
+    "close_in": 12,
+    "emoji": "🚀",
+    "cover": "https://images.example.com/cover.png",
     "estimates": True,
+    "module_names": ["Backend", "Frontend"],
+    "cycle_names": ["Sprint 1"],
     "states": [
         {"name": "Review", "group": "started", "color": "#3F76FF", "description": "Somebody looks at it."},
         {"name": "Todo", "group": "unstarted", "default": True},
@@ -65,6 +72,12 @@ def test_everything_asked_for_is_made_and_a_second_run_changes_nothing(settled: 
     switches = ("cycle_view", "module_view", "issue_views_view", "page_view", "intake_view")
     assert [project.extra[name] for name in switches] == [True, True, True, False, True]
     assert project.extra["estimate"] is not None
+    assert project.extra["guest_view_all_features"] is True
+    assert (project.extra["archive_in"], project.extra["close_in"]) == (3, 12)
+    assert project.extra["logo_props"] == {"in_use": "emoji", "emoji": {"value": "128640"}}
+    assert project.extra["cover_image"] == "https://images.example.com/cover.png"
+    groupings = [(row.kind, row.name) for row in settled.plane.groupings.values() if row.project == project.id]
+    assert groupings == [("modules", "Backend"), ("modules", "Frontend"), ("cycles", "Sprint 1")]
     review = states(settled)["Review"]
     assert (review.group, review.color, review.description) == ("started", "#3F76FF", "Somebody looks at it.")
     assert default_states(settled) == ["Todo"]

@@ -218,6 +218,8 @@ FURTHER = {
     "plane_projects[0].lead", "plane_projects[0].default_assignee", "plane_projects[0].states[0].group",
     "plane_projects[0].states[0].color", "plane_projects[0].labels[0].color", "plane_projects[0].labels",
     "plane_projects[0].custom_fields[0].type", "plane_webhooks[0].name", "plane_webhooks[0].url",
+    "plane_people[0].email", "plane_projects[0].emoji", "plane_projects[0].cover", "plane_projects[0].module_names[0]",
+    "plane_projects[0].cycle_names[0]",
     # Sent once with a fresh instance, see test_deploy.py; and as the passwords of agents.
     "plane_admin_first_name", "plane_admin_last_name", "plane_company_name", "plane_admin_password",
     "plane_concierge_password",

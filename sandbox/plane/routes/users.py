@@ -12,6 +12,7 @@ from .. import rules
 from .. import shapes_accounts as shapes
 from ..access import moment, session_user, session_workspace
 from ..context import state_of
+from ..fields import checked, flag
 from ..http import (
     ApiError,
     Routes,
@@ -46,6 +47,20 @@ async def change_me(request: web.Request) -> web.Response:
         setattr(user, name, value)
     user.touch(user.id)
     return web.json_response(shapes.changed_user(user))
+
+
+@routes.get("/api/users/me/notification-preferences/")
+async def read_notifications(request: web.Request) -> web.Response:
+    """From Plane's source; not recorded."""
+    return web.json_response(session_user(request).notifications)
+
+
+@routes.patch("/api/users/me/notification-preferences/")
+async def change_notifications(request: web.Request) -> web.Response:
+    """From Plane's source; not recorded."""
+    user = session_user(request)
+    user.notifications |= checked(await json_body(request), dict.fromkeys(user.notifications, flag))
+    return web.json_response(user.notifications)
 
 
 @routes.delete("/api/users/me/")

@@ -1,0 +1,118 @@
+"""The people in a workspace: invited, and put into projects when they have joined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyinfra_plane.api.auth import ApiKey, Session
+from pyinfra_plane.api.errors import PlaneForbidden, PlaneNobody
+from pyinfra_plane.api.models import Project, WorkspaceMember
+from pyinfra_plane.engine.converge import Change, Kept, Plan, converging
+from pyinfra_plane.engine.report import is_executing
+from pyinfra_plane.host.access import Access
+from pyinfra_plane.host.host_plane import current_workspace
+from pyinfra_plane.host.planning import typed
+from pyinfra_plane.settings import ROLE_NAMES, Person
+
+from .workspace import members_by_address
+
+
+@converging
+def people(slug: str, people: Sequence[Person]) -> Plan:
+    """
+    Have these people invited to a workspace, and put those who joined into projects.
+
+    + slug: the workspace
+    + people: email, and where wanted role and projects (``None``: all of ``plane_projects``)
+
+    Plane mails the invitation if it can send mail; the address of Plane shows it after sign-up, too. The deploy gives
+    people neither a password nor a token, and removes nobody.
+
+    **Example:**
+
+    .. code:: python
+
+        from pyinfra_plane.settings import Person
+
+        plane.people(name="People", slug="javisi", people=[Person("ada@example.com", "admin")])
+    """
+    at, wanted = current_workspace(slug), typed(Person, people)
+    members = members_by_address(at)
+    if members is None:
+        names = ", ".join(person.email for person in wanted)
+        yield Change((f"? people of {slug}: {names} (no saved token to look with)",), lambda: None)
+        return
+    invited = _invited(at) if any(_is_out(members.get(person.email)) for person in wanted) else set()
+    for person in wanted:
+        member = members.get(person.email)
+        if _is_out(member):
+            yield from _invitation(at, person, invited)
+        elif member is not None and member.role != person.role_number:
+            line = f"~ role of {person.email}: {ROLE_NAMES.get(member.role, member.role)} → {person.role}"
+            yield Change((line,), lambda person=person: _set_role(at, person))  # type: ignore[misc]
+        else:
+            yield Kept(f"member {person.email} ({person.role})")
+    joined = [person for person in wanted if not _is_out(members.get(person.email))]
+    for project in (at.projects() or {}).values():
+        yield from _into_project(at, project, joined, members)
+
+
+def _is_out(member: WorkspaceMember | None) -> bool:
+    return member is None or member.is_active is False
+
+
+def _invitation(at: Access, person: Person, invited: set[str]) -> Plan:
+    if person.email in invited:
+        yield Kept(f"invitation of {person.email}")
+    else:
+        yield Change(
+            (f"+ invitation of {person.email} ({person.role})",),
+            lambda: at.invite([(person.email, person.role_number)]),
+        )
+
+
+def _invited(at: Access) -> set[str]:
+    """The addresses with an open invitation; a preview looks with a key or not at all."""
+    if at.slug in at.state.made_workspaces:
+        return set()
+    caller: ApiKey | Session | None = at.manager()
+    if caller is None and is_executing():
+        caller = at.admin_session()
+    try:
+        found = {} if caller is None else at.plane.invitations(at.slug, caller)
+    except PlaneForbidden:
+        found = at.plane.invitations(at.slug, at.admin_session())
+    return {email.lower() for email in found}
+
+
+def _set_role(at: Access, person: Person) -> None:
+    session = at.admin_session(not_as=person.email)
+    for member in at.plane.members(at.slug, session):
+        if member.email == person.email and member.membership_id:
+            at.plane.change_role(at.slug, session, member.membership_id, person.role_number, [])
+
+
+def _into_project(at: Access, project: Project, joined: Sequence[Person], members: dict[str, WorkspaceMember]) -> Plan:
+    asked = {one.identifier for one in at.settings.plane_projects}
+    wanted = [
+        person for person in joined if project.identifier in (asked if person.projects is None else person.projects)
+    ]
+    key = at.reader_inside(project) if wanted else None
+    if key is None:
+        return
+    # The list names those who were removed from the project too, so nobody is put back who was taken out.
+    there = at.plane.project_members(at.slug, key, project)
+    new = [person for person in wanted if person.email not in there]
+    if new:
+        names = ", ".join(person.email for person in new)
+        put = [(members[person.email].user_id, person.role_number) for person in new]
+        yield Change((f"+ members of {project.identifier}: {names}",), lambda: _put(at, project, put))
+
+
+def _put(at: Access, project: Project, members: list[tuple[str, int]]) -> None:
+    caller: ApiKey | Session
+    try:
+        caller = at.session_inside(project)
+    except PlaneNobody:
+        caller = at.key_inside(project)
+    at.plane.put_project_members(at.slug, caller, project, members, [])

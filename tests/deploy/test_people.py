@@ -1,0 +1,88 @@
+"""People: invited, put into projects when they have joined, never given a password or a token."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sandbox.plane import rules
+from tests.deploy.target import Target
+
+ADA = "ada@example.com"
+PEOPLE: dict[str, Any] = {"plane_people": [{"email": "Ada@example.com", "role": "admin"}]}
+
+
+def joins(target: Target) -> None:
+    """What Ada does with her invitation."""
+    [invitation] = [row for row in target.plane.invitations.values() if row.email == ADA]
+    user = rules.add_user(target.plane, ADA, "")
+    rules.accept(target.plane, invitation, user)
+
+
+def members(target: Target, identifier: str = "ONBOARD") -> dict[str, int]:
+    rows = target.plane.project_members.where(project=target.project(identifier).id)
+    return {target.plane.users[row.member].email: row.role for row in rows}
+
+
+@pytest.fixture
+def invited(target: Target) -> Target:
+    target.data.update(PEOPLE)
+    run = target.deploy()
+    assert run.code == 0, run.output
+    return target
+
+
+def test_a_person_is_invited_once(invited: Target) -> None:
+    assert [(row.email, row.role) for row in invited.plane.invitations.values()] == [(ADA, 20)]
+    assert invited.deploy("--dry").plan == []
+    again = invited.deploy()
+    assert again.changed == [] and again.writes == [], again.output
+
+
+def test_a_preview_of_a_fresh_instance_names_the_invitation(target: Target) -> None:
+    target.data.update(PEOPLE)
+    assert f"+ invitation of {ADA} (admin)" in target.deploy("--dry").plan
+
+
+def test_a_person_who_joined_is_put_into_the_projects(invited: Target) -> None:
+    joins(invited)
+    line = f"+ members of ONBOARD: {ADA}"
+    assert invited.deploy("--dry").plan == [line]
+    run = invited.deploy()
+    assert line in run.plan and members(invited)[ADA] == 20
+    assert invited.deploy("--dry").plan == []
+    assert ADA not in invited.file("opt/javisi/configs/plane/agent-tokens.env")
+
+
+def test_only_the_projects_that_are_named_are_theirs(invited: Target) -> None:
+    joins(invited)
+    projects = [{"name": "Onboarding", "identifier": "ONBOARD"}, {"name": "Research", "identifier": "RES"}]
+    person = {"email": ADA, "role": "admin", "projects": ["res"]}
+    run = invited.deploy(data={"plane_projects": projects, "plane_people": [person]})
+    assert run.code == 0, run.output
+    assert ADA in members(invited, "RES") and ADA not in members(invited)
+
+
+def test_another_role_is_given(invited: Target) -> None:
+    joins(invited)
+    invited.deploy()
+    invited.data.update({"plane_people": [{"email": ADA}]})
+    line = f"~ role of {ADA}: admin → member"
+    assert invited.deploy("--dry").plan == [line]
+    assert invited.deploy().code == 0
+    assert invited.deploy("--dry").plan == []
+
+
+def test_the_address_of_an_agent_and_an_unknown_project_are_refused(target: Target) -> None:
+    people = [{"email": "thot@javisi.local"}, {"email": ADA, "projects": ["NONE"]}]
+    run = target.deploy(data={"plane_people": people})
+    assert run.code == 1
+    assert "plane_people[0].email: 'thot@javisi.local'" in run.output
+    assert "plane_people[1].projects: 'NONE'" in run.output
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_agents_get_no_mail_unless_it_is_asked_for(target: Target, wanted: bool) -> None:
+    assert target.deploy(data={"plane_agent_emails": wanted}).code == 0
+    assert set(target.user("thot").notifications.values()) == {wanted}
