@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from zxcvbn import zxcvbn
 
+from pyinfra_plane.make_secrets import main
 from pyinfra_plane.settings import SettingsError, read_settings
-from pyinfra_plane.settings.make_secrets import main
 from pyinfra_plane.settings.passwords import is_weak
 from pyinfra_plane.settings.preflight import check, missing_secrets, parts_of
 from pyinfra_plane.settings.secrets import GENERATED, read_secret_files, variables
