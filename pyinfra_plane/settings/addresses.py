@@ -21,12 +21,7 @@ EMAIL = rf"(?=.{{1,254}}\Z){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+"
 _HOST = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
 
 
-def email_or(other: str = "") -> Check[str]:
-    """An address of an account, in lower case; the message names what `other` would do."""
-    return then(text(EMAIL, f"{other}an address such as thot@javisi.local"), str.lower)
-
-
-email = email_or()
+email: Check[str] = then(text(EMAIL, "an address such as thot@javisi.local"), str.lower)
 
 
 def _is_host(value: str) -> bool:

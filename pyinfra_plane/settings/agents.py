@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from operator import attrgetter
 from typing import Any
 
 from pyinfra.api.hiddenvalue import HiddenValue
@@ -24,25 +23,22 @@ ROLE_NAMES: Mapping[int, str] = {number: name for name, number in ROLES.items()}
 CONCIERGE = "concierge"
 """The agent whose password is a setting of its own, so that a person can sign in as it."""
 
-_NAME = checks.text(r"[A-Za-z0-9][A-Za-z0-9._-]{0,47}", "letters, digits, dots, dashes, underscores, at most 48")
-
 
 def _email(given: Given) -> str:
     name, slug = given.beside["name"] or "nobody", given.values.checked["plane_workspace_slug"] or "nowhere"
     return email(given.at("", f"{name}@{slug}.local" if given.value is None else given.value))
 
 
-_display_name = optional(checks.name, lambda given: given.beside["name"])
-
-
 @dataclass(frozen=True)
 class Agent:
     """One account in the workspace, with its role, its token and its password; `present` is false for one to remove."""
 
-    name: str = entry(_NAME)
+    name: str = entry(
+        checks.text(r"[A-Za-z0-9][A-Za-z0-9._-]{0,47}", "letters, digits, dots, dashes, underscores, at most 48")
+    )
     email: str = entry(_email)
     role: str = entry(optional(checks.choice(*ROLES), "member"))
-    display_name: str = entry(_display_name)
+    display_name: str = entry(optional(checks.name, lambda given: given.beside["name"]))
     password: HiddenValue | None = entry(password_of_entry, repr=False)
     present: bool = entry(optional(checks.flag, True), True)
     former_password: HiddenValue | None = field(default=None, repr=False)
@@ -69,15 +65,9 @@ def token_variable(name: str) -> str:
     return "PLANE_TOKEN_" + re.sub(r"[^A-Z0-9]", "_", name.upper())
 
 
-UNIQUE: Mapping[str, Callable[[Agent], str | None]] = {
-    "address": attrgetter("email"),
-    "name in the token file": lambda agent: agent.name and agent.token_variable,
-}
-
-
 def plane_agents(given: Given) -> tuple[Agent, ...]:
     """The agents that are to be there; those to be removed become ``absent_agents``."""
-    agents = [_with_password(agent, given.beside) for agent in entries(Agent, UNIQUE)(given)]
+    agents = [_with_password(agent, given.beside) for agent in entries(Agent, "email", "token_variable")(given)]
     given.values.checked["absent_agents"] = tuple(agent for agent in agents if not agent.present)
     return tuple(agent for agent in agents if agent.present)
 

@@ -28,13 +28,7 @@ PLANES_RULE = "Plane refuses weak passwords"
 def _hidden(
     wanted: str, as_text: Callable[[Any], str | None], variable: Callable[[Given], str | None]
 ) -> Check[HiddenValue | None]:
-    """A value that is never shown.
-
-    Args:
-        wanted: what it must be.
-        as_text: makes text of it, or ``None`` of what is not wanted.
-        variable: where it is looked for if it is not given.
-    """
+    """A value that is never shown; `as_text` makes ``None`` of a bad one, and ``None`` is looked for in `variable`."""
 
     def check(given: Given) -> HiddenValue | None:
         value = given.found(variable(given))

@@ -43,7 +43,7 @@ def before_connecting(state: State, deploy: Path | None = None) -> None:
     """Check what can be checked before the first connection: that there are hosts, and all of their settings.
 
     Args:
-        state: the state of the run.
+        state: of the run.
         deploy: the deploy whose parts need secrets.
 
     Raises:
@@ -135,11 +135,7 @@ def parts_of(operations: Iterable[str], folder: Path, deploy: Path | None) -> tu
 
 
 def resolve_for_pyinfra(hosts: Sequence[Any]) -> None:
-    """Look up what the wrapped passwords that pyinfra uses itself stand for (``_sudo_password``, say).
-
-    Raises:
-        SettingsError: one is nowhere.
-    """
+    """Look up what the wrapped passwords of pyinfra itself (``_sudo_password``, say) stand for, or refuse them."""
     problems: dict[str, None] = {}
     for host in hosts:
         found, wrong = resolved(host)
@@ -171,11 +167,7 @@ def resolved(host: Any) -> tuple[dict[str, HiddenValue], list[str]]:
 
 
 def check(hosts: Sequence[Any], parts: Sequence[str]) -> None:
-    """Read the settings of all `hosts`, and the secrets that `parts` of the deploy need.
-
-    Raises:
-        SettingsError: with every problem of every host.
-    """
+    """Read the settings of all `hosts`, and the secrets that `parts` of the deploy need; refuse with every problem."""
     if not parts:
         return
     found: dict[str, list[str]] = {}
@@ -241,8 +233,7 @@ def placeholders(settings: Settings, target: str) -> list[str]:
     names = ("plane_web_url", "plane_api_url", "plane_minio_endpoint", "plane_s3_endpoint")
     problems = []
     for name in names:
-        url = getattr(settings, name)
-        if url and PLACEHOLDER.fullmatch(urlsplit(url).hostname or ""):
+        if PLACEHOLDER.fullmatch(urlsplit(url := getattr(settings, name) or "").hostname or ""):
             problems.append(f"{name}: {url} is the address of an example; set your own")
     return problems
 

@@ -7,11 +7,10 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
-from operator import attrgetter
 from typing import Any
 
 from pyinfra_plane.settings import checks
-from pyinfra_plane.settings.addresses import EMAIL, email_or
+from pyinfra_plane.settings.addresses import EMAIL
 from pyinfra_plane.settings.agents import Agent
 from pyinfra_plane.settings.checks import CHARACTER, also, being, optional, then
 from pyinfra_plane.settings.values import Check, Given, entries, entry, refuse_shared
@@ -33,9 +32,6 @@ HIDDEN_STATE = "Triage"
 
 LONGEST_SLUG = 100
 """Of a state. Plane makes it of the name without a look at its length, and answers 500 (every tried release)."""
-
-
-# States
 
 
 def _has_short_slug(name: str) -> bool:
@@ -70,9 +66,6 @@ _states = also(
 )
 
 
-# Labels
-
-
 @dataclass(frozen=True)
 class Label:
     """One label of a project, known by its name; `parent` is the label that groups it."""
@@ -93,15 +86,12 @@ def _labels(given: Given) -> tuple[Label, ...]:
     return labels
 
 
-# Custom fields
-
-
 def _person(given: Given) -> str:
     """The address of a member, who may be named as an agent."""
     known = {agent.name: agent.email for agent in given.values.checked["plane_agents"] or ()}
     if isinstance(given.value, str) and given.value in known:
         return str(known[given.value])
-    return email_or("an agent's name, or ")(given)
+    return checks.text(EMAIL, "an agent's name, or an address such as thot@javisi.local")(given).lower()
 
 
 def _multiple(given: Given) -> bool:
@@ -145,12 +135,10 @@ def _is_date(value: object) -> bool:
         return False
 
 
-def _is_plain(value: object) -> bool:
-    return isinstance(value, str) and value != "" and value == value.strip() and checks.is_text(value)
-
-
 _one_default: Mapping[str, Check[str]] = {
-    "text": being("text without blanks at its ends", _is_plain),
+    "text": being(
+        "text without blanks at its ends", lambda value: checks.is_text(value) and value == value.strip() != ""
+    ),
     "url": checks.text(rf"https?://(?:(?!\s){CHARACTER})+", "an address that starts with http:// or https://"),
     "email": checks.text(EMAIL, "an address such as thot@javisi.local"),
     "number": then(being("a number", _is_number), str),
@@ -192,14 +180,6 @@ def labels_for(fields: Sequence[CustomField], agents: Sequence[Agent]) -> list[L
     return labels
 
 
-# Projects
-
-
-_identifier = then(
-    checks.text(r"[A-Za-z0-9]{1,12}", "letters and digits, at most 12 (Plane makes them upper case)"), str.upper
-)
-
-
 @dataclass(frozen=True, kw_only=True)
 class ProjectSettings:
     """What a project is like, each an argument of the operation ``plane.project``. What is ``None`` is left as it is.
@@ -224,7 +204,11 @@ class Project(ProjectSettings):
     """One project: everyone in ``plane_agents`` is a member of it."""
 
     name: str = entry(checks.name)
-    identifier: str = entry(_identifier)
+    identifier: str = entry(
+        then(
+            checks.text(r"[A-Za-z0-9]{1,12}", "letters and digits, at most 12 (Plane makes them upper case)"), str.upper
+        )
+    )
     estimates: bool | None = entry(optional(checks.flag), None)
     states: tuple[State, ...] = entry(optional(_states, ()), ())
     labels: tuple[Label, ...] = entry(optional(_labels, ()), ())
@@ -238,5 +222,5 @@ class Project(ProjectSettings):
         return {one.name: getattr(self, one.name) for one in fields(ProjectSettings)}
 
 
-plane_projects = entries(Project, {"identifier": attrgetter("identifier"), "name": attrgetter("name")})
+plane_projects = entries(Project, "identifier", "name")
 """Every project; it may name an agent as lead, default assignee or default of a field."""

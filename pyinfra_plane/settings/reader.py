@@ -24,14 +24,7 @@ class _Read:
 
 
 def settings_of(host: Any) -> Settings:
-    """The checked settings of a pyinfra host.
-
-    Args:
-        host: a pyinfra ``Host`` (or the context's ``host``).
-
-    Raises:
-        SettingsError: with every problem found, one to a line.
-    """
+    """The checked settings of a pyinfra ``Host`` (or of the context's ``host``), read once; else as `read_settings`."""
     kept = run_of(host).part(_Read)
     if kept.settings is None:
         kept.settings = read_settings(host.data.dict(), host.name)
@@ -51,12 +44,7 @@ def config_dir_of(host: Any) -> str | None:
 
 
 def values_of(data: Mapping[str, Any], host_name: str) -> Values:
-    """What a host is given, with the defaults for what its data lack, and its secrets files.
-
-    Args:
-        data: setting name to value.
-        host_name: names the host's own secrets file.
-    """
+    """What a host is given, with the defaults for what its data lack, and its secrets files."""
     values = Values({**DEFAULTS, **data})
     folder = Given(values, "plane_secrets_dir", values.data["plane_secrets_dir"])
     values.secrets_dir = folder.checked(checks.path()) or ""

@@ -44,13 +44,7 @@ PROJECTS = [
 
 
 def setting(check: Check[Any], default: object = None, holds_secrets: bool = False) -> Any:
-    """A line of the table.
-
-    Args:
-        check: returns the setting's value, or refuses it.
-        default: as it would stand in ``group_data/all.py``.
-        holds_secrets: whether no value of it may be shown; not needed for a secret itself.
-    """
+    """A line of the table; `default` is what ``group_data/all.py`` has. Of what `holds_secrets` no value is shown."""
     metadata = {"check": check, "default": default, "holds_secrets": holds_secrets}
     return field(repr=not holds_secrets, metadata=metadata)
 
@@ -340,32 +334,20 @@ class Settings(Machine, Projects, Agents, Instance, Api, EnvironmentFile, Databa
         return tuple(dict.fromkeys([*(one.name for one in project.custom_fields), *(one.name for one in labels)]))
 
     def secret(self, name: str) -> HiddenValue:
-        """The secret setting `name`.
-
-        Raises:
-            SettingsError: it is missing.
-        """
+        """The secret setting `name`; a :class:`SettingsError` if it is missing."""
         self.require(name)
         value = getattr(self, name)
         assert isinstance(value, HiddenValue)
         return value
 
     def require(self, *names: str) -> None:
-        """Refuse settings that lack some of the secrets `names`, in one line.
-
-        Raises:
-            SettingsError: at least one of them is ``None``.
-        """
+        """Raise a :class:`SettingsError` that names in one line which of the settings `names` are missing."""
         lacking = [name for name in names if getattr(self, name) is None]
         if lacking:
             raise SettingsError(missing(lacking, self.plane_secrets_dir))
 
     def require_admin(self) -> None:
-        """Refuse projects when no agent is an admin.
-
-        Raises:
-            SettingsError: so it is.
-        """
+        """Raise a :class:`SettingsError` if there are projects and no agent is an admin."""
         if self.plane_projects and not self.has_admin:
             raise SettingsError(NOBODY_IS_ADMIN)
 

@@ -10,7 +10,6 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, replace
-from operator import attrgetter
 from typing import Any, NoReturn, TypeVar
 
 from pyinfra.api.exceptions import DeployError
@@ -43,14 +42,9 @@ class Refused(Exception):
 
 @dataclass
 class Values:
-    """What one host is given, and what has been read of it.
+    """What one host is given, with the variables of its secrets files, and what has been read of it.
 
-    Args:
-        data: setting name to value.
-        secrets_dir: where its secrets files are.
-        secret_files: the variables of those.
-        checked: the settings that were checked before, by name; ``None`` if one was refused.
-        problems: lines for the report.
+    `checked` has the settings that were checked before, ``None`` for one that was refused; `problems` is the report.
     """
 
     data: Mapping[str, Any]
@@ -108,16 +102,11 @@ class Given:
             return None
 
     def must_be(self, wanted: str, shown: bool = True) -> NoReturn:
-        """Refuse the value, as :meth:`must`."""
+        """As :meth:`must`: a good value must be what is `wanted`."""
         self.must(f"be {wanted}{', or None' if self.may_be_none else ''}", shown)
 
     def must(self, what: str, shown: bool = True) -> NoReturn:
-        """Refuse the value.
-
-        Args:
-            what: what holds for a good value.
-            shown: whether the message shows the value; only its kind if it may hold a secret, such as a list or dict.
-        """
+        """Refuse the value, since a good one must do `what`. Shown is only the kind of what may hold a secret."""
         raise Refused(f"{self.path} must {what}" + (f" (got {self._shown()})" if shown else ""))
 
     def refuse(self, problem: str) -> NoReturn:
@@ -145,11 +134,7 @@ class Given:
         return name if self.values.variable(name) is not None else None
 
     def found(self, variable: str | None = None) -> Any:
-        """What the value stands for: it may be wrapped, or be in the environment or a secrets file.
-
-        Args:
-            variable: where a value of ``None`` is; without it, ``None`` is a value.
-        """
+        """What the value stands for: it may be wrapped, and ``None`` be in `variable`, if there is to be one."""
         value = self.value
         if isinstance(value, Wrapped):
             variable, value = value.variable, value.unmask() or None
@@ -167,28 +152,13 @@ class Given:
 Check = Callable[[Given], T]
 
 
-# Dicts: each key is declared once, as a field of the dataclass that the dict becomes.
-
-
 def entry(check: Check[Any], default: Any = MISSING, **further: Any) -> Any:
-    """A field of a dataclass that a dict becomes.
-
-    Args:
-        check: returns the checked value of the key.
-        default: of the field, when the dataclass is made in Python; what a dict lacks, `check` decides.
-        further: for ``dataclasses.field``.
-    """
+    """A field of a dataclass that a dict becomes; `default` is for Python code: what a dict lacks, `check` decides."""
     return field(metadata={"check": check}, default=default, **further)
 
 
 def read(kind: type[T], given: Given, checked: dict[str, Any]) -> T:
-    """The dataclass that a dict becomes.
-
-    Args:
-        kind: the dataclass.
-        given: the dict.
-        checked: filled with the values of the keys.
-    """
+    """The dataclass that a dict becomes; its values are in `checked` as soon as each is checked."""
     for one in fields(kind):  # type: ignore[arg-type]
         if "check" in one.metadata:
             key = given.key(one.name, checked, one.metadata.get("holds_secrets", False))
@@ -196,16 +166,8 @@ def read(kind: type[T], given: Given, checked: dict[str, Any]) -> T:
     return kind(**checked)
 
 
-BY_NAME: Mapping[str, Callable[[Any], str | None]] = {"name": attrgetter("name")}
-
-
-def entries(kind: type[T], unique: Mapping[str, Callable[[Any], str | None]] = BY_NAME) -> Check[tuple[T, ...]]:
-    """A list of dicts.
-
-    Args:
-        kind: the dataclass that each becomes.
-        unique: what no two of them share: what it is called, and where it is; ``None`` if it was refused.
-    """
+def entries(kind: type[T], *unique: str) -> Check[tuple[T, ...]]:
+    """A list of dicts, of which no two share the attributes `unique`, or if none is named, their name."""
     allowed = [one.name for one in fields(kind) if "check" in one.metadata]  # type: ignore[arg-type]
 
     def one_entry(given: Given) -> T:
@@ -220,28 +182,24 @@ def entries(kind: type[T], unique: Mapping[str, Callable[[Any], str | None]] = B
     def check(given: Given) -> tuple[T, ...]:
         checked = {one.path: one.checked(one_entry) for one in given.elements()}
         found = {path: one for path, one in checked.items() if one is not None}
-        for what, of in unique.items():
-            refuse_shared(given.values, what, {path: of(one) for path, one in found.items()})
+        for key in unique or ("name",):
+            # Nothing is made of a name that was refused.
+            named = {path: one for path, one in found.items() if getattr(one, "name", "") is not None}
+            refuse_shared(given.values, key, {path: getattr(one, key) for path, one in named.items()})
         return tuple(found.values())
 
     return check
 
 
 def refuse_shared(values: Values, what: str, found: Mapping[str, str | None]) -> None:
-    """Refuse that two entries of a list have the same value.
-
-    Args:
-        values: of the host.
-        what: is the same.
-        found: by place of the entry, its value; one that was refused is ``None``.
-    """
+    """Refuse that two places of `found` have the same value, unless it is ``None``, for it was refused."""
     places: dict[str, list[str]] = {}
     for path, value in found.items():
         if value:
             places.setdefault(value, []).append(path)
     for value, paths in places.items():
         if len(paths) > 1:
-            values.problems.append(f"{' and '.join(paths)} share the {what} {value}")
+            values.problems.append(f"{' and '.join(paths)} share the {what.replace('_', ' ')} {value}")
 
 
 def is_like_a_name(key: object) -> bool:
