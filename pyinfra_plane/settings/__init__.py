@@ -4,7 +4,7 @@ Every name, default and meaning is in ``settings/table.py``; group and host data
 both. The same file says where secrets are looked for, and in which order.
 """
 
-from pyinfra_plane.settings.agents import CONCIERGE, ROLE_NAMES, ROLES, Agent, token_variable
+from pyinfra_plane.settings.agents import CONCIERGE, ROLE_NAMES, ROLES, Agent, token_variable, with_password
 from pyinfra_plane.settings.passwords import derive_password
 from pyinfra_plane.settings.projects import FIELD_TYPES, STATE_GROUPS, CustomField, Label, Project, State, labels_for
 from pyinfra_plane.settings.reader import config_dir_of, read_settings, settings_of
@@ -33,4 +33,5 @@ __all__ = [
     "secret_variable",
     "settings_of",
     "token_variable",
+    "with_password",
 ]

@@ -12,7 +12,7 @@ from pyinfra.api.hiddenvalue import HiddenValue
 from pyinfra_plane.settings import checks
 from pyinfra_plane.settings.addresses import email
 from pyinfra_plane.settings.checks import optional
-from pyinfra_plane.settings.passwords import derived_passwords, password_of_entry
+from pyinfra_plane.settings.passwords import derive_password, password_of_entry
 from pyinfra_plane.settings.values import Given, entries, entry
 
 ROLES: Mapping[str, int] = {"admin": 20, "member": 15, "guest": 5}
@@ -67,16 +67,19 @@ def token_variable(name: str) -> str:
 
 def plane_agents(given: Given) -> tuple[Agent, ...]:
     """The agents that are to be there; those to be removed become ``absent_agents``."""
-    agents = [_with_password(agent, given.beside) for agent in entries(Agent, "email", "token_variable")(given)]
+    agents = [with_password(agent, given.beside) for agent in entries(Agent, "email", "token_variable")(given)]
     given.values.checked["absent_agents"] = tuple(agent for agent in agents if not agent.present)
     return tuple(agent for agent in agents if agent.present)
 
 
-def _with_password(agent: Agent, settings: Mapping[str, Any]) -> Agent:
+def with_password(agent: Agent, settings: Mapping[str, Any]) -> Agent:
+    """The agent with the password of its account: given with it, the concierge's own, or derived from the seed."""
     if agent.password is not None or not agent.email:
         return agent
     if agent.name == CONCIERGE:
         return replace(agent, password=settings["plane_concierge_password"])
     seed, plane = settings["plane_agent_password_seed"], settings["plane_seed_host"] or ""
-    password, former = derived_passwords(seed, agent.email, plane)
-    return replace(agent, password=password, former_password=former)
+    if seed is None:
+        return agent
+    former = derive_password(seed, agent.email)
+    return replace(agent, password=derive_password(seed, agent.email, plane), former_password=former)

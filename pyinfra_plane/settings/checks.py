@@ -132,11 +132,10 @@ def path(*settings: str) -> Check[str]:
             value = value.replace("{" + setting + "}", given.beside[setting] or "")
         return value
 
-    def is_short(value: str) -> bool:
-        return len(value.encode()) <= LONGEST_PATH and max(map(len, value.encode().split(b"/"))) <= LONGEST_PART
-
     no_option = also(filled, "be a path that does not start with a dash", lambda value: not value.startswith("-"))
-    return also(no_option, f"have at most {LONGEST_PATH} bytes, and {LONGEST_PART} from one / to the next", is_short)
+    short = also(no_option, f"have at most {LONGEST_PATH} bytes", lambda value: len(value.encode()) <= LONGEST_PATH)
+    parts = f"have at most {LONGEST_PART} bytes from one / to the next"
+    return also(short, parts, lambda value: max(map(len, value.encode().split(b"/"))) <= LONGEST_PART)
 
 
 def is_text(value: object) -> bool:

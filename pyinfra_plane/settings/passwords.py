@@ -22,8 +22,6 @@ LEAST_SCORE = 3
 
 LONG, VARIED = 24, 10
 
-PLANES_RULE = "Plane refuses weak passwords"
-
 
 def _hidden(
     wanted: str, as_text: Callable[[Any], str | None], variable: Callable[[Given], str | None]
@@ -51,19 +49,21 @@ def _instance_setting(value: object) -> str | None:
     return line and line.strip()  # Plane 1.3.1 keeps it without blanks around it
 
 
-def _strong(check: Check[HiddenValue | None], reason: str) -> Check[HiddenValue | None]:
-    what = f"be stronger, since {reason}: at least score 3 of 4 by zxcvbn (make secrets makes strong ones)"
-    return also(check, what, lambda value: value is None or not is_weak(value.unmask()), shown=False)
-
-
 def _secret(variable: Callable[[Given], str | None]) -> Check[HiddenValue | None]:
     return _hidden("one line of text, not empty", lambda value: _line(value) or None, variable)
 
 
+def _strong(
+    check: Check[HiddenValue | None], reason: str = "Plane refuses weak passwords"
+) -> Check[HiddenValue | None]:
+    what = f"be stronger, since {reason}: at least score 3 of 4 by zxcvbn (make secrets makes strong ones)"
+    return also(check, what, lambda value: value is None or not is_weak(value.unmask()), shown=False)
+
+
 secret = _secret(Given.own_variable)
+password = _strong(secret)
+password_of_entry = _strong(_secret(lambda given: None))
 seed = _strong(secret, "all agents' passwords are derived from it")
-password = _strong(secret, PLANES_RULE)
-password_of_entry = _strong(_secret(lambda given: None), PLANES_RULE)
 
 
 def _dict_of(what: str, names: Check[str], value: Check[HiddenValue | None]) -> Check[dict[str, HiddenValue]]:
@@ -99,7 +99,7 @@ def is_weak(password: str) -> bool:
     One that looks drawn at random is taken as strong without zxcvbn, whose word lists take longer to load than all
     settings to read; Plane itself has the last word.
     """
-    kinds = [_kind(char) for char in password]
+    kinds = [(char.islower(), char.isupper(), char.isdigit()) for char in password]
     changes = sum(left != right for left, right in pairwise(kinds))
     if len(password) >= LONG and len(set(password)) >= VARIED and len(set(kinds)) >= 3 and changes >= len(password) / 3:
         return False
@@ -107,10 +107,6 @@ def is_weak(password: str) -> bool:
 
     # It refuses longer ones, and no more is needed to tell.
     return int(zxcvbn(password[:72])["score"]) < LEAST_SCORE
-
-
-def _kind(char: str) -> str:
-    return "lower" if char.islower() else "upper" if char.isupper() else "digit" if char.isdigit() else "sign"
 
 
 def derive_password(seed: HiddenValue, email: str, plane: str = "") -> HiddenValue:
@@ -126,12 +122,3 @@ def derive_password(seed: HiddenValue, email: str, plane: str = "") -> HiddenVal
     text = f"{plane.lower()}\n{email.lower()}" if plane else email.lower()
     digest = hmac.new(seed.unmask().encode(), text.encode(), hashlib.sha256).digest()
     return HiddenValue(base64.urlsafe_b64encode(digest).decode().rstrip("="))
-
-
-def derived_passwords(
-    seed: HiddenValue | None, email: str, plane: str
-) -> tuple[HiddenValue | None, HiddenValue | None]:
-    """The password of an account as it is derived now, and as it was before 0.1.0; none without a seed."""
-    if seed is None:
-        return None, None
-    return derive_password(seed, email, plane), derive_password(seed, email)

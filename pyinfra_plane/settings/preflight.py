@@ -98,15 +98,8 @@ def _nobody(state: State, options: Mapping[str, Any]) -> str:
 
 # What deploy.py needs beside what a run has already, the parts of what takes long by themselves.
 _NEEDED = (
-    "urllib3",
-    "charset_normalizer",
-    "requests",
-    "pyinfra_plane.api.models",
-    "pyinfra_plane.api.plane",
-    "operations.postgres",
-    "operations.redis",
-    "operations.environment",
-    "operations.plane",
+    *("urllib3", "charset_normalizer", "requests", "pyinfra_plane.api.models", "pyinfra_plane.api.plane"),
+    *("operations.postgres", "operations.redis", "operations.environment", "operations.plane"),
 )
 
 
@@ -118,12 +111,10 @@ def _import_beside() -> None:
 
 
 def parts_of(operations: Iterable[str], folder: Path, deploy: Path | None) -> tuple[str, ...]:
-    """Which parts of this deploy a command line asks for: ``deploy.py`` for all, ``deploy.database`` for one.
+    """Which parts of `deploy` a command line asks for: ``deploy.py`` for all, ``deploy.database`` for one.
 
     Args:
-        operations: as they were given.
-        folder: where pyinfra runs.
-        deploy: the deploy that has these parts; any other has none.
+        operations: as they were given to pyinfra, which runs in `folder`.
     """
     wanted: list[str] = []
     for operation in operations:

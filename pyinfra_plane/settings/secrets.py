@@ -21,10 +21,7 @@ DECRYPT = ("sops", "-d", "--input-type", "dotenv", "--output-type", "dotenv")
 
 class Wrapped(HiddenValue):
     """A variable of the environment or a secrets file, for the data of a host or group: wrapped, so that nothing prints
-    it (``debug-inventory`` shows a mask).
-
-    Args:
-        variable: its name.
+    it (``debug-inventory`` shows a mask). `variable` is its name.
     """
 
     def __init__(self, variable: str) -> None:
@@ -55,15 +52,10 @@ class Unreadable(Exception):
 
 
 def read_secret_files(directory: str, host_name: str, alone: bool = False) -> tuple[dict[str, str], list[str]]:
-    """The variables of the secrets files, and what is wrong with the files.
+    """The variables of the secrets files in `directory`, as far as there are some, and what is wrong with the files.
 
     In order, the first that names a variable wins: ``<host_name>.env``, ``all.env``, ``<host_name>.sops.env``,
-    ``all.sops.env``. The latter two are read with the command ``sops``.
-
-    Args:
-        directory: where the files are; none has to be there.
-        host_name: as in the inventory.
-        alone: without what is for all hosts.
+    ``all.sops.env``. The latter two are read with the command ``sops``. With `alone`, those for all hosts are left out.
     """
     values: dict[str, str] = {}
     problems: list[str] = []

@@ -305,10 +305,6 @@ class Settings(Machine, Projects, Agents, Instance, Api, EnvironmentFile, Databa
         sources = ("plane_concierge_password" if name == CONCIERGE else "plane_agent_password_seed" for name in lacking)
         return tuple(dict.fromkeys(sources))
 
-    def derived_passwords(self, email: str) -> tuple[HiddenValue | None, HiddenValue | None]:
-        """The password of an account as it is derived now, and as it was before 0.1.0."""
-        return passwords.derived_passwords(self.plane_agent_password_seed, email, self.plane_seed_host)
-
     @property
     def has_admin(self) -> bool:
         """Whether there is somebody who can create projects."""
