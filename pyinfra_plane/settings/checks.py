@@ -153,6 +153,7 @@ bucket = text(r"[a-z0-9][a-z0-9.-]{2,62}", "an S3 bucket's name")
 region = text(r"[a-z0-9-]{1,63}", "a region such as eu-central-1 or auto")
 local_file = text(rf"{CHARACTER}+", "the path of a certificate file on this machine")
 port = number(1, 65535)
+page_url = text(rf"https?://(?:(?!\s){CHARACTER})+", "an address that starts with http:// or https://")
 color = text(r"#[0-9A-Fa-f]{6}", "a colour such as #3f76ff")
 # Plane keeps it so (every tried release): the line break at the end of a long text would differ on every run.
 words: Check[str] = then(being("text", is_text), str.strip)

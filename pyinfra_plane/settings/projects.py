@@ -12,7 +12,7 @@ from typing import Any
 from pyinfra_plane.settings import checks
 from pyinfra_plane.settings.addresses import EMAIL
 from pyinfra_plane.settings.agents import Agent
-from pyinfra_plane.settings.checks import CHARACTER, also, being, optional, then
+from pyinfra_plane.settings.checks import also, being, optional, then
 from pyinfra_plane.settings.values import Check, Given, entries, entry, refuse_shared
 
 FIELD_TYPES = ("text", "number", "boolean", "date", "option", "url", "email", "member")
@@ -139,7 +139,7 @@ _one_default: Mapping[str, Check[str]] = {
     "text": being(
         "text without blanks at its ends", lambda value: checks.is_text(value) and value == value.strip() != ""
     ),
-    "url": checks.text(rf"https?://(?:(?!\s){CHARACTER})+", "an address that starts with http:// or https://"),
+    "url": checks.page_url,
     "email": checks.text(EMAIL, "an address such as thot@javisi.local"),
     "number": then(being("a number", _is_number), str),
     "boolean": then(checks.flag, lambda value: str(value).lower()),
