@@ -60,7 +60,7 @@ recording: $(DEV)/.made
 # Strong values for what is missing, into secrets/all.env; with HOST=sese the passwords that each Plane has of its own,
 # into secrets/sese.env. A value that is there stays.
 secrets: $(VENV)/.made
-	@$(VENV)/bin/python -m pyinfra_plane.settings.make_secrets secrets $(HOST)
+	@$(VENV)/bin/python -m pyinfra_plane.make_secrets secrets $(HOST)
 
 # Debian or Ubuntu, as root: a Docker engine, an sshd and images, for the tests that deploy to a real target.
 lab:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from pyinfra_plane.settings.table import DEFAULTS, SECRETS, TABLE
+from pyinfra_plane.settings import table
+from pyinfra_plane.settings.table import DEFAULTS, SECRETS
 
 CHECKOUT = Path(__file__).parent.parent
 
@@ -40,16 +43,33 @@ secret comes from host data, or from the environment or a secrets file under its
 """
 
 
+def entries() -> Iterator[tuple[str, str, str]]:
+    """Each setting of the table: the heading that it begins or nothing, its name, and its docstring, if it has one."""
+    for group in ast.parse(inspect.getsource(table)).body:
+        if not isinstance(group, ast.ClassDef):
+            continue
+        heading = (ast.get_docstring(group) or "").rstrip(".")
+        for line, below in zip(group.body, [*group.body[1:], None], strict=True):
+            if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and line.target.id in DEFAULTS:
+                yield heading, line.target.id, _docstring(below)
+                heading = ""
+
+
+def _docstring(node: ast.stmt | None) -> str:
+    if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)):
+        return ""
+    text = inspect.cleandoc(node.value.value).strip()
+    return text if "\n " in text else " ".join(text.split())
+
+
 def defaults() -> str:
     """The text of group_data/all.py."""
     lines = [DEFAULTS_HEAD.rstrip("\n")]
-    for name, default in DEFAULTS.items():
-        entry = TABLE[name]
-        if entry.section:
-            lines += ["", f"# --- {entry.section} ---"]
-        words = f"Secret. {entry.text}".rstrip() if name in SECRETS else entry.text
-        lines += _comment(words)
-        lines += f"{name} = {source(default)}".split("\n")
+    for heading, name, text in entries():
+        if heading:
+            lines += ["", f"# --- {heading} ---"]
+        lines += _comment(f"Secret. {text}".rstrip() if name in SECRETS else text)
+        lines += f"{name} = {source(DEFAULTS[name])}".split("\n")
     return "\n".join(lines) + "\n"
 
 
@@ -62,15 +82,14 @@ def _comment(text: str) -> Iterator[str]:
 def page() -> str:
     """The text of docs/settings.md."""
     lines = [PAGE_HEAD.rstrip("\n")]
-    for name, default in DEFAULTS.items():
-        entry = TABLE[name]
-        if entry.section:
-            lines += ["", f"## {entry.section}"]
-        shown = source(default)
+    for heading, name, text in entries():
+        if heading:
+            lines += ["", f"## {heading}"]
+        shown = source(DEFAULTS[name])
         lines += ["", f"### `{name}`", "", "Secret." if name in SECRETS else f"Default: `{shown}`" if "\n" not in shown
                   else f"Default:\n\n```python\n{shown}\n```"]  # fmt: skip
-        if entry.text:
-            lines += ["", *(_prose(entry.text))]
+        if text:
+            lines += ["", *_prose(text)]
     return "\n".join(lines) + "\n"
 
 

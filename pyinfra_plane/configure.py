@@ -37,7 +37,6 @@ def configure(state: State, deploy: Path | None = None) -> None:
     from pyinfra_plane.engine.connecting import fail
     from pyinfra_plane.settings import preflight
     from pyinfra_plane.settings.table import MAY_HOLD_SECRETS, Settings
-    from pyinfra_plane.settings.wrapped import resolved
 
     def before_connecting(state: State) -> None:
         preflight.before_connecting(state, deploy)
@@ -50,7 +49,7 @@ def configure(state: State, deploy: Path | None = None) -> None:
     patches.connection_failures(fail)
     patches.inventory_mistakes()
     patches.conflicting_data(preflight.conflicts)
-    patches.wrapped_passwords(lambda host: resolved(host)[0])
+    patches.wrapped_passwords(lambda host: preflight.resolved(host)[0])
     patches.passwords_for_su_and_sudo()
     patches.received_output()
     patches.stages(state, before_connecting)

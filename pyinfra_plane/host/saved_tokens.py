@@ -12,7 +12,7 @@ from pyinfra_plane.host.reach import Reach
 from pyinfra_plane.host.run_state import RunState
 from pyinfra_plane.host.token_file import TokenFile
 from pyinfra_plane.settings import Agent, Settings
-from pyinfra_plane.settings.entries import EMAIL
+from pyinfra_plane.settings.addresses import EMAIL
 
 
 class SavedTokens:

@@ -21,7 +21,7 @@ from pyinfra_plane.engine.report import say
 from pyinfra_plane.host.reach import Reach
 from pyinfra_plane.host.run_state import RunState
 from pyinfra_plane.host.saved_tokens import SavedTokens
-from pyinfra_plane.settings import CONCIERGE, Agent, Settings, token_variable
+from pyinfra_plane.settings import CONCIERGE, Agent, Settings, token_variable, with_password
 
 
 class Sessions:
@@ -58,7 +58,7 @@ class Sessions:
         elif own is not None and own.password is not None and own.former_password is None:
             password = own.password  # its own, whatever its address
         elif token_variable(local) == token_variable(name) and domain == f"{s.plane_workspace_slug}.local".lower():
-            password, former = (s.plane_concierge_password, None) if name == CONCIERGE else s.derived_passwords(email)
+            return with_password(Agent(name, email, "member", name, None, present=False), vars(s))
         return Agent(name, email, "member", name, password, present=False, former_password=former)
 
     def tokens_labelled(self, slug: str, agent: Agent, session: Session) -> tuple[list[Token], list[Token]]:

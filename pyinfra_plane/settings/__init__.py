@@ -4,28 +4,14 @@ Every name, default and meaning is in ``settings/table.py``; group and host data
 both. The same file says where secrets are looked for, and in which order.
 """
 
-from pyinfra_plane.settings.models import (
-    CONCIERGE,
-    ROLE_NAMES,
-    ROLES,
-    Agent,
-    SettingsError,
-    derive_password,
-    token_variable,
-)
+from pyinfra_plane.settings.agents import CONCIERGE, ROLE_NAMES, ROLES, Agent, token_variable, with_password
+from pyinfra_plane.settings.passwords import derive_password
 from pyinfra_plane.settings.people import Person
-from pyinfra_plane.settings.projects import (
-    FIELD_TYPES,
-    STATE_GROUPS,
-    CustomField,
-    Label,
-    Project,
-    State,
-    labels_for,
-)
+from pyinfra_plane.settings.projects import FIELD_TYPES, STATE_GROUPS, CustomField, Label, Project, State, labels_for
 from pyinfra_plane.settings.reader import config_dir_of, read_settings, settings_of
 from pyinfra_plane.settings.secrets import secret_variable
 from pyinfra_plane.settings.table import SECRETS, Settings
+from pyinfra_plane.settings.values import SettingsError
 from pyinfra_plane.settings.webhooks import Webhook
 
 __all__ = [
@@ -51,4 +37,5 @@ __all__ = [
     "secret_variable",
     "settings_of",
     "token_variable",
+    "with_password",
 ]

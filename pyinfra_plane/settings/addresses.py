@@ -1,64 +1,117 @@
-"""Addresses: as a browser sends one in its header Origin, and with a password in it."""
+"""Checks of addresses: of accounts, hosts and services. One of a service may hold a password, so it is never shown."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from urllib.parse import SplitResult
+from contextlib import suppress
+from urllib.parse import urlsplit
 
-PORTS = {"http": 80, "https": 443}
+from pyinfra.api.hiddenvalue import HiddenValue
 
-EXAMPLE = "https://work.example.com"
+from pyinfra_plane.settings.checks import also, text, then
+from pyinfra_plane.settings.values import Check, Given
+
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[^\W_](?:(?:[^\W_]|-)*[^\W_])?"
+
+EMAIL = rf"(?=.{{1,254}}\Z){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+"
+"""What Plane takes as an address: Django's rule, without quoted names and bare numbers of hosts."""
+
+_HOST = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
 
 
-def is_encoded(address: str) -> bool:
-    """Whether user and password of an address are percent-encoded, so that every program finds the same host."""
-    before = address.partition("://")[2].rpartition("@")[0]
-    return re.search(r"[/?#@]|%(?![0-9A-Fa-f]{2})", before) is None
+email: Check[str] = then(text(EMAIL, "an address such as thot@javisi.local"), str.lower)
 
 
-class NoOrigin(Exception):
-    """An address is more than an origin, or none; the message says why, without the address."""
+def _is_host(value: str) -> bool:
+    try:
+        return ":" not in value or bool(ipaddress.IPv6Address(value))
+    except ValueError:
+        return False
 
 
-def origin(parts: SplitResult) -> str:
-    """The origin that an address is: lower case, punycode, no port that goes without saying, no slash at the end.
+host = also(text(r"[A-Za-z0-9_.:-]+", "a host name"), "be a host name or an address without its port", _is_host)
 
-    Args:
-        parts: of the address, with a scheme and a host.
 
-    Raises:
-        NoOrigin: it is not only that.
+def url(*schemes: str) -> Check[str]:
+    """An address with one of these schemes."""
+    return lambda given: _url(given, given.found(), schemes)
+
+
+def secret_url(default: str, *schemes: str) -> Check[HiddenValue]:
+    """An address with a password in it, from wherever it is given first; `default` if it is given nowhere."""
+
+    def check(given: Given) -> HiddenValue:
+        value = given.found(given.own_variable())
+        return HiddenValue(_url(given, default if value is None else value, schemes))
+
+    return check
+
+
+def _url(given: Given, value: object, schemes: tuple[str, ...]) -> str:
+    wanted = f"an address that starts with {' or '.join(f'{scheme}://' for scheme in schemes)} and names a host"
+    if not isinstance(value, str) or re.search(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]", value):
+        given.must_be(wanted, shown=False)
+    # Programs take different parts of such an address for its host.
+    if re.search(r"[/?#@]|%(?![0-9A-Fa-f]{2})", value.partition("://")[2].rpartition("@")[0]):
+        codes = "%23 for #, %2F for /, %3F for ?, %40 for @, %3A for : and %25 for %"
+        given.must(f"have a percent-encoded user and password: write {codes}", shown=False)
+    try:
+        parts = urlsplit(value)
+        good = parts.scheme in schemes and parts.port != 0 and _is_host(parts.hostname or ":")
+    except ValueError:
+        good = False
+    return value if good else given.must_be(wanted, shown=False)
+
+
+def _without_underscore(address: str) -> bool:
+    return "_" not in (urlsplit(address).hostname or "")
+
+
+api_url = also(
+    also(
+        then(url("http", "https"), lambda address: address.rstrip("/")),
+        "not have a user, password, query or fragment",
+        lambda address: not re.search(r"[@?#]", address),
+        shown=False,
+    ),
+    # Seen on every tried release: Django answers 400 to such a Host, whatever ALLOWED_HOSTS says.
+    "have a host name without an underscore, since Plane refuses one; use the address, or None",
+    _without_underscore,
+)
+
+_origin = also(
+    also(
+        url("https", "http"),
+        "be a single address; other origins go into plane_env_extra, as CORS_ALLOWED_ORIGINS",
+        lambda address: "," not in address,
+        shown=False,
+    ),
+    "not have a user, password, path, query or fragment, only scheme, host and port, as in https://work.example.com",
+    lambda address: not re.search(r"[@?#]", address) and urlsplit(address).path.strip("/") == "",
+    shown=False,
+)
+
+
+def origin(given: Given) -> str:
+    """An address as a browser sends it in its header Origin.
+
+    That is lower case, in punycode, without a port that goes without saying, and without a slash at the end.
     """
-    further = {
-        "user or password": "@" in parts.netloc,
-        "path": parts.path.strip("/") != "",
-        "query": parts.query != "",
-        "fragment": parts.fragment != "",
-    }
-    for what, is_there in further.items():
-        if is_there:
-            raise NoOrigin(f"the address must not have a {what}; give scheme, host and port only, such as {EXAMPLE}")
-    host = _host(parts.hostname or "")
-    port = "" if parts.port in (None, PORTS.get(parts.scheme)) else f":{parts.port}"
-    return f"{parts.scheme}://{host}{port}"
+    parts = urlsplit(_origin(given))
+    host = parts.hostname or ""
+    if ":" in host:
+        host = f"[{ipaddress.IPv6Address(host).compressed}]"
+    else:
+        if not host.isascii():
+            import idna  # takes longer to load than all settings to read
 
-
-def _host(name: str) -> str:
-    if ":" in name:
-        try:
-            return f"[{ipaddress.IPv6Address(name).compressed}]"
-        except ValueError:
-            raise NoOrigin("the address must have a host name, or an IP address that exists") from None
-    if not name.isascii():
-        import idna  # takes longer to load than all settings to read
-
-        try:
-            name = idna.encode(name, uts46=True).decode()
-        except idna.IDNAError:
-            raise NoOrigin("the address has a host name that cannot be written in punycode; correct it") from None
-    if "_" in name:
-        raise NoOrigin("the address must have a host name without an underscore: Plane refuses one, and so does boto3")
-    if not re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", name):
-        raise NoOrigin("the address must have a host name of letters, digits, dots and dashes")
-    return name
+            with suppress(idna.IDNAError):
+                host = idna.encode(host, uts46=True).decode()
+        if "_" in host:
+            given.must("have a host name without an underscore: Plane refuses one, and so does boto3", shown=False)
+        if not re.fullmatch(_HOST, host):
+            given.must("have a host name of letters that punycode has, digits, dots and dashes", shown=False)
+    is_usual = parts.port in (None, {"http": 80, "https": 443}[parts.scheme])
+    return f"{parts.scheme}://{host}" + ("" if is_usual else f":{parts.port}")

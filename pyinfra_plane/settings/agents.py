@@ -1,56 +1,85 @@
-"""``plane_agents``."""
+"""``plane_agents``: what an agent may be, and what it is called where."""
 
 from __future__ import annotations
 
-from pyinfra_plane.settings.entries import EMAIL
-from pyinfra_plane.settings.models import CONCIERGE, ROLES, Agent, derive_password
-from pyinfra_plane.settings.values import NAME, NAME_WANTED, Values
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-KEYS = ("name", "role", "email", "password", "display_name", "present")
+from pyinfra.api.hiddenvalue import HiddenValue
+
+from pyinfra_plane.settings import checks
+from pyinfra_plane.settings.addresses import email
+from pyinfra_plane.settings.checks import optional
+from pyinfra_plane.settings.passwords import derive_password, password_of_entry
+from pyinfra_plane.settings.values import Given, entries, entry
+
+ROLES: Mapping[str, int] = {"admin": 20, "member": 15, "guest": 5}
+"""Plane's role numbers (every tried release)."""
+
+ROLE_NAMES: Mapping[int, str] = {number: name for name, number in ROLES.items()}
+
+CONCIERGE = "concierge"
+"""The agent whose password is a setting of its own, so that a person can sign in as it."""
 
 
-def plane_agents(values: Values, name: str) -> tuple[Agent, ...]:
-    """The agents that are to be there; those to be removed are kept for :func:`absent_agents`."""
-    values.agents = _read_agents(values)
-    return tuple(agent for agent in values.agents if agent.present)
+def _email(given: Given) -> str:
+    name, slug = given.beside["name"] or "nobody", given.values.checked["plane_workspace_slug"] or "nowhere"
+    return email(given.at("", f"{name}@{slug}.local" if given.value is None else given.value))
 
 
-def absent_agents(values: Values, name: str) -> tuple[Agent, ...]:
-    """The agents that are to be removed."""
-    return tuple(agent for agent in values.agents if not agent.present)
+@dataclass(frozen=True)
+class Agent:
+    """One account in the workspace, with its role, its token and its password; `present` is false for one to remove."""
+
+    name: str = entry(
+        checks.text(r"[A-Za-z0-9][A-Za-z0-9._-]{0,47}", "letters, digits, dots, dashes, underscores, at most 48")
+    )
+    email: str = entry(_email)
+    role: str = entry(optional(checks.choice(*ROLES), "member"))
+    display_name: str = entry(optional(checks.name, lambda given: given.beside["name"]))
+    password: HiddenValue | None = entry(password_of_entry, repr=False)
+    present: bool = entry(optional(checks.flag, True), True)
+    former_password: HiddenValue | None = field(default=None, repr=False)
+    """As it was derived before 0.1.0, for an account that was made then."""
+
+    @property
+    def role_number(self) -> int:
+        """The role as Plane's number: 20, 15 or 5."""
+        return ROLES[self.role]
+
+    @property
+    def token_label(self) -> str:
+        """The label of the agent's API token in Plane."""
+        return f"agent-{self.name}"
+
+    @property
+    def token_variable(self) -> str:
+        """The name of the agent's line in the token file, for example ``PLANE_TOKEN_CONCIERGE``."""
+        return token_variable(self.name)
 
 
-def _read_agents(values: Values) -> tuple[Agent, ...]:
-    slug, seed = values.checked["plane_workspace_slug"], values.checked["plane_agent_password_seed"]
-    agents = []
-    for path, entry in values.items("plane_agents", values.data.get("plane_agents")):
-        values.known_keys(path, entry, KEYS)
-        name = values.text_of(f"{path}.name", entry.get("name"), r"[A-Za-z0-9][A-Za-z0-9._-]{0,47}",
-                              "letters, digits, dots, dashes, underscores, at most 48")  # fmt: skip
-        role = "member" if entry.get("role") is None else entry["role"]
-        if not isinstance(role, str) or role not in ROLES:
-            values.refuse(f"{path}.role", role, f"wanted: {', '.join(ROLES)}")
-            role = "member"
-        email = entry.get("email")
-        email = f"{name or 'nobody'}@{slug or 'nowhere'}.local" if email is None else email
-        email = values.text_of(f"{path}.email", email, EMAIL, "an address such as thot@javisi.local").lower()
-        display_name = entry.get("display_name")
-        display_name = name or "nobody" if display_name is None else display_name
-        display_name = values.text_of(f"{path}.display_name", display_name, NAME, NAME_WANTED)
-        former = None
-        if entry.get("password") is not None:
-            hidden = values.secret_of(f"{path}.password", entry["password"])
-            hidden = values.password_of(f"{path}.password", hidden)
-        elif name == CONCIERGE:
-            hidden = values.checked["plane_concierge_password"]
-        else:
-            plane = values.checked["plane_seed_host"]
-            hidden = derive_password(seed, email, plane) if seed is not None else None
-            former = derive_password(seed, email) if seed is not None else None
-        present = True if entry.get("present") is None else entry["present"]
-        if not isinstance(present, bool):
-            values.refuse(f"{path}.present", present, "wanted: True, or False to remove the agent")
-        agents.append(Agent(name, email, role, display_name, hidden, bool(present), former))
-    values.unique("plane_agents", "address", [agent.email for agent in agents])
-    values.unique("plane_agents", "name in the token file", [agent.token_variable for agent in agents if agent.name])
-    return tuple(agents)
+def token_variable(name: str) -> str:
+    """The name of an agent's line in the token file."""
+    return "PLANE_TOKEN_" + re.sub(r"[^A-Z0-9]", "_", name.upper())
+
+
+def plane_agents(given: Given) -> tuple[Agent, ...]:
+    """The agents that are to be there; those to be removed become ``absent_agents``."""
+    agents = [with_password(agent, given.beside) for agent in entries(Agent, "email", "token_variable")(given)]
+    given.values.checked["absent_agents"] = tuple(agent for agent in agents if not agent.present)
+    return tuple(agent for agent in agents if agent.present)
+
+
+def with_password(agent: Agent, settings: Mapping[str, Any]) -> Agent:
+    """The agent with the password of its account: given with it, the concierge's own, or derived from the seed."""
+    if agent.password is not None or not agent.email:
+        return agent
+    if agent.name == CONCIERGE:
+        return replace(agent, password=settings["plane_concierge_password"])
+    seed, plane = settings["plane_agent_password_seed"], settings["plane_seed_host"] or ""
+    if seed is None:
+        return agent
+    former = derive_password(seed, agent.email)
+    return replace(agent, password=derive_password(seed, agent.email, plane), former_password=former)

@@ -3,43 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from pyinfra_plane.settings import entries
-from pyinfra_plane.settings.entries import EMAIL, Item, entry
-from pyinfra_plane.settings.models import ROLES
-from pyinfra_plane.settings.values import Values
-
-_ADDRESS = entries.text(EMAIL, "an address such as ada@example.com")
-
-
-def _projects(item: Item, key: str) -> tuple[str, ...] | None:
-    given = item.get(key)
-    if given is None:
-        return None
-    if isinstance(given, (list, tuple)) and all(isinstance(one, str) for one in given):
-        known = {project.identifier for project in item.values.checked["plane_projects"]}
-        identifiers = tuple(one.upper() for one in given)
-        unknown = [one for one in identifiers if one not in known]
-        if not unknown:
-            return identifiers
-        item.refuse(key, ", ".join(unknown), "wanted: identifiers of plane_projects")
-        return None
-    item.refuse(key, given, "wanted: a list of identifiers of plane_projects, or None for all")
-    return None
+from pyinfra_plane.settings import checks
+from pyinfra_plane.settings.addresses import email
+from pyinfra_plane.settings.agents import ROLES
+from pyinfra_plane.settings.checks import being, optional
+from pyinfra_plane.settings.values import Given, entries, entry
 
 
-def _role(item: Item, key: str) -> str:
-    role: str | None = entries.choice(*ROLES)(item, key)
-    return role or "member"
+def _projects(given: Given) -> tuple[str, ...]:
+    known = [project.identifier for project in given.values.checked["plane_projects"] or ()]
+
+    def good(value: Any) -> bool:
+        return isinstance(value, (list, tuple)) and all(isinstance(one, str) and one.upper() in known for one in value)
+
+    return tuple(one.upper() for one in being("a list of identifiers of plane_projects", good)(given))
+
+
+def _email(given: Given) -> str:
+    address = email(given)
+    agents = (*(given.values.checked["plane_agents"] or ()), *given.values.checked.get("absent_agents", ()))
+    if address in {agent.email for agent in agents}:
+        given.must("not be the address of an agent in plane_agents")
+    return address
 
 
 @dataclass(frozen=True)
 class Person:
     """One person, known by the address; `projects` is ``None`` for all of ``plane_projects``."""
 
-    email: str = entry(lambda item, key: _ADDRESS(item, key).lower())
-    role: str = entry(_role, "member")
-    projects: tuple[str, ...] | None = entry(_projects, None)
+    email: str = entry(_email)
+    role: str = entry(optional(checks.choice(*ROLES), "member"), "member")
+    projects: tuple[str, ...] | None = entry(optional(_projects), None)
 
     @property
     def role_number(self) -> int:
@@ -47,13 +43,5 @@ class Person:
         return ROLES[self.role]
 
 
-def plane_people(values: Values, name: str) -> tuple[Person, ...]:
-    """Every person; none of them is an agent."""
-    listed = values.items(name, values.data.get(name))
-    found = [entries.read_entry(Person, values, path, data) for path, data in listed]
-    agents = {agent.email for agent in values.agents}
-    for index, person in enumerate(found):
-        if person.email in agents:
-            values.refuse(f"{name}[{index}].email", person.email, "it is an agent's, in plane_agents")
-    values.unique(name, "address", [person.email for person in found if person.email])
-    return tuple(found)
+plane_people = entries(Person, "email")
+"""Every person; none of them is an agent."""

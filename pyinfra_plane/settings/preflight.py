@@ -11,15 +11,18 @@ from urllib.parse import urlsplit
 
 import click
 import gevent
+from pyinfra.api.arguments import all_argument_meta
 from pyinfra.api.exceptions import PyinfraError
+from pyinfra.api.hiddenvalue import HiddenValue
 from pyinfra.api.inventory import extract_name_data
 from pyinfra.api.state import State
 
-from pyinfra_plane.settings.carried import not_carried, refusals
-from pyinfra_plane.settings.models import CONCIERGE, SettingsError
-from pyinfra_plane.settings.reader import settings_of
+from pyinfra_plane.settings.agents import CONCIERGE
+from pyinfra_plane.settings.carried import as_they_are, refusals
+from pyinfra_plane.settings.reader import OURS, settings_of, values_of
+from pyinfra_plane.settings.secrets import Wrapped
 from pyinfra_plane.settings.table import Settings, missing
-from pyinfra_plane.settings.wrapped import resolved
+from pyinfra_plane.settings.values import Given, SettingsError
 from pyinfra_plane.text import printable
 
 PARTS = ("database", "environment", "provisioning")
@@ -32,9 +35,6 @@ PLACEHOLDER = re.compile(r"(.*\.)?(example\.(com|net|org)|example|invalid)")
 PASSWORDS_OF_A_PLANE = ("plane_admin_password", "plane_concierge_password", "plane_secret_key")
 """The secrets that a Plane knows, or is sent at a sign-in."""
 
-OURS = ("plane_", "postgres", "rotate_", "redis_", "ssh_")
-"""How the names begin of what a host may have one value of."""
-
 MOST_NAMES = 10
 """Of hosts, in a message."""
 
@@ -43,7 +43,7 @@ def before_connecting(state: State, deploy: Path | None = None) -> None:
     """Check what can be checked before the first connection: that there are hosts, and all of their settings.
 
     Args:
-        state: the state of the run.
+        state: of the run.
         deploy: the deploy whose parts need secrets.
 
     Raises:
@@ -74,21 +74,16 @@ def conflicts(groups: Mapping[str, tuple[Iterable[Any], Mapping[str, Any]]]) -> 
             entries.setdefault(name, []).append((group, data))
     problems = []
     for host, own in entries.items():
-        holders = [group for group, _ in own]
-        for given in ([data for _, data in own], [groups[group][1] for group in holders]):
-            keys = sorted({key for data in given for key in data if str(key).startswith(OURS)})
-            unlike = [key for key in keys if _differ([data[key] for data in given if key in data])]
-            if unlike:
-                named = [group for group in dict.fromkeys(holders) if group != "all"]
+        named = ", ".join(dict.fromkeys(group for group, _ in own if group != "all"))
+        for given in ([data for _, data in own], [groups[group][1] for group, _ in own]):
+            keys = sorted({key for data in given for key in data if str(key).startswith((*OURS, "ssh_"))})
+            values = {key: [data[key] for data in given if key in data] for key in keys}
+            if unlike := [key for key in keys if any(one != values[key][0] for one in values[key])]:
                 problems.append(
-                    f"{host} is in the inventory more than once ({', '.join(named)}), with different "
-                    f"{', '.join(unlike)}; give it one value, or give the hosts different names"
+                    f"{host} is in the inventory more than once ({named}), with different {', '.join(unlike)}; give it "
+                    "one value, or give the hosts different names"
                 )
     return problems
-
-
-def _differ(values: Sequence[Any]) -> bool:
-    return any(value != values[0] for value in values[1:])
 
 
 def _nobody(state: State, options: Mapping[str, Any]) -> str:
@@ -103,15 +98,8 @@ def _nobody(state: State, options: Mapping[str, Any]) -> str:
 
 # What deploy.py needs beside what a run has already, the parts of what takes long by themselves.
 _NEEDED = (
-    "urllib3",
-    "charset_normalizer",
-    "requests",
-    "pyinfra_plane.api.models",
-    "pyinfra_plane.api.plane",
-    "operations.postgres",
-    "operations.redis",
-    "operations.environment",
-    "operations.plane",
+    *("urllib3", "charset_normalizer", "requests", "pyinfra_plane.api.models", "pyinfra_plane.api.plane"),
+    *("operations.postgres", "operations.redis", "operations.environment", "operations.plane"),
 )
 
 
@@ -123,12 +111,10 @@ def _import_beside() -> None:
 
 
 def parts_of(operations: Iterable[str], folder: Path, deploy: Path | None) -> tuple[str, ...]:
-    """Which parts of this deploy a command line asks for: ``deploy.py`` for all, ``deploy.database`` for one.
+    """Which parts of `deploy` a command line asks for: ``deploy.py`` for all, ``deploy.database`` for one.
 
     Args:
-        operations: as they were given.
-        folder: where pyinfra runs.
-        deploy: the deploy that has these parts; any other has none.
+        operations: as they were given to pyinfra, which runs in `folder`.
     """
     wanted: list[str] = []
     for operation in operations:
@@ -140,27 +126,39 @@ def parts_of(operations: Iterable[str], folder: Path, deploy: Path | None) -> tu
 
 
 def resolve_for_pyinfra(hosts: Sequence[Any]) -> None:
-    """Look up what the wrapped passwords that pyinfra uses itself stand for (``_sudo_password``, say).
-
-    Raises:
-        SettingsError: one is nowhere.
-    """
+    """Look up what the wrapped passwords of pyinfra itself (``_sudo_password``, say) stand for, or refuse them."""
     problems: dict[str, None] = {}
     for host in hosts:
-        values, wrong = resolved(host)
+        found, wrong = resolved(host)
         problems.update(dict.fromkeys(wrong))
-        for key, value in values.items():
+        for key, value in found.items():
             setattr(host.data, key, value)
     if problems:
         raise SettingsError(list(problems))
 
 
-def check(hosts: Sequence[Any], parts: Sequence[str]) -> None:
-    """Read the settings of all `hosts`, and the secrets that `parts` of the deploy need.
+def resolved(host: Any) -> tuple[dict[str, HiddenValue], list[str]]:
+    """The wrapped secrets for pyinfra (of SSH, sudo and su) in a host's data with what they stand for, and problems."""
+    data = host.data.dict()
+    wrapped: dict[str, HiddenValue] = {}
+    problems: list[str] = []
+    for key in (*host.connector_cls.data_meta, *all_argument_meta):
+        value = data.get(key)
+        if isinstance(value, HiddenValue):
+            wrapped[key] = value
+        elif isinstance(value, Mapping) and any(isinstance(one, HiddenValue) for one in value.values()):
+            problems.append(f"{key}: a wrapped secret cannot be inside of it; give it as text, or leave it out")
+    if not wrapped:
+        return {}, problems
+    values = values_of(data, host.name)
+    for key, value in wrapped.items():
+        wrapped[key] = Wrapped(key)
+        wrapped[key].raw_value = Given(values, key, value).checked(Given.found) or ""
+    return wrapped, problems + values.problems
 
-    Raises:
-        SettingsError: with every problem of every host.
-    """
+
+def check(hosts: Sequence[Any], parts: Sequence[str]) -> None:
+    """Read the settings of all `hosts`, and the secrets that `parts` of the deploy need; refuse with every problem."""
     if not parts:
         return
     found: dict[str, list[str]] = {}
@@ -168,29 +166,27 @@ def check(hosts: Sequence[Any], parts: Sequence[str]) -> None:
     read: dict[str, Settings] = {}
     for host in hosts:
         try:
-            settings = settings_of(host)
+            settings = read[host.name] = settings_of(host)
         except SettingsError as error:
-            for problem in error.problems:
-                found.setdefault(problem, []).append(host.name)
-            continue
-        read[host.name] = settings
-        for problem in refusals(not_carried(settings)) if "environment" in parts else ():
+            of_host: Sequence[str] = error.problems
+        else:
+            target = str(host.data.dict().get("ssh_hostname") or host.name)
+            in_file = "environment" in parts
+            of_host = refusals(as_they_are(settings)) + placeholders(settings, target) if in_file else []
+            for name in missing_secrets(settings, parts):
+                lacking.setdefault(settings.plane_secrets_dir, {})[name] = None
+        for problem in of_host:
             found.setdefault(problem, []).append(host.name)
-        target = host.data.dict().get("ssh_hostname") or host.name
-        for problem in placeholders(settings, str(target)) if "environment" in parts else ():
-            found.setdefault(problem, []).append(host.name)
-        for name in missing_secrets(settings, parts):
-            lacking.setdefault(settings.plane_secrets_dir, {})[name] = None
     problems = shared_passwords(read)
     for problem, names in found.items():
         problems.append(problem if len(names) == len(hosts) else f"{problem} (of {', '.join(names)})")
     if any(folder.startswith(".sandbox") and not Path(folder).exists() for folder in lacking):
         raise SettingsError("the host in inventory.py is the sandbox's, and no sandbox is running; run: make sandbox")
     asked = [missing(tuple(secrets), folder) for folder, secrets in lacking.items()]
-    if asked and not problems:
-        raise SettingsError(asked[0] if len(asked) == 1 else asked)
-    if problems:
+    if problems or len(asked) > 1:
         raise SettingsError(problems + asked)
+    if asked:
+        raise SettingsError(asked[0])
 
 
 def shared_passwords(settings: Mapping[str, Settings]) -> list[str]:
@@ -228,8 +224,7 @@ def placeholders(settings: Settings, target: str) -> list[str]:
     names = ("plane_web_url", "plane_api_url", "plane_minio_endpoint", "plane_s3_endpoint")
     problems = []
     for name in names:
-        url = getattr(settings, name)
-        if url and PLACEHOLDER.fullmatch(urlsplit(url).hostname or ""):
+        if PLACEHOLDER.fullmatch(urlsplit(url := getattr(settings, name) or "").hostname or ""):
             problems.append(f"{name}: {url} is the address of an example; set your own")
     return problems
 
@@ -243,6 +238,6 @@ def missing_secrets(settings: Settings, parts: Sequence[str]) -> tuple[str, ...]
     lacking = [name for name in dict.fromkeys(needed) if getattr(settings, name) is None]
     no_admin = settings.plane_admin_password is None and settings.plane_admin_api_token is None
     if lacking and "provisioning" in parts and no_admin:
-        lacking.insert(lacking.index("postgresql_password") + 1 if "postgresql_password" in lacking else 0,
-                       "plane_admin_password")  # fmt: skip
+        # After postgresql_password, which is always the first.
+        lacking.insert(int("postgresql_password" in lacking), "plane_admin_password")
     return tuple(lacking)

@@ -9,9 +9,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pyinfra_plane.engine.host_run import run_of
-from pyinfra_plane.settings.models import SettingsError
-from pyinfra_plane.settings.table import DEFAULTS, MAY_HOLD_SECRETS, NOBODY_IS_ADMIN, TABLE, Settings
-from pyinfra_plane.settings.values import Values
+from pyinfra_plane.settings import checks
+from pyinfra_plane.settings.secrets import read_secret_files
+from pyinfra_plane.settings.table import DEFAULTS, NOBODY_IS_ADMIN, Settings
+from pyinfra_plane.settings.values import Given, SettingsError, Values, read
+
+OURS = ("plane_", "postgres", "rotate_", "redis_")
+"""How the names of settings begin, and no other data of a host."""
 
 
 @dataclass
@@ -20,14 +24,7 @@ class _Read:
 
 
 def settings_of(host: Any) -> Settings:
-    """The checked settings of a pyinfra host.
-
-    Args:
-        host: a pyinfra ``Host`` (or the context's ``host``).
-
-    Raises:
-        SettingsError: with every problem found, one to a line.
-    """
+    """The checked settings of a pyinfra ``Host`` (or of the context's ``host``), read once; else as `read_settings`."""
     kept = run_of(host).part(_Read)
     if kept.settings is None:
         kept.settings = read_settings(host.data.dict(), host.name)
@@ -46,6 +43,16 @@ def config_dir_of(host: Any) -> str | None:
     return str(directory) if given and directory else None
 
 
+def values_of(data: Mapping[str, Any], host_name: str) -> Values:
+    """What a host is given, with the defaults for what its data lack, and its secrets files."""
+    values = Values({**DEFAULTS, **data})
+    folder = Given(values, "plane_secrets_dir", values.data["plane_secrets_dir"])
+    values.secrets_dir = folder.checked(checks.path()) or ""
+    values.secret_files, unreadable = read_secret_files(values.secrets_dir, host_name)
+    values.problems += unreadable
+    return values
+
+
 def read_settings(data: Mapping[str, Any], host_name: str = "") -> Settings:
     """The checked settings out of plain data, as ``host.data.dict()`` gives it; what it lacks has its default.
 
@@ -56,11 +63,9 @@ def read_settings(data: Mapping[str, Any], host_name: str = "") -> Settings:
     Raises:
         SettingsError: with every problem found, one to a line.
     """
-    values = Values({**DEFAULTS, **data}, host_name, MAY_HOLD_SECRETS)
-    _misspelt(values)
-    for name, entry in TABLE.items():
-        values.checked[name] = entry.check(values, name)
-    settings = Settings(**values.checked)
+    values = values_of(data, host_name)
+    _refuse_unknown(values)
+    settings = read(Settings, Given(values, "", values.data), values.checked)
     _check_together(values, settings)
     if values.problems:
         raise SettingsError(values.problems)
@@ -68,60 +73,53 @@ def read_settings(data: Mapping[str, Any], host_name: str = "") -> Settings:
 
 
 def _check_together(values: Values, settings: Settings) -> None:
-    lifetime = values.data.get("plane_token_lifetime_days")
-    good_lifetime = isinstance(lifetime, int) and 1 <= lifetime <= 3650
-    if good_lifetime and settings.plane_token_renew_days >= (settings.plane_token_lifetime_days or 0):
-        wanted = f"wanted: less than plane_token_lifetime_days ({settings.plane_token_lifetime_days})"
-        values.refuse("plane_token_renew_days", settings.plane_token_renew_days, wanted)
+    """Keep what is wrong between settings; one that was refused by itself is ``None`` here."""
+    problems, renew, lifetime = values.problems, settings.plane_token_renew_days, settings.plane_token_lifetime_days
+    if lifetime is not None and (renew or 0) >= lifetime:
+        problems.append(f"plane_token_renew_days must be less than plane_token_lifetime_days, {lifetime} (got {renew})")
     if settings.plane_api_tls_insecure and settings.plane_api_ca is not None:
-        values.problems.append(
-            "plane_api_tls_insecure: True is not allowed with plane_api_ca, which is for checking; wanted: one of them"
-        )
+        problems.append("plane_api_tls_insecure must be False with plane_api_ca, which is for checking")
     _check_storage(values, settings)
-    if settings.plane_db_user == settings.postgres_superuser:
-        values.refuse("plane_db_user", settings.plane_db_user, "wanted: a role of its own, not postgres_superuser")
-    if settings.plane_db_name in ("postgres", settings.postgres_maintenance_db):
-        values.refuse(
-            "plane_db_name", settings.plane_db_name, "wanted: a database of its own, not the one that tools connect to"
-        )
+    if settings.plane_db_user and settings.plane_db_user == settings.postgres_superuser:
+        problems.append("plane_db_user must be a role of its own, not postgres_superuser")
+    if settings.plane_db_name and settings.plane_db_name in ("postgres", settings.postgres_maintenance_db):
+        problems.append("plane_db_name must be a database of its own, not the one that tools connect to")
     # With no list at all, a deploy of one's own may ask for something else than agents.
     named = settings.plane_agents or settings.absent_agents or settings.plane_prune
-    refused = any(problem.startswith(("plane_agents:", "plane_prune:")) for problem in values.problems)
-    if named and not settings.has_admin and not refused:
-        values.problems.append(NOBODY_IS_ADMIN)
+    if settings.plane_agents is not None and named and not settings.has_admin:
+        problems.append(NOBODY_IS_ADMIN)
 
 
 def _check_storage(values: Values, settings: Settings) -> None:
+    data, problems = values.data, values.problems
     if "_" in (urlsplit(settings.plane_minio_endpoint or "").hostname or ""):
-        values.problems.append(
-            "plane_minio_endpoint: the address must have a host name without an underscore: boto3 in Plane refuses "
-            "one; use the service's name"
+        problems.append(
+            "plane_minio_endpoint must have a host name without an underscore: boto3 in Plane refuses one; use the "
+            "service's name"
         )
-    given = [name for name in ("plane_s3_endpoint", "plane_s3_region") if values.data.get(name) is not None]
-    if values.data.get("plane_s3_bucket") is None:
+    given = [name for name in ("plane_s3_endpoint", "plane_s3_region") if data.get(name) is not None]
+    if data.get("plane_s3_bucket") is None:
         if given:
-            values.problems.append(f"plane_s3_bucket: missing; set it, or take out {' and '.join(given)}")
+            problems.append(f"plane_s3_bucket: missing; set it, or take out {' and '.join(given)}")
         return
-    if values.data.get("plane_minio_endpoint") is not None:
-        values.problems.append(
-            "plane_s3_bucket: not allowed with plane_minio_endpoint, which is for MinIO at Plane's own address; set "
+    if data.get("plane_minio_endpoint") is not None:
+        problems.append(
+            "plane_s3_bucket must not be set with plane_minio_endpoint, which is for MinIO at Plane's own address; set "
             "one of them to None"
         )
-    if values.data.get("plane_s3_region") is None:
-        values.problems.append(
+    if data.get("plane_s3_region") is None:
+        problems.append(
             "plane_s3_region: missing; set the region of the bucket: auto for R2 and GCS, us-east-1 for a MinIO that "
             "was given none"
         )
 
 
-def _misspelt(values: Values) -> None:
-    ours = ("plane_", "postgres", "rotate_", "redis_")
-    known = [name for name in DEFAULTS if name.startswith(ours)]
+def _refuse_unknown(values: Values) -> None:
     for name in values.data:
-        if isinstance(name, str) and name.startswith(ours) and name not in known:
+        if isinstance(name, str) and name.startswith(OURS) and name not in DEFAULTS:
             # What all names begin with makes none of them alike.
-            begin = next(prefix for prefix in ours if name.startswith(prefix))
-            rests = [one.removeprefix(begin) for one in known if one.startswith(begin)]
+            begin = next(prefix for prefix in OURS if name.startswith(prefix))
+            rests = [one.removeprefix(begin) for one in DEFAULTS if one.startswith(begin)]
             near = difflib.get_close_matches(name.removeprefix(begin), rests, n=1)
-            hint = f"; did you mean {begin}{near[0]}?" if near else "; see docs/settings.md"
-            values.problems.append(f"{name}: unknown setting{hint}")
+            hint = f"did you mean {begin}{near[0]}?" if near else "see docs/settings.md"
+            values.problems.append(f"{name}: unknown setting; {hint}")

@@ -7,32 +7,21 @@ import shutil
 import stat
 import subprocess
 import threading
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 from pyinfra.api.hiddenvalue import HiddenValue
 
-GENERATED = (
-    "POSTGRESQL_PASSWORD",
-    "PLANE_ADMIN_PASSWORD",
-    "PLANE_CONCIERGE_PASSWORD",
-    "PLANE_AGENT_PASSWORD_SEED",
-)
-"""What ``make secrets`` makes: what a first deploy needs.
-
-Plane's SECRET_KEY is made on the host, and storage keys come from the storage.
-"""
+GENERATED = ("POSTGRESQL_PASSWORD", "PLANE_ADMIN_PASSWORD", "PLANE_CONCIERGE_PASSWORD", "PLANE_AGENT_PASSWORD_SEED")
+"""What ``make secrets`` makes. Plane's SECRET_KEY is made on the host, and storage keys come from the storage."""
 
 DECRYPT = ("sops", "-d", "--input-type", "dotenv", "--output-type", "dotenv")
 """Understood by every release of sops 3."""
 
 
 class Wrapped(HiddenValue):
-    """A secret in the data of a host. What pyinfra prints of those (``debug-inventory``) has the mask in its place.
-
-    Args:
-        variable: its name in the environment, else in the secrets files.
+    """A variable of the environment or a secrets file, for the data of a host or group: wrapped, so that nothing prints
+    it (``debug-inventory`` shows a mask). `variable` is its name.
     """
 
     def __init__(self, variable: str) -> None:
@@ -54,14 +43,8 @@ class Wrapped(HiddenValue):
         return str(self)
 
 
-def secret_variable(name: str) -> HiddenValue:
-    """A variable of the environment or a secrets file, for the data of a host or group: wrapped, so that nothing
-    prints it.
-
-    Args:
-        name: of the variable.
-    """
-    return Wrapped(name)
+secret_variable = Wrapped
+"""As inventories and group data call it."""
 
 
 class Unreadable(Exception):
@@ -69,34 +52,24 @@ class Unreadable(Exception):
 
 
 def read_secret_files(directory: str, host_name: str, alone: bool = False) -> tuple[dict[str, str], list[str]]:
-    """The variables of the secrets files, and what is wrong with the files.
+    """The variables of the secrets files in `directory`, as far as there are some, and what is wrong with the files.
 
     In order, the first that names a variable wins: ``<host_name>.env``, ``all.env``, ``<host_name>.sops.env``,
-    ``all.sops.env``. The latter two are read with the command ``sops``.
-
-    Args:
-        directory: where the files are; none has to be there.
-        host_name: as in the inventory.
-        alone: without what is for all hosts.
+    ``all.sops.env``. The latter two are read with the command ``sops``. With `alone`, those for all hosts are left out.
     """
     values: dict[str, str] = {}
     problems: list[str] = []
-    names = [host_name] if host_name and "/" not in host_name else []
-    names += [] if alone else ["all"]
-    readers: dict[str, Callable[[Path], str]] = {"env": _plain, "sops.env": _decrypted}
-    for ending, read in readers.items():
-        for name in names:
-            path = Path(directory) / f"{name}.{ending}"
+    names = [name for name in (host_name, "" if alone else "all") if name and "/" not in name]
+    for ending, read in (("env", _plain), ("sops.env", _decrypted)):
+        for path in (Path(directory) / f"{name}.{ending}" for name in names):
             try:
                 # An inventory may name a host "x.sops".
-                if not path.is_file() or (ending == "env" and path.name.endswith(".sops.env")):
-                    continue
-            except OSError as error:
-                return values, [*problems, f"plane_secrets_dir: {error.strerror}: {path}"]
-            try:
-                values = variables(read(path)) | values
+                if path.is_file() and (ending != "env" or not path.name.endswith(".sops.env")):
+                    values = variables(read(path)) | values
             except Unreadable as error:
                 problems.append(f"{path}: {error}")
+            except OSError as error:
+                return values, [*problems, f"plane_secrets_dir: {error.strerror}: {path}"]
     return values, problems
 
 
@@ -106,7 +79,9 @@ def variables(text: str) -> dict[str, str]:
     for line in text.split("\n"):
         key, equals, value = line.strip().removeprefix("export ").partition("=")
         if equals and not key.startswith("#"):
-            found[key.strip()] = _unquoted(value.strip())
+            value = value.strip()
+            is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+            found[key.strip()] = value[1:-1] if is_quoted else value
     return found
 
 
@@ -130,18 +105,18 @@ def _plain(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise Unreadable(f"cannot be read ({type(error).__name__}); wanted: a file of UTF-8 text") from error
+        raise Unreadable(f"must be a file of UTF-8 text that you can read ({type(error).__name__})") from error
+
+
+_one_at_a_time = threading.Lock()
+"""Otherwise each host begins to decrypt before the first one is done, and each asks a person for a passphrase. Under
+pyinfra, which patches it, it makes greenlets wait for one another."""
 
 
 def _decrypted(path: Path) -> str:
     _refuse_others(path)
     with _one_at_a_time:
         return _sops(path.resolve(), path.stat().st_mtime_ns)
-
-
-_one_at_a_time = threading.Lock()
-"""Else each host begins to decrypt before the first one is done, and a person is asked for a passphrase by each. Under
-pyinfra, which patches it, it makes greenlets wait for one another."""
 
 
 @cache
@@ -155,8 +130,4 @@ def _sops(path: Path, _changed: int) -> str:
     try:
         return done.stdout.decode()
     except UnicodeDecodeError:
-        raise Unreadable("is not UTF-8 text once decrypted; wanted: an env file") from None
-
-
-def _unquoted(value: str) -> str:
-    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
+        raise Unreadable("must be an env file of UTF-8 text once it is decrypted") from None

@@ -1,276 +1,207 @@
-"""One value at a time out of a host's data: each is checked, and every problem is kept for one report."""
+"""A value as it is given: where it stands, what it stands for, what is wrong with it.
+
+A check takes a :class:`Given` and returns the checked value, or refuses it. The same checks serve a setting, a key of a
+dict and an element of a list. Every refusal is kept for one report.
+"""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
-from urllib.parse import urlsplit
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields, replace
+from typing import Any, NoReturn, TypeVar
 
+from pyinfra.api.exceptions import DeployError
 from pyinfra.api.hiddenvalue import HiddenValue
 
-from pyinfra_plane.settings.addresses import NoOrigin, is_encoded, origin
-from pyinfra_plane.settings.models import Agent
-from pyinfra_plane.settings.passwords import is_weak
-from pyinfra_plane.settings.secrets import Wrapped, read_secret_files
-from pyinfra_plane.text import LARGE, as_text, may_hold_password
+from pyinfra_plane.settings.secrets import Wrapped
+from pyinfra_plane.text import LARGE, may_hold_password, printable
 
-CHARACTER = r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]"
-"""No control character, and no half of a pair (which is no text: UTF-8 has none)."""
-
-LINE = rf"{CHARACTER}+"
-
-
-def name_of(longest: int) -> str:
-    """A name. Plane drops blanks at its ends (every tried release), so they would differ on every run."""
-    return rf"(?!\s){CHARACTER}{{1,{longest}}}(?<!\s)"
-
-
-NAME = name_of(255)
-"""What Plane takes as a name."""
-
-NAME_WANTED = "one line, at most 255 characters, without blanks at its ends"
-
-LONGEST_PATH = 4000
-LONGEST_PART = 240
-"""Bytes of a path, and of a name in it: Linux takes 4,095 and 255, and a file that is written has a longer name."""
+T = TypeVar("T")
 
 LONGEST_SHOWN = 300
-"""Characters of a value that is not allowed."""
-
-MISSING = object()
-"""What stands for a value that is looked for elsewhere, and is nowhere."""
-
-ORIGINS = "plane_env_extra, as CORS_ALLOWED_ORIGINS"
+"""Characters of a refused value."""
 
 
-def is_like_a_name(key: object) -> bool:
-    """Whether a key can be shown: what is no name of anything may be a password that got there."""
-    return isinstance(key, str) and re.fullmatch(r"[\w-]{1,64}", key) is not None
+class SettingsError(DeployError):
+    """The settings of a host cannot be used; each problem names the setting, what is wrong and what to do."""
+
+    def __init__(self, problems: str | Sequence[str]) -> None:
+        # A refused value may hold anything, and so may a name.
+        self.problems = tuple(printable(one) for one in ([problems] if isinstance(problems, str) else problems))
+        if len(self.problems) > 1:
+            super().__init__("settings:" + "".join(f"\n    {problem}" for problem in self.problems))
+        else:
+            super().__init__(self.problems[0] if isinstance(problems, str) else f"setting {self.problems[0]}")
 
 
+class Refused(Exception):
+    """A value cannot be used; the message is a line of the report."""
+
+
+@dataclass
 class Values:
-    """Collects every problem before it gives up, so that a person mends all of them in one go."""
+    """What one host is given, with the variables of its secrets files, and what has been read of it.
 
-    def __init__(self, data: Mapping[str, Any], host_name: str, hidden: Iterable[str] = ()) -> None:
-        self.data = data
-        self.checked: dict[str, Any] = {}
-        """By name, the settings that were checked before, which another one may build on."""
-        self.agents: tuple[Agent, ...] = ()
-        """Every agent, those to be removed as well, once they are read."""
-        self._hidden = frozenset(hidden)
-        self.problems: list[str] = []
-        self.secrets_dir = self.path("plane_secrets_dir")
-        self.secret_files, unreadable = read_secret_files(self.secrets_dir, host_name)
-        self.problems += unreadable
+    `checked` has the settings that were checked before, ``None`` for one that was refused; `problems` is the report.
+    """
 
-    def refuse(self, name: str, value: object, wanted: str, is_key: bool = False) -> None:
-        """Keep a problem. Of what may hold a secret, such as a list or a dict, only the kind is shown.
-
-        Args:
-            name: of the setting.
-            value: what is not allowed.
-            wanted: what is.
-            is_key: whether the value is a key of the setting; one that looks like a name is shown.
-        """
-        shown = repr(value) if is_key and is_like_a_name(value) else self._shown(name, value)
-        self.problems.append(f"{name}: {shown} is not allowed; {wanted}")
-
-    def _shown(self, name: str, value: object) -> str:
-        if isinstance(value, int) and abs(value) >= LARGE:
-            return "so large a number"
-        # The setting, or an entry of it, is not of the kind that could be looked into.
-        is_secret = name.partition("[")[0] in self._hidden and not name.rpartition("]")[2].startswith(".")
-        hides = is_secret or (isinstance(value, str) and may_hold_password(value))
-        if value is not None and (hides or not isinstance(value, (str, int, float))):
-            kind = type(value).__name__
-            return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
-        text = repr(value)
-        return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
-
-    # Settings by name
-
-    def text(self, name: str, pattern: str = LINE, wanted: str = "one line of text") -> str:
-        """The text of a setting, which must match `pattern` as a whole."""
-        return self.text_of(name, self.data.get(name), pattern, wanted)
-
-    def optional(self, name: str, pattern: str = LINE, wanted: str = "one line of text") -> str | None:
-        """As :meth:`text`, or ``None``."""
-        return None if self.data.get(name) is None else self.text(name, pattern, f"{wanted}, or None")
-
-    def number(self, name: str, low: int, high: int) -> int:
-        """A whole number from `low` to `high`."""
-        value = self.data.get(name)
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            self.refuse(name, value, f"wanted: a whole number from {low} to {high}")
-            return low
-        return value
-
-    def flag(self, name: str) -> bool:
-        """``True`` or ``False``."""
-        value = self.data.get(name)
-        if not isinstance(value, bool):
-            self.refuse(name, value, "wanted: True or False")
-        return bool(value)
-
-    def choice(self, name: str, *allowed: str) -> str:
-        """One of `allowed`."""
-        value = self.data.get(name)
-        if not isinstance(value, str) or value not in allowed:
-            self.refuse(name, value, f"wanted: {', '.join(allowed)}")
-            return allowed[0]
-        return value
-
-    def url(self, name: str, *schemes: str) -> str:
-        """An address. It may hold a password, so it is never shown."""
-        return self._url(name, self.data.get(name), *schemes)
-
-    def secret_url(self, name: str, default: str, *schemes: str) -> HiddenValue:
-        """As :meth:`url`, from wherever it is given first."""
-        value = self._given(name)
-        return HiddenValue(self._url(name, default if value is None else value, *schemes))
-
-    def origin(self, name: str) -> str:
-        """An address of a web server, as a browser sends it in its header Origin."""
-        url = self.url(name, "https", "http")
-        if "," in url:
-            self.problems.append(f"{name}: must be a single address; other origins go into {ORIGINS}")
-            return ""
-        try:
-            return origin(urlsplit(url)) if url else ""
-        except NoOrigin as error:
-            self.problems.append(f"{name}: {error}")
-            return ""
-
-    def _url(self, name: str, value: object, *schemes: str) -> str:
-        wanted = f"wanted: an address that starts with {' or '.join(s + '://' for s in schemes)} and names a host"
-        value = self.found(name, value)
-        if value is MISSING:
-            return ""
-        if not isinstance(value, str) or re.search(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]", value):
-            self.refuse(name, value if not isinstance(value, str) else "…", wanted)
-            return ""
-        if not is_encoded(value):
-            self.problems.append(
-                f"{name}: the address is not allowed; in its user and password, write %23 for #, %2F for /, %3F for ?, "
-                "%40 for @, %3A for : and %25 for %"
-            )
-            return ""
-        try:
-            parts = urlsplit(value)
-            good = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            good = False
-        if not good:
-            self.problems.append(f"{name}: the address is not allowed; {wanted}")
-            return ""
-        return value
-
-    def path(self, name: str, **known: str) -> str:
-        """A path, with each ``{setting}`` of `known` in it replaced."""
-        value = self.text(name, rf"{CHARACTER}*(?!/){CHARACTER}", "a path that does not end in /")
-        for key, text in known.items():
-            value = value.replace("{" + key + "}", text)
-        if value.startswith("-"):
-            self.refuse(name, value, "wanted: a path that does not start with a dash")
-            return ""  # what is put together with it is not told as another problem
-        if len(value.encode()) > LONGEST_PATH or any(len(part.encode()) > LONGEST_PART for part in value.split("/")):
-            self.refuse(name, value, f"wanted: at most {LONGEST_PATH} bytes, and {LONGEST_PART} from one / to the next")
-            return ""
-        return value
-
-    def secret(self, name: str) -> HiddenValue | None:
-        """A secret, from wherever it is given first."""
-        return self.secret_of(name, self._given(name))
-
-    def _given(self, name: str) -> object:
-        """A setting's value in the data, else its variable if the environment or a secrets file has one."""
-        value = self.data.get(name)
-        return Wrapped(name.upper()) if value is None and self.variable(name.upper()) is not None else value
+    data: Mapping[str, Any]
+    secrets_dir: str = ""
+    secret_files: Mapping[str, str] = field(default_factory=dict)
+    checked: dict[str, Any] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
 
     def variable(self, name: str) -> str | None:
         """A variable of the environment or the secrets files."""
         return os.environ.get(name) or self.secret_files.get(name)
 
-    def found(self, name: str, value: object, variable: str | None = None) -> object:
-        """What a value stands for: it may be wrapped, or be in the environment or a secrets file.
 
-        Args:
-            name: of the setting.
-            value: as it is given.
-            variable: where a value is that is ``None``; without it, ``None`` is a value.
+@dataclass(frozen=True)
+class Given:
+    """One value as it is given.
 
-        Returns:
-            :data:`MISSING`, once that is among the problems, when the variable is nowhere.
-        """
+    Args:
+        values: of the host.
+        path: where the value stands, for example ``plane_projects[0].states[1].name``.
+        value: as it is given; ``None`` if it is not.
+        beside: what was checked before in the same dict, or of the settings; ``None`` if it was refused.
+        holds_secrets: whether a message must not show the value.
+        may_be_none: whether ``None`` would be accepted.
+    """
+
+    values: Values
+    path: str
+    value: Any
+    beside: Mapping[str, Any] = field(default_factory=dict)
+    holds_secrets: bool = False
+    may_be_none: bool = False
+
+    def key(self, name: str, beside: Mapping[str, Any], holds_secrets: bool = False) -> Given:
+        """The value of a key in this dict."""
+        path = f"{self.path}.{name}" if self.path else name
+        return Given(self.values, path, self.value.get(name), beside, holds_secrets)
+
+    def elements(self) -> list[Given]:
+        """The elements of this list."""
+        if not isinstance(self.value, (list, tuple)):
+            self.must_be("a list")
+        return [self.at(f"[{index}]", one) for index, one in enumerate(self.value)]
+
+    def at(self, place: str, value: object) -> Given:
+        """A part of this value, or what stands in its place, checked like it."""
+        return replace(self, path=f"{self.path}{place}", value=value, may_be_none=False)
+
+    def checked(self, check: Check[T]) -> Any:
+        """What `check` returns; ``None`` if it refuses the value, which is kept for the report."""
+        try:
+            return check(self)
+        except Refused as refused:
+            self.values.problems.append(str(refused))
+            return None
+
+    def must_be(self, wanted: str, shown: bool = True) -> NoReturn:
+        """As :meth:`must`: a good value must be what is `wanted`."""
+        self.must(f"be {wanted}{', or None' if self.may_be_none else ''}", shown)
+
+    def must(self, what: str, shown: bool = True) -> NoReturn:
+        """Refuse the value, since a good one must do `what`. Shown is only the kind of what may hold a secret."""
+        raise Refused(f"{self.path} must {what}" + (f" (got {self._shown()})" if shown else ""))
+
+    def refuse(self, problem: str) -> NoReturn:
+        """Refuse the value, without showing it."""
+        raise Refused(f"{self.path}: {problem}")
+
+    def _shown(self) -> str:
+        value = self.value
+        if isinstance(value, int) and abs(value) >= LARGE:
+            return "too large a number"
+        hides = self.holds_secrets or (isinstance(value, str) and may_hold_password(value))
+        if value is not None and (hides or not isinstance(value, (str, int, float))):
+            kind = type(value).__name__
+            return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+        return printable(repr(value), LONGEST_SHOWN)
+
+    @property
+    def name(self) -> str:
+        """The last name of the path."""
+        return self.path.rpartition(".")[2]
+
+    def own_variable(self) -> str | None:
+        """The variable of a setting that is a secret, if the environment or a secrets file has it."""
+        name = self.name.upper()
+        return name if self.values.variable(name) is not None else None
+
+    def found(self, variable: str | None = None) -> Any:
+        """What the value stands for: it may be wrapped, and ``None`` be in `variable`, if there is to be one."""
+        value = self.value
         if isinstance(value, Wrapped):
             variable, value = value.variable, value.unmask() or None
-        if value is None and variable is not None:
-            value = self.variable(variable)
-            if not value:
-                where = f"in the environment or in {self.secrets_dir}/all.env"
-                self.problems.append(
-                    f"{name}: missing; set {variable} {where}"
-                    if value is None
-                    else f"{name}: {variable} is empty; give it a value {where}, or take it out"
-                )
-                return MISSING
-        return value.unmask() if isinstance(value, HiddenValue) else value
+        elif isinstance(value, HiddenValue):
+            value = value.unmask()
+        if value is not None or variable is None:
+            return value
+        value = self.values.variable(variable)
+        where = f"in the environment or in {self.values.secrets_dir}/all.env"
+        if value is None:
+            self.refuse(f"missing; set {variable} {where}")
+        return value or self.refuse(f"{variable} is empty; give it a value {where}, or take it out")
 
-    def secret_of(self, name: str, value: object) -> HiddenValue | None:
-        """A secret's value, checked and wrapped; never shown."""
-        value = self.found(name, value)
-        if value is None or value is MISSING:
-            return None
-        # parse_cli_arg turns --data x=123 into a number.
-        text = as_text(value)
-        if not text or re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", text):
-            self.problems.append(f"{name}: the value (not shown) is not allowed; wanted: one line of text, not empty")
-            return None
-        return HiddenValue(text)
 
-    def password_of(self, name: str, value: HiddenValue | None) -> HiddenValue | None:
-        """A password of an account in Plane, strong enough for Plane."""
-        if value is not None and is_weak(value.unmask()):
-            self.problems.append(
-                f"{name}: the value (not shown) is too weak for Plane; wanted: score 3 of 4 by zxcvbn (make secrets "
-                "makes strong ones)"
-            )
-        return value
+Check = Callable[[Given], T]
 
-    # Values that have been found already
 
-    def text_of(self, name: str, value: object, pattern: str = LINE, wanted: str = "one line of text") -> str:
-        """As :meth:`text`, of a value."""
-        if not isinstance(value, str) or not re.fullmatch(pattern, value):
-            self.refuse(name, value, f"wanted: {wanted}")
-            return ""
-        return value
+def entry(check: Check[Any], default: Any = MISSING, **further: Any) -> Any:
+    """A field of a dataclass that a dict becomes; `default` is for Python code: what a dict lacks, `check` decides."""
+    return field(metadata={"check": check}, default=default, **further)
 
-    def items(self, name: str, value: object) -> list[tuple[str, Mapping[str, Any]]]:
-        """The dicts of a list, each with its place, such as ``plane_agents[3]``."""
-        if not isinstance(value, (list, tuple)):
-            self.refuse(name, value, "wanted: a list")
-            return []
-        found = []
-        for index, item in enumerate(value):
-            if isinstance(item, Mapping):
-                found.append((f"{name}[{index}]", item))
-            else:
-                self.refuse(f"{name}[{index}]", item, "wanted: a dict")
-        return found
 
-    def known_keys(self, path: str, entry: Mapping[str, Any], allowed: Iterable[str]) -> None:
-        """Refuse what is not in `allowed`."""
-        allowed = tuple(allowed)
-        for key in entry:
+def read(kind: type[T], given: Given, checked: dict[str, Any]) -> T:
+    """The dataclass that a dict becomes; its values are in `checked` as soon as each is checked."""
+    for one in fields(kind):  # type: ignore[arg-type]
+        if "check" in one.metadata:
+            key = given.key(one.name, checked, one.metadata.get("holds_secrets", False))
+            checked[one.name] = key.checked(one.metadata["check"])
+    return kind(**checked)
+
+
+def entries(kind: type[T], *unique: str) -> Check[tuple[T, ...]]:
+    """A list of dicts, of which no two share the attributes `unique`, or if none is named, their name."""
+    allowed = [one.name for one in fields(kind) if "check" in one.metadata]  # type: ignore[arg-type]
+
+    def one_entry(given: Given) -> T:
+        if not isinstance(given.value, Mapping):
+            given.must_be("a dict")
+        for key in given.value:
             if key not in allowed:
-                key = key if is_like_a_name(key) else "…"
-                self.problems.append(f"{path}.{key}: unknown; wanted: {', '.join(allowed)}")
+                shown = key if is_like_a_name(key) else "…"
+                given.values.problems.append(f"{given.path}.{shown}: unknown key; must be one of {', '.join(allowed)}")
+        return read(kind, given, {})
 
-    def unique(self, name: str, what: str, values: Iterable[str]) -> None:
-        """Refuse what is there more than once."""
-        values = list(values)
-        for value in sorted({value for value in values if value and values.count(value) > 1}):
-            self.problems.append(f"{name}: {value} is the {what} of more than one entry; wanted: one each")
+    def check(given: Given) -> tuple[T, ...]:
+        checked = {one.path: one.checked(one_entry) for one in given.elements()}
+        found = {path: one for path, one in checked.items() if one is not None}
+        for key in unique or ("name",):
+            # Nothing is made of a name that was refused.
+            named = {path: one for path, one in found.items() if getattr(one, "name", "") is not None}
+            refuse_shared(given.values, key, {path: getattr(one, key) for path, one in named.items()})
+        return tuple(found.values())
+
+    return check
+
+
+def refuse_shared(values: Values, what: str, found: Mapping[str, str | None]) -> None:
+    """Refuse that two places of `found` have the same value, unless it is ``None``, for it was refused."""
+    places: dict[str, list[str]] = {}
+    for path, value in found.items():
+        if value:
+            places.setdefault(value, []).append(path)
+    for value, paths in places.items():
+        if len(paths) > 1:
+            values.problems.append(f"{' and '.join(paths)} share the {what.replace('_', ' ')} {value}")
+
+
+def is_like_a_name(key: object) -> bool:
+    """Whether a key can be shown: what is not like a name may be a password that got there."""
+    return isinstance(key, str) and re.fullmatch(r"[\w-]{1,64}", key) is not None

@@ -62,7 +62,7 @@ def test_a_wrong_admin_password_is_named_and_earlier_work_is_kept(target: Target
 
 def test_a_weak_admin_password_is_refused_before_the_first_connection(target: Target) -> None:
     run = target.deploy(operation="deploy.provisioning", secrets={"PLANE_ADMIN_PASSWORD": "password1"})
-    explained(run, "plane_admin_password", "too weak for Plane")
+    explained(run, "plane_admin_password", "since Plane refuses weak passwords")
     assert "Connected" not in run.output
 
 

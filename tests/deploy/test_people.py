@@ -78,8 +78,8 @@ def test_the_address_of_an_agent_and_an_unknown_project_are_refused(target: Targ
     people = [{"email": "thot@javisi.local"}, {"email": ADA, "projects": ["NONE"]}]
     run = target.deploy(data={"plane_people": people})
     assert run.code == 1
-    assert "plane_people[0].email: 'thot@javisi.local'" in run.output
-    assert "plane_people[1].projects: 'NONE'" in run.output
+    assert "plane_people[0].email must not be the address of an agent" in run.output
+    assert "plane_people[1].projects must be a list of identifiers" in run.output
 
 
 @pytest.mark.parametrize("wanted", [False, True])

@@ -272,5 +272,5 @@ def test_a_name_that_plane_refuses_is_refused_before_anything_is_sent(target: Ta
 def test_a_time_zone_that_plane_does_not_know_is_one_line(target: Target) -> None:
     run = target.deploy(data=with_project(network=None, timezone="Europe/Berln"))
     assert run.code == 1
-    assert "plane_projects[0].timezone: 'Europe/Berln' is not allowed; did you mean Europe/Berlin?" in run.output
+    assert "plane_projects[0].timezone must be a time zone; did you mean Europe/Berlin?" in run.output
     assert [row.identifier for row in target.plane.projects.values() if row.identifier == "ONBOARD"] == []

@@ -156,5 +156,5 @@ def test_the_last_admin_is_not_removed(target: Target, gone: list[dict[str, Any]
     before = target.snapshot()
     run = target.deploy(data={"plane_agents": gone})
     assert run.code != 0
-    assert "plane_agents: nobody is admin; wanted: at least one, who makes the projects" in run.output
+    assert "plane_agents must have at least one agent with the role admin" in run.output
     assert target.snapshot() == before

@@ -23,6 +23,9 @@ INNER = ("ValueError", "AnswerTooSlow", "AnswerTooLarge", "ForwardingForbidden")
 SAYING = ("noop", "_say", "Note", "say", "say_once", "cannot_tell")
 """Functions that are given a line to show."""
 
+REFUSING = {"refuse": (0, ": "), "must": (0, " must "), "must_be": (0, " must be "), "also": (1, " must ")}
+"""Functions that refuse a value: which argument says why, and what stands between the value's name and that."""
+
 REASONS = ("Service", "Composed", "SharedRedis", "Failure")
 """What a fact gives; its texts say why nothing could be read, and are quoted by the message or are it."""
 
@@ -49,8 +52,8 @@ def of_source(source: str) -> set[str]:
 
 def _tidy(template: str) -> str:
     template = re.sub(rf"{GAP}+", GAP, " ".join(template.split()))
-    # What a setting may be is said by the message itself.
-    return re.sub(r"^\S+: … is not allowed; wanted: .*", "…: … is not allowed; wanted: …", template)
+    # What a value must be is said by the message itself.
+    return re.sub(r"^\S+ must be .* \(got …\)$", "… must be … (got …)", template)
 
 
 class _Module:
@@ -66,7 +69,7 @@ class _Module:
         if isinstance(node, ast.FunctionDef):
             local = {**local, **_assigned(ast.walk(node))}
         yield from self._here(node, local)
-        if isinstance(node, ast.FunctionDef) and node.name == "refuse":
+        if isinstance(node, ast.FunctionDef) and node.name in REFUSING:
             return  # what it is called with counts
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             return  # a docstring
@@ -81,9 +84,11 @@ class _Module:
                 yield from self._either(node.exc.args[0], local)
         elif isinstance(node, ast.Call):
             name, arguments = _name(node.func), [*node.args, *(keyword.value for keyword in node.keywords)]
-            if name == "refuse" and len(node.args) == 3:
-                names, wanted = (self.texts(node.args[i], local) for i in (0, 2))
-                yield from (f"{a.strip() or GAP}: {GAP} is not allowed; {b}" for a in names for b in wanted)
+            if name in REFUSING and len(node.args) > REFUSING[name][0]:
+                place, before = REFUSING[name]
+                hidden = any(one.arg == "shown" for one in node.keywords)
+                got = "" if hidden or name == "refuse" else f" (got {GAP})"
+                yield from (f"{GAP}{before}{text}{got}" for text in self.texts(node.args[place], local))
             elif name == "append" and _name(getattr(node.func, "value", None)) == "problems":
                 yield from self.texts(node.args[0], local)
             elif name in SAYING or name in REASONS:

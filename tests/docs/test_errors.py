@@ -51,8 +51,11 @@ def test_what_is_read_off_a_module(tmp_path: Path) -> None:
         '    if count: raise PlaneError(f"{name} is {reason}{after}{ADVICE}")\n'
         '    if count > 1: raise ValueError("never shown")\n'
         "    if count > 2: raise TargetError(explain(name))\n"
-        '    values.refuse(name, count, f"wanted: {count}")\n'
-        '    values.refuse("port", count, "it is taken")\n'
+        '    given.must_be(f"at least {count}")\n'
+        '    given.must("not be taken")\n'
+        '    given.must("not be seen", shown=False)\n'
+        '    given.refuse(f"missing; set {count}")\n'
+        '    also(check, "begin with a letter", good)\n'
         '    values.problems.append(f"{name}: unknown")\n'
         '    yield Note(f"! mind {name}")\n'
         '    yield Change((f"? {name} cannot be told",), do)\n'
@@ -66,8 +69,11 @@ def test_what_is_read_off_a_module(tmp_path: Path) -> None:
         "… is late…; run again",
         "first advice",
         "other advice",
-        "…: … is not allowed; wanted: …",
-        "port: … is not allowed; it is taken",
+        "… must be … (got …)",
+        "… must not be taken (got …)",
+        "… must not be seen",
+        "…: missing; set …",
+        "… must begin with a letter (got …)",
         "…: unknown",
         "! mind …",
         "? … cannot be told",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pyinfra_plane.settings import make_secrets
+from pyinfra_plane import make_secrets
 
 PROJECT = Path(__file__).parents[2]
 

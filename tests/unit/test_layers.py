@@ -20,6 +20,7 @@ BELOW = {
     "host": {"text", "errors", "engine", "facts", "api", "settings"},
     "configure": {"text", "errors", "engine", "settings"},
     "drift": frozenset[str](),
+    "make_secrets": {"settings"},
 }
 """By layer, the others that it may import."""
 

@@ -57,6 +57,14 @@ def project(**changes: Any) -> list[dict[str, Any]]:
     return [{"name": "Onboarding", "identifier": "ONBOARD", **changes}]
 
 
+def is_said(problem: str, what: str, wanted: str) -> bool:
+    """Whether a problem names the value, shows it, and says what is wanted: `what` is the name, a colon, the value."""
+    name, _, shown = what.partition(": ")
+    if shown == "unknown":
+        return problem.startswith(f"{name}: unknown key; must be one of ") and wanted in problem
+    return problem.startswith(f"{name} must ") and f" (got {shown}" in problem and wanted in problem
+
+
 # What is accepted
 
 
@@ -108,7 +116,7 @@ def test_no_agents_and_no_projects_are_fine() -> None:
 
 def test_no_agents_are_fine_for_a_deploy_that_makes_no_projects() -> None:
     settings = checked(plane_agents=[])
-    with pytest.raises(SettingsError, match=r"^plane_agents: nobody is admin; wanted: at least one"):
+    with pytest.raises(SettingsError, match=r"^plane_agents must have at least one agent with the role admin"):
         settings.require_admin()
     checked(plane_agents=[], plane_projects=()).require_admin()
     checked(plane_agents=[], plane_admin_api_token="plane_api_x").require_admin()
@@ -214,15 +222,15 @@ def test_a_token_lives_longer_than_the_days_before_its_end_in_which_it_is_renewe
 @pytest.mark.parametrize(("lifetime", "renew"), [(14, 14), (1, 1), (10, 14)])
 def test_a_token_that_would_be_renewed_at_once_is_refused(lifetime: int, renew: int) -> None:
     assert problems(plane_token_lifetime_days=lifetime, plane_token_renew_days=renew) == [
-        f"plane_token_renew_days: {renew} is not allowed; wanted: less than plane_token_lifetime_days ({lifetime})"
+        f"plane_token_renew_days must be less than plane_token_lifetime_days, {lifetime} (got {renew})"
     ]
 
 
 @pytest.mark.parametrize("value", [0, 3651, "90", 90.0, True])
 def test_a_lifetime_outside_its_range_or_of_another_kind_is_refused(value: object) -> None:
-    assert f"plane_token_lifetime_days: {value!r} is not allowed; wanted: a whole number from 1 to 3650" in problems(
-        plane_token_lifetime_days=value, plane_token_renew_days=0
-    )
+    assert problems(plane_token_lifetime_days=value, plane_token_renew_days=0) == [
+        f"plane_token_lifetime_days must be a whole number from 1 to 3650, or None (got {value!r})"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -249,13 +257,13 @@ def test_all_tokens_are_those_of_the_agents_that_are_present() -> None:
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [("five", "'five'"), ("two,five", "'five'"), (["Two"], "'Two'"), ("two,all", "'all'"), ("four", "'four'"),
+    [("five", "'five'"), ("five,two,six", "'five, six'"), (["Two"], "'Two'"), ("two,all", "'all'"), ("four", "'four'"),
      (5, "5"), ({"two": True}, "a dict"), (True, "True"), ([5], "a list"), ([None], "a list"), ([["two"]], "a list")],
 )  # fmt: skip
 def test_a_rotation_of_what_is_no_agent_is_refused(value: object, shown: str) -> None:
     # Four is there and is to be removed, so it has no token to rotate.
     assert problems(plane_agents=agents(present=False), rotate_tokens=value) == [
-        f"rotate_tokens: {shown} is not allowed; wanted: names of agents, separated by commas, or all"
+        f"rotate_tokens must be all, or names of agents, separated by commas, or None (got {shown})"
     ]
 
 
@@ -265,7 +273,7 @@ MAY_BE_EMPTY = {"plane_admin_last_name", "plane_company_name", "ssh_strict_host_
 @pytest.mark.parametrize("name", sorted(data().keys() - MAY_BE_EMPTY))
 def test_an_empty_value_is_refused(name: str) -> None:
     # As --data gives it.
-    assert [problem for problem in problems(**{name: ""}) if problem.startswith(f"{name}: ")]
+    assert [problem for problem in problems(**{name: ""}) if problem.startswith(f"{name} must ")]
 
 
 # What is refused
@@ -286,9 +294,7 @@ NUMBERS = {
 def test_a_number_outside_its_range_or_of_another_kind_is_refused(name: str) -> None:
     low, high = NUMBERS[name]
     for bad in (low - 1, high + 1, str(low), float(low), True, None):
-        assert problems(**{name: bad}) == [
-            f"{name}: {bad!r} is not allowed; wanted: a whole number from {low} to {high}"
-        ]
+        assert problems(**{name: bad}) == [f"{name} must be a whole number from {low} to {high} (got {bad!r})"]
     for good in (low, high):
         assert getattr(checked(**{name: good}), name) == good
 
@@ -322,17 +328,17 @@ def test_a_number_outside_its_range_or_of_another_kind_is_refused(name: str) -> 
         ("plane_minio_bucket", "ab", "an S3 bucket's name"),
         ("plane_admin_email", "admin", "an address"),
         ("plane_admin_email", "a b@c.d", "an address"),
-        ("plane_admin_first_name", "", "one line of text"),
+        ("plane_admin_first_name", "", "one line, at most 255 characters"),
         ("plane_admin_last_name", None, "one line of text"),
         ("plane_company_name", "a\nb", "one line of text"),
         ("plane_workspace_slug", "x" * 49, "letters, digits, - and _, at most 48"),
         ("plane_workspace_name", "", "one line, at most 80 characters"),
         ("plane_workspace_name", "x" * 81, "one line, at most 80 characters"),
         ("plane_workspace_name", "see https://x", "a name without an address in it"),
-        ("plane_workspace_size", None, "one line of text"),
+        ("plane_workspace_size", None, "one line, at most 20 characters"),
         ("plane_compose_services", [], "a list of service names"),
         ("plane_compose_services", "api", "a list of service names"),
-        ("plane_custom_fields_unsupported", "ignore", "warn, fail"),
+        ("plane_custom_fields_unsupported", "ignore", "one of warn, fail"),
         ("plane_prune", None, "True or False"),
         ("plane_prune", "yes", "True or False"),
         ("plane_prune", 1, "True or False"),
@@ -348,13 +354,15 @@ def test_a_number_outside_its_range_or_of_another_kind_is_refused(name: str) -> 
 def test_a_bad_value_is_named_shown_and_answered_with_what_is_allowed(name: str, value: object, wanted: str) -> None:
     found = problems(**({"plane_agents": []} if name == "plane_workspace_slug" else {}), **{name: value})
     shown = "a list" if isinstance(value, list) else repr(value)
-    assert any(line.startswith(f"{name}: {shown} is not allowed; wanted: ") and wanted in line for line in found), found
+    assert any(line.startswith(f"{name} must be {wanted}") and line.endswith(f" (got {shown})") for line in found), (
+        found
+    )
 
 
 @pytest.mark.parametrize("slug", ["api", "admin", "God-Mode", "workspace-invitations"])
 def test_a_slug_that_plane_keeps_for_itself_is_refused(slug: str) -> None:
     assert problems(plane_workspace_slug=slug) == [
-        f"plane_workspace_slug: {slug!r} is not allowed; Plane keeps this name for itself"
+        f"plane_workspace_slug must not be a name that Plane keeps for itself (got {slug!r})"
     ]
 
 
@@ -382,8 +390,8 @@ def test_an_address_that_leads_nowhere_is_refused_and_not_shown(name: str, addre
     scheme = "redis" if name in ("plane_redis_url", "plane_amqp_url") else "http"
     value = address.replace("{scheme}", scheme) if isinstance(address, str) else address
     [problem] = problems(**{name: value})
-    assert problem.startswith(f"{name}: ")
-    assert f"{scheme}://" in problem.partition("wanted: ")[2]
+    assert problem.startswith(f"{name} must be an address that starts with ")
+    assert f"{scheme}://" in problem
     assert PASSWORD not in problem
 
 
@@ -394,7 +402,7 @@ def test_a_password_in_an_address_is_percent_encoded(name: str, character: str, 
     # Unencoded, the host of redis://me:1234/x@host is `me`.
     address = f"redis://me:{before}{character}{PASSWORD}@host:1/4"
     [problem] = problems(**{name: address})
-    assert problem.startswith(f"{name}: the address is not allowed; in its user and password, write %23 for #, ")
+    assert problem.startswith(f"{name} must have a percent-encoded user and password: write %23 for #, ")
     assert PASSWORD not in problem
     encoded = f"redis://me:{before}{quote(character, safe='')}:{PASSWORD}@host:1/4"
     assert _unmasked(getattr(read_settings(data(**{name: encoded})), name)) == encoded
@@ -404,23 +412,23 @@ def test_a_password_in_an_address_is_percent_encoded(name: str, character: str, 
 @pytest.mark.parametrize(
     ("address", "reason"),
     [
-        ("https://work.example.com/plane", "must not have a path;"),
-        ("https://work.example.com/?a=b", "must not have a query;"),
-        ("https://work.example.com#top", "must not have a fragment;"),
-        (f"https://me:{PASSWORD}@work.example.com", "must not have a user or password;"),
-        ("https://me@work.example.com", "must not have a user or password;"),
+        ("https://work.example.com/plane", "must not have a user, password, path, query or fragment"),
+        ("https://work.example.com/?a=b", "must not have a user, password, path, query or fragment"),
+        ("https://work.example.com#top", "must not have a user, password, path, query or fragment"),
+        (f"https://me:{PASSWORD}@work.example.com", "must not have a user, password, path, query or fragment"),
+        ("https://me@work.example.com", "must not have a user, password, path, query or fragment"),
         ("https://my_plane", "without an underscore"),
-        ("https://work.example.com.", "letters, digits, dots and dashes"),
-        ("https://-work.example.com", "letters, digits, dots and dashes"),
-        ("https://work%2eexample.com", "letters, digits, dots and dashes"),
-        ("https://work.example.com\\x", "letters, digits, dots and dashes"),
-        ("https://☃́-.example", "punycode"),
+        ("https://work.example.com.", "digits, dots and dashes"),
+        ("https://-work.example.com", "digits, dots and dashes"),
+        ("https://work%2eexample.com", "digits, dots and dashes"),
+        ("https://work.example.com\\x", "digits, dots and dashes"),
+        ("https://☃́-.example", "letters that punycode has"),
         ("https://a.example.com,https://b.example.com", "must be a single address; other origins go into"),
     ],
 )
 def test_an_address_that_is_no_origin_is_refused_with_the_reason(name: str, address: str, reason: str) -> None:
     [problem] = problems(**{"plane_s3_bucket": "files", "plane_s3_region": "auto", name: address})
-    assert problem.startswith(f"{name}: ") and reason in problem
+    assert problem.startswith(f"{name} must ") and reason in problem
     assert PASSWORD not in problem and "work" not in problem.replace("https://work.example.com", "", 1)
 
 
@@ -483,7 +491,7 @@ def test_a_variable_without_a_value_is_told_of_every_secret(tmp_path: Path) -> N
 def test_a_bad_address_from_a_secrets_file_is_named_and_not_shown(tmp_path: Path) -> None:
     put(tmp_path / "all.env", f"PLANE_REDIS_URL={PASSWORD}\n")
     [problem] = problems(plane_secrets_dir=str(tmp_path))
-    assert problem.startswith("plane_redis_url: the address is not allowed; wanted: ") and PASSWORD not in problem
+    assert problem.startswith("plane_redis_url must be an address that ") and PASSWORD not in problem
 
 
 def test_a_variable_that_is_none_is_looked_for_under_its_own_name(
@@ -550,19 +558,19 @@ def test_minio_and_other_storage_are_told_apart(changes: dict[str, Any], expecte
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({**MINIO, **S3}, "plane_s3_bucket: not allowed with plane_minio_endpoint, which is for MinIO at Plane's own "
-         "address; set one of them to None"),
+        ({**MINIO, **S3}, "plane_s3_bucket must not be set with plane_minio_endpoint, which is for MinIO at Plane's "
+         "own address; set one of them to None"),
         ({"plane_s3_bucket": "files"}, "plane_s3_region: missing; set the region of the bucket: auto for R2 and GCS, "
          "us-east-1 for a MinIO that was given none"),
-        ({"plane_minio_endpoint": "http://javisi_plane_minio:9000"}, "plane_minio_endpoint: the address must have a "
+        ({"plane_minio_endpoint": "http://javisi_plane_minio:9000"}, "plane_minio_endpoint must have a "
          "host name without an underscore: boto3 in Plane refuses one; use the service's name"),
         ({"plane_s3_region": "auto"}, "plane_s3_bucket: missing; set it, or take out plane_s3_region"),
         ({"plane_s3_region": "auto", "plane_s3_endpoint": "https://storage.googleapis.com"},
          "plane_s3_bucket: missing; set it, or take out plane_s3_endpoint and plane_s3_region"),
         ({**S3, "plane_s3_bucket": "Files"},
-         "plane_s3_bucket: 'Files' is not allowed; wanted: an S3 bucket's name, or None"),
+         "plane_s3_bucket must be an S3 bucket's name, or None (got 'Files')"),
         ({**S3, "plane_s3_region": "EU"},
-         "plane_s3_region: 'EU' is not allowed; wanted: a region such as eu-central-1 or auto, or None"),
+         "plane_s3_region must be a region such as eu-central-1 or auto, or None (got 'EU')"),
     ],
 )  # fmt: skip
 def test_storage_that_is_not_whole_or_is_there_twice_is_refused(changes: dict[str, Any], problem: str) -> None:
@@ -571,7 +579,7 @@ def test_storage_that_is_not_whole_or_is_there_twice_is_refused(changes: dict[st
 
 def test_an_api_url_with_an_underscore_in_its_host_is_refused() -> None:
     [problem] = problems(plane_api_url="http://javisi_plane_api:8000")
-    assert problem.startswith("plane_api_url: ")
+    assert problem.startswith("plane_api_url must ")
     assert "underscore" in problem
 
 
@@ -582,27 +590,26 @@ def test_an_api_url_with_an_underscore_is_refused_without_its_password() -> None
 @pytest.mark.parametrize(
     ("changes", "path", "wanted"),
     [
-        ({"role": "boss"}, "plane_agents[3].role: 'boss' is not allowed", "admin, member, guest"),
-        ({"role": ""}, "plane_agents[3].role: '' is not allowed", "admin, member, guest"),
-        ({"email": 0}, "plane_agents[3].email: 0 is not allowed", "an address such as"),
-        ({"email": False}, "plane_agents[3].email: False is not allowed", "an address such as"),
-        ({"email": []}, "plane_agents[3].email: a list is not allowed", "an address such as"),
-        ({"display_name": ""}, "plane_agents[3].display_name: '' is not allowed", "one line"),
-        ({"email": "nowhere"}, "plane_agents[3].email: 'nowhere' is not allowed", "an address such as"),
-        ({"email": "a@b.c, d@e.f"}, "plane_agents[3].email: 'a@b.c, d@e.f' is not allowed", "an address such as"),
+        ({"role": "boss"}, "plane_agents[3].role: 'boss'", "admin, member, guest"),
+        ({"role": ""}, "plane_agents[3].role: ''", "admin, member, guest"),
+        ({"email": 0}, "plane_agents[3].email: 0", "an address such as"),
+        ({"email": False}, "plane_agents[3].email: False", "an address such as"),
+        ({"email": []}, "plane_agents[3].email: a list", "an address such as"),
+        ({"display_name": ""}, "plane_agents[3].display_name: ''", "one line"),
+        ({"email": "nowhere"}, "plane_agents[3].email: 'nowhere'", "an address such as"),
+        ({"email": "a@b.c, d@e.f"}, "plane_agents[3].email: 'a@b.c, d@e.f'", "an address such as"),
         ({"display_name": "x" * 256}, "plane_agents[3].display_name: 'xxx", "at most 255 characters"),
-        ({"display_name": "a\nb"}, "plane_agents[3].display_name: 'a\\nb' is not allowed", "one line"),
+        ({"display_name": "a\nb"}, "plane_agents[3].display_name: 'a\\nb'", "one line"),
         ({"name": "-four", "email": "f@x.y", "display_name": "f"}, "plane_agents[3].name: '-four'", "letters, digits"),
-        ({"name": 4, "email": "f@x.y", "display_name": "f"}, "plane_agents[3].name: 4 is not", "letters, digits"),
-        ({"present": "no"}, "plane_agents[3].present: 'no' is not allowed", "True, or False to remove the agent"),
-        ({"present": 0}, "plane_agents[3].present: 0 is not allowed", "True, or False to remove the agent"),
-        ({"rôle": "admin"}, "plane_agents[3].rôle: unknown", "name, role, email, password, display_name"),
+        ({"name": 4, "email": "f@x.y", "display_name": "f"}, "plane_agents[3].name: 4", "letters, digits"),
+        ({"present": "no"}, "plane_agents[3].present: 'no'", "True or False"),
+        ({"present": 0}, "plane_agents[3].present: 0", "True or False"),
+        ({"rôle": "admin"}, "plane_agents[3].rôle: unknown", "name, email, role, display_name, password, present"),
     ],
 )
 def test_a_bad_agent_is_named_by_its_place(changes: dict[str, Any], path: str, wanted: str) -> None:
     [problem] = problems(plane_agents=agents(**changes))
-    assert problem.startswith(path)
-    assert wanted in problem.partition("wanted: ")[2]
+    assert is_said(problem, path, wanted), problem
 
 
 @pytest.mark.parametrize(
@@ -614,9 +621,9 @@ def test_a_bad_agent_is_named_by_its_place(changes: dict[str, Any], path: str, w
         ({"identifier": "THIRTEENCHARS"}, "plane_projects[0].identifier: 'THIRT", "letters and digits, at most 12"),
         ({"identifier": None}, "plane_projects[0].identifier: None", "letters and digits, at most 12"),
         ({"description": 5}, "plane_projects[0].description: 5", "text, or None"),
-        ({"work_item_type": ""}, "plane_projects[0].work_item_type: ''", "one line, or None"),
+        ({"work_item_type": ""}, "plane_projects[0].work_item_type: ''", "without blanks at its ends, or None"),
         ({"custom_fields": 0}, "plane_projects[0].custom_fields: 0", "a list"),
-        ({"timezone": "Mars/Olympus"}, "plane_projects[0].timezone: 'Mars/Olympus' is not allowed", "Europe/Berlin"),
+        ({"timezone": "Mars/Olympus"}, "plane_projects[0].timezone: 'Mars/Olympus'", "Europe/Berlin"),
         ({"custom_fields": ["agent_id"]}, "plane_projects[0].custom_fields[0]: 'agent_id'", "a dict"),
         ({"custom_fields": [{"name": "a", "type": "text"}, {"name": "b", "type": "money"}]},
          "plane_projects[0].custom_fields[1].type: 'money'", "text, number, boolean, date, option, url, email, member"),
@@ -625,33 +632,33 @@ def test_a_bad_agent_is_named_by_its_place(changes: dict[str, Any], path: str, w
         ({"custom_fields": [{"name": "a", "type": "text", "unit": "€"}]},
          "plane_projects[0].custom_fields[0].unit: unknown", "name, type"),
         ({"leader": "thot"}, "plane_projects[0].leader: unknown", "description, network, timezone"),
-        ({"lead": "nobody"}, "plane_projects[0].lead: 'nobody'", "an agent's name, an address, or None"),
-        ({"default_assignee": 5}, "plane_projects[0].default_assignee: 5", "an agent's name, an address, or None"),
+        ({"lead": "nobody"}, "plane_projects[0].lead: 'nobody'", "an agent's name, or an address such as"),
+        ({"default_assignee": 5}, "plane_projects[0].default_assignee: 5", "an agent's name, or an address such as"),
         ({"network": "private"}, "plane_projects[0].network: 'private'", "secret, public"),
         ({"timezone": "Berlin, Europe"}, "plane_projects[0].timezone: 'Berlin, Europe'", "Europe/Berlin"),
-        ({"cycles": "on"}, "plane_projects[0].cycles: 'on'", "True, False, or None"),
-        ({"estimates": 1}, "plane_projects[0].estimates: 1", "True, False, or None"),
+        ({"cycles": "on"}, "plane_projects[0].cycles: 'on'", "True or False, or None"),
+        ({"estimates": 1}, "plane_projects[0].estimates: 1", "True or False, or None"),
         ({"states": {}}, "plane_projects[0].states: a dict", "a list"),
         ({"states": [{"name": "Review"}]}, "plane_projects[0].states[0].group: None", "backlog, unstarted, started"),
         ({"states": [{"name": "Review", "group": "started", "color": "red"}]},
          "plane_projects[0].states[0].color: 'red'", "a colour such as #3f76ff"),
         ({"states": [{"name": "A", "group": "started", "default": True}, {"name": "B", "group": "backlog",
                                                                           "default": True}]},
-         "plane_projects[0].states: more than one is the default", "at most one"),
+         "plane_projects[0].states: a list", "at most one state that is the default"),
         ({"labels": [{"name": "bug", "parent": "kind"}, {"name": "kind"}]},
          "plane_projects[0].labels[0].parent: 'kind'", "a label that stands before it"),
         ({"states": [{"name": "a" * 101, "group": "backlog"}]}, "plane_projects[0].states[0].name: 'aaa",
          "at most 100 characters"),
         # Each is three letters by the time that Plane counts.
         ({"states": [{"name": "\N{LATIN SMALL LIGATURE FFI}" * 34, "group": "backlog"}]},
-         "plane_projects[0].states[0].name: ", "at most 100 characters"),
+         "plane_projects[0].states[0].name: '\N{LATIN SMALL LIGATURE FFI}", "at most 100 characters"),
         ({"labels": [{"name": "bug", "colour": "#000000"}]}, "plane_projects[0].labels[0].colour: unknown", "name"),
         ({"custom_fields": [{"name": "a", "type": "option"}]},
          "plane_projects[0].custom_fields[0].options: None", "at least one text"),
         ({"custom_fields": [{"name": "a", "type": "text", "options": ["x"]}]},
          "plane_projects[0].custom_fields[0].options: a list", "only with type option"),
         ({"custom_fields": [{"name": "a", "type": "text", "multiple": True}]},
-         "plane_projects[0].custom_fields[0].multiple: True", "only with type option or member"),
+         "plane_projects[0].custom_fields[0].multiple: True", "only be True with type option or member"),
         ({"custom_fields": [{"name": "a", "type": "number", "default": 5, "required": True}]},
          "plane_projects[0].custom_fields[0].default: 5", "None, since the field is required"),
         ({"custom_fields": [{"name": "a", "type": "number", "default": "5"}]},
@@ -661,15 +668,14 @@ def test_a_bad_agent_is_named_by_its_place(changes: dict[str, Any], path: str, w
         ({"custom_fields": [{"name": "a", "type": "date", "default": "2026-02-30"}]},
          "plane_projects[0].custom_fields[0].default: '2026-02-30'", "a day such as"),
         ({"custom_fields": [{"name": "a", "type": "option", "options": ["x", "y"], "default": "z"}]},
-         "plane_projects[0].custom_fields[0].default: 'z'", "one of the options: x, y"),
+         "plane_projects[0].custom_fields[0].default: 'z'", "one of x, y"),
         ({"custom_fields": [{"name": "a", "type": "member", "default": "nobody"}]},
-         "plane_projects[0].custom_fields[0].default: 'nobody'", "an agent's name, or an address"),
+         "plane_projects[0].custom_fields[0].default: 'nobody'", "an agent's name, or an address such as"),
     ],
 )  # fmt: skip
 def test_a_bad_project_is_named_by_its_place(changes: dict[str, Any], path: str, wanted: str) -> None:
     [problem] = problems(plane_projects=project(**changes))
-    assert problem.startswith(path)
-    assert wanted in problem.partition("wanted: ")[2]
+    assert is_said(problem, path, wanted), problem
 
 
 def test_a_project_takes_its_people_by_their_names() -> None:
@@ -684,7 +690,7 @@ def test_a_project_takes_its_people_by_their_names() -> None:
 def test_the_name_of_the_state_that_plane_hides_is_refused() -> None:
     [problem] = problems(plane_projects=project(states=[{"name": "Triage", "group": "backlog"}]))
     path = "plane_projects[0].states[0].name"
-    assert problem == f"{path}: 'Triage' is not allowed; Plane keeps this name for a state that it hides"
+    assert problem == f"{path} must not be a name that Plane keeps for a state that it hides (got 'Triage')"
 
 
 @pytest.mark.parametrize("name", ["triage", "TRIAGE", "a" * 100, "ü" * 100, "漢" * 255, "a " * 50 + "?" * 100])
@@ -739,11 +745,11 @@ def test_an_instance_setting_that_is_none_is_a_secret(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        (None, "plane_instance_config: None is not allowed; wanted: a dict"),
-        ([("A", "1")], "plane_instance_config: a list is not allowed; wanted: a dict"),
-        ({"email_host": PASSWORD}, "plane_instance_config: 'email_host' is not allowed; wanted: names of capital"),
-        ({"EMAIL_HOST": [PASSWORD]}, "plane_instance_config.EMAIL_HOST: the value is not allowed"),
-        ({"EMAIL_HOST": f"{PASSWORD}\n"}, "plane_instance_config.EMAIL_HOST: the value is not allowed"),
+        (None, "plane_instance_config must be a dict of Plane's instance settings (got None)"),
+        ([("A", "1")], "plane_instance_config must be a dict of Plane's instance settings (got a list)"),
+        ({"email_host": PASSWORD}, "plane_instance_config: a name must be capital letters"),
+        ({"EMAIL_HOST": [PASSWORD]}, "plane_instance_config.EMAIL_HOST must be one line of text"),
+        ({"EMAIL_HOST": f"{PASSWORD}\n"}, "plane_instance_config.EMAIL_HOST must be one line of text"),
     ],
 )
 def test_a_bad_instance_setting_is_named_and_not_shown(value: object, problem: str) -> None:
@@ -764,37 +770,37 @@ def test_what_closes_the_way_in_is_set_last(value: object, last: bool) -> None:
     ("changes", "problem"),
     [
         ({"plane_agents": agents(email="One@javisi.local")},
-         "plane_agents: one@javisi.local is the address of more than one entry; wanted: one each"),
+         "plane_agents[0] and plane_agents[3] share the email one@javisi.local"),
         ({"plane_agents": [{"name": "a-b", "role": "admin"}, {"name": "a_b"}]},
-         "plane_agents: PLANE_TOKEN_A_B is the name in the token file of more than one entry; wanted: one each"),
+         "plane_agents[0] and plane_agents[1] share the token variable PLANE_TOKEN_A_B"),
         ({"plane_projects": project() + project(name="Other", identifier="onboard")},
-         "plane_projects: ONBOARD is the identifier of more than one entry; wanted: one each"),
+         "plane_projects[0] and plane_projects[1] share the identifier ONBOARD"),
         ({"plane_projects": project() + project(identifier="OTHER")},
-         "plane_projects: Onboarding is the name of more than one entry; wanted: one each"),
+         "plane_projects[0] and plane_projects[1] share the name Onboarding"),
         ({"plane_projects": project(custom_fields=[{"name": "a", "type": "text"}, {"name": "a", "type": "url"}])},
-         "plane_projects[0].custom_fields: a is the name of more than one entry; wanted: one each"),
+         "plane_projects[0].custom_fields[0] and plane_projects[0].custom_fields[1] share the name a"),
         ({"plane_agents": [{"name": "a"}, {"name": "b", "role": "guest"}]},
-         "plane_agents: nobody is admin; wanted: at least one, who makes the projects"),
+         "plane_agents must have at least one agent with the role admin, who creates the projects"),
         ({"plane_agents": [{"name": "a"}, {"name": "b", "role": "admin", "present": False}]},
-         "plane_agents: nobody is admin; wanted: at least one, who makes the projects"),
+         "plane_agents must have at least one agent with the role admin, who creates the projects"),
         ({"plane_agents": [{"name": "a", "role": "admin", "present": False}], "plane_projects": []},
-         "plane_agents: nobody is admin; wanted: at least one, who makes the projects"),
+         "plane_agents must have at least one agent with the role admin, who creates the projects"),
         ({"plane_agents": [], "plane_prune": True},
-         "plane_agents: nobody is admin; wanted: at least one, who makes the projects"),
+         "plane_agents must have at least one agent with the role admin, who creates the projects"),
         ({"plane_agents": agents(email="one@javisi.local", present=False)},
-         "plane_agents: one@javisi.local is the address of more than one entry; wanted: one each"),
+         "plane_agents[0] and plane_agents[3] share the email one@javisi.local"),
         ({"plane_db_user": "postgres"},
-         "plane_db_user: 'postgres' is not allowed; wanted: a role of its own, not postgres_superuser"),
+         "plane_db_user must be a role of its own, not postgres_superuser"),
         ({"plane_db_name": "postgres"},
-         "plane_db_name: 'postgres' is not allowed; wanted: a database of its own, not the one that tools connect to"),
+         "plane_db_name must be a database of its own, not the one that tools connect to"),
         ({"plane_db_name": "tools", "postgres_maintenance_db": "tools"},
-         "plane_db_name: 'tools' is not allowed; wanted: a database of its own, not the one that tools connect to"),
+         "plane_db_name must be a database of its own, not the one that tools connect to"),
         ({"plane_agents": [{"name": "a", "role": "admin"}, "b"]},
-         "plane_agents[1]: a str is not allowed; wanted: a dict"),
+         "plane_agents[1] must be a dict (got a str)"),
         ({"plane_compose_services": ["api", "-x"]},
-         "plane_compose_services: '-x' is not allowed; wanted: a list of service names, or None"),
+         "plane_compose_services[1] must be a service's name (got '-x')"),
         ({"plane_env_extra": {"not-a-name": "x"}},
-         "plane_env_extra: 'not-a-name' is not allowed; wanted: names of letters, digits and underscores"),
+         "plane_env_extra: a name must be letters, digits and underscores (got 'not-a-name')"),
     ],
 )  # fmt: skip
 def test_entries_that_do_not_go_together_are_refused(changes: dict[str, Any], problem: str) -> None:
@@ -804,7 +810,7 @@ def test_entries_that_do_not_go_together_are_refused(changes: dict[str, Any], pr
 @pytest.mark.parametrize("value", [None, True, 1.5, [PASSWORD], {"x": PASSWORD}])
 def test_a_variable_that_is_no_text_is_named_and_not_shown(value: object) -> None:
     [problem] = problems(plane_env_extra={"SMTP_PASSWORD": value})
-    assert problem.startswith("plane_env_extra.SMTP_PASSWORD: ")
+    assert problem.startswith(("plane_env_extra.SMTP_PASSWORD: missing", "plane_env_extra.SMTP_PASSWORD must be text"))
     assert PASSWORD not in problem
 
 
@@ -831,15 +837,13 @@ def test_several_problems_are_told_at_once_one_to_a_line() -> None:
     text = refusal(plane_db_port=0, plane_web_url="x", plane_agents=agents(role="boss"), plane_secret_key="", plane_x=1)
     lines = text.splitlines()
     assert lines[0] == "settings:"
-    assert [line.split(":")[0].strip() for line in lines[1:]] == [
+    assert [re.split("[: ]", line.strip())[0] for line in lines[1:]] == [
         "plane_x", "plane_db_port", "plane_web_url", "plane_secret_key", "plane_agents[3].role",
     ]  # fmt: skip
 
 
 def test_one_problem_is_one_line() -> None:
-    assert refusal(plane_db_port=0) == (
-        "setting plane_db_port: 0 is not allowed; wanted: a whole number from 1 to 65535"
-    )
+    assert refusal(plane_db_port=0) == ("setting plane_db_port must be a whole number from 1 to 65535 (got 0)")
 
 
 def test_a_role_that_is_a_list_is_refused() -> None:
@@ -948,12 +952,12 @@ def test_a_hosts_name_does_not_lead_out_of_the_secrets_folder(folder: Path) -> N
 @pytest.mark.parametrize("value", ["", f"{PASSWORD}\nmore", f"{PASSWORD}\0", f"\t{PASSWORD}", [PASSWORD], True, 1.5])
 def test_a_bad_secret_is_named_and_not_shown(name: str, value: object) -> None:
     [problem] = problems(**{name: value})
-    assert problem == f"{name}: the value (not shown) is not allowed; wanted: one line of text, not empty"
+    assert problem == f"{name} must be one line of text, not empty"
 
 
 def test_a_bad_password_of_an_agent_is_named_and_not_shown() -> None:
     [problem] = problems(plane_agents=agents(password=[PASSWORD]))
-    assert problem.startswith("plane_agents[3].password: the value (not shown)")
+    assert problem == "plane_agents[3].password must be one line of text, not empty"
     assert PASSWORD not in problem
 
 
@@ -971,26 +975,27 @@ def test_variables_in_another_shape_are_refused_without_their_values() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
-        ("plane_env_extra", f"EMAIL_HOST_PASSWORD={PASSWORD}", "plane_env_extra: a str is"),
-        ("plane_env_extra", {f"A={PASSWORD}": "x"}, "plane_env_extra: a str is"),
-        ("plane_instance_config", f"EMAIL_HOST_PASSWORD={PASSWORD}", "plane_instance_config: a str is"),
-        ("plane_instance_config", {f"A={PASSWORD}": "x"}, "plane_instance_config: a str is"),
-        ("plane_agents", f"[{{'name':'thot','password':'{PASSWORD}'}}]", "plane_agents: a str is"),
-        ("plane_agents", [f"thot:{PASSWORD}"], "plane_agents[0]: a str is"),
+        ("plane_env_extra", f"EMAIL_PASSWORD={PASSWORD}", "plane_env_extra must be a dict of variables (got a str)"),
+        ("plane_env_extra", {f"A={PASSWORD}": "x"}, "plane_env_extra: a name must be letters"),
+        ("plane_instance_config", f"EMAIL_HOST_PASSWORD={PASSWORD}",
+         "plane_instance_config must be a dict of Plane's instance settings (got a str)"),
+        ("plane_instance_config", {f"A={PASSWORD}": "x"}, "plane_instance_config: a name must be"),
+        ("plane_agents", f"[{{'name':'thot','password':'{PASSWORD}'}}]", "plane_agents must be a list (got a str)"),
+        ("plane_agents", [f"thot:{PASSWORD}"], "plane_agents[0] must be a dict (got a str)"),
         ("plane_agents", [{"name": "a", "role": "admin", f"password:{PASSWORD}": ""}], "plane_agents[0].…: unknown"),
-        ("plane_agents", [{"name": "a", "role": "admin", "email": f"a:{PASSWORD}@b.c"}], "plane_agents[0].email: a "),
-        ("plane_db_host", f"plane:{PASSWORD}@db", "plane_db_host: a str is"),
-        ("postgres_container", f"http://db/?password={PASSWORD}", "postgres_container: a str is"),
+        ("plane_agents", [{"name": "a", "role": "admin", "email": f"a:{PASSWORD}@b.c"}], "plane_agents[0].email must"),
+        ("plane_db_host", f"plane:{PASSWORD}@db", "plane_db_host must be a host name, or None (got a str)"),
+        ("postgres_container", f"http://db/?password={PASSWORD}", "postgres_container must be a container's"),
     ],
 )  # fmt: skip
 def test_of_what_may_hold_a_secret_only_the_kind_is_told(name: str, value: object, told: str) -> None:
     [problem] = problems(**{name: value})
     assert problem.startswith(told)
-    assert PASSWORD not in problem
+    assert PASSWORD not in problem and (problem.endswith(" (got a str)") or "unknown key" in problem)
 
 
 def test_a_number_may_be_a_password_too() -> None:
-    assert problems(plane_env_extra=4711)[0].startswith("plane_env_extra: an int is not allowed")
+    assert problems(plane_env_extra=4711) == ["plane_env_extra must be a dict of variables (got an int)"]
 
 
 def test_a_secrets_file_in_another_encoding_is_refused(folder: Path) -> None:
@@ -1178,6 +1183,6 @@ def test_tls_is_checked_unless_a_person_says_otherwise() -> None:
 
 def test_an_authority_to_check_with_and_no_check_do_not_go_together() -> None:
     assert problems(plane_api_tls_insecure=True, plane_api_ca="ca.pem") == [
-        "plane_api_tls_insecure: True is not allowed with plane_api_ca, which is for checking; wanted: one of them"
+        "plane_api_tls_insecure must be False with plane_api_ca, which is for checking"
     ]
     assert checked(plane_api_tls_insecure=False, plane_api_ca="ca.pem").plane_api_ca == "ca.pem"

@@ -166,7 +166,7 @@ def test_what_cannot_be_carried_is_refused_before_the_first_connection(new_targe
     before = target.host.connections
     run = target.deploy()
     assert run.code != 0
-    assert "plane_workspace_name: " in run.output
+    assert "setting plane_workspace_name must be one line, at most 80 characters" in run.output
     assert "Traceback" not in run.output
     assert "\x1b[2J" not in run.output
     assert target.host.connections == before
