@@ -256,12 +256,6 @@ def run_beside(host: Any, function: Callable[[], T]) -> gevent.Greenlet:
     return greenlet
 
 
-def take_turns(host: Any) -> None:
-    """Let what was begun go on, while this process has other things to do."""
-    if run_of(host).part(_Commands).others:
-        gevent.idle()
-
-
 def wait_for_others(host: Any) -> None:
     """Wait until nothing that was begun is under way any more, asked for or not."""
     kept = run_of(host).part(_Commands)
