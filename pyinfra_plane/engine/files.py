@@ -9,16 +9,9 @@ from typing import Any
 
 from pyinfra.api import QuoteString, StringCommand
 
-from pyinfra_plane.engine.commands import (
-    TargetError,
-    TargetTooMuch,
-    run,
-)
-from pyinfra_plane.engine.host_run import run_of
-from pyinfra_plane.engine.readings import (
-    Reading,
-    read,
-)
+from pyinfra_plane.engine.commands import TargetError, TargetTooMuch, run
+from pyinfra_plane.engine.lock import holding_process
+from pyinfra_plane.engine.readings import Reading, read
 from pyinfra_plane.text import quote
 
 
@@ -127,27 +120,13 @@ def write_file(
         raise TargetError(f"cannot write {path}: {reason}; what was there is untouched{advice}")
 
 
-@dataclass
-class _Holder:
-    """The process on a host that holds this run's lock, once it does."""
-
-    process: int | None = None
-
-
-def write_only_while_runs(host: Any, process: int) -> None:
-    """Have writes of this host replace nothing once a process there has ended: the one that holds this run's lock.
-
-    OpenSSH does not end a command whose run was killed: a write that was held up goes on, maybe after the next run.
-    """
-    run_of(host).part(_Holder).process = process
-
-
 def _if_run_lives(host: Any) -> str:
     """Ends a command whose run does not hold its lock any more.
 
-    In words, since ``kill`` also fails for a process of another user.
+    OpenSSH does not end a command whose run was killed: a write that was held up goes on, maybe after the next run. In
+    words, since ``kill`` also fails for a process of another user.
     """
-    process = run_of(host).part(_Holder).process
+    process = holding_process(host)
     if process is None:
         return ""
     return (
