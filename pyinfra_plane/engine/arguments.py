@@ -11,6 +11,7 @@ from pyinfra.api.exceptions import OperationTypeError
 from pyinfra.api.hiddenvalue import HiddenValue
 from pyinfra.context import ctx_state
 
+from pyinfra_plane.engine.patches import cli_error
 from pyinfra_plane.text import as_text
 
 
@@ -82,8 +83,5 @@ def _hidden(path: str, value: Any) -> HiddenValue:
 def _refusal(problem: str) -> Exception:
     if not pyinfra.is_cli or ctx_state.get().current_deploy_filename is not None:
         return OperationTypeError(problem)
-    # As pyinfra's command line says what is wrong with it; the other names a line, and a person wrote none.
-    from pyinfra_cli.exceptions import CliError
-
-    error: Exception = CliError(problem)
-    return error
+    # The other would name a line, and a person wrote none.
+    return cli_error(problem)
