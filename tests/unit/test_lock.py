@@ -303,6 +303,37 @@ def test_the_holder_sends_something_now_and_then_so_that_a_dead_connection_is_no
     assert [held(host).recv(1) for _ in range(3)] == [b"\n"] * 3
 
 
+PATCHED = """
+from gevent import monkey
+monkey.patch_all()
+import sys, time
+from pathlib import Path
+from pyinfra_plane.engine import lock
+from pyinfra_plane.engine.host_run import run_of
+from tests.unit.given import Shell
+host, folder = Shell(Path(sys.argv[1])), sys.argv[2]
+lock.hold(host, folder)
+kept = run_of(host).part(lock.Lock)
+print(kept.local.poll(), flush=True)
+sys.stdin.readline()
+print(kept.local.poll())
+"""
+
+
+def test_pyinfras_patched_sockets_hold_the_lock_of_this_machine_too(
+    a_host: Callable[[], Shell], folder: Path, tmp_path: Path, none_left: Callable[[], None]
+) -> None:
+    (tmp_path / "own").mkdir()
+    words = [sys.executable, "-c", PATCHED, str(tmp_path / "own"), str(folder)]
+    with subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "None\n"
+        assert holder_of(folder, a_host()) == process.pid
+        said, _ = process.communicate("\n", timeout=10)
+    assert said == "None\n"
+    none_left()
+    lock.hold(a_host(), str(folder))
+
+
 def test_a_holder_that_can_send_nothing_any_more_ends(
     a_host: Callable[[], Shell],
     folder: Path,
