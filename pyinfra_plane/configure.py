@@ -34,7 +34,7 @@ def configure(state: State, deploy: Path | None = None) -> None:
         )
     # Not before that is known.
     from pyinfra_plane.engine import interrupt, patches, report
-    from pyinfra_plane.engine.connecting import explain
+    from pyinfra_plane.engine.connecting import fail
     from pyinfra_plane.settings import preflight
     from pyinfra_plane.settings.table import MAY_HOLD_SECRETS, Settings
     from pyinfra_plane.settings.wrapped import resolved
@@ -47,7 +47,7 @@ def configure(state: State, deploy: Path | None = None) -> None:
     patches.no_colours()
     patches.paramikos_last_words()
     patches.question_without_terminal()
-    patches.connection_failures(explain)
+    patches.connection_failures(fail)
     patches.inventory_mistakes()
     patches.conflicting_data(preflight.conflicts)
     patches.wrapped_passwords(lambda host: resolved(host)[0])

@@ -30,16 +30,12 @@ def checked(
         OperationTypeError: they do not fit; on pyinfra's command line its own ``CliError``.
     """
     try:
-        takes.bind(*args, **kwargs)
+        given = takes.bind(*args, **kwargs).arguments
     except TypeError:
         misfit = _misfit(takes, args, kwargs)
         raise _refusal(f"{operation}: {misfit}; it takes: {', '.join(takes.parameters)}") from None
-    positional = [
-        _wrapped(operation, parameter, value) for parameter, value in zip(takes.parameters.values(), args, strict=False)
-    ]
-    return tuple(positional), {
-        name: _wrapped(operation, takes.parameters[name], value) for name, value in kwargs.items()
-    }
+    wrapped = {name: _wrapped(operation, takes.parameters[name], value) for name, value in given.items()}
+    return tuple(wrapped.values())[: len(args)], {name: wrapped[name] for name in kwargs}
 
 
 def _misfit(takes: Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import socket
-from typing import Any
+from typing import Any, NoReturn
 
 from paramiko.ssh_exception import (
     AuthenticationException,
@@ -14,9 +14,18 @@ from paramiko.ssh_exception import (
     PasswordRequiredException,
     SSHException,
 )
-from pyinfra.api.exceptions import PyinfraError
+from pyinfra.api.exceptions import ConnectError, PyinfraError
 
 from pyinfra_plane.text import quote
+
+
+def fail(connector: Any, error: PyinfraError) -> NoReturn:
+    """Have a connection fail with the reason in one line.
+
+    Raises:
+        ConnectError: always.
+    """
+    raise ConnectError(explain(connector, error)) from None
 
 
 def explain(connector: Any, error: PyinfraError) -> str:

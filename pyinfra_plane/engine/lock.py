@@ -216,7 +216,6 @@ def _start(
         ours, theirs = socket.socketpair()
         with theirs:
             end = theirs.fileno()
-            os.set_blocking(end, True)  # gevent's are not, and no command expects that
             return ours, subprocess.Popen(["sh", "-c", words], stdin=end, stdout=end, stderr=subprocess.STDOUT)
     if isinstance(host.connector, SSHConnector):
         channel = open_session(host)

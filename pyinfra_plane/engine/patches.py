@@ -177,11 +177,11 @@ def question_without_terminal() -> None:
 # Connections
 
 
-def connection_failures(explain: Callable[[SSHConnector, PyinfraError], str]) -> None:
+def connection_failures(fail: Callable[[SSHConnector, PyinfraError], object]) -> None:
     """Have each failed SSH connection say why in one line, where pyinfra shows paramiko's words or a traceback.
 
     Args:
-        explain: takes the connector and pyinfra's error, and gives the line.
+        fail: takes the connector and pyinfra's error, and raises one with the line.
     """
     # paramiko would print a traceback as well.
     logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -191,7 +191,7 @@ def connection_failures(explain: Callable[[SSHConnector, PyinfraError], str]) ->
         try:
             connect(self)
         except PyinfraError as error:
-            raise ConnectError(explain(self, error)) from None
+            fail(self, error)
         except OSError as error:  # a key file that cannot be read
             why = error.strerror or error
             raise ConnectError(f"ssh_key {self.data['ssh_key']} cannot be read ({why})") from None
@@ -244,9 +244,7 @@ class _AtOnce(BaseStateCallback):
 
     @staticmethod
     def host_connect(state: State, host: Any) -> None:
-        if not isinstance(host.connector, SSHConnector) or host.connector.client is None:
-            return
-        transport = host.connector.client.get_transport()
+        transport = transport_of(host)
         # A proxy command's is no socket, and has nothing to set.
         if transport is not None and isinstance(transport.sock, socket.socket):
             transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -297,12 +295,17 @@ def leave_unbounded(channel: Channel) -> None:
 
 def has_overflown(host: Any) -> bool:
     """Whether a command of this host sent too much since the last call."""
-    client = getattr(host.connector, "client", None)
-    transport = client.get_transport() if client is not None else None
+    transport = transport_of(host)
     if transport is None or transport not in _overflown:
         return False
     _overflown.discard(transport)
     return True
+
+
+def transport_of(host: Any) -> Transport | None:
+    """What carries the host's SSH connection; ``None`` for a connector that has none."""
+    client = getattr(host.connector, "client", None)
+    return client.get_transport() if client is not None else None
 
 
 # What is printed
@@ -323,18 +326,10 @@ def no_colours() -> None:
     if context is not None and os.environ.get("NO_COLOR"):
         context.color = False
         for handler in logger.handlers:
-            handler.setFormatter(_Uncoloured(handler.formatter))
 
-
-class _Uncoloured(logging.Formatter):
-    """What another formatter gives, without its colours."""
-
-    def __init__(self, other: logging.Formatter | None) -> None:
-        super().__init__()
-        self._other = other or logging.Formatter()
-
-    def format(self, record: logging.LogRecord) -> str:
-        return click.unstyle(str(self._other.format(record)))
+            @_in_place_of(handler.formatter, "format")
+            def uncoloured(coloured: Any, record: logging.LogRecord) -> str:
+                return click.unstyle(coloured(record))
 
 
 def paramikos_last_words() -> None:
