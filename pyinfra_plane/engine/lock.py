@@ -39,8 +39,8 @@ NAME = ".deploy-lock"
 """Beside the files that the lock protects; says who holds it, and is gone when nobody does."""
 
 BEAT = 30
-"""Seconds between the bytes that the host sends. Nobody reads them: SSH holds 2 MB of them for us, a pipe 64 KB, which
-are three weeks."""
+"""Seconds between the bytes that the host sends. Nobody reads them: SSH holds 2 MB of them for us. On this machine,
+where no connection can be lost, the command waits with more once some hundred are unread."""
 
 MOST_SAID = 2**16
 """Bytes that may come before the word that counts: warnings of sudo's and of the shell's."""
@@ -141,26 +141,27 @@ def hold(host: Any, directory: str) -> None:
         # Not every shell gives way to its last command by itself; where one stays, it may end before the note is gone.
         holder, local = _start(host, StringCommand("exec sh -c", *(QuoteString(word) for word in words)), own)
         try:
-            said = _said(holder, longest)
-        except TimeoutError as error:
-            holder.close()
-            raise TargetError(
-                f"cannot lock {directory}: the host did not say within {longest} s whether it is free; see whether the "
-                "disk or network folder there answers"
-            ) from error
+            said: list[str] | None = _said(holder, longest)
+        except TimeoutError:
+            said = None
     answer = _ANSWER.fullmatch(said[-1]) if said else None
     if answer is None or answer[3]:
         with suppress(EOFError):
             holder.close()
-        raise TargetError(_broken(said, directory) if answer is None else _taken(answer[4], directory, who))
+        raise TargetError(_broken(said, directory, longest) if answer is None else _taken(answer[4], directory, who))
     if answer[1] == "without":
         host.noop("there is no flock on this host, so nothing keeps two runs apart")
     kept = run_of(host).part(Lock)
     kept.holder, kept.process, kept.local = holder, int(answer[2]), local
 
 
-def _broken(said: list[str], directory: str) -> str:
-    """Why the host did not say whether the lock is free."""
+def _broken(said: list[str] | None, directory: str, longest: float) -> str:
+    """Why the host did not say whether the lock is free, within so many seconds if it said nothing that counts."""
+    if said is None:
+        return (
+            f"cannot lock {directory}: the host did not say within {longest} s whether it is free; see whether the "
+            "disk or network folder there answers"
+        )
     if not any(said):
         return "the connection to the host broke while it ran a command; run again"
     return f"cannot lock {directory}: {Output(False, said, []).reason}"
@@ -190,7 +191,10 @@ def _said(holder: Channel | socket.socket, longest: float) -> list[str]:
     end, data = time.monotonic() + longest, b""
     lines: list[str] = []
     while len(data) < MOST_SAID:
-        holder.settimeout(max(0.001, end - time.monotonic()))
+        left = end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        holder.settimeout(left)
         more = holder.recv(4096)
         data += more
         lines = [line.strip() for line in data.decode(errors="replace").split("\n")]
