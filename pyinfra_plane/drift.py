@@ -99,16 +99,22 @@ def _look(given: list[str], found: _Found) -> int:
         return found.cannot_tell(f"there is no inventory {inventory}")
     if not _names_a_deploy(rest):
         rest.insert(0, "deploy.py")
-    environment = {name: value for name, value in os.environ.items() if name != "PYINFRA_YES"}
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "pyinfra", inventory, *rest, "--dry", "--json"],
-            env=environment,
-            capture_output=True,
-            text=True,
-        )
+        done = _preview([inventory, *rest])
     except KeyboardInterrupt:
         return found.cannot_tell("interrupted, so it cannot be told")
+    return _judge(done, found)
+
+
+def _preview(words: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """What pyinfra says of a preview."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYINFRA_YES"}
+    command = [sys.executable, "-m", "pyinfra", *words, "--dry", "--json"]
+    return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+
+def _judge(done: subprocess.CompletedProcess[str], found: _Found) -> int:
+    """What a preview comes to; one of the three codes."""
     try:
         answer = json.loads(done.stdout)
         plan, found.hosts = answer["plan"], answer.get("hosts", [])

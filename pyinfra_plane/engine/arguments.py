@@ -11,6 +11,7 @@ from pyinfra.api.exceptions import OperationTypeError
 from pyinfra.api.hiddenvalue import HiddenValue
 from pyinfra.context import ctx_state
 
+from pyinfra_plane.engine.patches import cli_error
 from pyinfra_plane.text import as_text
 
 
@@ -29,16 +30,12 @@ def checked(
         OperationTypeError: they do not fit; on pyinfra's command line its own ``CliError``.
     """
     try:
-        takes.bind(*args, **kwargs)
+        given = takes.bind(*args, **kwargs).arguments
     except TypeError:
         misfit = _misfit(takes, args, kwargs)
         raise _refusal(f"{operation}: {misfit}; it takes: {', '.join(takes.parameters)}") from None
-    positional = [
-        _wrapped(operation, parameter, value) for parameter, value in zip(takes.parameters.values(), args, strict=False)
-    ]
-    return tuple(positional), {
-        name: _wrapped(operation, takes.parameters[name], value) for name, value in kwargs.items()
-    }
+    wrapped = {name: _wrapped(operation, takes.parameters[name], value) for name, value in given.items()}
+    return tuple(wrapped.values())[: len(args)], {name: wrapped[name] for name in kwargs}
 
 
 def _misfit(takes: Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
@@ -82,8 +79,5 @@ def _hidden(path: str, value: Any) -> HiddenValue:
 def _refusal(problem: str) -> Exception:
     if not pyinfra.is_cli or ctx_state.get().current_deploy_filename is not None:
         return OperationTypeError(problem)
-    # As pyinfra's command line says what is wrong with it; the other names a line, and a person wrote none.
-    from pyinfra_cli.exceptions import CliError
-
-    error: Exception = CliError(problem)
-    return error
+    # The other would name a line, and a person wrote none.
+    return cli_error(problem)

@@ -12,16 +12,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, TypeVar
 
 import gevent
+from gevent.pool import Group
 from paramiko import Channel, ChannelException, SSHException
 from pyinfra.api import StringCommand
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, AllArguments, pop_global_arguments
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.output import echo
+from pyinfra.connectors.util import CommandOutput
 
 from pyinfra_plane.engine import patches
 from pyinfra_plane.engine.docker_errors import explain_no_compose
@@ -123,8 +125,7 @@ def open_session(host: Any) -> Channel:
 
     def attempt() -> Channel:
         with explained():
-            client = host.connector.client
-            transport = client.get_transport() if client is not None else None
+            transport = patches.transport_of(host)
             if transport is None:
                 raise EOFError
             channel: Channel = transport.open_session(timeout=LONGEST_OPENING)
@@ -153,19 +154,34 @@ def run_with(
     show_output: bool = False,
 ) -> Output:
     """As :func:`run`, once, with rights that were looked up before."""
-    arguments = dict(own)
+    arguments = {**own, "_timeout": own.get("_timeout") or longest}
     if stdin is not None:
         arguments["_stdin"] = stdin
         # A terminal would repeat what goes in, and change it: the line's length, its ends.
         arguments.pop("_get_pty", None)
-    arguments["_timeout"] = arguments.get("_timeout") or longest
+    ok, output = _run_shell_command(host, command, arguments)
+    if patches.has_overflown(host):
+        raise TargetTooMuch(
+            f"more than {patches.MOST_RECEIVED / 2**20:.3g} MiB or {patches.MOST_RECEIVED_LINES} lines came from the "
+            "host while it ran a command; its shell must not print anything itself: see .bashrc and the like of the "
+            "SSH user"
+        )
+    transport = patches.transport_of(host)
+    is_connected = transport is None or transport.is_active()
+    if not (ok or output.stdout_lines or output.stderr_lines or is_connected):
+        raise TargetError("the connection to the host broke while it ran a command; run again")
+    # A terminal (_get_pty) ends lines as a typewriter does.
+    stdout, stderr = ([line.rstrip("\r") for line in lines] for lines in (output.stdout_lines, output.stderr_lines))
+    if show_output:
+        show(host, (*stdout, *stderr))
+    return Output(ok, stdout, stderr)
+
+
+def _run_shell_command(host: Any, command: StringCommand, arguments: dict[str, Any]) -> tuple[bool, CommandOutput]:
     with explained():
         try:
             ok, output = host.run_shell_command(
-                command,
-                print_input=host.state.print_input,
-                print_output=False,
-                **arguments,
+                command, print_input=host.state.print_input, print_output=False, **arguments
             )
         except EOFError as error:
             raise TargetError(
@@ -177,19 +193,7 @@ def run_with(
                 f"a command on the host did not end within {arguments['_timeout']} s; -vv shows it, see what it waits "
                 "for"
             ) from error
-    if patches.has_overflown(host):
-        raise TargetTooMuch(
-            f"more than {patches.MOST_RECEIVED / 2**20:.3g} MiB or {patches.MOST_RECEIVED_LINES} lines came from the "
-            "host while it ran a command; its shell must not print anything itself: see .bashrc and the like of the "
-            "SSH user"
-        )
-    if not (ok or output.stdout_lines or output.stderr_lines or _is_connected(host)):
-        raise TargetError("the connection to the host broke while it ran a command; run again")
-    # A terminal (_get_pty) ends lines as a typewriter does.
-    stdout, stderr = ([line.rstrip("\r") for line in lines] for lines in (output.stdout_lines, output.stderr_lines))
-    if show_output:
-        show(host, (*stdout, *stderr))
-    return Output(ok, stdout, stderr)
+    return ok, output
 
 
 def show(host: Any, lines: Iterable[str]) -> None:
@@ -217,11 +221,18 @@ def explained() -> Iterator[None]:
         ) from error
 
 
+@dataclass
+class _OutsideOperations:
+    """How commands outside an operation are run on a host."""
+
+    arguments: AllArguments | None = None
+
+
 def rights(host: Any) -> dict[str, Any]:
     """How the operation that is running has its commands run: sudo and so on; outside one, as the host's data say."""
     arguments = host.current_op_global_arguments
     if arguments is None:
-        kept = run_of(host).part(_Commands)
+        kept = run_of(host).part(_OutsideOperations)
         if kept.arguments is None:
             # pyinfra evaluates the type of each argument for it, every time.
             kept.arguments = pop_global_arguments(host.state, host, {})[0]
@@ -229,44 +240,14 @@ def rights(host: Any) -> dict[str, Any]:
     return {key: value for key, value in arguments.items() if key in CONNECTOR_ARGUMENT_KEYS}
 
 
-def _is_connected(host: Any) -> bool:
-    """Whether the SSH connection is up; ``True`` for connectors that have none."""
-    client = getattr(host.connector, "client", None)
-    transport = client.get_transport() if client is not None else None
-    return transport is None or bool(transport.is_active())
-
-
-@dataclass
-class _Commands:
-    """What is kept of one host's commands.
-
-    Args:
-        arguments: how commands outside an operation are run there.
-        others: commands that were begun and may not have ended yet.
-    """
-
-    arguments: AllArguments | None = None
-    others: list[gevent.Greenlet] = field(default_factory=list)
-
-
 def run_beside(host: Any, function: Callable[[], T]) -> gevent.Greenlet:
     """Begin something that runs commands, while others are run."""
-    greenlet = gevent.spawn(function)
-    run_of(host).part(_Commands).others.append(greenlet)
-    return greenlet
-
-
-def take_turns(host: Any) -> None:
-    """Let what was begun go on, while this process has other things to do."""
-    if run_of(host).part(_Commands).others:
-        gevent.idle()
+    return run_of(host).part(Group).spawn(function)
 
 
 def wait_for_others(host: Any) -> None:
     """Wait until nothing that was begun is under way any more, asked for or not."""
-    kept = run_of(host).part(_Commands)
-    others, kept.others = kept.others, []
-    gevent.joinall(others)
+    run_of(host).part(Group).join()
 
 
 def is_ssh_user(host: Any) -> bool:

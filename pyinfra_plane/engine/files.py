@@ -9,16 +9,9 @@ from typing import Any
 
 from pyinfra.api import QuoteString, StringCommand
 
-from pyinfra_plane.engine.commands import (
-    TargetError,
-    TargetTooMuch,
-    run,
-)
-from pyinfra_plane.engine.host_run import run_of
-from pyinfra_plane.engine.readings import (
-    Reading,
-    read,
-)
+from pyinfra_plane.engine.commands import TargetError, TargetTooMuch, run
+from pyinfra_plane.engine.lock import holding_process
+from pyinfra_plane.engine.readings import Reading, read
 from pyinfra_plane.text import quote
 
 
@@ -104,14 +97,18 @@ def write_file(
     Raises:
         TargetError: it could not be written; what was there is untouched.
     """
-    size = len(text.encode())
-    output = run(
-        host,
-        "umask 022; set --", QuoteString(path if "/" in path else f"./{path}"), "; file=$1;",
-        # The dot keeps line breaks that a name may end in.
-        '[ ! -L "$1" ] || { file=$(readlink -nf -- "$1" && echo .) && file=${file%.}; }',
-        '|| { echo "it is a link that leads nowhere" >&2; exit 1; };', _REFUSE_LINK,
-        'mkdir -p -- "${file%/*}/" && umask 077 && new="${file%/*}/.${file##*/}.new.$$"',
+    output = run(host, *_write_command(host, path, len(text.encode()), mode, user, group), stdin=text)
+    if not output.ok:
+        reason = output.reason if output.stderr else "it did not arrive whole"
+        advice = f"; {RIGHTS}" if "ermission denied" in reason else ""
+        raise TargetError(f"cannot write {path}: {reason}; what was there is untouched{advice}")
+
+
+def _write_command(
+    host: Any, path: str, size: int, mode: str, user: str | None, group: str | None
+) -> tuple[object, ...]:
+    return (
+        "umask 022;", *_file_at(path), 'mkdir -p -- "${file%/*}/" && umask 077 && new="${file%/*}/.${file##*/}.new.$$"',
         '&& for old in "${file%/*}/.${file##*/}.new"*; do rm -f -- "$old" || exit 1; done',
         # Without PIPE, a shell would end at a complaint that nobody reads, and leave the file.
         """&& trap 'rm -f -- "$new"' EXIT && trap '' PIPE""",
@@ -119,35 +116,16 @@ def write_file(
         '&& set -C && cat >"$new" && [ $(wc -c <"$new"', f') -eq {size} ] && chmod -- {mode} "$new"',
         *_chown(user, group, '"$new"'),
         '&& { sync -- "$new" 2>/dev/null || sync; }', _if_run_lives(host), '&& mv -fT -- "$new" "$file"',
-        stdin=text,
     )  # fmt: skip
-    if not output.ok:
-        reason = output.reason if output.stderr else "it did not arrive whole"
-        advice = f"; {RIGHTS}" if "ermission denied" in reason else ""
-        raise TargetError(f"cannot write {path}: {reason}; what was there is untouched{advice}")
-
-
-@dataclass
-class _Holder:
-    """The process on a host that holds this run's lock, once it does."""
-
-    process: int | None = None
-
-
-def write_only_while_runs(host: Any, process: int) -> None:
-    """Have writes of this host replace nothing once a process there has ended: the one that holds this run's lock.
-
-    OpenSSH does not end a command whose run was killed: a write that was held up goes on, maybe after the next run.
-    """
-    run_of(host).part(_Holder).process = process
 
 
 def _if_run_lives(host: Any) -> str:
     """Ends a command whose run does not hold its lock any more.
 
-    In words, since ``kill`` also fails for a process of another user.
+    OpenSSH does not end a command whose run was killed: a write that was held up goes on, maybe after the next run. In
+    words, since ``kill`` also fails for a process of another user.
     """
-    process = run_of(host).part(_Holder).process
+    process = holding_process(host)
     if process is None:
         return ""
     return (
@@ -156,13 +134,23 @@ def _if_run_lives(host: Any) -> str:
     )
 
 
-_REFUSE_LINK = (
+_FOLLOW_LINK = (
+    # The dot keeps line breaks that a name may end in.
+    '; file=$1; [ ! -L "$1" ] || { file=$(readlink -nf -- "$1" && echo .) && file=${file%.}; } || '
+    '{ echo "it is a link that leads nowhere" >&2; exit 1; }; '
     '[ "$file" = "$1" ] || for one in "$1" "${1%/*}/" "${file%/*}/"; do '
     'owner=$(LC_ALL=C stat -c %u -- "$one") && [ "$owner" = "$(id -u)" ] || '
     '{ echo "it is a link, and $one is not of who writes it; name the file that it leads to in the setting" >&2; '
     "exit 1; }; done;"
 )
-"""Of a link that somebody else put there, the file that it leads to is not written, nor given to anybody."""
+
+
+def _file_at(path: str) -> list[object]:
+    """Sets ``$file`` to the file that is meant by a path: where that is a link, what it leads to.
+
+    If somebody else put the link there, that file is not written, nor given to anybody, and the command ends.
+    """
+    return ["set --", QuoteString(path if "/" in path else f"./{path}"), _FOLLOW_LINK]
 
 
 def _chown(user: str | None, group: str | None, file: str | QuoteString) -> list[object]:
@@ -191,11 +179,6 @@ def change_access(host: Any, path: str, mode: str, user: str | None = None, grou
     Raises:
         TargetError: they could not be set.
     """
-    output = run(
-        host,
-        "set --", QuoteString(path if "/" in path else f"./{path}"), '; file=$(readlink -nf -- "$1" && echo .);',
-        'file=${file%.};', '[ -L "$1" ] || file=$1;', _REFUSE_LINK,
-        "chmod --", mode, '"$file"', *_chown(user, group, '"$file"'),
-    )  # fmt: skip
+    output = run(host, *_file_at(path), "chmod --", mode, '"$file"', *_chown(user, group, '"$file"'))
     if not output.ok:
         raise TargetError(f"cannot set mode and owner of {path}: {output.reason}; {RIGHTS}")

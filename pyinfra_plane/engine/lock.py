@@ -16,7 +16,6 @@ import getpass
 import os
 import posixpath
 import re
-import select
 import socket
 import subprocess
 import time
@@ -24,7 +23,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from paramiko import Channel
 from pyinfra.api import QuoteString, StringCommand
@@ -33,7 +32,6 @@ from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.connectors.util import make_unix_command_for_host
 
 from pyinfra_plane.engine.commands import LONGEST_READING, Output, TargetError, explained, open_session, rights
-from pyinfra_plane.engine.files import write_only_while_runs
 from pyinfra_plane.engine.host_run import run_of
 from pyinfra_plane.text import quote
 
@@ -41,15 +39,13 @@ NAME = ".deploy-lock"
 """Beside the files that the lock protects; says who holds it, and is gone when nobody does."""
 
 BEAT = 30
-"""Seconds between the bytes that the host sends. Nobody reads them: SSH holds 2 MB of them for us, a pipe 64 KB, which
-are three weeks."""
+"""Seconds between the bytes that the host sends. Nobody reads them: SSH holds 2 MB of them for us. On this machine,
+where no connection can be lost, the command waits with more once some hundred are unread."""
 
 MOST_SAID = 2**16
 """Bytes that may come before the word that counts: warnings of sudo's and of the shell's."""
 
-MOST_LINES = 20
-
-# Says `held` and its process, or `taken` and by whom. The note is written by who holds the lock, so it is never of two.
+# Says `held` and its process, or `taken` and the note. That is written by who holds the lock, so it is never of two.
 # A shell minds no signal while another program runs in front of it, so `cat` is behind, and its input on 3: what is
 # behind has none on 0. The shell alone has 9, so the lock ends when it does. The word that counts begins a line:
 # a prompt of su's does not end its own.
@@ -68,31 +64,26 @@ if flock -n 9; then
   ) & beat=$!
   printf '\\nheld %s\\n' $$; wait $input
 else
-  printf '\\ntaken\\n'; head -c 1000 -- "$2" 2>/dev/null
+  printf '\\ntaken %s\\n' "$(head -c 1000 -- "$2" 2>/dev/null | tr '\\n' '\\t')"
 fi
 """
 
-
-_GIVEN = re.compile("(held|without) ([1-9][0-9]{0,9})")
-
-
-class _Holder(Protocol):
-    """The command on the host that holds the lock."""
-
-    def receive(self, seconds: float) -> bytes:
-        """What it says next, nothing at its end; raises ``TimeoutError``."""
-        ...
-
-    def close(self) -> None:
-        """End its standard input, and with it the command."""
-        ...
+_ANSWER = re.compile("(held|without) ([1-9][0-9]{0,9})|(taken) ?(.*)")
 
 
 @dataclass
 class Lock:
-    """The lock of one host; `holder` is ``None`` while this run does not hold it."""
+    """The lock of one host, while this run holds it.
 
-    holder: _Holder | None = None
+    Args:
+        holder: this end of the standard input and output of the command on the host that holds it.
+        process: that command's number there, which is the number of a shell that ends with it.
+        local: that command, if the host is this machine.
+    """
+
+    holder: Channel | socket.socket | None = None
+    process: int | None = None
+    local: subprocess.Popen[bytes] | None = None
 
 
 _folders: list[Callable[[Any], str | None]] = []
@@ -125,6 +116,11 @@ def is_held(host: Any) -> bool:
     return run_of(host).part(Lock).holder is not None
 
 
+def holding_process(host: Any) -> int | None:
+    """The number of the process on the host that lives as long as this run has its lock; ``None`` without a lock."""
+    return run_of(host).part(Lock).process
+
+
 def hold(host: Any, directory: str) -> None:
     """Take the host's lock, for as long as this run lasts.
 
@@ -138,110 +134,82 @@ def hold(host: Any, directory: str) -> None:
     if is_held(host):
         return
     who = f"{_user()}@{socket.gethostname()} since {datetime.now():%Y-%m-%d %H:%M} (process {os.getpid()})"
-    note = posixpath.join(directory, NAME)
-    words = (_SCRIPT, "sh", directory, note, who, str(BEAT))
+    words = (_SCRIPT, "sh", directory, posixpath.join(directory, NAME), who, str(BEAT))
     own = rights(host)
     longest = own.get("_timeout") or LONGEST_READING
     with explained():
         # Not every shell gives way to its last command by itself; where one stays, it may end before the note is gone.
-        holder = _start(host, StringCommand("exec sh -c", *(QuoteString(word) for word in words)), own)
+        holder, local = _start(host, StringCommand("exec sh -c", *(QuoteString(word) for word in words)), own)
         try:
-            said = _said(holder.receive, longest)
-        except TimeoutError as error:
+            said: list[str] | None = _said(holder, longest)
+        except TimeoutError:
+            said = None
+    answer = _ANSWER.fullmatch(said[-1]) if said else None
+    if answer is None or answer[3]:
+        with suppress(EOFError):
             holder.close()
-            raise TargetError(
-                f"cannot lock {directory}: the host did not say within {longest} s whether it is free; see whether the "
-                "disk or network folder there answers"
-            ) from error
-    given = _GIVEN.fullmatch(said[0]) if said else None
-    if given is None:
-        holder.close()
-        raise TargetError(_explain(said, directory, who))
-    if given[1] == "without":
+        raise TargetError(_broken(said, directory, longest) if answer is None else _taken(answer[4], directory, who))
+    if answer[1] == "without":
         host.noop("there is no flock on this host, so nothing keeps two runs apart")
-    run_of(host).part(Lock).holder = holder
-    write_only_while_runs(host, int(given[2]))
+    kept = run_of(host).part(Lock)
+    kept.holder, kept.process, kept.local = holder, int(answer[2]), local
 
 
-def _explain(said: list[str], directory: str, who: str) -> str:
-    """Why the lock was not given."""
-    if said[:1] != ["taken"]:
-        if not any(said):
-            return "the connection to the host broke while it ran a command; run again"
-        return f"cannot lock {directory}: {Output(False, said, []).reason}"
-    other, pid = [*map(quote, said[1:3]), "", ""][:2]
+def _broken(said: list[str] | None, directory: str, longest: float) -> str:
+    """Why the host did not say whether the lock is free, within so many seconds if it said nothing that counts."""
+    if said is None:
+        return (
+            f"cannot lock {directory}: the host did not say within {longest} s whether it is free; see whether the "
+            "disk or network folder there answers"
+        )
+    if not any(said):
+        return "the connection to the host broke while it ran a command; run again"
+    return f"cannot lock {directory}: {Output(False, said, []).reason}"
+
+
+def _taken(note: str, directory: str, who: str) -> str:
+    """Who holds the lock, as their note says, and what to do."""
+    other, pid = [*map(quote, note.split("\t")), "", ""][:2]
     if other.startswith(f"{who.partition(' since ')[0]} ") and other.endswith(f"(process {os.getpid()})"):
         return (
             "this run holds the host already, for another entry of the inventory; name one of them with --limit, "
             "and run the other after it"
         )
     is_known = re.fullmatch("[1-9][0-9]{0,9}", pid)
-    note = posixpath.join(directory, NAME)
+    path = posixpath.join(directory, NAME)
     return (
         f"another run is at work on this host: {other or 'somebody'}; wait for it, end it, or, where its machine is "
-        f"gone, run on the host: kill {pid if is_known else f'the process that {note} names'}"
+        f"gone, run on the host: kill {pid if is_known else f'the process that {path} names'}"
     )
 
 
-def _said(receive: Callable[[float], bytes], longest: float) -> list[str]:
-    """What the command said, from the word that counts on; the last of it when the word never came.
+def _said(holder: Channel | socket.socket, longest: float) -> list[str]:
+    """What the command said, up to the line that counts; all of it, as far as it is read, when that never came.
 
-    Anything may come before that word: a warning of sudo's or of the shell's.
+    Anything may come before that line: a warning of sudo's or of the shell's.
     """
-    end, count, rest = time.monotonic() + longest, 0, b""
+    end, data = time.monotonic() + longest, b""
     lines: list[str] = []
-    while count < MOST_SAID:
+    while len(data) < MOST_SAID:
         left = end - time.monotonic()
         if left <= 0:
             raise TimeoutError
-        data = receive(left)
-        if not data:
+        holder.settimeout(left)
+        more = holder.recv(4096)
+        data += more
+        lines = [line.strip() for line in data.decode(errors="replace").split("\n")]
+        for number, line in enumerate(lines[:-1], 1):
+            if _ANSWER.fullmatch(line):
+                return lines[:number]
+        if not more:
             break
-        count += len(data)
-        *whole, rest = (rest + data).split(b"\n")
-        for line in (part.decode(errors="replace").strip() for part in whole):
-            if lines[:1] == ["taken"]:
-                lines.append(line)  # of the note, which may hold anything
-                if len(lines) == 3:
-                    return lines
-            elif _GIVEN.fullmatch(line):
-                return [line]
-            else:
-                lines = [line] if line == "taken" else [*lines, line][-MOST_LINES:]
-    return [*lines, rest.decode(errors="replace").strip()] if rest else lines
+    return lines
 
 
-@dataclass(frozen=True)
-class _Local:
-    process: subprocess.Popen[bytes]
-
-    def receive(self, seconds: float) -> bytes:
-        assert self.process.stdout is not None
-        if not select.select([self.process.stdout], [], [], seconds)[0]:
-            raise TimeoutError
-        return os.read(self.process.stdout.fileno(), 4096)
-
-    def close(self) -> None:
-        for stream in (self.process.stdin, self.process.stdout):
-            assert stream is not None
-            stream.close()
-
-
-@dataclass(frozen=True)
-class _Remote:
-    channel: Channel
-
-    def receive(self, seconds: float) -> bytes:
-        self.channel.settimeout(seconds)
-        return self.channel.recv(4096)
-
-    def close(self) -> None:
-        with suppress(EOFError):
-            self.channel.close()
-
-
-def _start(host: Any, command: StringCommand, own: dict[str, Any]) -> _Holder:
-    """Start a command that keeps running."""
+def _start(
+    host: Any, command: StringCommand, own: dict[str, Any]
+) -> tuple[Channel | socket.socket, subprocess.Popen[bytes] | None]:
+    """Start a command that keeps running: this end of its input and output, and its process if it runs here."""
     not_kept = ("_get_pty", "_timeout", "_stdin", "_success_exit_codes")
     arguments = {key: value for key, value in own.items() if key not in not_kept}
     words = make_unix_command_for_host(host.state, host, command, **arguments).get_raw_value()
@@ -249,14 +217,13 @@ def _start(host: Any, command: StringCommand, own: dict[str, Any]) -> _Holder:
         # Else a shell might stay in front for as long as the lock is held, with the password for sudo in its words.
         words = f"exec {words}"
     if isinstance(host.connector, LocalConnector):
-        return _Local(
-            subprocess.Popen(
-                ["sh", "-c", words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-            )
-        )
+        ours, theirs = socket.socketpair()
+        with theirs:
+            end = theirs.fileno()
+            return ours, subprocess.Popen(["sh", "-c", words], stdin=end, stdout=end, stderr=subprocess.STDOUT)
     if isinstance(host.connector, SSHConnector):
         channel = open_session(host)
         channel.set_combine_stderr(True)
         channel.exec_command(words)
-        return _Remote(channel)
+        return channel, None
     raise TargetError(f"{type(host.connector).__name__} cannot hold a lock; use SSH, or @local on the target itself")

@@ -15,7 +15,7 @@ from functools import wraps
 from importlib import import_module
 from threading import Thread
 from traceback import extract_tb
-from typing import Any
+from typing import Any, cast
 from weakref import WeakKeyDictionary, WeakSet
 
 import click
@@ -39,16 +39,25 @@ MOST_RECEIVED_LINES = 200_000
 there. pyinfra makes an object of some 300 bytes of each line."""
 
 
-def _wrap(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
-    """Put what `make` returns for the present ``owner.name`` in its place, once."""
-    present = getattr(owner, name)
-    if not hasattr(present, "is_of_pyinfra_plane"):
-        new = make(present)
-        new.is_of_pyinfra_plane = True
-        setattr(owner, name, new)
+def _in_place_of(owner: Any, name: str) -> Callable[[Callable[..., Any]], None]:
+    """Have the decorated function called in place of ``owner.name``, which it gets as its first argument."""
+    return lambda function: setattr(owner, name, _around(getattr(owner, name), function))
 
 
-def _cli_error(message: str) -> Exception:
+def _around(present: Callable[..., Any], function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that calls `function` with `present` as its first argument; `present` if it is one already."""
+    if hasattr(present, "is_of_pyinfra_plane"):
+        return present
+
+    @wraps(present)
+    def call(*arguments: Any, **options: Any) -> Any:
+        return function(present, *arguments, **options)
+
+    call.is_of_pyinfra_plane = True  # type: ignore[attr-defined]
+    return call
+
+
+def cli_error(message: str) -> Exception:
     """An error that pyinfra's command line shows as one line; any other names a line of this package as well."""
     # Importing it patches the process, which is for pyinfra's command line to do.
     from pyinfra_cli.exceptions import CliError
@@ -67,20 +76,18 @@ def stages(state: State, before_connecting: Callable[[State], object]) -> None:
         state: the state of the run.
         before_connecting: raises ``SettingsError`` and the like, which are shown as one line.
     """
-    go_on = state.set_stage
 
-    def set_stage(stage: StateStage) -> None:
+    @_in_place_of(state, "set_stage")
+    def set_stage(go_on: Any, stage: StateStage) -> None:
         if interrupt.is_asked():
             sys.exit(interrupt.CODE)
         if stage == StateStage.Connect:
             try:
                 before_connecting(state)
             except PyinfraError as error:
-                raise _cli_error(str(error)) from error
+                raise cli_error(str(error)) from error
             state.add_callback_handler(_AtOnce())
         go_on(stage)
-
-    state.set_stage = set_stage  # type: ignore[method-assign]
 
 
 class _WithoutPlace(PyinfraError):
@@ -96,19 +103,17 @@ def failed_hosts(state: State, without_hosts: Callable[[], object]) -> None:
 
     pyinfra calls ``fail_hosts`` at the end of each operation, when no host is at work.
     """
-    fail_hosts = state.fail_hosts
 
-    def fail(hosts: Any, activated_count: int | None = None) -> None:
+    @_in_place_of(state, "fail_hosts")
+    def fail(fail_hosts: Any, hosts: Any, activated_count: int | None = None) -> None:
         if interrupt.is_asked():
             state.failed_hosts.update(hosts)
             sys.exit(interrupt.CODE)
         try:
-            fail_hosts(hosts, activated_count)  # type: ignore[no-untyped-call]
+            fail_hosts(hosts, activated_count)
         except PyinfraError as error:
             without_hosts()
             raise _WithoutPlace(*error.args) from None
-
-    state.fail_hosts = fail  # type: ignore[method-assign]
 
 
 # The inventory
@@ -122,16 +127,12 @@ def conflicting_data(conflicts: Callable[[Mapping[str, Any]], list[str]]) -> Non
         conflicts: takes the groups as pyinfra makes them: by name, the hosts and the data.
     """
 
-    def make(made: Any) -> Any:
-        def checked(self: Inventory, names: Any, groups: Any) -> None:
-            problems = conflicts(groups)
-            if problems:
-                raise _cli_error("; ".join(problems))
-            made(self, names, groups)
-
-        return checked
-
-    _wrap(Inventory, "make_hosts_and_groups", make)
+    @_in_place_of(Inventory, "make_hosts_and_groups")
+    def checked(made: Any, self: Inventory, names: Any, groups: Any) -> None:
+        problems = conflicts(groups)
+        if problems:
+            raise cli_error("; ".join(problems))
+        made(self, names, groups)
 
 
 def inventory_mistakes() -> None:
@@ -141,21 +142,17 @@ def inventory_mistakes() -> None:
         return
     from pyinfra_cli.exceptions import UnexpectedExternalError
 
-    def make(run: Any) -> Any:
-        def explained(filename: Any, *arguments: Any, **options: Any) -> Any:
-            try:
-                return run(filename, *arguments, **options)
-            except SyntaxError as error:
-                raise _cli_error(f"{filename}, line {error.lineno}: {error.msg}") from None
-            except UnexpectedExternalError as error:
-                cause = error.__context__ or error
-                lines = [frame.lineno for frame in extract_tb(cause.__traceback__) if frame.filename == str(filename)]
-                line = f", line {lines[-1]}" if lines else ""
-                raise _cli_error(f"{filename}{line}: {printable(f'{type(cause).__name__}: {cause}')}") from None
-
-        return explained
-
-    _wrap(module, "exec_file", make)
+    @_in_place_of(module, "exec_file")
+    def explained(run: Any, filename: Any, *arguments: Any, **options: Any) -> Any:
+        try:
+            return run(filename, *arguments, **options)
+        except SyntaxError as error:
+            raise cli_error(f"{filename}, line {error.lineno}: {error.msg}") from None
+        except UnexpectedExternalError as error:
+            cause = error.__context__ or error
+            lines = [frame.lineno for frame in extract_tb(cause.__traceback__) if frame.filename == str(filename)]
+            line = f", line {lines[-1]}" if lines else ""
+            raise cli_error(f"{filename}{line}: {printable(f'{type(cause).__name__}: {cause}')}") from None
 
 
 def question_without_terminal() -> None:
@@ -172,7 +169,7 @@ def question_without_terminal() -> None:
             return input()
         except EOFError:
             click.echo(err=True)  # the question has no end of its line
-            raise _cli_error("there is no terminal to answer on; use -y to go ahead, --dry to only look") from None
+            raise cli_error("there is no terminal to answer on; use -y to go ahead, --dry to only look") from None
 
     command_line.input = ask
 
@@ -189,19 +186,15 @@ def connection_failures(fail: Callable[[SSHConnector, PyinfraError], object]) ->
     # paramiko would print a traceback as well.
     logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
-    def make(connect: Any) -> Any:
-        def explained(self: SSHConnector) -> None:
-            try:
-                connect(self)
-            except PyinfraError as error:
-                fail(self, error)
-            except OSError as error:  # a key file that cannot be read
-                why = error.strerror or error
-                raise ConnectError(f"ssh_key {self.data['ssh_key']} cannot be read ({why})") from None
-
-        return explained
-
-    _wrap(SSHConnector, "connect", make)
+    @_in_place_of(SSHConnector, "connect")
+    def explained(connect: Any, self: SSHConnector) -> None:
+        try:
+            connect(self)
+        except PyinfraError as error:
+            fail(self, error)
+        except OSError as error:  # a key file that cannot be read
+            why = error.strerror or error
+            raise ConnectError(f"ssh_key {self.data['ssh_key']} cannot be read ({why})") from None
 
 
 def wrapped_passwords(resolve: Callable[[Host], Mapping[str, HiddenValue]]) -> None:
@@ -211,29 +204,22 @@ def wrapped_passwords(resolve: Callable[[Host], Mapping[str, HiddenValue]]) -> N
         resolve: gives the wrapped secrets in a host's data with what they stand for.
     """
 
-    def make_init(init: Any) -> Any:
-        def unwrapped(self: Host, state: Any) -> None:
-            # Only meanwhile: `debug-inventory` shows a host's data.
-            given = self.data.override_datas
-            before = dict(given)
-            given.update({key: value.unmask() for key, value in resolve(self).items()})
-            try:
-                init(self, state)
-            finally:
-                given.clear()
-                given.update(before)
+    @_in_place_of(Host, "init")
+    def unwrapped(init: Any, self: Host, state: Any) -> None:
+        # Only meanwhile: `debug-inventory` shows a host's data.
+        given = self.data.override_datas
+        before = dict(given)
+        given.update({key: value.unmask() for key, value in resolve(self).items()})
+        try:
+            init(self, state)
+        finally:
+            given.clear()
+            given.update(before)
 
-        return unwrapped
-
-    def make_wrap(wrap: Any) -> Any:
-        def wrapped_once(self: HiddenValue, content: Any = "", *masked: str) -> None:
-            # pyinfra wraps a password itself when it makes a command of it.
-            wrap(self, content.unmask() if isinstance(content, HiddenValue) else content, *masked)
-
-        return wrapped_once
-
-    _wrap(Host, "init", make_init)
-    _wrap(HiddenValue, "__init__", make_wrap)
+    @_in_place_of(HiddenValue, "__init__")
+    def wrapped_once(wrap: Any, self: HiddenValue, content: Any = "", *masked: str) -> None:
+        # pyinfra wraps a password itself when it makes a command of it.
+        wrap(self, content.unmask() if isinstance(content, HiddenValue) else content, *masked)
 
 
 def passwords_for_su_and_sudo() -> None:
@@ -258,9 +244,7 @@ class _AtOnce(BaseStateCallback):
 
     @staticmethod
     def host_connect(state: State, host: Any) -> None:
-        if not isinstance(host.connector, SSHConnector) or host.connector.client is None:
-            return
-        transport = host.connector.client.get_transport()
+        transport = transport_of(host)
         # A proxy command's is no socket, and has nothing to set.
         if transport is not None and isinstance(transport.sock, socket.socket):
             transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -278,40 +262,30 @@ def received_output() -> None:
 
     pyinfra keeps all of it in memory; `yes` in a `.bashrc` would fill it.
     """
-    transports: Any = Transport
+
+    @_in_place_of(Transport, "open_session")
+    def open_bounded(open_channel: Any, self: Transport, *arguments: Any, **options: Any) -> Channel:
+        channel: Channel = open_channel(self, *arguments, **options)
+        _room[channel] = MOST_RECEIVED, MOST_RECEIVED_LINES
+        return channel
+
     # paramiko keeps its receivers in this table; replacing the methods does nothing.
-    receivers = transports._channel_handler_table
-    if any(hasattr(receiver, "is_bounded") for receiver in receivers.values()):
-        return
-
-    def make(open_channel: Any) -> Any:
-        def open_bounded(self: Transport, *arguments: Any, **options: Any) -> Channel:
-            channel: Channel = open_channel(self, *arguments, **options)
-            _room[channel] = MOST_RECEIVED, MOST_RECEIVED_LINES
-            return channel
-
-        return open_bounded
-
-    _wrap(Transport, "open_session", make)
+    receivers = cast(Any, Transport)._channel_handler_table
     for kind in (MSG_CHANNEL_DATA, MSG_CHANNEL_EXTENDED_DATA):
-        receivers[kind] = _bounded(receivers[kind])
+        receivers[kind] = _around(receivers[kind], _receive)
 
 
-def _bounded(feed: Callable[[Channel, Any], None]) -> Callable[[Channel, Any], None]:
-    def receive(self: Channel, message: Any) -> None:
-        left = _room.get(self)
-        if left is not None:
-            data = message if isinstance(message, bytes) else message.asbytes()
-            left = _room[self] = left[0] - len(data), left[1] - data.count(b"\n")
-        if left is None or min(left) >= 0:
-            feed(self, message)
-        elif self.get_transport() not in _overflown:
-            _overflown.add(self.get_transport())
-            # Not from here: paramiko reads what comes in this very thread.
-            Thread(target=self.close, daemon=True).start()
-
-    receive.is_bounded = True  # type: ignore[attr-defined]
-    return receive
+def _receive(feed: Callable[[Channel, Any], None], channel: Channel, message: Any) -> None:
+    left = _room.get(channel)
+    if left is not None:
+        data = message if isinstance(message, bytes) else message.asbytes()
+        left = _room[channel] = left[0] - len(data), left[1] - data.count(b"\n")
+    if left is None or min(left) >= 0:
+        feed(channel, message)
+    elif channel.get_transport() not in _overflown:
+        _overflown.add(channel.get_transport())
+        # Not from here: paramiko reads what comes in this very thread.
+        Thread(target=channel.close, daemon=True).start()
 
 
 def leave_unbounded(channel: Channel) -> None:
@@ -321,12 +295,17 @@ def leave_unbounded(channel: Channel) -> None:
 
 def has_overflown(host: Any) -> bool:
     """Whether a command of this host sent too much since the last call."""
-    client = getattr(host.connector, "client", None)
-    transport = client.get_transport() if client is not None else None
+    transport = transport_of(host)
     if transport is None or transport not in _overflown:
         return False
     _overflown.discard(transport)
     return True
+
+
+def transport_of(host: Any) -> Transport | None:
+    """What carries the host's SSH connection; ``None`` for a connector that has none."""
+    client = getattr(host.connector, "client", None)
+    return client.get_transport() if client is not None else None
 
 
 # What is printed
@@ -335,15 +314,10 @@ def has_overflown(host: Any) -> bool:
 def json_output(hosts: Callable[[], Iterable[Mapping[str, Any]]]) -> None:
     """Add `hosts` to pyinfra's JSON, which has no word of what this project's operations did."""
 
-    def make(print_json: Any) -> Any:
-        def with_hosts(payload: Any) -> None:
-            print_json(
-                {**payload, "hosts": list(hosts())} if isinstance(payload, dict) and "plan" in payload else payload
-            )
-
-        return with_hosts
-
-    _wrap(import_module("pyinfra_cli.prints"), "print_json", make)
+    @_in_place_of(import_module("pyinfra_cli.prints"), "print_json")
+    def with_hosts(print_json: Any, payload: Any) -> None:
+        is_of_a_run = isinstance(payload, dict) and "plan" in payload
+        print_json({**payload, "hosts": list(hosts())} if is_of_a_run else payload)
 
 
 def no_colours() -> None:
@@ -352,33 +326,20 @@ def no_colours() -> None:
     if context is not None and os.environ.get("NO_COLOR"):
         context.color = False
         for handler in logger.handlers:
-            handler.setFormatter(_Uncoloured(handler.formatter))
 
-
-class _Uncoloured(logging.Formatter):
-    """What another formatter gives, without its colours."""
-
-    def __init__(self, other: logging.Formatter | None) -> None:
-        super().__init__()
-        self._other = other or logging.Formatter()
-
-    def format(self, record: logging.LogRecord) -> str:
-        return click.unstyle(str(self._other.format(record)))
+            @_in_place_of(handler.formatter, "format")
+            def uncoloured(coloured: Any, record: logging.LogRecord) -> str:
+                return click.unstyle(coloured(record))
 
 
 def paramikos_last_words() -> None:
     """Hide one traceback of paramiko 4: a command whose connection broke complains again when it is deleted
     (``BufferedFile.__del__``), beside the line that says what happened."""
 
-    def make(hook: Any) -> Any:
-        @wraps(hook)
-        def shown(unraisable: Any) -> None:
-            # From Python 3.14 on, the object that complains is not named.
-            trace = unraisable.exc_traceback
-            module = trace.tb_frame.f_globals.get("__name__", "") if trace is not None else ""
-            if not (module.startswith("paramiko.") and isinstance(unraisable.exc_value, (EOFError, OSError))):
-                hook(unraisable)
-
-        return shown
-
-    _wrap(sys, "unraisablehook", make)
+    @_in_place_of(sys, "unraisablehook")
+    def shown(hook: Any, unraisable: Any) -> None:
+        # From Python 3.14 on, the object that complains is not named.
+        trace = unraisable.exc_traceback
+        module = trace.tb_frame.f_globals.get("__name__", "") if trace is not None else ""
+        if not (module.startswith("paramiko.") and isinstance(unraisable.exc_value, (EOFError, OSError))):
+            hook(unraisable)

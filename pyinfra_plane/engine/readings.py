@@ -19,6 +19,7 @@ from pyinfra_plane.engine.commands import (
     Output,
     TargetError,
     TargetTooMuch,
+    is_ssh_user,
     rights,
     run,
     run_beside,
@@ -55,28 +56,59 @@ AT_ONCE = 3
 LONGEST_AHEAD = 30.0
 """Seconds after which what was read ahead of its time is read again: the other hosts may have taken long."""
 
+MOST_HOSTS_AHEAD = 150
+"""With more of them, pyinfra goes through the deploy for so long that what is read meanwhile gets old."""
+
 
 @dataclass
-class _Readings:
-    """What is read on one host ahead of its time."""
+class _Ahead:
+    """What the operations to come read on one host.
 
+    Args:
+        operations: those that the host begins with and that name what they read, by pyinfra's hash. An operation of
+            another kind ends them: nobody knows what it changes.
+        named: what they read, and is not begun yet.
+        begun: by reading and rights, when it was begun, and what gives its output.
+    """
+
+    operations: set[str] = field(default_factory=set)
+    named: list[Reading] = field(default_factory=list)
     begun: dict[tuple[Reading, str], tuple[float, gevent.Greenlet]] = field(default_factory=dict)
     turns: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(AT_ONCE))
 
 
-def begin_readings(host: Any, readings: Iterable[Reading]) -> None:
-    """Start what will be read next, some at the same time; it is waited for when it is asked for.
+def name_next(host: Any, readings: Iterable[Reading]) -> None:
+    """Name what the operation reads that was just added, so that it can be begun early: now, if it is sure to run soon.
 
-    For what nothing changes until then; see :func:`forget_readings`. Where sudo is used, not before a command was run
+    It is with ``-y``, since pyinfra does not look first. Where sudo is used, nothing is begun before a command was run
     with it: it may have to ask a person for a password, once.
     """
-    readings = list(readings)
-    if not (readings and is_module_patched("socket")):
-        return  # else nothing would take turns
-    own, kept = rights(host), run_of(host).part(_Readings)
+    state, ahead = host.state, run_of(host).part(_Ahead)
+    if state.is_executing or len(state.ops[host]) != len(ahead.operations) + 1:
+        return
+    ahead.operations.add(next(reversed(state.ops[host])))
+    ahead.named += readings
+    if not state.should_check_for_changes() and len(state.activated_hosts) <= MOST_HOSTS_AHEAD and is_ssh_user(host):
+        begin_named(host)
+    if ahead.begun:
+        gevent.idle()  # lets them go on, while pyinfra goes through the deploy
+
+
+def begin_named(host: Any) -> None:
+    """Begin what the operations to come read; for when a look has found nothing to change."""
+    ahead = run_of(host).part(_Ahead)
+    named, ahead.named = ahead.named, []
+    begin_readings(host, named)
+
+
+def begin_readings(host: Any, readings: Iterable[Reading]) -> None:
+    """Start what will be read next, some at the same time; it is waited for when it is asked for."""
+    if not is_module_patched("socket"):
+        return  # nothing would take turns
+    own, ahead = rights(host), run_of(host).part(_Ahead)
 
     def begin(reading: Reading) -> Output | None:
-        with kept.turns:
+        with ahead.turns:
             # What fails is tried again when it is asked for, and then told.
             try:
                 output = run_with(host, _bounded(reading), own, reading.stdin, LONGEST_READING)
@@ -85,13 +117,21 @@ def begin_readings(host: Any, readings: Iterable[Reading]) -> None:
             return output if output.ok else None
 
     for reading in readings:
-        if (reading, repr(own)) not in kept.begun:
-            kept.begun[reading, repr(own)] = time.monotonic(), run_beside(host, partial(begin, reading))
+        if (reading, repr(own)) not in ahead.begun:
+            ahead.begun[reading, repr(own)] = time.monotonic(), run_beside(host, partial(begin, reading))
+
+
+def enter_operation(host: Any) -> None:
+    """Have everything read anew once an operation of another kind may have run."""
+    if host.current_op_hash not in run_of(host).part(_Ahead).operations:
+        forget_readings(host)
 
 
 def forget_readings(host: Any) -> None:
     """Have everything read anew that is asked for from now on. What is under way ends by itself."""
-    run_of(host).part(_Readings).begun.clear()
+    ahead = run_of(host).part(_Ahead)
+    ahead.named.clear()
+    ahead.begun.clear()
 
 
 def read(host: Any, reading: Reading) -> Output:
@@ -101,11 +141,13 @@ def read(host: Any, reading: Reading) -> Output:
         TargetError: as :func:`run`.
         TargetTooMuch: it printed half of :data:`LARGEST_OUTPUT` or more.
     """
-    begun, greenlet = run_of(host).part(_Readings).begun.pop((reading, repr(rights(host))), (0.0, None))
+    ahead = run_of(host).part(_Ahead)
+    begun, greenlet = ahead.begun.pop((reading, repr(rights(host))), (0.0, None))
     output: Output | None = None
     if greenlet is not None and time.monotonic() - begun < LONGEST_AHEAD:
         output = greenlet.get()
     if output is None:
+        ahead.named = [named for named in ahead.named if named != reading]
         output = run(host, _bounded(reading), stdin=reading.stdin, longest=LONGEST_READING)
     # Line breaks are not counted, and what had been printed when the rest was cut off may count as a good end.
     if sum(map(len, output.stdout)) >= LARGEST_OUTPUT // 2:

@@ -60,15 +60,13 @@ class Report:
     """Why the host could not be connected to."""
     facts: list[Callable[[], str | None]] = field(default_factory=list)
     """What is said at the end beside the counts; each is asked then."""
-    collecting: int = 0
-    is_running: bool = False
-    """Whether the lines are those of the run, and no longer those of the plan."""
+    is_collecting: bool = False
     is_planned: bool = False
     is_broken: bool = False
     """Whether an error ends the run while the plan is being made; it says so itself, at the end."""
     planned: list[str] = field(default_factory=list)
     lines: list[dict[str, str]] = field(default_factory=list)
-    """What was said in this stage of the run, and what was kept, for JSON."""
+    """What was said, and what was kept, for JSON: of a plan or of a run, since a run with JSON has ``-y``."""
     said: set[str] = field(default_factory=set)
 
 
@@ -105,25 +103,30 @@ def say(host: Any, line: str) -> None:
     While a plan is collected it is shown with the others of its host, when all hosts are through.
     """
     report, line = report_of(host), printable(line)
-    record(host, line)
-    if not is_executing():
-        _into_json(host, line)
-        if report.collecting:
-            report.planned.append(line)
-            return
-    _show(host, line)
+    record(host, line, is_said=True)
+    if report.is_collecting and not is_executing():
+        report.planned.append(line)
+    else:
+        _show(host, line)
 
 
-def record(host: Any, line: str) -> None:
-    """Keep a line for JSON, without showing it."""
+def record(host: Any, line: str, is_said: bool = False) -> None:
+    """Keep a line for JSON, without showing it; one of a plan that `is_said` is in pyinfra's part of it as well."""
     if not _json:
         return
-    report, operation = report_of(host), getattr(host, "current_op_hash", None)
-    if is_executing() and not report.is_running:
-        report.is_running = True
-        report.lines.clear()
-    name = sorted(context_state.get_op_meta(operation).names)[0] if operation is not None else ""
-    report.lines.append({"operation": name, "sign": line[0], "line": printable(line)})
+    operation = getattr(host, "current_op_hash", None)
+    name = _name(context_state, operation) if operation is not None else ""
+    report_of(host).lines.append({"operation": name, "sign": line[0], "line": printable(line)})
+    if is_said and operation is not None and not is_executing():
+        # pyinfra joins them to text, or writes them as JSON.
+        lines: list[Any] = context_state.get_op_meta(operation).args
+        lines.append(Line(host=host.name, sign=line[0], line=line))
+        # Those of an operation without a name hold its arguments as well, which stay in front.
+        lines.sort(key=lambda one: one["host"] if isinstance(one, Line) else "")
+
+
+def _name(state: Any, operation: str) -> str:
+    return str(min(state.get_op_meta(operation).names))
 
 
 def say_once(host: Any, line: str, reason: str = "") -> None:
@@ -136,16 +139,6 @@ def say_once(host: Any, line: str, reason: str = "") -> None:
 
 def _show(host: Any, line: str) -> None:
     host.log_styled(line, fg=_COLOURS.get(line[0], "white"), log_func=logger.info)
-
-
-def _into_json(host: Any, line: str) -> None:
-    operation = getattr(host, "current_op_hash", None)
-    if operation is not None and _json:
-        # pyinfra joins them to text, or writes them as JSON.
-        lines: list[Any] = context_state.get_op_meta(operation).args
-        lines.append(Line(host=host.name, sign=line[0], line=line))
-        # Those of an operation without a name hold its arguments as well, which stay in front.
-        lines.sort(key=lambda one: one["host"] if isinstance(one, Line) else "")
 
 
 def stop_planning(host: Any, reason: str) -> None:
@@ -162,26 +155,26 @@ def stop_planning(host: Any, reason: str) -> None:
 def plan() -> Iterator[None]:
     """Collect the plan of the current host, and show the plans of all hosts in the inventory's order once they are
     whole. Within another, or while changes are being made, it does nothing."""
-    host = ctx_host.get()
-    report = report_of(host)
+    report = report_of(ctx_host.get())
+    if report.is_collecting:
+        yield
+        return
     note_ends(context_state)
-    report.collecting += 1
+    report.is_collecting = True
     try:
         yield
     except BaseException:
         report.is_broken = True
         raise
     finally:
-        report.collecting -= 1
-        if not report.collecting:
-            report.is_planned = True
+        report.is_collecting = False
+        report.is_planned = True
+        # Each host asks, and the last one shows them.
+        if all(report_of(host).is_planned for host in context_state.inventory.get_active_hosts()):
             _show_plans()
 
 
 def _show_plans() -> None:
-    # Each host asks, so this must end at the first that is not through.
-    if not all(report_of(host).is_planned for host in context_state.inventory.get_active_hosts()):
-        return
     active = set(context_state.inventory.get_active_hosts())
     for host in (host for host in context_state.inventory if host in active):
         report = report_of(host)
@@ -243,7 +236,7 @@ class _Ending(BaseStateCallback):
     ) -> None:
         report = report_of(host)
         if not report.is_interrupted:
-            report.failed_at = report.failed_at or sorted(state.get_op_meta(op_hash).names)[0]
+            report.failed_at = report.failed_at or _name(state, op_hash)
 
     def host_disconnect(self, state: Any, host: Any) -> None:  # type: ignore[override]
         unreached = [one for one in state.inventory if report_of(one).not_reached is not None]
@@ -252,36 +245,48 @@ class _Ending(BaseStateCallback):
         self.shown = True
         logger.info("--> Summary:")
         for one in state.inventory:
-            if one in unreached:
-                _show_unreached(one)
-            elif one in state.activated_hosts and is_executing():
+            if one in unreached or (one in state.activated_hosts and is_executing()):
                 _show_end(one)
         if interrupt.is_asked():
             logger.info(f"    to go on: {_command()}")
 
 
-def _show_unreached(host: Any) -> None:
-    host.log_styled("not reached", fg="red", log_func=logger.error)
-    host.log(f"    why: {report_of(host).not_reached}")
-    host.log(f"    once it is mended: {_command(host)}")
+def _outcome(report: Report) -> tuple[str, str]:
+    """How a host ended, in the words of JSON, and why."""
+    if report.not_reached is not None:
+        return "not reached", report.not_reached
+    if report.failed_at is not None:
+        return "failed", report.reason
+    if is_executing():
+        return ("interrupted" if interrupt.is_asked() else "done"), ""
+    return ("previewed", "") if report.would_fail is None else ("would fail", report.would_fail)
 
 
 def _show_end(host: Any) -> None:
     report = report_of(host)
+    outcome, why = _outcome(report)
+    facts = "; ".join(_facts(report))
+    if outcome in ("done", "interrupted"):
+        host.log(facts if outcome == "done" else f"interrupted; {facts}")
+        return
+    at = f" at {report.failed_at}" if outcome == "failed" else ""
+    host.log_styled(f"{outcome}{at}", fg="red", log_func=logger.error)
+    if why:
+        host.log(f"    why: {why}")
+    if outcome == "failed":
+        host.log(f"    until then: {facts}")
+    host.log(f"    once it is mended: {_command(host)}")
+
+
+def _facts(report: Report) -> Iterator[str]:
+    """What was done on a host, and how long it took."""
     counts = [f"{report.done[sign]} {word}" for sign, word in _WORDS.items() if report.done[sign]]
     counts.append(f"{report.kept} kept")
     if report.unavailable:
         counts.append(f"{report.unavailable} not available")
-    facts = [", ".join(counts), *(told for fact in report.facts if (told := fact()))]
-    facts.append(f"{time.monotonic() - report.begun:.1f} s")
-    if report.failed_at is None:
-        host.log("; ".join(["interrupted", *facts] if interrupt.is_asked() else facts))
-        return
-    host.log_styled(f"failed at {report.failed_at}", fg="red", log_func=logger.error)
-    if report.reason:
-        host.log(f"    why: {report.reason}")
-    host.log(f"    until then: {'; '.join(facts)}")
-    host.log(f"    once it is mended: {_command(host)}")
+    yield ", ".join(counts)
+    yield from (told for fact in report.facts if (told := fact()))
+    yield f"{time.monotonic() - report.begun:.1f} s"
 
 
 def _command(host: Any = None) -> str:
@@ -338,16 +343,7 @@ def print_json_without_hosts() -> None:
 def _host_as_json(host: Any) -> dict[str, Any]:
     """What happened on a host; the names are stable."""
     report = report_of(host)
-    if report.not_reached is not None:
-        outcome, why = "not reached", report.not_reached
-    elif report.failed_at is not None:
-        outcome, why = "failed", report.reason
-    elif not is_executing() and report.would_fail is not None:
-        outcome, why = "would fail", report.would_fail
-    elif not is_executing():
-        outcome, why = "previewed", ""
-    else:
-        outcome, why = ("interrupted" if interrupt.is_asked() else "done"), ""
+    outcome, why = _outcome(report)
     return {
         "host": host.name,
         "outcome": outcome,

@@ -248,11 +248,22 @@ environment.env_file(name="Four", path="four.env", **kept)
 """
 
 
+# Its first operation names a file that it never reads.
+SKIPPED = SPOILING.replace(
+    "server.shell", 'environment.env_file(name="Not now", path="one.env", _if=no, **kept)\nserver.shell'
+)
+SKIPPED = SKIPPED.replace("spoil =", "no = lambda: False\nspoil =")
+
+
 @pytest.mark.parametrize("is_asked", [False, True], ids=["-y", "asked"])
 @pytest.mark.parametrize(
     ("text", "changed"),
-    [(SPOILING, ["Somebody", "One"]), (SPOILING + ONCE_MORE, ["Somebody", "One", "Somebody else", "Three"])],
-    ids=["before", "between"],
+    [
+        (SPOILING, ["Somebody", "One"]),
+        (SPOILING + ONCE_MORE, ["Somebody", "One", "Somebody else", "Three"]),
+        (SKIPPED, ["Somebody", "One"]),
+    ],
+    ids=["before", "between", "after one that was skipped"],
 )
 def test_what_another_operation_may_have_changed_is_not_read_before_it(
     target: Target, text: str, changed: list[str], is_asked: bool

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -57,14 +58,20 @@ def held(host: Any) -> Any:
     return run_of(host).part(lock.Lock).holder
 
 
+def command_of(host: Any) -> subprocess.Popen[bytes]:
+    """The command that holds the lock of a host which is this machine."""
+    command = run_of(host).part(lock.Lock).local
+    assert command is not None
+    return command
+
+
 def let_go(host: Shell) -> None:
     """What the end of a run does: its end of the holder's standard input is closed."""
     kept = run_of(host).part(lock.Lock)
-    holder: Any = kept.holder
-    kept.holder = None
+    holder, kept.holder = kept.holder, None
     if holder is not None:
         holder.close()
-        holder.process.wait(10)
+        command_of(host).wait(10)
 
 
 def one_line(error: pytest.ExceptionInfo[TargetError]) -> str:
@@ -292,7 +299,39 @@ def test_the_holder_sends_something_now_and_then_so_that_a_dead_connection_is_no
     monkeypatch.setattr(lock, "BEAT", 0.05)
     host = a_host()
     lock.hold(host, str(folder))
-    assert [held(host).receive(10) for _ in range(3)] == [b"\n"] * 3
+    held(host).settimeout(10)
+    assert [held(host).recv(1) for _ in range(3)] == [b"\n"] * 3
+
+
+PATCHED = """
+from gevent import monkey
+monkey.patch_all()
+import sys, time
+from pathlib import Path
+from pyinfra_plane.engine import lock
+from pyinfra_plane.engine.host_run import run_of
+from tests.unit.given import Shell
+host, folder = Shell(Path(sys.argv[1])), sys.argv[2]
+lock.hold(host, folder)
+kept = run_of(host).part(lock.Lock)
+print(kept.local.poll(), flush=True)
+sys.stdin.readline()
+print(kept.local.poll())
+"""
+
+
+def test_pyinfras_patched_sockets_hold_the_lock_of_this_machine_too(
+    a_host: Callable[[], Shell], folder: Path, tmp_path: Path, none_left: Callable[[], None]
+) -> None:
+    (tmp_path / "own").mkdir()
+    words = [sys.executable, "-c", PATCHED, str(tmp_path / "own"), str(folder)]
+    with subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "None\n"
+        assert holder_of(folder, a_host()) == process.pid
+        said, _ = process.communicate("\n", timeout=10)
+    assert said == "None\n"
+    none_left()
+    lock.hold(a_host(), str(folder))
 
 
 def test_a_holder_that_can_send_nothing_any_more_ends(
@@ -305,9 +344,8 @@ def test_a_holder_that_can_send_nothing_any_more_ends(
     monkeypatch.setattr(lock, "BEAT", 0.05)
     host = a_host()
     lock.hold(host, str(folder))
-    holder: Any = held(host)
-    holder.process.stdout.close()
-    assert holder.process.wait(10) == 1
+    held(host).shutdown(socket.SHUT_RD)
+    assert command_of(host).wait(10) == 1
     none_left()
     assert list(folder.iterdir()) == []
 
@@ -409,9 +447,8 @@ def test_a_write_whose_run_has_ended_replaces_nothing(a_host: Callable[[], Shell
     host, file = a_host(), folder / "file"
     lock.hold(host, str(folder))
     files.write_file(host, str(file), "one\n")
-    holder: Any = held(host)
-    holder.close()
-    holder.process.wait(10)
+    held(host).close()
+    command_of(host).wait(10)
     with pytest.raises(TargetError) as caught:
         files.write_file(host, str(file), "another\n")
     assert one_line(caught) == (f"cannot write {file}: the run that began this has ended; what was there is untouched")
@@ -436,9 +473,9 @@ def test_a_password_for_sudo_is_in_no_list_of_processes(
     monkeypatch.setenv("PATH", f"{own}:{os.environ['PATH']}")
     lock.hold(host, str(folder))
     monkeypatch.undo()
-    holder: Any = held(host)
-    assert b"hunter2" in Path(f"/proc/{holder.process.pid}/environ").read_bytes()
-    assert b"hunter2" not in Path(f"/proc/{holder.process.pid}/cmdline").read_bytes()
+    process = Path("/proc") / str(command_of(host).pid)
+    assert b"hunter2" in (process / "environ").read_bytes()
+    assert b"hunter2" not in (process / "cmdline").read_bytes()
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(a_host: Callable[[], Shell], tmp_path: Path) -> None:
