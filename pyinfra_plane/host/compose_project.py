@@ -18,6 +18,7 @@ from pyinfra_plane.engine.host_run import run_of
 from pyinfra_plane.engine.readings import read_fact
 from pyinfra_plane.engine.report import is_executing
 from pyinfra_plane.facts.compose import ComposeConfig, Composed, ComposeServices, digest
+from pyinfra_plane.facts.postgres import Server
 from pyinfra_plane.host.stack import EnvFile, Stack, find, interpolates, is_plane
 from pyinfra_plane.settings import Settings
 from pyinfra_plane.settings.carried import is_carried
@@ -57,17 +58,13 @@ DEFAULT_API_CONTAINER = "javisi_plane_api"
 
 
 def schema_arguments(settings: Settings) -> dict[str, Any]:
-    password = settings.postgres_superuser_password
-    return {
-        "stdin": None if password is None else f"{password.unmask()}\n",
-        "container": settings.postgres_container,
-        "database": settings.plane_db_name,
-        "superuser": settings.postgres_superuser,
-        "with_password": password is not None,
-        "container_user": settings.postgres_container_user,
-        "port": settings.postgres_port,
-        "maintenance_db": settings.postgres_maintenance_db,
-    }
+    """What Plane's tables are read with."""
+    s, password = settings, settings.postgres_superuser_password
+    server = Server(
+        s.postgres_container, s.postgres_superuser, None if password is None else str(password.unmask()),
+        s.postgres_container_user, s.postgres_port, s.postgres_maintenance_db,
+    )  # fmt: skip
+    return {"stdin": server.stdin(), "server": server, "database": s.plane_db_name}
 
 
 def compose_command(directory: str, options: Sequence[str]) -> StringCommand:

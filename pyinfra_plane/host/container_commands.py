@@ -51,7 +51,7 @@ class ContainerCommands:
         self.is_connected = False
 
     def _schema(self) -> Schema:
-        found = read_fact(self.host, PlaneSchema, **schema_arguments(self.settings))
+        found: Schema = read_fact(self.host, PlaneSchema, **schema_arguments(self.settings))
         if found.unavailable is not None:
             # It may have been read ahead, before the server had started.
             found = read_fact(self.host, PlaneSchema, **schema_arguments(self.settings))

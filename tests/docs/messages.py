@@ -22,7 +22,7 @@ INNER = ("ValueError", "AnswerTooSlow", "AnswerTooLarge", "ForwardingForbidden")
 SAYING = ("noop", "_say", "Note", "say", "say_once", "cannot_tell")
 """Functions that are given a line to show."""
 
-REASONS = ("Service", "Composed", "SharedRedis", "Failure")
+REASONS = ("unread", "Composed", "SharedRedis", "Failure")
 """What a fact gives; its texts say why nothing could be read, and are quoted by the message or are it."""
 
 GAP = "…"

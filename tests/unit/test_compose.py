@@ -27,6 +27,7 @@ from pyinfra_plane.facts.compose import (
     full_name,
 )
 from pyinfra_plane.facts.plane_schema import PlaneSchema, Schema
+from pyinfra_plane.facts.postgres import Server
 from sandbox.containers import POSTGRESQL
 from tests.unit.given import Shell
 from tests.unit.test_facts import HOSTILE
@@ -508,7 +509,7 @@ def test_what_planes_tables_tell_is_read_step_by_step(host: Shell, sandboxed: sa
     database = 'plane "it\'s"'
 
     def read() -> Schema:
-        return read_fact(host, PlaneSchema, container=POSTGRESQL, database=database)
+        return read_fact(host, PlaneSchema, server=Server(POSTGRESQL), database=database)
 
     assert read() == Schema()
     sandboxed.psql('CREATE DATABASE "plane ""it\'s"""')
@@ -523,7 +524,7 @@ def test_what_planes_tables_tell_is_read_step_by_step(host: Shell, sandboxed: sa
 
 def test_a_server_that_does_not_answer_is_no_empty_database(host: Shell, sandboxed: sandbox.Host) -> None:
     host.replace("docker", f'exec "{sandboxed.commands_path / "docker"}" "$@"')
-    found = read_fact(host, PlaneSchema, container="no_such", database="plane")
+    found = read_fact(host, PlaneSchema, server=Server("no_such"), database="plane")
     assert found.unavailable == "Error response from daemon: No such container: no_such"
-    found = read_fact(host, PlaneSchema, container=POSTGRESQL, database="plane", superuser="nobody_such")
+    found = read_fact(host, PlaneSchema, server=Server(POSTGRESQL, "nobody_such"), database="plane")
     assert 'role "nobody_such" does not exist' in (found.unavailable or "")

@@ -13,15 +13,13 @@ from pyinfra_plane.engine.commands import run
 from pyinfra_plane.facts.compose import ComposeServices
 from pyinfra_plane.facts.docker import Container, DockerContainers
 from pyinfra_plane.facts.postgres import (
-    _SQL,
     FAILED,
-    READ_PASSWORD,
     Listening,
     PostgresPorts,
     PostgresService,
     Scram,
+    Server,
     Service,
-    psql,
 )
 from tests.unit.given import Shell
 
@@ -63,33 +61,32 @@ def output_of(host: Shell, command: StringCommand) -> list[str]:
 # PostgreSQL
 
 ROLE = {
-    "role": {"login": True, "scram": {"iterations": 4096, "salt": "c2FsdA==", "digest": "ab12"}},
-    "database": {"owner": "plane", "privileges": ["CREATE", "CONNECT", "TEMPORARY"]},
+    "role_exists": True,
+    "role_can_log_in": True,
+    "role_scram": {"iterations": 4096, "salt": "c2FsdA==", "digest": "ab12"},
+    "database_owner": "plane",
+    "database_privileges": ["CREATE", "CONNECT", "TEMPORARY"],
 }
-SCHEMA = {"schema": ["CREATE", "USAGE"]}
+SCHEMA = {"schema_privileges": ["CREATE", "USAGE"]}
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_every_name_reaches_psql_as_it_is(host: Shell, name: str) -> None:
-    command = PostgresService().command(
-        container=name, database=f"{name} db", role=f"{name} role", superuser=f"{name} su", nonce="n0nce"
-    )
+    server = Server(name, f"{name} su")
+    command = PostgresService().command(server, database=f"{name} db", role=f"{name} role")
     assert output_of(host, command) == []
     assert calls(host) == [
         ["exec", "-i", name, "psql", "-X", "-q", "-w", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=terse",
-         "-v", f"database={name} db", "-v", f"role={name} role", "-v", "nonce=n0nce", "-U", f"{name} su",
-         "-d", "postgres"],
+         "-v", f"database={name} db", "-v", f"role={name} role", "-U", f"{name} su", "-d", "postgres"],
     ]  # fmt: skip
-    assert (host.folder / "stdin.0").read_text() == _SQL
+    assert (host.folder / "stdin.0").read_text() == f"\\echo {{}}\n{PostgresService.sql}"
     assert not (host.folder / "password.0").exists()
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_server_is_reached_as_it_is_asked_for(host: Shell, name: str) -> None:
-    command = PostgresService().command(
-        container="db", database="d", role="r", with_password=True, container_user=name, port=5433, maintenance_db=name
-    )
-    ok, _ = host.run_shell_command(command, _stdin="x\n")
+    server = Server("db", password="x", container_user=name, port=5433, maintenance_db=name)
+    ok, _ = host.run_shell_command(PostgresService().command(server, database="d", role="r"), _stdin="x\n")
     [asked] = calls(host)
     assert ok
     assert asked[:7] == ["exec", "-i", "-e", "PGPASSWORD", "-u", name, "db"]
@@ -100,7 +97,7 @@ def test_a_server_is_reached_as_it_is_asked_for(host: Shell, name: str) -> None:
 def test_sockets_are_looked_for_in_their_folder(host: Shell, name: str) -> None:
     (host.folder / "answer").write_text("postgres\n.s.PGSQL.5433\n.s.PGSQL.5433.lock\nother\n.s.PGSQL.640\n")
     fact = PostgresPorts()
-    found = fact.process(output_of(host, fact.command(container=name, directory=name, container_user=name)))
+    found = fact.process(output_of(host, fact.command(Server(name, container_user=name), name)))
     assert found == Listening((640, 5433), is_settled=True)
     [asked] = calls(host)
     assert [*asked[:5], asked[-1]] == ["exec", "-i", "-u", name, name, name]
@@ -127,22 +124,25 @@ PASSWORDS = [
 
 @pytest.mark.parametrize("password", PASSWORDS)
 def test_a_password_on_standard_input_is_in_dockers_environment_and_in_no_command(host: Shell, password: str) -> None:
-    command = PostgresService().command("db", "plane", "plane", "postgres", "n0nce", with_password=True)
-    ok, output = host.run_shell_command(command, _stdin=f"{password}\n")
+    server = Server("db", password=password)
+    command = PostgresService().command(server, database="plane", role="plane")
+    assert password not in repr(server)
+    ok, output = host.run_shell_command(command, _stdin=server.stdin())
     assert (ok, output.stdout_lines, output.stderr_lines) == (True, [], [])
     [asked] = calls(host)
     assert asked[:8] == ["exec", "-i", "-e", "PGPASSWORD", "db", "psql", "-X", "-q"]
     assert password not in " ".join(asked)
     assert password not in host.commands[0]
     assert (host.folder / "password.0").read_text() == password
-    assert (host.folder / "stdin.0").read_text() == _SQL
+    assert (host.folder / "stdin.0").read_text() == f"\\echo {{}}\n{PostgresService.sql}"
     assert not (host.folder / "made").exists()
 
 
 @pytest.mark.parametrize("password", PASSWORDS)
 def test_the_sql_of_a_change_comes_after_the_password(host: Shell, password: str) -> None:
     sql = "\\set verifier 'a\\b'\n  SELECT 1;\n"
-    output = run(host, READ_PASSWORD, psql("db", "postgres", True, role="plane"), stdin=f"{password}\n{sql}")
+    server = Server("db", password=password)
+    output = run(host, server.psql(role="plane"), stdin=server.stdin(sql))
     assert (output.ok, output.stderr) == (True, [])
     [asked] = calls(host)
     assert asked[:5] == ["exec", "-i", "-e", "PGPASSWORD", "db"]
@@ -153,7 +153,7 @@ def test_the_sql_of_a_change_comes_after_the_password(host: Shell, password: str
 
 
 def test_the_sql_of_a_change_goes_in_on_standard_input(host: Shell) -> None:
-    ok, _ = host.run_shell_command(psql("db", "postgres", role="it's"), _stdin="SELECT 1;\n")
+    ok, _ = host.run_shell_command(Server("db").psql(role="it's"), _stdin="SELECT 1;\n")
     assert ok
     assert "role=it's" in calls(host)[0]
     assert (host.folder / "stdin.0").read_text() == "SELECT 1;\n"
@@ -162,14 +162,14 @@ def test_the_sql_of_a_change_goes_in_on_standard_input(host: Shell) -> None:
 def test_a_docker_that_fails_is_an_answer(host: Shell) -> None:
     host.replace("docker", "echo 'Error response from daemon: No such container: db' >&2; exit 1")
     fact = PostgresService()
-    found = fact.process(output_of(host, fact.command("db", "plane", "plane")))
+    found = fact.process(output_of(host, fact.command(Server("db"), database="plane", role="plane")))
     assert found == Service(unavailable="Error response from daemon: No such container: db")
 
 
 def test_a_host_without_docker_is_an_answer(host: Shell) -> None:
     host.replace("docker", "exec no-such-program-anywhere")
     fact = PostgresService()
-    found = fact.process(output_of(host, fact.command("db", "plane", "plane")))
+    found = fact.process(output_of(host, fact.command(Server("db"), database="plane", role="plane")))
     assert found.unavailable is not None
     assert "not found" in found.unavailable
 
@@ -186,27 +186,26 @@ def test_a_host_without_docker_is_an_answer(host: Shell) -> None:
         ),
         (
             ["WARNING:  database has a collation version mismatch", "DETAIL:  x", json.dumps(ROLE), "HINT: {",
-             json.dumps({"schema": []})],
+             json.dumps({"schema_privileges": []})],
             Service(
                 None, True, True, Scram(4096, "c2FsdA==", "ab12"), "plane",
                 frozenset({"CREATE", "CONNECT", "TEMPORARY"}), frozenset(),
             ),
         ),
-        ([json.dumps({"role": None, "database": None})], Service()),
-        ([json.dumps({"role": {"login": False, "scram": None}, "database": None})], Service(None, True, False)),
+        (["{}"], Service()),
+        (['{"role_exists": true, "role_can_log_in": false, "role_scram": null}'], Service(None, True, False)),
         (
-            [json.dumps({"role": None, "database": {"owner": "other", "privileges": []}}), json.dumps({"schema": []})],
+            ['{"database_owner": "other", "database_privileges": []}', '{"schema_privileges": []}'],
             Service(database_owner="other"),
         ),
         (
-            [json.dumps({"role": None, "database": {"owner": "other", "encoding": "LATIN1"}}),
-             json.dumps({"collation_is_outdated": True})],
+            ['{"database_owner": "other", "database_encoding": "LATIN1"}', '{"database_collation_is_outdated": true}'],
             Service(database_owner="other", database_encoding="LATIN1", database_collation_is_outdated=True),
         ),
         ([], Service()),
         (["psql: error: connection to server failed", "", FAILED],
          Service(unavailable="psql: error: connection to server failed")),
-        (['{"role" : null, "database" : null}', 'FATAL:  database "plane" does not exist', FAILED],
+        (['{}', 'FATAL:  database "plane" does not exist', FAILED],
          Service(unavailable='FATAL:  database "plane" does not exist')),
         ([FAILED], Service(unavailable="docker said nothing")),
     ],

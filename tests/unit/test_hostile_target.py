@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from pyinfra.api import StringCommand
 
-from operations.postgres import _is_password
 from pyinfra_plane.engine import lock
 from pyinfra_plane.engine.commands import LONGEST_READING, Output, TargetError, run
 from pyinfra_plane.engine.files import read_file, write_file
@@ -24,7 +24,7 @@ from pyinfra_plane.engine.scram import MOST_ITERATIONS
 from pyinfra_plane.facts.compose import ComposeConfig, ComposeServices
 from pyinfra_plane.facts.docker import DockerContainers
 from pyinfra_plane.facts.plane_schema import PlaneSchema
-from pyinfra_plane.facts.postgres import FAILED, PostgresService, Service
+from pyinfra_plane.facts.postgres import FAILED, PostgresService, Scram, Server, Service
 from pyinfra_plane.facts.redis import RedisNeighbours, SharedRedis
 from pyinfra_plane.host import plane_env
 from pyinfra_plane.host.token_file import TokenFile
@@ -268,8 +268,8 @@ FACTS: dict[str, tuple[Any, dict[str, Any]]] = {
     "containers": (DockerContainers, {"names": "api"}),
     "services": (ComposeServices, {"directory": "/"}),
     "config": (ComposeConfig, {"command_words": StringCommand("docker compose")}),
-    "schema": (PlaneSchema, {"container": "db", "database": "plane"}),
-    "service": (PostgresService, {"container": "db", "database": "plane", "role": "plane"}),
+    "schema": (PlaneSchema, {"server": Server("db"), "database": "plane"}),
+    "service": (PostgresService, {"server": Server("db"), "database": "plane", "role": "plane"}),
     "neighbours": (RedisNeighbours, {"container": "redis"}),
 }
 
@@ -332,10 +332,10 @@ def test_garbled_output_is_an_answer_or_one_line(host: Shell, name: str, script:
 
 def test_output_that_is_text_comes_through_as_it_is(host: Shell) -> None:
     owner = "plän ☃ \U0001f600  two"
-    line = json.dumps({"role": None, "database": {"owner": owner, "privileges": []}}, ensure_ascii=False)
+    line = json.dumps({"database_owner": owner, "database_privileges": []}, ensure_ascii=False)
     (host.folder / "line").write_text(line)
     host.replace("docker", f"cat '{host.folder}/line'")
-    assert read_fact(host, PostgresService, container="db", database="d", role="r").database_owner == owner
+    assert read_fact(host, PostgresService, server=Server("db"), database="d", role="r").database_owner == owner
 
 
 def test_a_host_with_few_programs_is_read_too(host: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -423,14 +423,13 @@ def test_any_tables_are_an_answer(lines: list[str]) -> None:
 
 
 SCRAM = st.dictionaries(st.sampled_from(["iterations", "salt", "digest"]), JSON)
-ROLE = st.fixed_dictionaries({"login": JSON, "scram": SCRAM | JSON}, optional={"expired": JSON, "connections": JSON})
 OTHERS = st.lists(st.fixed_dictionaries({"name": st.text() | JSON, "relations": JSON}), max_size=2)
+FIELDS = sorted({field.name for field in fields(Service)} - {"unavailable", "role_scram", "others"})
 POSTGRES = (
-    st.fixed_dictionaries(
-        {}, optional={"role": ROLE | JSON, "database": JSON, "schema": JSON, "others": OTHERS | JSON}
-    ).map(json.dumps)
-    | objects("owner", "privileges", "open", "connections").map('{{"database": {}}}'.format)
-)  # fmt: skip
+    st.fixed_dictionaries({}, optional={"role_scram": SCRAM | JSON, "others": OTHERS | JSON}).map(json.dumps)
+    | objects(*FIELDS)
+    | st.integers().map('{{"role_scram": {{"iterations": {}, "salt": "c2FsdA==", "digest": "x"}}}}'.format)
+)
 
 
 @examples(PROPERTY)
@@ -442,7 +441,7 @@ def test_any_answer_of_psql_is_an_answer(lines: list[str]) -> None:
     assert found.role_expired is None or isinstance(found.role_expired, str)
     assert isinstance(found.role_connections, int) and isinstance(found.database_connections, int)
     assert all(isinstance(owner.name, str) and isinstance(owner.relations, int) for owner in found.others)
-    _is_password("password", found.role_scram, "nonce")
+    assert found.role_scram is None or not found.role_scram.is_of("password")
 
 
 @pytest.mark.parametrize(
@@ -452,15 +451,32 @@ def test_any_answer_of_psql_is_an_answer(lines: list[str]) -> None:
         {"iterations": 2**31 - 1, "salt": "c2FsdA==", "digest": "x"},
         {"iterations": 0, "salt": "c2FsdA==", "digest": "x"},
         {"iterations": -1, "salt": "c2FsdA==", "digest": "x"},
-        {"iterations": True, "salt": None, "digest": "x"},
+        {"iterations": None, "salt": "c2FsdA==", "digest": "x"},
         {"iterations": 4096, "salt": "no base64", "digest": "x"},
         {"iterations": 4096, "salt": "é", "digest": "x"},
-        {"iterations": 4096, "salt": "c2FsdA==", "digest": None},
     ],
 )
-def test_a_verifier_that_is_none_is_no_work(scram: dict[str, object]) -> None:
-    line = json.dumps({"role": {"login": True, "scram": scram}, "database": None})
-    assert PostgresService().process([line]) == Service(role_exists=True, role_can_log_in=True)
+def test_a_verifier_that_is_none_is_no_work(scram: dict[str, Any]) -> None:
+    found = PostgresService().process([json.dumps({"role_exists": True, "role_scram": scram})])
+    assert found.role_scram == Scram(**scram)
+    assert not found.role_scram.is_of("password")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"role_scram": {"iterations": True, "salt": "c2FsdA==", "digest": "x"}},
+        {"role_scram": {"iterations": 1, "salt": "c2FsdA=="}},
+        {"role_connections": "1"},
+        {"database_owner": 1},
+        {"database_privileges": {"CREATE": 1}},
+        {"schema_privileges": [1]},
+        {"others": [{"name": "x"}]},
+    ],
+)
+def test_an_answer_of_another_shape_is_not_taken_for_one(answer: dict[str, Any]) -> None:
+    found = PostgresService().process([json.dumps(answer)])
+    assert (found.unavailable or "").startswith("the answer cannot be understood: {")
 
 
 @examples(PROPERTY)
