@@ -64,7 +64,6 @@ def inspected(service: str = "api", folder: object = "/opt/plane", **changes: An
         "image": "makeplane/plane-backend:stable",
         "image_id": "sha256:aa11",
         "environment": [f"SECRET_KEY={SECRET}", "EMPTY=", "PATH=/usr/bin"],
-        "command": [None, ["gunicorn", "plane.wsgi"]],
     }
     return json.dumps({**seen, **changes})
 
@@ -364,9 +363,8 @@ def test_what_the_services_are_and_get_is_told_without_values(host: Shell, says:
         "makeplane/plane-backend:stable",
         ("gunicorn", "plane.wsgi", "--workers", "2", "--bind", "0.0.0.0:8000"),
         ("/opt/javisi/configs/plane/plane.env",),
-        "javisi_plane_api",
-        frozenset({"plane-minio", "redis"}),
-        frozenset({"plane-minio"}),
+        depends_on=frozenset({"plane-minio", "redis"}),
+        awaits_health=frozenset({"plane-minio"}),
         environment={"SECRET_KEY": digest(SECRET), "DATABASE_URL": digest(f"postgresql://plane:{SECRET}@db/plane")},
     )
     assert SECRET not in shown(found)

@@ -74,7 +74,7 @@ class Docker:
             "folder": str(self.folder), "files": "", "env_files": "",
             "name": f"/plane-{name}-1", "status": "running", "exit_code": 0, "image": BACKEND,
             "image_id": "sha256:aa11", "environment": [f"{key}={value}" for key, value in environment.items()],
-            "command": [None, None], **changes,
+            **changes,
         }  # fmt: skip
         self.containers.append(made)
         return made

@@ -367,7 +367,7 @@ DOCKER = objects("status", "networks", "host", "service", "services", "migration
 LABELS = ("service", "status", "oneoff", "project", "folder", "files", "env_files", "exit_code", "name", "image",
           "image_id", "environment")  # fmt: skip
 SERVICE = st.fixed_dictionaries(dict.fromkeys(LABELS, JSON | st.text(max_size=5) | st.integers())).map(json.dumps)
-KEYS = ("image", "command", "entrypoint", "env_file", "environment", "depends_on", "container_name", "profiles")
+KEYS = ("image", "command", "entrypoint", "env_file", "environment", "depends_on", "profiles")
 PROJECT = st.fixed_dictionaries(
     {"services": st.dictionaries(st.sampled_from(["api", "web"]), st.dictionaries(st.sampled_from(KEYS), JSON) | JSON)}
 ).map(json.dumps)
@@ -412,7 +412,7 @@ def test_any_project_is_an_answer(lines: list[str]) -> None:
     for said in (found.unavailable, found.unresolved):
         assert said is None or said.isprintable()
     for name, service in found.services.items():
-        assert f"{name}{service.image}{service.container_name}{''.join(service.env_files)}".isprintable()
+        assert f"{name}{service.image}{''.join(service.env_files)}".isprintable()
 
 
 @examples(PROPERTY)
