@@ -22,7 +22,6 @@ _FORMAT = (
 class Container:
     """A container: `status` is Docker's word for it (``running``, ``exited``, …)."""
 
-    name: str
     status: str
     addresses: dict[str, str]
     uses_host_network: bool
@@ -33,41 +32,26 @@ class Container:
         return self.status == "running"
 
 
-class DockerContainers(FactBase[dict[str, Container]]):
+class DockerContainer(FactBase[Container | None]):
     """
-    Returns the containers of the given names that exist, as a dict of name to ``Container``.
+    Returns a container of the host, as a ``Container``; ``None`` if there is none of that name.
 
-    + names: names of the containers, separated by spaces
+    + container: its name
     """
 
     @override
-    def command(self, names: str) -> StringCommand:
-        quoted: list[object] = []
-        for name in names.split():
-            inspect = StringCommand("docker inspect -f", QuoteString(_FORMAT), QuoteString(name))
-            quoted += ["printf '%s\\t'", QuoteString(name), ";", inspect, "2>/dev/null || echo;"]
-        return StringCommand(*quoted, "true")
-
-    @staticmethod
-    @override
-    def default() -> dict[str, Container]:
-        return {}
+    def command(self, container: str) -> StringCommand:
+        return StringCommand("docker inspect -f", QuoteString(_FORMAT), QuoteString(container), "2>/dev/null || true")
 
     @override
-    def process(self, output: list[str]) -> dict[str, Container]:
-        found = {}
-        for line in output:
-            name, _, answer = line.partition("\t")
-            if not answer.startswith("{"):
-                continue
+    def process(self, output: list[str]) -> Container | None:
+        for line in (line for line in output if line.startswith("{")):
             try:
-                item = checked_object(json.loads(answer))
-                found[name] = Container(
-                    name, checked_text(item["status"]), _addresses(item), item.get("host") == "host"
-                )
+                item = checked_object(json.loads(line))
+                return Container(checked_text(item["status"]), _addresses(item), item.get("host") == "host")
             except GARBLED as error:
-                raise TargetError(f"docker inspect {name}: {NOT_UNDERSTOOD}: {quote(answer, 80)}") from error
-        return found
+                raise TargetError(f"docker inspect: {NOT_UNDERSTOOD}: {quote(line, 80)}") from error
+        return None
 
 
 GARBLED = (ValueError, KeyError, TypeError, AttributeError, RecursionError)

@@ -1,47 +1,31 @@
-"""Plane's environment file as text, from the settings and a template."""
+"""Plane's environment file as text, from the settings."""
 
 from __future__ import annotations
 
-import re
-from functools import cache
-from pathlib import Path
 from urllib.parse import quote
 
-from jinja2 import Environment, StrictUndefined, Template
 from pyinfra.api import HiddenValue
 
 from pyinfra_plane.settings import Settings, SettingsError
 from pyinfra_plane.settings.carried import is_carried, not_carried, refusals
 
-TEMPLATE = Path(__file__).parents[1] / "templates" / "plane.env.j2"
+HEAD = """\
+# Plane's environment: read by its api, worker and beat containers. Written by the deploy; change its settings instead.
+# Variables that the settings do not name can be added; they stay, unless plane_env_prune is set.
+"""
 
-STORAGE = {
-    "USE_MINIO": ("plane_minio_endpoint", "plane_s3_bucket"),
-    "AWS_REGION": (None, "plane_s3_region"),
-    "AWS_DEFAULT_REGION": (None, "plane_s3_region"),
-    "AWS_ACCESS_KEY_ID": ("plane_minio_access_key", "plane_s3_access_key"),
-    "AWS_SECRET_ACCESS_KEY": ("plane_minio_secret_key", "plane_s3_secret_key"),
-    "AWS_S3_ENDPOINT_URL": ("plane_minio_endpoint", "plane_s3_endpoint"),
-    "AWS_S3_BUCKET_NAME": ("plane_minio_bucket", "plane_s3_bucket"),
-}
-"""The settings that write a variable of the storage: for MinIO, and for any other S3."""
-
-SETTINGS = {
-    "SECRET_KEY": "plane_secret_key",
-    "DATABASE_URL": "postgresql_password and plane_db_…",
-    "REDIS_URL": "plane_redis_url",
-    "AMQP_URL": "plane_amqp_url",
-    "WEB_URL": "plane_web_url",
-    "GUNICORN_WORKERS": "plane_gunicorn_workers",
-}
-"""The settings that write each other variable. Not CORS_ALLOWED_ORIGINS: only plane_env_extra can name several."""
+STORAGE = (
+    "USE_MINIO", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
+    "AWS_S3_ENDPOINT_URL", "AWS_S3_BUCKET_NAME",
+)  # fmt: skip
+"""The variables of the storage that settings write."""
 
 KNOWN = (
-    *SETTINGS,
     *STORAGE,
     # Of Plane 1.3.1 and of Plane's own Compose file; a name that is not here is nothing wrong.
     *"""
-    CORS_ALLOWED_ORIGINS MINIO_ENDPOINT_URL MINIO_ENDPOINT_SSL FILE_SIZE_LIMIT SIGNED_URL_EXPIRATION API_KEY_RATE_LIMIT
+    SECRET_KEY DATABASE_URL REDIS_URL AMQP_URL WEB_URL CORS_ALLOWED_ORIGINS GUNICORN_WORKERS
+    MINIO_ENDPOINT_URL MINIO_ENDPOINT_SSL FILE_SIZE_LIMIT SIGNED_URL_EXPIRATION API_KEY_RATE_LIMIT
     AUTHENTICATION_RATE_LIMIT ALLOWED_HOSTS COOKIE_DOMAIN SESSION_COOKIE_AGE SESSION_COOKIE_NAME
     ADMIN_SESSION_COOKIE_AGE SESSION_SAVE_EVERY_REQUEST HARD_DELETE_AFTER_DAYS UNUPLOADED_ASSET_DELETE_DAYS SKIP_ENV_VAR
     APP_BASE_URL API_BASE_URL ADMIN_BASE_URL SPACE_BASE_URL LIVE_BASE_URL
@@ -58,7 +42,48 @@ KNOWN = (
 """Names that a misspelt one can be meant for."""
 
 
-def render(settings: Settings, template: Path = TEMPLATE) -> HiddenValue:
+Variables = dict[str, tuple[object, str | None]]
+"""Variables with their values, each with the setting that says all that plane_env_extra could, if there is one."""
+
+
+def _variables(s: Settings) -> Variables:
+    named = (s.plane_db_user, s.postgresql_password, s.plane_db_name)
+    user, password, name = (quote(_text(one), safe="") for one in named)
+    host = f"[{s.plane_db_host}]" if ":" in s.plane_db_host else s.plane_db_host
+    url = f"postgresql://{user}:{password}@{host}:{s.plane_db_port}/{name}"
+    return {
+        "SECRET_KEY": (s.plane_secret_key, None if s.plane_secret_key is None else "plane_secret_key"),
+        "DATABASE_URL": (url, "postgresql_password and plane_db_…"),
+        "REDIS_URL": (s.plane_redis_url, "plane_redis_url"),
+        "AMQP_URL": (s.plane_amqp_url, "plane_amqp_url"),
+        "WEB_URL": (s.plane_web_url, "plane_web_url"),
+        "CORS_ALLOWED_ORIGINS": (s.plane_web_url, None),
+        "GUNICORN_WORKERS": (s.plane_gunicorn_workers, "plane_gunicorn_workers"),
+    }
+
+
+def _storage_variables(s: Settings) -> Variables:
+    storage = s.storage
+    if storage is None:
+        return {}
+    of = "plane_minio" if storage.is_minio else "plane_s3"
+    found: Variables = {
+        "USE_MINIO": (int(storage.is_minio), "plane_minio_endpoint" if storage.is_minio else "plane_s3_bucket"),
+        # Browsers reach MinIO at the address of Plane itself.
+        "MINIO_ENDPOINT_SSL": (int(s.plane_web_url.startswith("https:")), None),
+        "AWS_REGION": (storage.region, None if storage.is_minio else "plane_s3_region"),
+        # Where Plane stores an export it gives no region (1.3.1), and boto3 takes this one.
+        "AWS_DEFAULT_REGION": (storage.region, "plane_s3_region"),
+        "AWS_ACCESS_KEY_ID": (storage.access_key, f"{of}_access_key"),
+        "AWS_SECRET_ACCESS_KEY": (storage.secret_key, f"{of}_secret_key"),
+        "AWS_S3_ENDPOINT_URL": (storage.endpoint, f"{of}_endpoint"),
+        "AWS_S3_BUCKET_NAME": (storage.bucket, f"{of}_bucket"),
+    }
+    del found["AWS_DEFAULT_REGION" if storage.is_minio else "MINIO_ENDPOINT_SSL"]
+    return found
+
+
+def render(settings: Settings) -> HiddenValue:
     """Plane's environment file for these settings, as text.
 
     ``SECRET_KEY`` is empty when the settings have none: :func:`env_file` fills it in on the host.
@@ -66,90 +91,44 @@ def render(settings: Settings, template: Path = TEMPLATE) -> HiddenValue:
     Raises:
         SettingsError: a value cannot be carried by an env file unchanged; it is named, not shown.
     """
-    values = {
-        "secret_key": settings.plane_secret_key,
-        "db_user": settings.plane_db_user,
-        "db_password": settings.postgresql_password,
-        "db_host": f"[{settings.plane_db_host}]" if ":" in settings.plane_db_host else settings.plane_db_host,
-        "db_port": settings.plane_db_port,
-        "db_name": settings.plane_db_name,
-        "redis_url": settings.plane_redis_url,
-        "amqp_url": settings.plane_amqp_url,
-        "web_url": settings.plane_web_url,
-        "gunicorn_workers": settings.plane_gunicorn_workers,
+    extra = {name: _text(value) for name, value in settings.plane_env_extra.items()}
+    written, storage = _variables(settings), _storage_variables(settings)
+    parts = {
+        HEAD: {name: _text(value) for name, (value, _) in written.items()},
+        "# Storage\n": {name: _text(value) for name, (value, _) in storage.items()},
+        "# plane_env_extra\n": {name: value for name, value in extra.items() if name not in {**written, **storage}},
     }
-    storage = settings.storage
-    shown: dict[str, object] = {name: _unmasked(value) for name, value in values.items()}
-    shown["storage"] = storage and {name: _unmasked(value) for name, value in vars(storage).items()}
-    source = _compiled(template.read_text(encoding="utf-8"))
-    known = parse(source.render(shown, extra={}))
-    extra = {name: str(value.unmask()) for name, value in settings.plane_env_extra.items()}
-    further = {name: value for name, value in extra.items() if name not in known}
-    text = source.render(shown, extra=further)
-    for name in extra.keys() - further.keys():
-        # One of the template's own: in its place, since a name that stands twice is read differently by each reader.
-        text = _with(text, name, extra[name])
-    # What was to stand in the file is looked at first, since a line break would make two variables of one; then what
-    # stands in it, where a template of one's own may have put more.
-    refused = list(not_carried(settings)) or [name for name, value in parse(text).items() if not is_carried(value)]
+    # A name that stands twice is read differently by each reader, so an extra value takes the place of ours.
+    parts = {head: {name: extra.get(name, value) for name, value in part.items()} for head, part in parts.items()}
+    refused = not_carried(settings) or [
+        name for part in parts.values() for name, value in part.items() if not is_carried(value)
+    ]
     if refused:
         raise SettingsError(refusals(refused))
-    return HiddenValue(text)
+    lines = {head: "".join(f"{name}={value}\n" for name, value in part.items()) for head, part in parts.items()}
+    return HiddenValue("".join(f"{head}{text}" for head, text in lines.items() if text))
 
 
-@cache  # it takes some 5 ms, which each host would pay
-def _compiled(source: str) -> Template:
-    environment = Environment(
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - no HTML
-    )
-    # Jinja's own urlencode leaves "/" as it is, which ends a password in a URL.
-    environment.filters["percent"] = lambda value: quote(value, safe="")
-    return environment.from_string(source)
-
-
-def _unmasked(value: object) -> object:
-    if isinstance(value, HiddenValue):
-        return value.unmask()
-    return "" if value is None else value
-
-
-def parse(text: str) -> dict[str, str]:
-    """The variables of an env file; of a name that stands twice, the last."""
-    found = {}
-    for line in text.split("\n"):
-        name, equals, value = line.partition("=")
-        if equals and not line.lstrip().startswith("#"):
-            found[name.strip()] = value
-    return found
-
-
-def _with(text: str, name: str, value: str) -> str:
-    return re.sub(rf"(?m)^{re.escape(name)}=.*$", lambda match: f"{name}={value}", text)
+def _text(value: object) -> str:
+    value = value.unmask() if isinstance(value, HiddenValue) else value
+    return "" if value is None else str(value)
 
 
 def advice(settings: Settings) -> list[str]:
     """What is worth a line about ``plane_env_extra``: a name that looks misspelt, one that another setting writes."""
-    extra, storage = settings.plane_env_extra, settings.storage
+    extra = settings.plane_env_extra
     lines = []
     for name in extra.keys() - set(KNOWN):
         near = [known for known in KNOWN if _is_slip(name, known)]
         if near:
             lines.append(f"! plane_env_extra: {name} is not a variable that this deploy knows; did you mean {near[0]}?")
-    written: dict[str, str | None] = dict(SETTINGS)
-    if settings.plane_secret_key is None:
-        del written["SECRET_KEY"]
-    if storage is not None:
-        written |= {name: of_minio if storage.is_minio else of_s3 for name, (of_minio, of_s3) in STORAGE.items()}
-    elif stored := [name for name in STORAGE if name in extra]:
+    stored = [name for name in STORAGE if name in extra]
+    if stored and settings.storage is None:
         lines.append(
             f"! plane_env_extra: plane_minio_… (for MinIO) and plane_s3_… (for AWS, R2, GCS and others) write "
             f"{', '.join(stored)} and what belongs to it; use these settings instead"
         )
-    for name, setting in written.items():
+    for name, (_, setting) in {**_variables(settings), **_storage_variables(settings)}.items():
         if name in extra and setting is not None:
             lines.append(f"! plane_env_extra: {name} overrides {setting}; set only one of them")
     return sorted(lines)

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyinfra_plane.api.errors import (
-    PlaneError,
-    PlaneUnreachable,
-)
+from pyinfra_plane.api.errors import PlaneError, PlaneUnreachable
 from pyinfra_plane.api.pace import PERIOD, period_of
 from pyinfra_plane.api.plane import Plane
 from pyinfra_plane.engine.commands import wait_for_others
 from pyinfra_plane.engine.files import file_reading
 from pyinfra_plane.engine.readings import Reading, fact_reading, read_fact
-from pyinfra_plane.facts.docker import Container, DockerContainers
+from pyinfra_plane.facts.docker import Container, DockerContainer
 from pyinfra_plane.host.compose_project import find_api_container, is_new, is_to_start, known_api_container
 from pyinfra_plane.host.connection import plane_from
 from pyinfra_plane.settings import Settings
@@ -109,12 +106,11 @@ class Reach:
                 f"Plane's API has no container in {self.settings.plane_compose_dir} yet; run deploy.environment to "
                 "start one, or set plane_api_container or plane_api_url"
             )
-        found: dict[str, Container] = read_fact(self.host, DockerContainers, names=name)
-        if name not in found:
+        container: Container | None = read_fact(self.host, DockerContainer, container=name)
+        if container is None:
             raise PlaneUnreachable(
                 f"there is no container {name} on this host; start Plane, or set plane_api_container or plane_api_url"
             )
-        container = found[name]
         if container.status == "restarting":
             raise PlaneUnreachable(f"the container {name} keeps restarting; see: docker logs {name}")
         if not container.is_running:
@@ -131,7 +127,7 @@ class Reach:
         """What is read on the host before the first request."""
         s = self.settings
         name = None if s.plane_api_url else known_api_container(self.host, s)
-        address = [] if name is None else [fact_reading(DockerContainers, names=name)]
+        address = [] if name is None else [fact_reading(DockerContainer, container=name)]
         return [*address, file_reading(s.plane_tokens_path)]
 
     def is_fresh(self) -> bool:

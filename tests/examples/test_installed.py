@@ -82,7 +82,7 @@ assert root.joinpath("py.typed").exists()
 for path in root.rglob("*.py"):
     if path.parent.name != "templates":
         importlib.import_module(".".join(path.relative_to(root.parent).with_suffix("").parts))
-assert environment.render.__module__ and root.joinpath("templates", "plane.env.j2").exists()
+assert environment.render.__module__ and root.joinpath("templates", "bucket.py").exists()
 print(root)
 """
     done = subprocess.run([str(installed), "-c", program], capture_output=True, text=True, cwd="/", timeout=60)

@@ -11,7 +11,7 @@ from pyinfra.api import StringCommand
 
 from pyinfra_plane.engine.commands import run
 from pyinfra_plane.facts.compose import ComposeServices
-from pyinfra_plane.facts.docker import Container, DockerContainers
+from pyinfra_plane.facts.docker import Container, DockerContainer
 from pyinfra_plane.facts.postgres import (
     FAILED,
     Listening,
@@ -219,7 +219,7 @@ def test_what_psql_printed_is_understood(output: list[str], found: Service) -> N
 def test_a_host_that_does_not_answer_is_no_empty_server() -> None:
     assert PostgresService.default().unavailable == "the host did not answer"
     assert ComposeServices.default().unavailable == "the host did not answer"
-    assert DockerContainers.default() == {}
+    assert DockerContainer.default() is None
 
 
 # Docker
@@ -235,20 +235,19 @@ def inspected(**changes: Any) -> str:
     return json.dumps(seen)
 
 
-@pytest.mark.parametrize("name", [name for name in HOSTILE if " " not in name])
-def test_every_container_is_asked_for_by_its_name_as_it_is(host: Shell, name: str) -> None:
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_container_is_asked_for_by_its_name_as_it_is(host: Shell, name: str) -> None:
     (host.folder / "answer").write_text(inspected() + "\n")
-    fact = DockerContainers()
-    found = fact.process(output_of(host, fact.command(names=f"first {name}")))
-    assert [call[-1] for call in calls(host)] == ["first", name]
-    assert all(call[:2] == ["inspect", "-f"] for call in calls(host))
-    assert list(found) == ["first", name]
+    fact = DockerContainer()
+    assert fact.process(output_of(host, fact.command(name))) is not None
+    [call] = calls(host)
+    assert (call[:2], call[-1]) == (["inspect", "-f"], name)
 
 
-def test_a_container_that_is_not_there_is_left_out(host: Shell) -> None:
-    host.replace("docker", f"case $4 in here) echo '{inspected()}';; *) echo; echo No such object >&2; exit 1;; esac")
-    fact = DockerContainers()
-    assert list(fact.process(output_of(host, fact.command("gone here also_gone")))) == ["here"]
+def test_a_container_that_is_not_there_is_none(host: Shell) -> None:
+    host.replace("docker", "echo; echo No such object >&2; exit 1")
+    fact = DockerContainer()
+    assert fact.process(output_of(host, fact.command("gone"))) is None
 
 
 @pytest.mark.parametrize(
@@ -264,11 +263,6 @@ def test_a_container_that_is_not_there_is_left_out(host: Shell) -> None:
     ],
 )  # fmt: skip
 def test_what_docker_says_of_a_container_is_understood(changes: dict[str, Any], wanted: dict[str, Any]) -> None:
-    found = DockerContainers().process([f"api\t{inspected(**changes)}"])
-    assert {key: getattr(found["api"], key) for key in wanted} == wanted
-    assert isinstance(found["api"], Container)
-
-
-def test_other_lines_are_no_containers() -> None:
-    output = ["WARNING: something", "gone\t", "", f"api\t{inspected()}", "worker\tnot json"]
-    assert list(DockerContainers().process(output)) == ["api"]
+    found = DockerContainer().process(["WARNING: something", "", inspected(**changes)])
+    assert isinstance(found, Container)
+    assert {key: getattr(found, key) for key in wanted} == wanted
