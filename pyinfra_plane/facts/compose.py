@@ -10,16 +10,15 @@ import json
 import posixpath
 import re
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from typing_extensions import override
 
-from pyinfra_plane.facts.docker import GARBLED, NOT_UNDERSTOOD, checked_object, checked_text
-from pyinfra_plane.text import LONGEST_QUOTE, printable, quote
+from pyinfra_plane.facts.docker import FAILED, GARBLED, NOT_UNDERSTOOD, AnswerFact, checked_object, checked_text
+from pyinfra_plane.text import quote
 
 _KEY = secrets.token_bytes(16)
 
@@ -79,11 +78,9 @@ class ServiceContainer:
     """A service's container.
 
     Args:
-        name: the container's name.
         status: Docker's word for it (``running``, ``exited``, …).
         image: the image's name, as the Compose file gave it.
         image_id: the image that it runs.
-        environment: what it runs with.
         app_version: its ``APP_VERSION``, which Plane takes for its version.
         code: what its image holds, if it runs Plane's API.
     """
@@ -139,8 +136,6 @@ _INSPECTED = {
 _CONTAINER = "{" + ",".join(f'"{name}":{{{{json {place}}}}}' for name, place in _INSPECTED.items()) + "}"
 _IMAGE = "image {{.ID}} {{.Repository}}:{{.Tag}}"
 
-_FAILED = "##FAILED##"
-
 API_COMMAND = r"docker-entrypoint-api|gunicorn|uvicorn"
 """How the command that starts Plane's API is known: its image's own script, or the servers that run it."""
 
@@ -166,47 +161,30 @@ docker image ls --no-trunc --format '{_IMAGE}' || exit 1
 [ -n "$rows" ] || exit 0
 docker inspect -f '{_CONTAINER}' $(printf '%s\n' "$rows" | cut -d ' ' -f 1) || exit 1
 for api in $(printf '%s\n' "$rows" | grep -E '^[^ ]+ running .*({API_COMMAND})' | cut -d ' ' -f 1); do
-  echo "code of $api"
-  docker exec "$api" sh -c '{_READ_CODE}' 2>/dev/null </dev/null || true
+  docker exec "$api" sh -c '{_READ_CODE}' 2>/dev/null </dev/null | sed "s/^/code of $api: /"
 done
 """.replace("\\t", "\t")
 
 
-class ComposeServices(FactBase[Composed]):
+class ComposeServices(AnswerFact[Composed]):
     """
     Returns the containers of the Compose projects in a folder, as ``Composed``; none that ``docker compose run`` made.
 
     + directory: the host's folder with the Compose file
     """
 
+    kind = Composed
+
     @override
     def command(self, directory: str) -> StringCommand:
         # Compose labels each container with the folder that it was started from, which may be a link to this one.
-        return StringCommand(
-            "{ sh -c", QuoteString(_SCRIPT), "sh", QuoteString(directory), f"; }} 2>&1 || echo '{_FAILED}'"
-        )
-
-    @staticmethod
-    @override
-    def default() -> Composed:
-        return Composed(unavailable="the host did not answer")
+        return self.answering("sh -c", QuoteString(_SCRIPT), "sh", QuoteString(directory), ";")
 
     @override
-    def process(self, output: list[str]) -> Composed:
-        if output[-1:] == [_FAILED]:
-            return Composed(unavailable=_said([line for line in output[:-1] if not line.startswith("{")]))
+    def understand(self, objects: list[dict[str, Any]], output: list[str]) -> Composed:
         images = (re.fullmatch(r"image (\S+) (\S+)", line) for line in output)
-        codes = _codes(output)
-        containers: list[ServiceContainer] = []
-        for line in output:
-            try:
-                item = checked_object(json.loads(line)) if line.startswith("{") else {"oneoff": "True"}
-                if item["oneoff"] != "True":
-                    containers.append(_container(item, codes))
-            except GARBLED:
-                return Composed(unavailable=f"{NOT_UNDERSTOOD}: {quote(line, 80)}")
         return Composed(
-            tuple(containers),
+            tuple(_container(item, output) for item in objects if item["oneoff"] != "True"),
             {full_name(image[2]): image[1].removeprefix("sha256:") for image in images if image is not None},
             next((line.removeprefix("in ") for line in output if line.startswith("in /")), "/"),
             "dotenv" in output,
@@ -225,19 +203,9 @@ class PlaneImage(FactBase[PlaneCode | None]):
         run = "docker run --rm --pull never --network none --entrypoint sh"
         return StringCommand(run, QuoteString(image), "-c", QuoteString(_READ_CODE), "2>/dev/null </dev/null || true")
 
-    @staticmethod
-    @override
-    def default() -> PlaneCode | None:
-        return None
-
     @override
     def process(self, output: list[str]) -> PlaneCode | None:
         return _code(output)
-
-
-def _said(lines: list[str]) -> str:
-    said = [line for line in lines if line.strip()]
-    return printable(said[-1], LONGEST_QUOTE) if said else "docker said nothing"
 
 
 def full_name(image: str) -> str:
@@ -251,7 +219,7 @@ def _paths(label: str) -> tuple[str, ...]:
     return tuple(filter(None, re.split(",(?=/)" if label.startswith("/") else ",", label)))
 
 
-def _container(item: dict[str, Any], codes: Mapping[str, PlaneCode | None]) -> ServiceContainer:
+def _container(item: dict[str, Any], output: Sequence[str]) -> ServiceContainer:
     files, env_files = (_paths(checked_text(item[name] or "")) for name in ("files", "env_files"))
     code = item["exit_code"]
     if not isinstance(code, int):
@@ -267,22 +235,14 @@ def _container(item: dict[str, Any], codes: Mapping[str, PlaneCode | None]) -> S
         checked_text(item["image_id"]).removeprefix("sha256:"),  # which Podman leaves out here
         {name: digest(value) for name, _, value in variables},
         next((value for name, _, value in variables if name == "APP_VERSION" and value), None),
-        codes.get(checked_text(item["id"])),
+        _code(output, f"code of {item['id']}: "),
     )
 
 
-def _codes(output: Sequence[str]) -> dict[str, PlaneCode | None]:
-    """What each API container holds, by the container's id."""
-    starts = [number for number, line in enumerate(output) if line.startswith("code of ")]
-    return {
-        output[start].removeprefix("code of "): _code(output[start + 1 : end])
-        for start, end in pairwise([*starts, len(output)])
-    }
-
-
-def _code(output: Iterable[str]) -> PlaneCode | None:
+def _code(output: Sequence[str], mark: str = "") -> PlaneCode | None:
+    """What an image holds, out of the lines with this mark in front."""
     migrations, version = set(), None
-    for line in output:
+    for line in (line.removeprefix(mark) for line in output if line.startswith(mark)):
         if migration := re.fullmatch(r"migration (db|license) (\d\w*)\.pyc?", line):
             migrations.add(f"{migration[1]} {migration[2]}")
         elif found := re.fullmatch(r'\s*"version"\s*:\s*"([\w.+-]+)",?\s*', line):
@@ -352,12 +312,14 @@ class ComposeFile:
     unwritten: str | None = None
 
 
-class ComposeConfig(FactBase[ComposeFile]):
+class ComposeConfig(AnswerFact[ComposeFile]):
     """
     Returns the services of a Compose project, as a ``ComposeFile``.
 
     + command_words: the words of ``docker compose`` that lead to the project
     """
+
+    kind = ComposeFile
 
     @override
     def command(self, command_words: StringCommand) -> StringCommand:
@@ -365,13 +327,8 @@ class ComposeConfig(FactBase[ComposeFile]):
         raw = StringCommand(command_words, "config --no-interpolate --format json")
         resolved = StringCommand(command_words, "config --format json")
         # The JSON does not end in a line break (Compose 2.26.1).
-        failed, following = (f"printf '\\n%s\\n' '{mark}'" for mark in (_FAILED, _NEXT))
+        failed, following = (f"printf '\\n%s\\n' '{mark}'" for mark in (FAILED, _NEXT))
         return StringCommand("{", raw, f"; }} 2>&1 || {failed}; {following}; {{", resolved, f"; }} 2>&1 || {failed}")
-
-    @staticmethod
-    @override
-    def default() -> ComposeFile:
-        return ComposeFile(unavailable="the host did not answer")
 
     @override
     def process(self, output: list[str]) -> ComposeFile:
@@ -407,7 +364,7 @@ _WARNING = re.compile(r"time=|WARN")
 def _without_values(lines: list[str]) -> str:
     """A complaint of Compose without values: what it quotes, and what follows on lines of their own (2.26.1)."""
     said = [line for line in lines if line.strip() and not _WARNING.match(line)]
-    return _QUOTED.sub(lambda match: match[1] or '"…"', _said(said[:1]))
+    return _QUOTED.sub(lambda match: match[1] or '"…"', AnswerFact.reason(said[:1]))
 
 
 _COPY = re.compile(r"\$(?:\{([A-Za-z_]\w*)(?::?[-?][^{}]*)?\}|([A-Za-z_]\w*))", re.ASCII)
@@ -416,7 +373,7 @@ _REFERENCE = re.compile(r"\$(?:\{([A-Za-z_]\w*)|([A-Za-z_]\w*)|(\$))", re.ASCII)
 
 def _project(output: list[str]) -> tuple[dict[str, Any] | None, str | None]:
     """A project as Compose prints it, or else what it complains of."""
-    if output[-1:] == [_FAILED]:
+    if output[-1:] == [FAILED]:
         return None, _without_values(output[:-1])
     # A warning may stand in front of the JSON.
     start = next((number for number, line in enumerate(output) if line.startswith("{")), len(output))
@@ -442,7 +399,7 @@ def _service(name: str, raw: dict[str, Any], resolved: dict[str, Any] | None = N
         name,
         image=checked_text(shown.get("image") or ""),
         command=(*_words(shown.get("entrypoint")), *_words(shown.get("command"))),
-        env_files=tuple(_path(entry) for entry in _listed(raw.get("env_file"))),
+        env_files=_env_files(raw.get("env_file")),
         depends_on=frozenset(conditions),
         awaits_health=frozenset(
             one for one, how in conditions.items() if how and how.get("condition") == "service_healthy"
@@ -475,9 +432,6 @@ def _words(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else [str(word) for word in value or ()]
 
 
-def _listed(value: Any) -> list[Any]:
-    return [value] if isinstance(value, (str, dict)) else list(value or ())
-
-
-def _path(entry: Any) -> str:
-    return checked_text(entry["path"] if isinstance(entry, dict) else entry)
+def _env_files(value: Any) -> tuple[str, ...]:
+    entries = [value] if isinstance(value, (str, dict)) else value or ()
+    return tuple(checked_text(entry["path"] if isinstance(entry, dict) else entry) for entry in entries)

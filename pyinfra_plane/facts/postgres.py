@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import re
 import secrets
 from collections.abc import Iterable
@@ -17,11 +16,10 @@ from pyinfra.api import FactBase, QuoteString, StringCommand
 from typing_extensions import override
 
 from pyinfra_plane.engine import scram
-from pyinfra_plane.text import printable, quote
+from pyinfra_plane.facts.docker import AnswerFact
+from pyinfra_plane.text import printable
 
 T = TypeVar("T")
-
-FAILED = "##FAILED##"
 
 NONCE = secrets.token_hex(16)
 """What the digest of a verifier is made with in this run."""
@@ -39,7 +37,6 @@ class Server:
     """A PostgreSQL server in a container, and how psql reaches it.
 
     Args:
-        container: the container's name.
         superuser: the role to connect as.
         password: the superuser's, if the server asks for one.
         container_user: whom psql runs as in the container; the container's own default when ``None``.
@@ -80,47 +77,26 @@ class Server:
         return sql if self.password is None else f"{self.password}\n{sql or ''}"
 
 
-class SqlFact(FactBase[T]):
-    """What SQL prints as lines of JSON objects, whose names are the fields of a dataclass.
-
-    The dataclass has a field ``unavailable``, which says why nothing could be read.
-    """
+class SqlFact(AnswerFact[T]):
+    """What SQL prints as JSON objects, whose names are the fields of a dataclass; other lines are notices."""
 
     sql: str
-    kind: Any
 
     @override
     def command(self, server: Server, **variables: str) -> StringCommand:
-        # A container that is not there is an answer, not a failure of the host. That nothing is there is an answer too.
-        sql = f"\\echo {{}}\n{self.sql}"
-        return StringCommand("{", server.psql(**variables), f"<<'SQL'\n{sql}SQL\n}} 2>&1 || echo '{FAILED}'")
-
-    @classmethod
-    @override
-    def default(cls) -> T:
-        return cls.unread("the host did not answer")
+        # That nothing is there is an answer as well.
+        return self.answering(server.psql(**variables), f"<<'SQL'\n\\echo {{}}\n{self.sql}SQL\n")
 
     @override
-    def process(self, output: list[str]) -> T:
-        objects = [line for line in output if line.startswith("{")]  # whatever else there is, is a notice
-        if output[-1:] == [FAILED]:
-            said = complaint(line for line in output[:-1] if line not in objects)
-            return self.unread("docker said nothing" if said is None else printable(said, LONGEST_COMPLAINT))
-        line = ""
-        try:
-            found: dict[str, Any] = {}
-            for line in objects:
-                found.update(json.loads(line))
-            answer: T = checked_as(self.kind, found)
-            return answer
-        except (ValueError, TypeError, RecursionError):
-            return self.unread(f"the answer cannot be understood: {quote(line, 80)}")
+    def understand(self, objects: list[dict[str, Any]], output: list[str]) -> T:
+        answer: T = checked_as(self.kind, {name: value for one in objects for name, value in one.items()})
+        return answer
 
-    @classmethod
-    def unread(cls, why: str) -> T:
-        """The answer when nothing could be read."""
-        found: T = cls.kind(unavailable=why)
-        return found
+    @staticmethod
+    @override
+    def reason(lines: list[str]) -> str:
+        said = complaint(lines)
+        return "docker said nothing" if said is None else printable(said, LONGEST_COMPLAINT)
 
 
 def checked_as(kind: Any, value: Any) -> Any:

@@ -23,9 +23,6 @@ from pyinfra_plane.text import quote
 LONGEST_MIGRATION = 1800
 """Seconds to wait for Plane's migrations. On an empty database there are more than a hundred (1.3.1)."""
 
-LONGEST_START = LONGEST_COMMAND
-"""Seconds for Compose to start services, and for any other management command: images may have to be fetched first."""
-
 _TEMPLATES = Path(__file__).parents[1] / "templates"
 
 CONNECTIONS = {
@@ -131,7 +128,7 @@ class ContainerCommands:
         """Configure the instance in the API's image."""
         self._manage("configure_instance")
 
-    def _manage(self, *words: str, longest: int = LONGEST_START) -> None:
+    def _manage(self, *words: str, longest: int = LONGEST_COMMAND) -> None:
         """Run a management command of Plane's image in a container of the API's service.
 
         Raises:
@@ -154,7 +151,7 @@ class ContainerCommands:
         return "; run again once that is fixed"
 
     def _run_once(
-        self, label: str, words: Sequence[str], stdin: str | None = None, longest: int = LONGEST_START
+        self, label: str, words: Sequence[str], stdin: str | None = None, longest: int = LONGEST_COMMAND
     ) -> Output:
         # Under a name, so that a run that was interrupted is waited for, and nothing is migrated by two at a time.
         name = "-".join(filter(None, (self.stack.config.name, self.stack.api, label)))
@@ -192,7 +189,7 @@ class ContainerCommands:
             return {"error": quote(said)}
         return answer if isinstance(answer, dict) else {"error": "its answer cannot be understood"}
 
-    def _up(self, services: Sequence[str], options: str, longest: int = LONGEST_START) -> None:
+    def _up(self, services: Sequence[str], options: str, longest: int = LONGEST_COMMAND) -> None:
         names = [QuoteString(name) for name in services]
         output = run(self.host, self.stack.compose, "up -d", options, *names, show_output=True, longest=longest)
         if not output.ok:

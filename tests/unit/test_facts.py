@@ -11,9 +11,8 @@ from pyinfra.api import StringCommand
 
 from pyinfra_plane.engine.commands import run
 from pyinfra_plane.facts.compose import ComposeServices
-from pyinfra_plane.facts.docker import Container, DockerContainer
+from pyinfra_plane.facts.docker import FAILED, Container, DockerContainer
 from pyinfra_plane.facts.postgres import (
-    FAILED,
     Listening,
     PostgresPorts,
     PostgresService,

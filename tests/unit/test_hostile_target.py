@@ -22,9 +22,9 @@ from pyinfra_plane.engine.files import read_file, write_file
 from pyinfra_plane.engine.readings import LARGEST_OUTPUT, read_fact
 from pyinfra_plane.engine.scram import MOST_ITERATIONS
 from pyinfra_plane.facts.compose import ComposeConfig, ComposeServices
-from pyinfra_plane.facts.docker import DockerContainer
+from pyinfra_plane.facts.docker import FAILED, DockerContainer
 from pyinfra_plane.facts.plane_schema import PlaneSchema
-from pyinfra_plane.facts.postgres import FAILED, PostgresService, Scram, Server, Service
+from pyinfra_plane.facts.postgres import PostgresService, Scram, Server, Service
 from pyinfra_plane.facts.redis import RedisNeighbours, SharedRedis
 from pyinfra_plane.host.token_file import TokenFile
 from pyinfra_plane.text import LONGEST
@@ -475,7 +475,7 @@ def test_a_verifier_that_is_none_is_no_work(scram: dict[str, Any]) -> None:
 )
 def test_an_answer_of_another_shape_is_not_taken_for_one(answer: dict[str, Any]) -> None:
     found = PostgresService().process([json.dumps(answer)])
-    assert (found.unavailable or "").startswith("the answer cannot be understood: {")
+    assert (found.unavailable or "").startswith("docker's answer on this host cannot be understood: {")
 
 
 @examples(PROPERTY)
