@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Generator, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from pyinfra.api import HiddenValue
@@ -55,20 +56,29 @@ def env_file(
 
         environment.env_file(path="/opt/plane/plane.env", text=environment.render(settings_of(host)))
     """
+    return chain(map(Note, advice), _env_file(path, split(text.unmask()), made_when_empty, (user, group), prune))
+
+
+def _env_file(
+    path: str,
+    asked: Sequence[Entry],
+    made_when_empty: Iterable[str],
+    access: tuple[str | None, str | None],
+    prune: bool,
+) -> Plan:
     host = current_host()
     file = read_file(host, path)
-    present, asked = split(file.text) if file else [], split(text.unmask())
+    present = split(file.text) if file else []
     wanted = _lines(asked, present, made_when_empty)
-    yield from map(Note, advice)
     lines = _differing(path, wanted, present) if file else [f"+ {path}: {', '.join(wanted)}"]
     others = [entry for entry in present if entry.name not in wanted and not entry.is_blank]
     lines += yield from _others(host, path, others, prune)
     if lines:
         content = updated(asked if prune or not file else present, wanted)
         env_changes(host, path).pending = variables(content)
-        yield Change(tuple(lines), lambda: write_file(host, path, content, MODE, user, group))
-    elif file and (access := differing_access(file, MODE, user, group)) is not None:
-        yield Change((f"~ {path}: {access}",), lambda: change_access(host, path, MODE, user, group))
+        yield Change(tuple(lines), lambda: write_file(host, path, content, MODE, *access))
+    elif file and (differing := differing_access(file, MODE, *access)) is not None:
+        yield Change((f"~ {path}: {differing}",), lambda: change_access(host, path, MODE, *access))
     else:
         yield Kept(path)
 

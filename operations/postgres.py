@@ -45,32 +45,25 @@ INIT_SCRIPT = "50-{role}.sql"
 
 INIT_SCRIPT_MODE = "644"
 
-# What would write a statement down: PostgreSQL's log, what it says of a session that crashed (track_activities), and
-# the statistics of pg_stat_statements.
-_QUIET = {
-    "log_statement": "none",
-    "log_min_duration_statement": "-1",
-    "log_min_duration_sample": "-1",
-    "log_transaction_sample_rate": "0",
-    "log_min_error_statement": "panic",
-    "debug_print_raw_parse": "off",
-    "debug_print_parse": "off",
-    "debug_print_rewritten": "off",
-    "track_activities": "off",
-    "pg_stat_statements.track": "none",
-}
-
-_SETTINGS = ",\n    ".join(f"('{name}', '{value}')" for name, value in _QUIET.items())
-
 _ARRIVED = "##ARRIVED##"
 
-# No version has all of them. Nothing is printed.
-_QUIETLY = (
-    "SELECT count(set_config(name, value, false)) AS quiet\n"  # noqa: S608 - the names are those above
-    f"  FROM (VALUES\n    {_SETTINGS}\n  ) AS wanted(name, value)\n"
-    "  WHERE name IN (SELECT name FROM pg_settings) \\gset\n"
-)
-
+# What would write a statement down: PostgreSQL's log, what it says of a session that crashed (track_activities), and
+# the statistics of pg_stat_statements. No version has all of these settings. Nothing is printed.
+_QUIETLY = r"""SELECT count(set_config(name, value, false)) AS quiet
+  FROM (VALUES
+    ('log_statement', 'none'),
+    ('log_min_duration_statement', '-1'),
+    ('log_min_duration_sample', '-1'),
+    ('log_transaction_sample_rate', '0'),
+    ('log_min_error_statement', 'panic'),
+    ('debug_print_raw_parse', 'off'),
+    ('debug_print_parse', 'off'),
+    ('debug_print_rewritten', 'off'),
+    ('track_activities', 'off'),
+    ('pg_stat_statements.track', 'none')
+  ) AS wanted(name, value)
+  WHERE name IN (SELECT name FROM pg_settings) \gset
+"""
 
 # A new database takes its encoding and locale from its template. template0 allows another encoding, and refuses none
 # because of an outdated collation. Its locale fits UTF8 if it has that encoding itself; C fits any.
@@ -349,21 +342,18 @@ def init_script(directory: str, database: str, role: str, password: HiddenValue 
     script does no harm where role and database are there: the container answers while it is being set up, so that a
     deploy may come first.
     """
-    host = current_host()
-    secret = _plain(password)
-    path = _init_script_path(directory, role)
+    host, secret, path = current_host(), _plain(password), _init_script_path(directory, role)
     file = read_file(host, path)
     stored = re.search(r"\\set verifier '(SCRAM-SHA-256\$[^']+)'", file.text) if file else None
-    if file and stored and scram.matches(secret, stored[1]) and file.text == _script(database, role, stored[1]):
-        access = differing_access(file, INIT_SCRIPT_MODE)
-        if access is None:
-            yield Kept(path)
-        else:
-            yield Change((f"~ {path}: {access}",), lambda: change_access(host, path, INIT_SCRIPT_MODE))
-        return
-    what = f"~ {path}" if file else f"+ {path}"
-    text = _script(database, role, scram.verifier(secret))
-    yield Change((what,), lambda: write_file(host, path, text, INIT_SCRIPT_MODE))
+    is_kept = stored is not None and scram.matches(secret, stored[1])
+    text = _script(database, role, stored[1] if stored and is_kept else scram.verifier(secret))
+    if file is None or file.text != text:
+        what = f"~ {path}" if file else f"+ {path}"
+        yield Change((what,), lambda: write_file(host, path, text, INIT_SCRIPT_MODE))
+    elif (access := differing_access(file, INIT_SCRIPT_MODE)) is not None:
+        yield Change((f"~ {path}: {access}",), lambda: change_access(host, path, INIT_SCRIPT_MODE))
+    else:
+        yield Kept(path)
 
 
 # The image runs it with ON_ERROR_STOP and gives up at the first error, so that no script after this one would run.

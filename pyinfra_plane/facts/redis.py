@@ -77,10 +77,10 @@ class RedisNeighbours(AnswerFact[SharedRedis]):
     @override
     def process(self, output: list[str]) -> SharedRedis:
         before, *parts = "\n".join(output).split(_MARK)
-        for line in before.split("\n"):
-            # redis-cli ends well all the same.
-            if line.partition(" ")[0] in _REFUSED:
-                return SharedRedis(refused=_REFUSED[line.partition(" ")[0]])
+        # redis-cli ends well all the same.
+        refused = [_REFUSED[word] for line in before.split("\n") if (word := line.partition(" ")[0]) in _REFUSED]
+        if refused:
+            return SharedRedis(refused=refused[0])
         if output[-1:] == [FAILED]:
             return SharedRedis(unavailable=quote(output[-2]) if len(output) > 1 else "docker said nothing")
         found: dict[int, list[str]] = {}
