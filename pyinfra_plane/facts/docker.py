@@ -86,11 +86,6 @@ class Container:
     addresses: dict[str, str]
     uses_host_network: bool
 
-    @property
-    def is_running(self) -> bool:
-        """Whether it runs."""
-        return self.status == "running"
-
 
 class DockerContainer(FactBase[Container | None]):
     """

@@ -113,7 +113,7 @@ class Reach:
             )
         if container.status == "restarting":
             raise PlaneUnreachable(f"the container {name} keeps restarting; see: docker logs {name}")
-        if not container.is_running:
+        if container.status != "running":
             raise PlaneUnreachable(f"the container {name} is {container.status}; run: docker start {name}")
         if container.uses_host_network:
             return f"http://127.0.0.1:{port}"

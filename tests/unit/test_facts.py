@@ -252,8 +252,8 @@ def test_a_container_that_is_not_there_is_none(host: Shell) -> None:
 @pytest.mark.parametrize(
     ("changes", "wanted"),
     [
-        ({}, {"addresses": {"javisi": "172.18.0.5"}, "is_running": True, "uses_host_network": False}),
-        ({"status": "exited", "networks": {"javisi": {"IPAddress": ""}}}, {"addresses": {}, "is_running": False}),
+        ({}, {"addresses": {"javisi": "172.18.0.5"}, "status": "running", "uses_host_network": False}),
+        ({"status": "exited", "networks": {"javisi": {"IPAddress": ""}}}, {"addresses": {}}),
         ({"networks": {"b": {"IPAddress": "10.0.0.2"}, "a": {"IPAddress": "10.0.1.2"}}},
          {"addresses": {"a": "10.0.1.2", "b": "10.0.0.2"}}),
         ({"networks": None}, {"addresses": {}}),
