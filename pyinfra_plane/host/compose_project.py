@@ -187,17 +187,3 @@ def known_api_container(host: Any, settings: Settings) -> str | None:
     if settings.plane_api_container is not None:
         return settings.plane_api_container
     return found_on(host).api_container if settings.plane_compose_dir is not None else DEFAULT_API_CONTAINER
-
-
-def find_api_container(host: Any, settings: Settings) -> str | None:
-    """The name of the API's container in the Compose project; ``None`` if it has none yet.
-
-    Raises:
-        TargetError: docker or Compose could not be asked.
-        PlaneSettings: the project does not fit the settings.
-    """
-    s = settings
-    if s.plane_compose_dir is not None:
-        named = Named(s.plane_compose_services, s.plane_compose_migrator, s.plane_compose_api)
-        Project(host, s.plane_compose_dir, s.plane_env_path, named).read()
-    return known_api_container(host, settings)

@@ -11,8 +11,9 @@ from pyinfra_plane.engine.commands import wait_for_others
 from pyinfra_plane.engine.files import file_reading
 from pyinfra_plane.engine.readings import Reading, fact_reading, read_fact
 from pyinfra_plane.facts.docker import Container, DockerContainer
-from pyinfra_plane.host.compose_project import find_api_container, is_new, is_to_start, known_api_container
+from pyinfra_plane.host.compose_project import Project, is_new, is_to_start, known_api_container
 from pyinfra_plane.host.connection import plane_from
+from pyinfra_plane.host.stack import Named
 from pyinfra_plane.settings import Settings
 
 FORM_LIMIT = "AUTHENTICATION_RATE_LIMIT"
@@ -86,9 +87,16 @@ class Reach:
         """The name of the container of Plane's API; ``None`` if there is none yet.
 
         Raises:
-            TargetError: Compose could not be asked.
+            TargetError: docker or Compose could not be asked.
+            PlaneSettings: the Compose project does not fit the settings.
         """
-        return known_api_container(self.host, self.settings) or find_api_container(self.host, self.settings)
+        s = self.settings
+        known = known_api_container(self.host, s)
+        if known is None and s.plane_compose_dir is not None:
+            named = Named(s.plane_compose_services, s.plane_compose_migrator, s.plane_compose_api)
+            Project(self.host, s.plane_compose_dir, s.plane_env_path, named).read()
+            known = known_api_container(self.host, s)
+        return known
 
     @property
     def logs(self) -> str:
