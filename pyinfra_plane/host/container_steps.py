@@ -48,9 +48,9 @@ class ContainerSteps:
         # By service, why it is to be recreated; without a container, nothing is said of it.
         self.stale: dict[str, str] = {}
         for name in stack.names:
-            why = [why for one in stack.of(name) if (why := self._why(one)) is not None]
-            if why or not stack.of(name):
-                self.stale[name] = why[0] if why else ""
+            reasons = [reason for one in stack.of(name) if (reason := self._why(one)) is not None]
+            if reasons or not stack.of(name):
+                self.stale[name] = next(iter(reasons), "")
 
     def _why(self, container: ServiceContainer) -> str | None:
         """Why a container is to be recreated, ``None`` if it is not."""
