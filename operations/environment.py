@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from itertools import chain
+from typing import Any
 
 from pyinfra.api import HiddenValue
 
@@ -52,50 +54,54 @@ def env_file(
 
     .. code:: python
 
-        from operations import environment
-
-        environment.env_file(
-            name="Environment file",
-            path="/opt/javisi/configs/plane/plane.env",
-            text=environment.render(settings_of(host)),
-        )
+        environment.env_file(path="/opt/plane/plane.env", text=environment.render(settings_of(host)))
     """
+    return chain(map(Note, advice), _env_file(path, split(text.unmask()), made_when_empty, (user, group), prune))
+
+
+def _env_file(
+    path: str,
+    asked: Sequence[Entry],
+    made_when_empty: Iterable[str],
+    access: tuple[str | None, str | None],
+    prune: bool,
+) -> Plan:
     host = current_host()
     file = read_file(host, path)
     present = split(file.text) if file else []
-    asked = split(text.unmask())
     wanted = _lines(asked, present, made_when_empty)
-    there = {name: [entry.text for entry in present if entry.name == name] for name in wanted}
+    lines = _differing(path, wanted, present) if file else [f"+ {path}: {', '.join(wanted)}"]
     others = [entry for entry in present if entry.name not in wanted and not entry.is_blank]
-    surplus = [entry.name for entry in others if entry.is_plain and entry.name and SHOWN.fullmatch(entry.name)]
-    names = ", ".join(dict.fromkeys(surplus))
+    lines += yield from _others(host, path, others, prune)
+    if lines:
+        content = updated(asked if prune or not file else present, wanted)
+        env_changes(host, path).pending = variables(content)
+        yield Change(tuple(lines), lambda: write_file(host, path, content, MODE, *access))
+    elif file and (differing := differing_access(file, MODE, *access)) is not None:
+        yield Change((f"~ {path}: {differing}",), lambda: change_access(host, path, MODE, *access))
+    else:
+        yield Kept(path)
+
+
+def _others(host: Any, path: str, others: Sequence[Entry], prune: bool) -> Generator[Kept, None, list[str]]:
+    """What the plan says of the lines that are not asked for, if they go; otherwise they are only named."""
     changes = env_changes(host, path)
     changes.pending = None
     changes.removed = frozenset(entry.name for entry in others if entry.name) if prune else frozenset()
-    yield from map(Note, advice)
-    lines = [f"+ {path}: {', '.join(wanted)}"] if file is None else _differing(path, wanted, there)
-    odd = len(others) - len(surplus)
-    if prune and file is not None:
-        lines += [f"- {path}: {names}"] if names else []
-        lines += [f"- {path}: lines that are not NAME=value: {odd}"] if odd else []
-    elif names:
+    shown = [entry.name for entry in others if entry.is_plain and entry.name and SHOWN.fullmatch(entry.name)]
+    names, odd = ", ".join(dict.fromkeys(shown)), len(others) - len(shown)
+    if prune:
+        gone = [f"- {path}: {names}"] if names else []
+        return gone + ([f"- {path}: lines that are not NAME=value: {odd}"] if odd else [])
+    if names:
         yield Kept(f"{path}: not managed here, and left alone: {names}")
-    if file is not None and not lines:
-        access = differing_access(file, MODE, user, group)
-        if access is None:
-            yield Kept(path)
-        else:
-            yield Change((f"~ {path}: {access}",), lambda: change_access(host, path, MODE, user, group))
-        return
-
-    content = updated(asked if file is None or prune else present, wanted)
-    changes.pending = variables(content)
-    yield Change(tuple(lines), lambda: write_file(host, path, content, MODE, user, group))
+    return []
 
 
-def _differing(path: str, wanted: Mapping[str, str], there: Mapping[str, Sequence[str]]) -> list[str]:
-    """What the plan says of the variables that are asked for, by the lines that the file has of each."""
-    differing = [name for name, line in wanted.items() if list(there[name][-1:]) != [line]]
+def _differing(path: str, wanted: Mapping[str, str], present: Sequence[Entry]) -> list[str]:
+    """What the plan says of the variables that are asked for, by the lines that the file has."""
+    there = {name: [entry.text for entry in present if entry.name == name] for name in wanted}
+    differing = [name for name, line in wanted.items() if there[name][-1:] != [line]]
     repeated = [name for name, found in there.items() if len(found) > 1]
     lines = [f"~ {path}: {', '.join(differing)}"] if differing else []
     return lines + ([f"~ {path}: {', '.join(repeated)}: in the file more than once; one stays"] if repeated else [])

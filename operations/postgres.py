@@ -6,40 +6,34 @@ verifier, and PostgreSQL is told not to log the statement that carries it.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import posixpath
 import re
-import secrets
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from pyinfra.api import HiddenValue
 
 from pyinfra_plane.engine import scram
-from pyinfra_plane.engine.commands import Output, TargetError, run
+from pyinfra_plane.engine.commands import TargetError, run
 from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging_with, current_host
 from pyinfra_plane.engine.docker_errors import Failure, explain_docker
 from pyinfra_plane.engine.files import change_access, differing_access, file_reading, read_file, write_file
-from pyinfra_plane.engine.host_run import run_of
 from pyinfra_plane.engine.readings import Reading, fact_reading, read_fact
 from pyinfra_plane.engine.report import is_executing
 from pyinfra_plane.facts.postgres import (
     INVALID,
     LONGEST_COMPLAINT,
     NO_LIMIT,
-    READ_PASSWORD,
     SOCKETS,
     UTF8,
+    Listening,
     OtherOwner,
     PostgresPorts,
     PostgresService,
-    Scram,
+    Server,
     Service,
     complaint,
-    psql,
 )
 from pyinfra_plane.text import quote
 
@@ -51,32 +45,25 @@ INIT_SCRIPT = "50-{role}.sql"
 
 INIT_SCRIPT_MODE = "644"
 
-# What would write a statement down: PostgreSQL's log, what it says of a session that crashed (track_activities), and
-# the statistics of pg_stat_statements.
-_QUIET = {
-    "log_statement": "none",
-    "log_min_duration_statement": "-1",
-    "log_min_duration_sample": "-1",
-    "log_transaction_sample_rate": "0",
-    "log_min_error_statement": "panic",
-    "debug_print_raw_parse": "off",
-    "debug_print_parse": "off",
-    "debug_print_rewritten": "off",
-    "track_activities": "off",
-    "pg_stat_statements.track": "none",
-}
-
-_SETTINGS = ",\n    ".join(f"('{name}', '{value}')" for name, value in _QUIET.items())
-
 _ARRIVED = "##ARRIVED##"
 
-# No version has all of them. Nothing is printed.
-_QUIETLY = (
-    "SELECT count(set_config(name, value, false)) AS quiet\n"  # noqa: S608 - the names are those above
-    f"  FROM (VALUES\n    {_SETTINGS}\n  ) AS wanted(name, value)\n"
-    "  WHERE name IN (SELECT name FROM pg_settings) \\gset\n"
-)
-
+# What would write a statement down: PostgreSQL's log, what it says of a session that crashed (track_activities), and
+# the statistics of pg_stat_statements. No version has all of these settings. Nothing is printed.
+_QUIETLY = r"""SELECT count(set_config(name, value, false)) AS quiet
+  FROM (VALUES
+    ('log_statement', 'none'),
+    ('log_min_duration_statement', '-1'),
+    ('log_min_duration_sample', '-1'),
+    ('log_transaction_sample_rate', '0'),
+    ('log_min_error_statement', 'panic'),
+    ('debug_print_raw_parse', 'off'),
+    ('debug_print_parse', 'off'),
+    ('debug_print_rewritten', 'off'),
+    ('track_activities', 'off'),
+    ('pg_stat_statements.track', 'none')
+  ) AS wanted(name, value)
+  WHERE name IN (SELECT name FROM pg_settings) \gset
+"""
 
 # A new database takes its encoding and locale from its template. template0 allows another encoding, and refuses none
 # because of an outdated collation. Its locale fits UTF8 if it has that encoding itself; C fits any.
@@ -107,47 +94,59 @@ def service_database(
     + password: the role's password; a SCRAM verifier of it is sent, never the password
     + container: name of the running container
     + superuser: the role to make changes as
-    + superuser_password: its password, where the container asks for one on its local socket
+    + superuser_password: its password, if the server asks for one on its local socket
     + wait: seconds to wait for a container that is not accepting connections yet
     + container_user: whom psql runs as in the container; the container's own default when ``None``
     + port: the server's port in the container; psql's own default when ``None``
     + maintenance_db: the database to connect to first, as the superuser
 
-    A new database has the encoding UTF8, whatever the server's default is. One that exists with another encoding is
-    left as it is, with a warning.
-
-    A database that exists under another owner is given to the role; what is in it stays as it is, and tables that the
-    role has no hold of are told of, with what mends it. The password that the role has is compared through its
-    verifier, so an unchanged one causes nothing. Who is shut out is let in again: a role that expired, a connection
-    limit of 0, a database that accepts no connections. Any other limit stays.
+    A new database has the encoding UTF8; an existing one with another encoding is left as it is, with a warning. A
+    database of another owner is given to the role. Its tables keep their owner; a warning says how to hand them over.
+    The role's password is compared through its verifier, so an unchanged one causes no change. A role that expired, a
+    connection limit of 0 and a database that accepts no connections are corrected; any other limit stays.
 
     **Example:**
 
     .. code:: python
 
-        from operations import postgres
-
-        postgres.service_database(
-            name="Plane's database",
-            database="plane_production",
-            role="plane",
-            password=HiddenValue("…"),
-            container="javisi_postgresql",
-        )
+        postgres.service_database(database="plane_production", role="plane", password=HiddenValue("…"))
     """
+    reached = {"container_user": container_user, "port": port, "maintenance_db": maintenance_db}
+    server = _server(superuser_password, container, superuser=superuser, **reached)
+    return _service_database(server, database, role, _plain(password), wait)
+
+
+def _service_database(server: Server, database: str, role: str, password: str, wait: int) -> Plan:
     host = current_host()
-    secret = password.unmask() if isinstance(password, HiddenValue) else password
-    server = _Server(
-        container, superuser, superuser_password.unmask() if superuser_password else None, container_user, port,
-        maintenance_db,
-    )  # fmt: skip
-    nonce = _nonce(host)
-    found = _look(host, server, database, role, nonce, wait if is_executing() else 0)
+    found = _look(host, server, database, role, wait if is_executing() else 0)
     if found.database_connections == INVALID:
         raise TargetError(
-            f"database {database} in {container} is unusable, because a DROP DATABASE of it was interrupted; run there "
-            f"as {superuser}: DROP DATABASE {_identifier(database)}"
+            f"database {database} in {server.container} is unusable, because a DROP DATABASE of it was interrupted; "
+            f"run there as {server.superuser}: DROP DATABASE {_identifier(database)}"
         )
+    yield from _warnings(found, database, role)
+    has_password = found.role_scram is not None and found.role_scram.is_of(password)
+    differing = differences(found, database, role, has_password)
+    if not differing:
+        yield Kept(f"role {role}, database {database}, privileges")
+        return
+
+    def apply() -> None:
+        statements = "".join(f"{statement}\n" for _, statement in differing)
+        # psql ends well with an input that was cut off, or that never came.
+        sql = f"{_QUIETLY}\\set verifier '{scram.verifier(password)}'\n{statements}\\echo {_ARRIVED}\n"
+        output = run(host, server.psql(database=database, role=role), stdin=server.stdin(sql))
+        if not output.ok or output.stdout[-1:] != [_ARRIVED]:
+            silent = "its input did not arrive whole" if output.ok else "it said nothing"
+            reason = quote(complaint(output.stderr or output.stdout) or silent, LONGEST_COMPLAINT)
+            without_secret = re.sub(r"SCRAM-SHA-256\$\S*", "SCRAM-SHA-256$…", reason)
+            raise TargetError(f"PostgreSQL in {server.container} refused: {without_secret}")
+
+    yield Change(tuple(line for line, _ in differing), apply)
+
+
+def _warnings(found: Service, database: str, role: str) -> Iterator[Note]:
+    """What a person should know of a database, and that this operation leaves alone."""
     if found.database_encoding != UTF8:
         yield Note(
             f"! database {database} has the encoding {found.database_encoding}, but Plane needs UTF8; see "
@@ -160,22 +159,6 @@ def service_database(
             "REFRESH COLLATION VERSION"
         )
     yield from (Note(_foreign(owner, database, role)) for owner in found.others)
-    differing = differences(found, database, role, _is_password(secret, found.role_scram, nonce))
-    if not differing:
-        yield Kept(f"role {role}, database {database}, privileges")
-        return
-
-    def apply() -> None:
-        statements = "".join(f"{statement}\n" for _, statement in differing)
-        # psql ends well with an input that was cut off, or that never came.
-        sql = f"{_QUIETLY}\\set verifier '{scram.verifier(secret)}'\n{statements}\\echo {_ARRIVED}\n"
-        output = server.run(host, sql, database=database, role=role)
-        if not output.ok or output.stdout[-1:] != [_ARRIVED]:
-            silent = "its input did not arrive whole" if output.ok else "it said nothing"
-            reason = quote(complaint(output.stderr or output.stdout) or silent, LONGEST_COMPLAINT)
-            raise TargetError(f"PostgreSQL in {container} refused: {_without_secret(reason)}")
-
-    yield Change(tuple(line for line, _ in differing), apply)
 
 
 def differences(found: Service, database: str, role: str, has_password: bool) -> list[tuple[str, str]]:
@@ -231,84 +214,35 @@ def _database_differences(found: Service, database: str, role: str) -> Iterator[
 def _foreign(owner: OtherOwner, database: str, role: str) -> str:
     """What a person is told of tables that the role has no hold of, and what mends it."""
     old, new = _identifier(owner.name), _identifier(role)
-    mended = f"run in that database: REASSIGN OWNED BY {old} TO {new}"
-    if owner.owns_more:
-        mended = 'see "Tables of a former owner" in docs/taking-over.md'
+    by_hand = f"run in that database: REASSIGN OWNED BY {old} TO {new}"
+    mended = 'see "Tables of a former owner" in docs/taking-over.md' if owner.owns_more else by_hand
     return (
         f"! database {database}: {owner.relations} tables, views or sequences belong to {owner.name}, and {role} may "
         f"lack rights to them; {mended}"
     )
 
 
-@dataclass(frozen=True)
-class _Server:
-    """The container, and how to reach PostgreSQL in it."""
-
-    container: str
-    superuser: str
-    password: str | None
-    container_user: str | None
-    port: int | None
-    maintenance_db: str
-
-    @property
-    def _reached(self) -> dict[str, Any]:
-        return {"container_user": self.container_user, "port": self.port, "maintenance_db": self.maintenance_db}
-
-    def run(self, host: Any, sql: str, **variables: str) -> Output:
-        command = psql(self.container, self.superuser, self.password is not None, **{**self._reached, **variables})
-        if self.password is None:
-            return run(host, command, stdin=sql)
-        return run(host, READ_PASSWORD, command, stdin=f"{self.password}\n{sql}")
-
-    def asked(self, database: str, role: str, nonce: str) -> dict[str, Any]:
-        """What a service's role and database are read with."""
-        return {
-            "stdin": None if self.password is None else f"{self.password}\n",
-            "container": self.container,
-            "database": database,
-            "role": role,
-            "superuser": self.superuser,
-            "nonce": nonce,
-            "with_password": self.password is not None,
-            **self._reached,
-        }
+def _plain(password: HiddenValue | str) -> str:
+    return str(password.unmask()) if isinstance(password, HiddenValue) else password
 
 
-@dataclass
-class _Nonce:
-    """What the digest of a host's verifier is made with: one for this run, so that the digest can be read ahead."""
-
-    value: str = field(default_factory=lambda: secrets.token_hex(16))
+def _server(superuser_password: HiddenValue | None = None, container: str = "postgres", **reached: Any) -> Server:
+    return Server(container, password=_plain(superuser_password) if superuser_password else None, **reached)
 
 
-def _nonce(host: Any) -> str:
-    return run_of(host).part(_Nonce).value
+def _reading(host: Any, database: str, role: str, password: object = None, wait: int = 0, **server: Any) -> Reading:
+    return fact_reading(PostgresService, **_asked(_server(**server), database, role))
 
 
-def _reading(
-    host: Any,
-    database: str,
-    role: str,
-    container: str = "postgres",
-    superuser: str = "postgres",
-    superuser_password: HiddenValue | None = None,
-    container_user: str | None = None,
-    port: int | None = None,
-    maintenance_db: str = "postgres",
-    **_: object,
-) -> Reading:
-    server = _Server(
-        container, superuser, superuser_password.unmask() if superuser_password else None, container_user, port,
-        maintenance_db,
-    )  # fmt: skip
-    return fact_reading(PostgresService, **server.asked(database, role, _nonce(host)))
+def _asked(server: Server, database: str, role: str) -> dict[str, Any]:
+    """What a service's role and database are read with."""
+    return {"stdin": server.stdin(), "server": server, "database": database, "role": role}
 
 
-def _look(host: Any, server: _Server, database: str, role: str, nonce: str, wait: int) -> Service:
+def _look(host: Any, server: Server, database: str, role: str, wait: int) -> Service:
     deadline = time.monotonic() + wait
     while True:
-        found = read_fact(host, PostgresService, **server.asked(database, role, nonce))
+        found: Service = read_fact(host, PostgresService, **_asked(server, database, role))
         if found.unavailable is None:
             return found
         is_over = time.monotonic() >= deadline
@@ -318,50 +252,13 @@ def _look(host: Any, server: _Server, database: str, role: str, nonce: str, wait
         time.sleep(min(1.0, max(0.0, deadline - time.monotonic())))
 
 
-_WANTS_PASSWORD = re.compile("password authentication failed|no password supplied|empty password")
-_ANOTHER_USER = re.compile("(peer|ident) authentication failed")
-_NOT_LISTENING = re.compile("failed: no such file|connection refused|could not connect to server: no such file")
-_NO_USER = re.compile("unable to find (user|group)")
-
-
-def _explain(host: Any, server: _Server, reason: str, waited: int) -> Failure:
+def _explain(host: Any, server: Server, reason: str, waited: int) -> Failure:
     """Explain why PostgreSQL could not be asked, and whether waiting may help."""
     container, superuser, words = server.container, server.superuser, reason.lower()
     after = f" (waited {waited} s)" if waited else ""
-    if _WANTS_PASSWORD.search(words):
-        return Failure(
-            f"PostgreSQL in {container} wants a password for {superuser} ({reason}); set postgres_superuser_password"
-        )
-    if _ANOTHER_USER.search(words):
-        return Failure(
-            f"PostgreSQL in {container} does not let this user of the container in as {superuser} ({reason}); set "
-            "postgres_container_user to the one that it does, usually postgres"
-        )
-    if "pg_hba.conf" in words:
-        return Failure(
-            f"pg_hba.conf of PostgreSQL in {container} refuses {superuser} ({reason}); set postgres_superuser or "
-            "postgres_maintenance_db to what it allows"
-        )
-    if f'role "{superuser.lower()}" ' in words:
-        return Failure(
-            f"{superuser} cannot log in to PostgreSQL in {container} ({reason}); set postgres_superuser to a superuser "
-            "that can"
-        )
-    if f'database "{server.maintenance_db.lower()}" ' in words:
-        return Failure(
-            f"cannot connect to the database {server.maintenance_db} in {container} ({reason}); set "
-            "postgres_maintenance_db to one that exists and accepts connections"
-        )
-    if "permission denied for " in words:
-        return Failure(
-            f"{superuser} is no superuser of PostgreSQL in {container} ({reason}); set postgres_superuser to one"
-        )
-    if server.container_user is not None and _NO_USER.search(words):
-        return Failure(
-            f"the container {container} has no user {server.container_user} ({reason}); set postgres_container_user to "
-            "one that it has"
-        )
-    if _NOT_LISTENING.search(words):
+    if (refused := _refused(server, reason)) is not None:
+        return refused
+    if re.search("failed: no such file|connection refused|could not connect to server: no such file", words):
         return _explain_silence(host, server, reason, after)
     if (failure := explain_docker(reason, container, "postgres_container", waited)) is not None:
         return failure
@@ -372,16 +269,46 @@ def _explain(host: Any, server: _Server, reason: str, waited: int) -> Failure:
     return Failure(line, may_pass=True)
 
 
-def _explain_silence(host: Any, server: _Server, reason: str, after: str) -> Failure:
+def _refused(server: Server, reason: str) -> Failure | None:
+    """Explain what waiting does not change: PostgreSQL or docker refuses, and a setting lets it agree."""
+    container, superuser, database = server.container, server.superuser, server.maintenance_db
+    if server.container_user is not None and re.search("unable to find (user|group)", reason.lower()):
+        return Failure(
+            f"the container {container} has no user {server.container_user} ({reason}); set postgres_container_user to "
+            "one that it has"
+        )
+    known = {
+        "password authentication failed|no password supplied|empty password": Failure(
+            f"PostgreSQL in {container} wants a password for {superuser} ({reason}); set postgres_superuser_password"
+        ),
+        "(peer|ident) authentication failed": Failure(
+            f"PostgreSQL in {container} does not let this user of the container in as {superuser} ({reason}); set "
+            "postgres_container_user to the one that it does, usually postgres"
+        ),
+        r"pg_hba\.conf": Failure(
+            f"pg_hba.conf of PostgreSQL in {container} refuses {superuser} ({reason}); set postgres_superuser or "
+            "postgres_maintenance_db to what it allows"
+        ),
+        re.escape(f'role "{superuser.lower()}" '): Failure(
+            f"{superuser} cannot log in to PostgreSQL in {container} ({reason}); set postgres_superuser to a superuser "
+            "that can"
+        ),
+        re.escape(f'database "{database.lower()}" '): Failure(
+            f"cannot connect to the database {database} in {container} ({reason}); set postgres_maintenance_db to one "
+            "that exists and accepts connections"
+        ),
+        "permission denied for ": Failure(
+            f"{superuser} is no superuser of PostgreSQL in {container} ({reason}); set postgres_superuser to one"
+        ),
+    }
+    return next((failure for words, failure in known.items() if re.search(words, reason.lower())), None)
+
+
+def _explain_silence(host: Any, server: Server, reason: str, after: str) -> Failure:
     """Explain that nothing listens at the port: the server is starting, or has another port."""
     socket = re.search(r'"(/[^"]*)/\.s\.PGSQL\.', reason)
-    listening = read_fact(
-        host,
-        PostgresPorts,
-        container=server.container,
-        directory=socket[1] if socket else SOCKETS,
-        container_user=server.container_user,
-    )
+    directory = socket[1] if socket else SOCKETS
+    listening: Listening = read_fact(host, PostgresPorts, server=server, directory=directory)
     asked = re.search(r"\.s\.PGSQL\.([0-9]+)|port ([0-9]+)", reason)
     port = int(asked[1] or asked[2]) if asked else server.port
     others = [str(one) for one in listening.ports if one != port]
@@ -395,17 +322,6 @@ def _explain_silence(host: Any, server: _Server, reason: str, after: str) -> Fai
         f"PostgreSQL in {server.container} does not accept connections as {server.superuser}{after}: {reason}",
         may_pass=True,
     )
-
-
-def _is_password(password: str, stored: Scram | None, nonce: str) -> bool:
-    if stored is None:
-        return False
-    wanted = scram.verifier(password, base64.b64decode(stored.salt), stored.iterations)
-    return hashlib.sha256((nonce + wanted).encode()).hexdigest() == stored.digest
-
-
-def _without_secret(reason: str) -> str:
-    return re.sub(r"SCRAM-SHA-256\$\S*", "SCRAM-SHA-256$…", reason)
 
 
 def _init_script_path(directory: str, role: str) -> str:
@@ -426,21 +342,18 @@ def init_script(directory: str, database: str, role: str, password: HiddenValue 
     script does no harm where role and database are there: the container answers while it is being set up, so that a
     deploy may come first.
     """
-    host = current_host()
-    secret = password.unmask() if isinstance(password, HiddenValue) else password
-    path = _init_script_path(directory, role)
+    host, secret, path = current_host(), _plain(password), _init_script_path(directory, role)
     file = read_file(host, path)
     stored = re.search(r"\\set verifier '(SCRAM-SHA-256\$[^']+)'", file.text) if file else None
-    if file and stored and scram.matches(secret, stored[1]) and file.text == _script(database, role, stored[1]):
-        access = differing_access(file, INIT_SCRIPT_MODE)
-        if access is None:
-            yield Kept(path)
-        else:
-            yield Change((f"~ {path}: {access}",), lambda: change_access(host, path, INIT_SCRIPT_MODE))
-        return
-    what = f"~ {path}" if file else f"+ {path}"
-    text = _script(database, role, scram.verifier(secret))
-    yield Change((what,), lambda: write_file(host, path, text, INIT_SCRIPT_MODE))
+    is_kept = stored is not None and scram.matches(secret, stored[1])
+    text = _script(database, role, stored[1] if stored and is_kept else scram.verifier(secret))
+    if file is None or file.text != text:
+        what = f"~ {path}" if file else f"+ {path}"
+        yield Change((what,), lambda: write_file(host, path, text, INIT_SCRIPT_MODE))
+    elif (access := differing_access(file, INIT_SCRIPT_MODE)) is not None:
+        yield Change((f"~ {path}: {access}",), lambda: change_access(host, path, INIT_SCRIPT_MODE))
+    else:
+        yield Kept(path)
 
 
 # The image runs it with ON_ERROR_STOP and gives up at the first error, so that no script after this one would run.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging_with, current_host
 from pyinfra_plane.engine.readings import Reading, fact_reading
 from pyinfra_plane.facts.compose import ComposeConfig, ComposeServices
 from pyinfra_plane.facts.plane_schema import PlaneSchema
-from pyinfra_plane.host.compose_project import compose_command, read_stack, schema_arguments
+from pyinfra_plane.host.compose_project import Project, compose_command, schema_arguments
 from pyinfra_plane.host.container_steps import ContainerSteps
-from pyinfra_plane.settings import settings_of
+from pyinfra_plane.host.stack import Named, Stack
+from pyinfra_plane.settings import Settings, settings_of
 
 
 def _reads(directory: str, env_path: str, **_: object) -> list[Reading]:
@@ -51,44 +54,47 @@ def containers(
 
     .. code:: python
 
-        from operations import plane
-
-        plane.containers(
-            name="Plane's containers",
-            directory="/opt/javisi/plane",
-            env_path="/opt/javisi/configs/plane/plane.env",
-        )
+        plane.containers(directory="/opt/javisi/plane", env_path="/opt/javisi/configs/plane/plane.env")
     """
-    host = current_host()
-    settings = settings_of(host)
-    stack, compose = read_stack(host, directory, env_path, services, migrator, api)
+    return _containers(Project(current_host(), directory, env_path, Named(services, migrator, api)))
+
+
+def _containers(project: Project) -> Plan:
+    settings, stack = settings_of(project.host), project.read()
     stack.check()
-    steps = ContainerSteps(host, settings, stack, compose, (services, migrator, api))
-    unread = [name for name in stack.not_read() if name in settings.plane_env_extra]
-    if unread:
-        yield Note(
-            f"! no service in {directory} gets {', '.join(unread)} from {env_path}; name it under environment: of the "
-            "services that need it"
-        )
-    broker = stack.file.values.get("CELERY_BROKER_URL")
-    if broker not in (None, stack.file.values.get("AMQP_URL")):
-        yield Note(
-            f"! CELERY_BROKER_URL in {env_path} wins over AMQP_URL in Plane's workers (Celery reads it itself); remove "
-            "it there and in plane_env_extra, or give it the same value in plane_env_extra"
-        )
-    left_out = stack.left_out() if services is None else []
-    if left_out:
-        yield Note(
-            f"! in {directory}, {', '.join(left_out)} has the image of Plane's API and does not read {env_path}; give "
-            f"it env_file: {stack.file.location}"
-        )
+    steps = ContainerSteps(project, settings, stack)
+    yield from _advice(project, settings, stack)
     yield from steps.stopped()
     changes = list(steps.changes())
     yield from changes
+    directory, env_path = project.directory, project.env_path
     if not any(isinstance(change, Change) for change in changes):
         yield Kept(f"{', '.join(stack.names)} run with {env_path} as it is")
     elif stack.needs_env_file:
         yield Note(
             f"! the Compose file in {directory} interpolates what {env_path} holds: call docker compose there with "
             f"--env-file {env_path}, or it starts Plane with other values; or set plane_env_path to {directory}/.env"
+        )
+
+
+def _advice(project: Project, settings: Settings, stack: Stack) -> Iterator[Note]:
+    """What a person should know of the Compose file and the env file, and that this operation leaves alone."""
+    directory, env_path = project.directory, project.env_path
+    unread = [name for name in stack.not_read() if name in settings.plane_env_extra]
+    if unread:
+        yield Note(
+            f"! no service in {directory} gets {', '.join(unread)} from {env_path}; name it under environment: of the "
+            "services that need it"
+        )
+    values = stack.file.values
+    if values.get("CELERY_BROKER_URL") not in (None, values.get("AMQP_URL")):
+        yield Note(
+            f"! CELERY_BROKER_URL in {env_path} wins over AMQP_URL in Plane's workers (Celery reads it itself); remove "
+            "it there and in plane_env_extra, or give it the same value in plane_env_extra"
+        )
+    left_out = stack.left_out() if project.named.services is None else []
+    if left_out:
+        yield Note(
+            f"! in {directory}, {', '.join(left_out)} has the image of Plane's API and does not read {env_path}; give "
+            f"it env_file: {stack.file.location}"
         )

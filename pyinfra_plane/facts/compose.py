@@ -10,16 +10,15 @@ import json
 import posixpath
 import re
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from typing_extensions import override
 
-from pyinfra_plane.facts.docker import GARBLED, NOT_UNDERSTOOD, checked_object, checked_text
-from pyinfra_plane.text import LONGEST_QUOTE, printable, quote
+from pyinfra_plane.facts.docker import FAILED, GARBLED, NOT_UNDERSTOOD, AnswerFact, checked_object, checked_text
+from pyinfra_plane.text import quote
 
 _KEY = secrets.token_bytes(16)
 
@@ -79,11 +78,9 @@ class ServiceContainer:
     """A service's container.
 
     Args:
-        name: the container's name.
         status: Docker's word for it (``running``, ``exited``, …).
         image: the image's name, as the Compose file gave it.
         image_id: the image that it runs.
-        environment: what it runs with.
         app_version: its ``APP_VERSION``, which Plane takes for its version.
         code: what its image holds, if it runs Plane's API.
     """
@@ -127,22 +124,17 @@ class Composed:
         return self.images.get(full_name(name))
 
 
-def _label(name: str) -> str:
-    return f'(index .Config.Labels "com.docker.compose.{name}")'
-
-
-_CONTAINER = (
-    f'{{"id":{{{{json .Id}}}},"service":{{{{json {_label("service")}}}}},"oneoff":{{{{json {_label("oneoff")}}}}},'
-    f'"project":{{{{json {_label("project")}}}}},"folder":{{{{json {_label("project.working_dir")}}}}},'
-    f'"files":{{{{json {_label("project.config_files")}}}}},'
-    f'"env_files":{{{{json {_label("project.environment_file")}}}}},'
-    '"name":{{json .Name}},"status":{{json .State.Status}},"exit_code":{{json .State.ExitCode}},'
-    '"image":{{json .Config.Image}},"image_id":{{json .Image}},"environment":{{json .Config.Env}},'
-    '"command":[{{json .Config.Entrypoint}},{{json .Config.Cmd}}]}'
-)
+_LABELS = {
+    "service": "service", "oneoff": "oneoff", "project": "project", "folder": "project.working_dir",
+    "files": "project.config_files", "env_files": "project.environment_file",
+}  # fmt: skip
+_INSPECTED = {
+    "id": ".Id", "name": ".Name", "status": ".State.Status", "exit_code": ".State.ExitCode",
+    "image": ".Config.Image", "image_id": ".Image", "environment": ".Config.Env",
+    **{name: f'(index .Config.Labels "com.docker.compose.{label}")' for name, label in _LABELS.items()},
+}  # fmt: skip
+_CONTAINER = "{" + ",".join(f'"{name}":{{{{json {place}}}}}' for name, place in _INSPECTED.items()) + "}"
 _IMAGE = "image {{.ID}} {{.Repository}}:{{.Tag}}"
-
-_FAILED = "##FAILED##"
 
 API_COMMAND = r"docker-entrypoint-api|gunicorn|uvicorn"
 """How the command that starts Plane's API is known: its image's own script, or the servers that run it."""
@@ -169,50 +161,34 @@ docker image ls --no-trunc --format '{_IMAGE}' || exit 1
 [ -n "$rows" ] || exit 0
 docker inspect -f '{_CONTAINER}' $(printf '%s\n' "$rows" | cut -d ' ' -f 1) || exit 1
 for api in $(printf '%s\n' "$rows" | grep -E '^[^ ]+ running .*({API_COMMAND})' | cut -d ' ' -f 1); do
-  echo "code of $api"
-  docker exec "$api" sh -c '{_READ_CODE}' 2>/dev/null </dev/null || true
+  docker exec "$api" sh -c '{_READ_CODE}' 2>/dev/null </dev/null | sed "s/^/code of $api: /"
 done
 """.replace("\\t", "\t")
 
 
-class ComposeServices(FactBase[Composed]):
+class ComposeServices(AnswerFact[Composed]):
     """
     Returns the containers of the Compose projects in a folder, as ``Composed``; none that ``docker compose run`` made.
 
     + directory: the host's folder with the Compose file
     """
 
+    kind = Composed
+
     @override
     def command(self, directory: str) -> StringCommand:
         # Compose labels each container with the folder that it was started from, which may be a link to this one.
-        return StringCommand(
-            "{ sh -c", QuoteString(_SCRIPT), "sh", QuoteString(directory), f"; }} 2>&1 || echo '{_FAILED}'"
+        return self.answering("sh -c", QuoteString(_SCRIPT), "sh", QuoteString(directory), ";")
+
+    @override
+    def understand(self, objects: list[dict[str, Any]], output: list[str]) -> Composed:
+        images = (re.fullmatch(r"image (\S+) (\S+)", line) for line in output)
+        return Composed(
+            tuple(_container(item, output) for item in objects if item["oneoff"] != "True"),
+            {full_name(image[2]): image[1].removeprefix("sha256:") for image in images if image is not None},
+            next((line.removeprefix("in ") for line in output if line.startswith("in /")), "/"),
+            "dotenv" in output,
         )
-
-    @staticmethod
-    @override
-    def default() -> Composed:
-        return Composed(unavailable="the host did not answer")
-
-    @override
-    def process(self, output: list[str]) -> Composed:
-        if output[-1:] == [_FAILED]:
-            complaints = [line for line in output[:-1] if not line.startswith("{")]
-            return Composed(unavailable=_said(complaints))
-        containers: list[ServiceContainer] = []
-        images: dict[str, str] = {}
-        codes = _codes(output)
-        for line in output:
-            if image := re.fullmatch(r"image (\S+) (\S+)", line):
-                images[full_name(image[2])] = image[1].removeprefix("sha256:")
-            try:
-                item = checked_object(json.loads(line)) if line.startswith("{") else {"oneoff": "True"}
-                if item["oneoff"] != "True":
-                    containers.append(_container(item, codes))
-            except GARBLED:
-                return Composed(unavailable=f"{NOT_UNDERSTOOD}: {quote(line, 80)}")
-        folder = next((line.removeprefix("in ") for line in output if line.startswith("in /")), "/")
-        return Composed(tuple(containers), images, folder, "dotenv" in output)
 
 
 class PlaneImage(FactBase[PlaneCode | None]):
@@ -227,19 +203,9 @@ class PlaneImage(FactBase[PlaneCode | None]):
         run = "docker run --rm --pull never --network none --entrypoint sh"
         return StringCommand(run, QuoteString(image), "-c", QuoteString(_READ_CODE), "2>/dev/null </dev/null || true")
 
-    @staticmethod
-    @override
-    def default() -> PlaneCode | None:
-        return None
-
     @override
     def process(self, output: list[str]) -> PlaneCode | None:
         return _code(output)
-
-
-def _said(lines: list[str]) -> str:
-    said = [line for line in lines if line.strip()]
-    return printable(said[-1], LONGEST_QUOTE) if said else "docker said nothing"
 
 
 def full_name(image: str) -> str:
@@ -253,7 +219,7 @@ def _paths(label: str) -> tuple[str, ...]:
     return tuple(filter(None, re.split(",(?=/)" if label.startswith("/") else ",", label)))
 
 
-def _container(item: dict[str, Any], codes: Mapping[str, PlaneCode | None]) -> ServiceContainer:
+def _container(item: dict[str, Any], output: Sequence[str]) -> ServiceContainer:
     files, env_files = (_paths(checked_text(item[name] or "")) for name in ("files", "env_files"))
     code = item["exit_code"]
     if not isinstance(code, int):
@@ -269,22 +235,14 @@ def _container(item: dict[str, Any], codes: Mapping[str, PlaneCode | None]) -> S
         checked_text(item["image_id"]).removeprefix("sha256:"),  # which Podman leaves out here
         {name: digest(value) for name, _, value in variables},
         next((value for name, _, value in variables if name == "APP_VERSION" and value), None),
-        codes.get(checked_text(item["id"])),
+        _code(output, f"code of {item['id']}: "),
     )
 
 
-def _codes(output: Sequence[str]) -> dict[str, PlaneCode | None]:
-    """What each API container holds, by the container's id."""
-    starts = [number for number, line in enumerate(output) if line.startswith("code of ")]
-    return {
-        output[start].removeprefix("code of "): _code(output[start + 1 : end])
-        for start, end in pairwise([*starts, len(output)])
-    }
-
-
-def _code(output: Iterable[str]) -> PlaneCode | None:
+def _code(output: Sequence[str], mark: str = "") -> PlaneCode | None:
+    """What an image holds, out of the lines with this mark in front."""
     migrations, version = set(), None
-    for line in output:
+    for line in (line.removeprefix(mark) for line in output if line.startswith(mark)):
         if migration := re.fullmatch(r"migration (db|license) (\d\w*)\.pyc?", line):
             migrations.add(f"{migration[1]} {migration[2]}")
         elif found := re.fullmatch(r'\s*"version"\s*:\s*"([\w.+-]+)",?\s*', line):
@@ -303,7 +261,6 @@ class Service:
         image: its image's name.
         command: the words of its entrypoint and command; none where they are the image's own.
         env_files: the files under its ``env_file:``, as paths on the host.
-        container_name: its ``container_name:``.
         depends_on: the services that it depends on.
         awaits_health: those of them that must be healthy first.
         literals: variables that its ``environment:`` sets to a value of its own.
@@ -317,7 +274,6 @@ class Service:
     image: str = ""
     command: tuple[str, ...] = ()
     env_files: tuple[str, ...] = ()
-    container_name: str | None = None
     depends_on: frozenset[str] = frozenset()
     awaits_health: frozenset[str] = frozenset()
     literals: Digests = field(default_factory=dict)
@@ -325,6 +281,16 @@ class Service:
     copies: Mapping[str, str] = field(default_factory=dict)
     environment: Digests | None = None
     is_off: bool = False
+
+    @property
+    def own(self) -> frozenset[str]:
+        """The variables that its ``environment:`` sets, which win over those of its env files."""
+        return frozenset({*self.literals, *self.references})
+
+    @property
+    def given(self) -> Digests:
+        """What its containers get, as far as Compose can tell."""
+        return self.literals if self.environment is None else self.environment
 
 
 @dataclass(frozen=True)
@@ -346,12 +312,14 @@ class ComposeFile:
     unwritten: str | None = None
 
 
-class ComposeConfig(FactBase[ComposeFile]):
+class ComposeConfig(AnswerFact[ComposeFile]):
     """
     Returns the services of a Compose project, as a ``ComposeFile``.
 
     + command_words: the words of ``docker compose`` that lead to the project
     """
+
+    kind = ComposeFile
 
     @override
     def command(self, command_words: StringCommand) -> StringCommand:
@@ -359,45 +327,33 @@ class ComposeConfig(FactBase[ComposeFile]):
         raw = StringCommand(command_words, "config --no-interpolate --format json")
         resolved = StringCommand(command_words, "config --format json")
         # The JSON does not end in a line break (Compose 2.26.1).
-        failed, following = (f"printf '\\n%s\\n' '{mark}'" for mark in (_FAILED, _NEXT))
+        failed, following = (f"printf '\\n%s\\n' '{mark}'" for mark in (FAILED, _NEXT))
         return StringCommand("{", raw, f"; }} 2>&1 || {failed}; {following}; {{", resolved, f"; }} 2>&1 || {failed}")
-
-    @staticmethod
-    @override
-    def default() -> ComposeFile:
-        return ComposeFile(unavailable="the host did not answer")
 
     @override
     def process(self, output: list[str]) -> ComposeFile:
-        output = [line for line in output if line]
-        middle = output.index(_NEXT) if _NEXT in output else len(output)
-        raw, resolved = output[:middle], output[middle + 1 :]
-        unwritten = _without_values(raw[:-1]) if raw[-1:] == [_FAILED] else None
-        if unwritten is not None and resolved[-1:] == [_FAILED]:
-            return ComposeFile(unavailable=unwritten)
+        lines = [line for line in output if line]
+        middle = lines.index(_NEXT) if _NEXT in lines else len(lines)
         try:
             # Compose 2.26.1 reads `${DATA:-/x}:/data:ro` with interpolation only.
-            raw = raw if unwritten is None else resolved
-            services = _services(raw) if unwritten is None else {}
-            own = next((match[1] for line in raw if (match := _PROJECT.fullmatch(line))), "")
-            if resolved[-1:] == [_FAILED]:
-                found = {name: _service(name, item) for name, item in services.items() if not item.get("profiles")}
-                return ComposeFile(found, unresolved=_without_values(resolved[:-1]), name=own)
-            # Services of a profile that is not on are missing from the second.
-            got = _services(resolved)
-            return ComposeFile(
-                {name: _service(name, services.get(name, {}), item) for name, item in got.items()},
-                name=own,
-                unwritten=unwritten,
-            )
+            written, unwritten = _project(lines[:middle])
+            got, unresolved = _project(lines[middle + 1 :])
+            if written is None and got is None:
+                return ComposeFile(unavailable=unwritten)
+            raw = _services(written)
+            services = {
+                # Services of a profile that is not on are missing from what Compose resolved.
+                name: _service(name, raw.get(name, {}), None if got is None else item)
+                for name, item in (raw if got is None else _services(got)).items()
+                if got is not None or not item.get("profiles")
+            }
+            name = checked_text((written or got or {}).get("name") or "")
+            return ComposeFile(services, unresolved, name=name, unwritten=unwritten)
         except GARBLED as error:
             return ComposeFile(unavailable=f"{NOT_UNDERSTOOD}: {quote(str(error), 80)}")
 
 
 _NEXT = "##RESOLVED##"
-
-_PROJECT = re.compile(r' {2}"name": "([^"]*)",?')
-"""The project's name in Compose's JSON; the names of networks and volumes stand further to the right."""
 
 _QUOTED = re.compile(
     r"""((?:service|network|volume) "[^"]*")|"(?:\\.|[^"\\])*(?:"|$)|`[^`]*(?:`|$)|(?<!\w)'[^']*(?:'|$)"""
@@ -408,85 +364,74 @@ _WARNING = re.compile(r"time=|WARN")
 def _without_values(lines: list[str]) -> str:
     """A complaint of Compose without values: what it quotes, and what follows on lines of their own (2.26.1)."""
     said = [line for line in lines if line.strip() and not _WARNING.match(line)]
-    return _QUOTED.sub(lambda match: match[1] or '"…"', _said(said[:1]))
+    return _QUOTED.sub(lambda match: match[1] or '"…"', AnswerFact.reason(said[:1]))
 
 
 _COPY = re.compile(r"\$(?:\{([A-Za-z_]\w*)(?::?[-?][^{}]*)?\}|([A-Za-z_]\w*))", re.ASCII)
 _REFERENCE = re.compile(r"\$(?:\{([A-Za-z_]\w*)|([A-Za-z_]\w*)|(\$))", re.ASCII)
 
-_WHOLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)(?::?-[^{}]*)?\}|([A-Za-z_]\w*))", re.ASCII)
 
-
-def _services(output: list[str]) -> dict[str, dict[str, Any]]:
+def _project(output: list[str]) -> tuple[dict[str, Any] | None, str | None]:
+    """A project as Compose prints it, or else what it complains of."""
+    if output[-1:] == [FAILED]:
+        return None, _without_values(output[:-1])
     # A warning may stand in front of the JSON.
     start = next((number for number, line in enumerate(output) if line.startswith("{")), len(output))
-    model = checked_object(json.loads("\n".join(output[start:])))
-    return {
-        checked_text(name): checked_object(item) for name, item in checked_object(model.get("services") or {}).items()
-    }
+    return checked_object(json.loads("\n".join(output[start:]))), None
+
+
+def _services(project: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
+    services = checked_object((project or {}).get("services") or {})
+    return {checked_text(name): checked_object(item) for name, item in services.items()}
 
 
 def _service(name: str, raw: dict[str, Any], resolved: dict[str, Any] | None = None) -> Service:
     # What it was before Compose read the env files; older versions of Compose do not tell.
-    written = _environment(raw.get("environment"))
+    written = _environment(raw)
     references = {
         key: frozenset(one or other for one, other, _ in _REFERENCE.findall(value) if one or other)
         for key, value in written.items()
-        if value is not None
     }
     depends_on = raw.get("depends_on") or {}
     conditions = checked_object(depends_on) if isinstance(depends_on, dict) else dict.fromkeys(depends_on)
     shown = raw if resolved is None else resolved
     return Service(
         name,
-        checked_text(shown.get("image") or ""),
-        (*_words(shown.get("entrypoint")), *_words(shown.get("command"))),
-        tuple(_path(entry) for entry in _listed(raw.get("env_file"))),
-        raw.get("container_name") and checked_text(shown.get("container_name") or raw["container_name"]),
-        frozenset(conditions),
-        frozenset(
-            service
-            for service, condition in conditions.items()
-            if isinstance(condition, dict) and condition.get("condition") == "service_healthy"
+        image=checked_text(shown.get("image") or ""),
+        command=(*_words(shown.get("entrypoint")), *_words(shown.get("command"))),
+        env_files=_env_files(raw.get("env_file")),
+        depends_on=frozenset(conditions),
+        awaits_health=frozenset(
+            one for one, how in conditions.items() if how and how.get("condition") == "service_healthy"
         ),
-        {key: digest(_unescaped(value)) for key, value in written.items() if value is not None and not references[key]},
-        {key: names for key, names in references.items() if names},
-        {key: found[1] or found[2] for key, value in written.items() if (found := _COPY.fullmatch(value or ""))},
-        None
+        literals={key: _digested(value) for key, value in written.items() if not references[key]},
+        references={key: names for key, names in references.items() if names},
+        copies={key: found[1] or found[2] for key, value in written.items() if (found := _COPY.fullmatch(value))},
+        environment=None
         if resolved is None
-        else {
-            key: digest(_unescaped(value))
-            for key, value in _environment(resolved.get("environment")).items()
-            if value is not None
-        },
-        "0" in (str(shown.get("scale")), str(checked_object(shown.get("deploy") or {}).get("replicas"))),
+        else {key: _digested(value) for key, value in _environment(resolved).items()},
+        is_off="0" in (str(shown.get("scale")), str(checked_object(shown.get("deploy") or {}).get("replicas"))),
     )
 
 
-def _environment(value: Any) -> dict[str, str | None]:
+def _environment(service: dict[str, Any]) -> dict[str, str]:
+    """What ``environment:`` sets, as a map or a list; not the bare names."""
+    value = service.get("environment") or {}
     if isinstance(value, list):
-        pairs = [str(entry).partition("=") for entry in value]
-        return {key: text if equals else None for key, equals, text in pairs}
-    items = checked_object(value or {})
-    return {key: None if item is None else _as_text(item) for key, item in items.items()}
+        return {key: text for key, equals, text in (str(entry).partition("=") for entry in value) if equals}
+    items = {key: item for key, item in checked_object(value).items() if item is not None}
+    return {key: str(item).lower() if isinstance(item, bool) else str(item) for key, item in items.items()}
 
 
-def _as_text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _unescaped(value: str) -> str:
-    """A value without Compose's own sign for a dollar, which it also writes where it has interpolated."""
-    return value.replace("$$", "$")
+def _digested(value: str) -> str:
+    # Compose doubles a dollar, also where it has interpolated.
+    return digest(value.replace("$$", "$"))
 
 
 def _words(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else [str(word) for word in value or ()]
 
 
-def _listed(value: Any) -> list[Any]:
-    return [value] if isinstance(value, (str, dict)) else list(value or ())
-
-
-def _path(entry: Any) -> str:
-    return checked_text(entry["path"] if isinstance(entry, dict) else entry)
+def _env_files(value: Any) -> tuple[str, ...]:
+    entries = [value] if isinstance(value, (str, dict)) else value or ()
+    return tuple(checked_text(entry["path"] if isinstance(entry, dict) else entry) for entry in entries)

@@ -1,16 +1,76 @@
-"""Where a container is and whether it runs. pyinfra's own fact prints the environment, passwords and all."""
+"""What docker tells, and of a container where it is. pyinfra's own fact prints the environment, passwords and all."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from typing_extensions import override
 
 from pyinfra_plane.engine.commands import TargetError
-from pyinfra_plane.text import quote
+from pyinfra_plane.text import LONGEST_QUOTE, printable, quote
+
+T = TypeVar("T")
+
+FAILED = "##FAILED##"
+"""What the commands of facts print last if they fail: a container that is not there is an answer."""
+
+GARBLED = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+"""What reading an answer raises that is not as docker gives it."""
+
+NOT_UNDERSTOOD = "docker's answer on this host cannot be understood"
+
+
+class AnswerFact(FactBase[T]):
+    """What a command tells in lines that are JSON objects, beside others.
+
+    Attributes:
+        kind: a dataclass whose field ``unavailable`` says why nothing could be read.
+    """
+
+    kind: Callable[..., T]
+
+    @staticmethod
+    def answering(*words: object) -> StringCommand:
+        """The command whose output :meth:`process` takes."""
+        return StringCommand("{", *words, f"}} 2>&1 || echo '{FAILED}'")
+
+    @classmethod
+    @override
+    def default(cls) -> T:
+        return cls.unread("the host did not answer")
+
+    @classmethod
+    def unread(cls, why: str) -> T:
+        """The answer when nothing could be read."""
+        return cls.kind(unavailable=why)
+
+    @override
+    def process(self, output: list[str]) -> T:
+        if output[-1:] == [FAILED]:
+            return self.unread(self.reason([line for line in output[:-1] if not line.startswith("{")]))
+        objects, line = [], ""
+        try:
+            for line in output:
+                if line.startswith("{"):
+                    objects.append(checked_object(json.loads(line)))
+            return self.understand(objects, output)
+        except GARBLED:
+            return self.unread(f"{NOT_UNDERSTOOD}: {quote(line, 80)}")
+
+    def understand(self, objects: list[dict[str, Any]], output: list[str]) -> T:
+        """Make the answer of the objects, and of all lines; raises one of :data:`GARBLED` if it cannot."""
+        raise NotImplementedError
+
+    @staticmethod
+    def reason(lines: list[str]) -> str:
+        """Why the command failed, out of what it printed."""
+        said = [line for line in lines if line.strip()]
+        return printable(said[-1], LONGEST_QUOTE) if said else "docker said nothing"
+
 
 _FORMAT = (
     '{"status":{{json .State.Status}},'
@@ -22,58 +82,31 @@ _FORMAT = (
 class Container:
     """A container: `status` is Docker's word for it (``running``, ``exited``, …)."""
 
-    name: str
     status: str
     addresses: dict[str, str]
     uses_host_network: bool
 
-    @property
-    def is_running(self) -> bool:
-        """Whether it runs."""
-        return self.status == "running"
 
-
-class DockerContainers(FactBase[dict[str, Container]]):
+class DockerContainer(FactBase[Container | None]):
     """
-    Returns the containers of the given names that exist, as a dict of name to ``Container``.
+    Returns a container of the host, as a ``Container``; ``None`` if there is none of that name.
 
-    + names: names of the containers, separated by spaces
+    + container: its name
     """
 
     @override
-    def command(self, names: str) -> StringCommand:
-        quoted: list[object] = []
-        for name in names.split():
-            inspect = StringCommand("docker inspect -f", QuoteString(_FORMAT), QuoteString(name))
-            quoted += ["printf '%s\\t'", QuoteString(name), ";", inspect, "2>/dev/null || echo;"]
-        return StringCommand(*quoted, "true")
-
-    @staticmethod
-    @override
-    def default() -> dict[str, Container]:
-        return {}
+    def command(self, container: str) -> StringCommand:
+        return StringCommand("docker inspect -f", QuoteString(_FORMAT), QuoteString(container), "2>/dev/null || true")
 
     @override
-    def process(self, output: list[str]) -> dict[str, Container]:
-        found = {}
-        for line in output:
-            name, _, answer = line.partition("\t")
-            if not answer.startswith("{"):
-                continue
+    def process(self, output: list[str]) -> Container | None:
+        for line in (line for line in output if line.startswith("{")):
             try:
-                item = checked_object(json.loads(answer))
-                found[name] = Container(
-                    name, checked_text(item["status"]), _addresses(item), item.get("host") == "host"
-                )
+                item = checked_object(json.loads(line))
+                return Container(checked_text(item["status"]), _addresses(item), item.get("host") == "host")
             except GARBLED as error:
-                raise TargetError(f"docker inspect {name}: {NOT_UNDERSTOOD}: {quote(answer, 80)}") from error
-        return found
-
-
-GARBLED = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
-"""What reading an answer raises that is not as docker gives it."""
-
-NOT_UNDERSTOOD = "docker's answer on this host cannot be understood"
+                raise TargetError(f"docker inspect: {NOT_UNDERSTOOD}: {quote(line, 80)}") from error
+        return None
 
 
 def checked_object(value: Any) -> dict[str, Any]:

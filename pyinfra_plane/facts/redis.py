@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from pyinfra.api import FactBase, QuoteString, StringCommand
+from pyinfra.api import QuoteString, StringCommand
 from typing_extensions import override
 
+from pyinfra_plane.facts.docker import FAILED, AnswerFact
 from pyinfra_plane.text import printable, quote
-
-FAILED = "##FAILED##"
 
 _MARK = "##DATABASE##"
 
@@ -60,7 +59,7 @@ def _quoted(value: str | None) -> str:
     return '"' + (value or "").replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-class RedisNeighbours(FactBase[SharedRedis]):
+class RedisNeighbours(AnswerFact[SharedRedis]):
     """
     Returns which keys in a Redis container's databases are not Plane's, as a ``SharedRedis``.
 
@@ -69,22 +68,19 @@ class RedisNeighbours(FactBase[SharedRedis]):
     What to look at goes in on standard input; see ``scan``.
     """
 
+    kind = SharedRedis
+
     @override
     def command(self, container: str) -> StringCommand:
-        return StringCommand("docker exec -i", QuoteString(container), f"redis-cli 2>&1 || echo '{FAILED}'")
-
-    @staticmethod
-    @override
-    def default() -> SharedRedis:
-        return SharedRedis(unavailable="the host did not answer")
+        return self.answering("docker exec -i", QuoteString(container), "redis-cli;")
 
     @override
     def process(self, output: list[str]) -> SharedRedis:
         before, *parts = "\n".join(output).split(_MARK)
-        for line in before.split("\n"):
-            # redis-cli ends well all the same.
-            if line.partition(" ")[0] in _REFUSED:
-                return SharedRedis(refused=_REFUSED[line.partition(" ")[0]])
+        # redis-cli ends well all the same.
+        refused = [_REFUSED[word] for line in before.split("\n") if (word := line.partition(" ")[0]) in _REFUSED]
+        if refused:
+            return SharedRedis(refused=refused[0])
         if output[-1:] == [FAILED]:
             return SharedRedis(unavailable=quote(output[-2]) if len(output) > 1 else "docker said nothing")
         found: dict[int, list[str]] = {}

@@ -17,10 +17,14 @@ from pyinfra_plane.engine.files import read_file
 from pyinfra_plane.engine.host_run import run_of
 from pyinfra_plane.engine.readings import read_fact
 from pyinfra_plane.engine.report import is_executing
-from pyinfra_plane.facts.compose import ComposeConfig, Composed, ComposeServices, digest
-from pyinfra_plane.host.stack import EnvFile, Stack, find, interpolates, is_plane
+from pyinfra_plane.facts.compose import ComposeConfig, Composed, ComposeFile, ComposeServices, digest
+from pyinfra_plane.facts.postgres import Server
+from pyinfra_plane.host.env_values import EnvFile
+from pyinfra_plane.host.stack import Named, Stack, dotenv_of, find, interpolates, is_plane
 from pyinfra_plane.settings import Settings
 from pyinfra_plane.settings.carried import is_carried
+
+DEFAULT_API_CONTAINER = "javisi_plane_api"
 
 
 @dataclass
@@ -53,133 +57,129 @@ def is_new(host: Any) -> bool:
     return not is_executing() and found_on(host).is_unregistered
 
 
-DEFAULT_API_CONTAINER = "javisi_plane_api"
-
-
 def schema_arguments(settings: Settings) -> dict[str, Any]:
-    password = settings.postgres_superuser_password
-    return {
-        "stdin": None if password is None else f"{password.unmask()}\n",
-        "container": settings.postgres_container,
-        "database": settings.plane_db_name,
-        "superuser": settings.postgres_superuser,
-        "with_password": password is not None,
-        "container_user": settings.postgres_container_user,
-        "port": settings.postgres_port,
-        "maintenance_db": settings.postgres_maintenance_db,
-    }
+    """What Plane's tables are read with."""
+    s, password = settings, settings.postgres_superuser_password
+    server = Server(
+        s.postgres_container, s.postgres_superuser, None if password is None else str(password.unmask()),
+        s.postgres_container_user, s.postgres_port, s.postgres_maintenance_db,
+    )  # fmt: skip
+    return {"stdin": server.stdin(), "server": server, "database": s.plane_db_name}
 
 
 def compose_command(directory: str, options: Sequence[str]) -> StringCommand:
+    """The words of `docker compose` for the project in a folder."""
     return StringCommand("docker compose --project-directory", QuoteString(directory), *map(QuoteString, options))
 
 
-def _projects_own(
-    host: Any, directory: str, composed: Composed, file: EnvFile, services: Sequence[str] | None
-) -> tuple[Composed, tuple[str, ...]]:
-    """Plane's project among those in a folder: its containers, and the options of `docker compose` that lead to it.
+@dataclass(frozen=True)
+class Project:
+    """The Compose project in a folder of a host, and Plane's env file.
 
-    Raises:
-        TargetError: there are several with Plane's services.
+    Args:
+        named: the services that a person named.
     """
-    # The newest container of a project tells what the project was last started with.
-    projects = {container.project.name: container.project for container in reversed(composed.containers)}
-    if len(projects) > 1:
-        # Other projects in the folder are left alone.
-        configs = {name: _config(host, directory, project.options) for name, project in projects.items()}
-        plane = [name for name, config in configs.items() if is_plane(config.services, file, services)]
-        if len(plane) != 1:
+
+    host: Any
+    directory: str
+    env_path: str
+    named: Named
+
+    def read(self) -> Stack:
+        """Plane's services as they are now.
+
+        Raises:
+            TargetError: docker or Compose could not be asked.
+            PlaneSettings: the project does not fit the settings.
+        """
+        composed: Composed = read_fact(self.host, ComposeServices, stdin="", directory=self.directory)
+        if composed.unavailable is not None:
+            failure = explain_docker(composed.unavailable)
+            asked = f"docker could not be asked for the services in {self.directory}: {composed.unavailable}"
+            raise TargetError(asked if failure is None else failure.line)
+        file = self._env_file(composed)
+        composed, options = self._own(composed, file)
+        config, options = self._with_env_file(file, composed, options, self._config_of(options))
+        if config.unresolved is not None and file.exists:
             raise TargetError(
-                f"there are containers of several Compose projects in {directory}: "
-                f"{', '.join(sorted(plane or projects))}; remove those of all but one (docker compose -p NAME down, in "
-                f"{directory}), and run again"
+                f"docker compose cannot tell what the services in {self.directory} get: {config.unresolved}"
             )
-        projects = {plane[0]: projects[plane[0]]}
-    own = tuple(container for container in composed.containers if container.project.name in projects)
-    return replace(composed, containers=own), next((project.options for project in projects.values()), ())
+        compose = compose_command(self.directory, options)
+        stack = find(self.directory, file, config, composed, self.named, compose)
+        for container in stack.of(stack.api)[:1]:
+            found_on(self.host).api_container = container.name
+        return stack
 
-
-def read_composed(host: Any, directory: str) -> Composed:
-    """The containers of the Compose project in a folder.
-
-    Raises:
-        TargetError: docker could not be asked.
-    """
-    composed = read_fact(host, ComposeServices, stdin="", directory=directory)
-    if composed.unavailable is not None:
-        raise TargetError(
-            _explained(composed.unavailable)
-            or f"docker could not be asked for the services in {directory}: {composed.unavailable}"
+    def _env_file(self, composed: Composed) -> EnvFile:
+        changes, text = env_changes(self.host, self.env_path), read_file(self.host, self.env_path)
+        coming = None if is_executing() else changes.pending
+        held = variables(text.text) if text is not None else coming or {}
+        return EnvFile(
+            self.env_path,
+            posixpath.normpath(posixpath.join(composed.folder, self.env_path)),
+            values={name: digest(value) for name, value in held.items() if is_carried(value)},
+            names=frozenset({*held, *(coming or ())}),
+            coming=coming and {name: digest(value) for name, value in coming.items() if is_carried(value)},
+            gone=changes.removed,
+            exists=text is not None,
         )
-    return composed
 
+    def _own(self, composed: Composed, file: EnvFile) -> tuple[Composed, tuple[str, ...]]:
+        """Plane's project among those in the folder: its containers, and the options of `docker compose` for it.
 
-def read_stack(
-    host: Any, directory: str, env_path: str, services: Sequence[str] | None, migrator: str | None, api: str | None
-) -> tuple[Stack, StringCommand]:
-    """Plane's services in a Compose project, and the words of `docker compose` that lead to it.
+        Raises:
+            TargetError: there are several with Plane's services.
+        """
+        # The newest container of a project tells what the project was last started with.
+        projects = {container.project.name: container.project for container in reversed(composed.containers)}
+        if len(projects) > 1:
+            # Other projects in the folder are left alone.
+            configs = {name: self._config(project.options) for name, project in projects.items()}
+            plane = [name for name, config in configs.items() if is_plane(config.services, file, self.named.services)]
+            if len(plane) != 1:
+                raise TargetError(
+                    f"there are containers of several Compose projects in {self.directory}: "
+                    f"{', '.join(sorted(plane or projects))}; remove those of all but one (docker compose -p NAME "
+                    f"down, in {self.directory}), and run again"
+                )
+            projects = {plane[0]: projects[plane[0]]}
+        own = tuple(container for container in composed.containers if container.project.name in projects)
+        return replace(composed, containers=own), next((project.options for project in projects.values()), ())
 
-    Raises:
-        TargetError: docker or Compose could not be asked.
-        PlaneSettings: the project does not fit the settings.
-    """
-    composed = read_composed(host, directory)
-    text = read_file(host, env_path)
-    coming = None if is_executing() else env_changes(host, env_path).pending
-    found = variables(text.text) if text is not None else coming or {}
-    location = posixpath.normpath(posixpath.join(composed.folder, env_path))
-    file = EnvFile(
-        env_path,
-        location,
-        {name: digest(value) for name, value in found.items() if is_carried(value)},
-        frozenset({**found, **(coming or {})}),
-        None if coming is None else {name: digest(value) for name, value in coming.items() if is_carried(value)},
-        env_changes(host, env_path).removed,
-    )
-    composed, options = _projects_own(host, directory, composed, file, services)
-    # A project that Compose finds by itself was read ahead, without its name.
-    is_found = options[:1] == ("-p",) and len(options) == 2
-    config = _config(host, directory, () if is_found else options)
-    if is_found and config.name != options[1]:
-        config = _config(host, directory, options)
-    dotenv = posixpath.normpath(posixpath.join(composed.folder, directory, ".env"))
-    if interpolates(config.services, file) and location not in (*options, dotenv):
-        if text is None:
+    def _config_of(self, options: tuple[str, ...]) -> ComposeFile:
+        """The Compose file; a project that Compose finds by itself was read ahead, without its name."""
+        is_found = options[:1] == ("-p",) and len(options) == 2
+        config = self._config(() if is_found else options)
+        return self._config(options) if is_found and config.name != options[1] else config
+
+    def _with_env_file(
+        self, file: EnvFile, composed: Composed, options: tuple[str, ...], config: ComposeFile
+    ) -> tuple[ComposeFile, tuple[str, ...]]:
+        """The Compose file with the values of the env file, and the options that give them to Compose."""
+        dotenv = dotenv_of(composed, self.directory)
+        if not interpolates(config.services, file) or file.location in (*options, dotenv):
+            return config, options
+        if not file.exists:
             # Compose refuses an --env-file that does not exist yet, and without it would tell of its defaults.
             bare = {name: replace(service, environment=None) for name, service in config.services.items()}
-            config = replace(config, services=bare, unresolved=f"there is no {env_path} yet")
-        else:
-            has_own = composed.has_dotenv and "--env-file" not in options
-            own = ("--env-file", dotenv) if has_own else ()
-            options = (*options, *own, "--env-file", location)
-            config = _config(host, directory, options)
-    if config.unresolved is not None and text is not None:
-        raise TargetError(f"docker compose cannot tell what the services in {directory} get: {config.unresolved}")
-    needs_env_file = interpolates(config.services, file) and location != dotenv
-    stack = find(directory, file, config, composed, services, migrator, api, needs_env_file)
-    for container in stack.of(stack.api)[:1]:
-        found_on(host).api_container = container.name
-    return stack, compose_command(directory, options)
+            return replace(config, services=bare, unresolved=f"there is no {self.env_path} yet"), options
+        own = ("--env-file", dotenv) if composed.has_dotenv and "--env-file" not in options else ()
+        options = (*options, *own, "--env-file", file.location)
+        return self._config(options), options
 
-
-def _explained(said: str) -> str | None:
-    failure = explain_docker(said)
-    return None if failure is None else failure.line
-
-
-def _config(host: Any, directory: str, options: Sequence[str]) -> Any:
-    config = read_fact(host, ComposeConfig, stdin="", command_words=compose_command(directory, options))
-    if config.unavailable is None:
-        return config
-    explained = _explained(config.unavailable)
-    if explained is not None:
-        raise TargetError(explained)
-    if "no configuration file" in config.unavailable:
-        raise PlaneSettings(
-            f"there is no Compose file in {directory}; put Plane's there, or correct plane_compose_dir (None, if Plane "
-            "is started otherwise)"
-        )
-    raise PlaneSettings(f"docker compose cannot read the project in {directory}: {config.unavailable}")
+    def _config(self, options: Sequence[str]) -> ComposeFile:
+        words = compose_command(self.directory, options)
+        config: ComposeFile = read_fact(self.host, ComposeConfig, stdin="", command_words=words)
+        if config.unavailable is None:
+            return config
+        if (failure := explain_docker(config.unavailable)) is not None:
+            raise TargetError(failure.line)
+        if "no configuration file" in config.unavailable:
+            raise PlaneSettings(
+                f"there is no Compose file in {self.directory}; put Plane's there, or correct plane_compose_dir (None, "
+                "if Plane is started otherwise)"
+            )
+        raise PlaneSettings(f"docker compose cannot read the project in {self.directory}: {config.unavailable}")
 
 
 def known_api_container(host: Any, settings: Settings) -> str | None:
@@ -187,20 +187,3 @@ def known_api_container(host: Any, settings: Settings) -> str | None:
     if settings.plane_api_container is not None:
         return settings.plane_api_container
     return found_on(host).api_container if settings.plane_compose_dir is not None else DEFAULT_API_CONTAINER
-
-
-def find_api_container(host: Any, settings: Settings) -> str | None:
-    """The name of the API's container in the Compose project; ``None`` if it has none yet.
-
-    Raises:
-        TargetError: docker or Compose could not be asked.
-        PlaneSettings: the project does not fit the settings.
-    """
-    if settings.plane_compose_dir is not None:
-        read_stack(host, settings.plane_compose_dir, settings.plane_env_path, *named_services(settings))
-    return known_api_container(host, settings)
-
-
-def named_services(settings: Settings) -> tuple[tuple[str, ...] | None, str | None, str | None]:
-    """The services that the settings name: those that read the env file, the migrator, the API."""
-    return settings.plane_compose_services, settings.plane_compose_migrator, settings.plane_compose_api

@@ -15,16 +15,13 @@ from pyinfra_plane.engine.commands import LONGEST_COMMAND, Output, TargetError, 
 from pyinfra_plane.engine.docker_errors import explain_docker
 from pyinfra_plane.engine.readings import read_fact
 from pyinfra_plane.facts.plane_schema import PlaneSchema, Schema
-from pyinfra_plane.host.compose_project import read_stack, schema_arguments
+from pyinfra_plane.host.compose_project import Project, schema_arguments
 from pyinfra_plane.host.stack import Stack
 from pyinfra_plane.settings import Settings
 from pyinfra_plane.text import quote
 
 LONGEST_MIGRATION = 1800
 """Seconds to wait for Plane's migrations. On an empty database there are more than a hundred (1.3.1)."""
-
-LONGEST_START = LONGEST_COMMAND
-"""Seconds for Compose to start services, and for any other management command: images may have to be fetched first."""
 
 _TEMPLATES = Path(__file__).parents[1] / "templates"
 
@@ -40,29 +37,29 @@ CONNECTIONS = {
 class ContainerCommands:
     """The commands that prepare, start and recreate Plane's containers."""
 
-    def __init__(
-        self, host: Any, settings: Settings, stack: Stack, compose: StringCommand, named: tuple[Any, Any, Any]
-    ) -> None:
-        self.host = host
+    def __init__(self, project: Project, settings: Settings, stack: Stack) -> None:
+        self.project = project
+        self.host = project.host
         self.settings = settings
         self.stack = stack
-        self.compose = compose
-        self.named = named
         self.is_connected = False
 
-    def _schema(self) -> Schema:
-        found = read_fact(self.host, PlaneSchema, **schema_arguments(self.settings))
+    def schema(self) -> Schema:
+        """Plane's tables as they are.
+
+        Raises:
+            TargetError: PostgreSQL could not be asked.
+        """
+        arguments = schema_arguments(self.settings)
+        found: Schema = read_fact(self.host, PlaneSchema, **arguments)
         if found.unavailable is not None:
             # It may have been read ahead, before the server had started.
-            found = read_fact(self.host, PlaneSchema, **schema_arguments(self.settings))
+            found = read_fact(self.host, PlaneSchema, **arguments)
         if found.unavailable is not None:
             container = self.settings.postgres_container
             failure = explain_docker(found.unavailable, container, "postgres_container")
-            raise TargetError(
-                f"PostgreSQL in {container} could not be asked for Plane's tables: {found.unavailable}"
-                if failure is None
-                else failure.line
-            )
+            asked = f"PostgreSQL in {container} could not be asked for Plane's tables: {found.unavailable}"
+            raise TargetError(asked if failure is None else failure.line)
         return found
 
     def _connect(self) -> None:
@@ -75,26 +72,25 @@ class ContainerCommands:
             return
         self.is_connected = True
         answer = self._ask_script("connections")
-        variable, error = answer.get("variable"), answer.get("error")
-        if variable is None and error is None:
-            return
-        if variable not in CONNECTIONS:
+        variable, error = answer.get("variable"), str(answer.get("error"))
+        if variable in CONNECTIONS:
+            raise TargetError(
+                f"Plane could not connect with {variable} of {self.stack.file.path}: {quote(error.rstrip('.'), 300)}; "
+                f"check {CONNECTIONS[variable]}; its containers were left as they are"
+            )
+        if answer:
             raise TargetError(
                 f"no container of {self.stack.api} can be started to check Plane's connections: {error}"
-                f"{self._advice(str(error))}"
+                f"{self._advice(error)}"
             )
-        raise TargetError(
-            f"Plane could not connect with {variable} of {self.stack.file.path}: "
-            f"{quote(str(error).rstrip('.'), 300)}; check {CONNECTIONS[variable]}; its containers were left as they are"
-        )
 
-    def _run_migrator(self) -> None:
+    def run_migrator(self) -> None:
         """Run the service that migrates the database, and wait until it ended well."""
         self._connect()
         service, directory = self.stack.migrator, self.stack.directory
         assert service is not None
         # One that runs already is waited for: a migration is not interrupted.
-        listed = StringCommand(self.compose, "ps -aq", QuoteString(service))
+        listed = StringCommand(self.stack.compose, "ps -aq", QuoteString(service))
         wait = StringCommand("ids=$(", listed, ') && { [ -z "$ids" ] || docker wait $ids; }')
         self.host.log(f"running the service {service}, which migrates the database")
         output = run(self.host, wait, longest=LONGEST_MIGRATION)
@@ -110,26 +106,29 @@ class ContainerCommands:
                 f"{', '.join(sorted(codes)) or 'unknown'}; see docker compose logs {service}, and run again"
             )
 
-    def _migrate(self) -> None:
+    def migrate(self) -> None:
+        """Migrate the database in the API's image."""
         self._connect()
         self.host.log(f"running manage.py migrate in {self.stack.api}; on an empty database this takes some minutes")
         self._manage("migrate", longest=LONGEST_MIGRATION)
-        if self._schema().migrations is None:
+        if self.schema().migrations is None:
             raise TargetError(
                 f"manage.py migrate went well, but {self.settings.plane_db_name} in {self.settings.postgres_container} "
                 "has no tables: Plane uses another server; check plane_db_host and plane_db_port"
             )
 
-    def _register_instance(self) -> None:
+    def register_instance(self) -> None:
+        """Register the instance in the API's image."""
         # Plane asks for a signature of the machine, and keeps it nowhere (every tried release).
         self._manage("register_instance", secrets.token_hex(32))
         # That it is not registered is remembered for two hours. Without a key, a neighbour's keys would go as well.
         self._manage("clear_cache", "--key", paths.INSTANCE())
 
-    def _configure_instance(self) -> None:
+    def configure_instance(self) -> None:
+        """Configure the instance in the API's image."""
         self._manage("configure_instance")
 
-    def _manage(self, *words: str, longest: int = LONGEST_START) -> None:
+    def _manage(self, *words: str, longest: int = LONGEST_COMMAND) -> None:
         """Run a management command of Plane's image in a container of the API's service.
 
         Raises:
@@ -152,7 +151,7 @@ class ContainerCommands:
         return "; run again once that is fixed"
 
     def _run_once(
-        self, label: str, words: Sequence[str], stdin: str | None = None, longest: int = LONGEST_START
+        self, label: str, words: Sequence[str], stdin: str | None = None, longest: int = LONGEST_COMMAND
     ) -> Output:
         # Under a name, so that a run that was interrupted is waited for, and nothing is migrated by two at a time.
         name = "-".join(filter(None, (self.stack.config.name, self.stack.api, label)))
@@ -163,13 +162,14 @@ class ContainerCommands:
         return run(
             self.host,
             "ids=$(", own, '); [ -z "$ids" ] || { docker wait $ids; docker rm $ids; } >/dev/null 2>&1;',
-            self.compose, "run --rm --no-deps -T --name", QuoteString(name), "--entrypoint python",
+            self.stack.compose, "run --rm --no-deps -T --name", QuoteString(name), "--entrypoint python",
             QuoteString(self.stack.api), *(QuoteString(word) for word in words),
             stdin=stdin,
             longest=longest,
         )  # fmt: skip
 
-    def _bucket(self) -> None:
+    def bucket(self) -> None:
+        """Create the storage's bucket if it is missing, and write to it."""
         error = self._ask_script("bucket").get("error")
         if error is not None:
             raise TargetError(
@@ -189,15 +189,15 @@ class ContainerCommands:
             return {"error": quote(said)}
         return answer if isinstance(answer, dict) else {"error": "its answer cannot be understood"}
 
-    def _up(self, services: Sequence[str], options: str, longest: int = LONGEST_START) -> None:
+    def _up(self, services: Sequence[str], options: str, longest: int = LONGEST_COMMAND) -> None:
         names = [QuoteString(name) for name in services]
-        output = run(self.host, self.compose, "up -d", options, *names, show_output=True, longest=longest)
+        output = run(self.host, self.stack.compose, "up -d", options, *names, show_output=True, longest=longest)
         if not output.ok:
             raise TargetError(
                 f"docker compose up {' '.join(services)} in {self.stack.directory} failed: {output.reason}"
             )
 
-    def _start(self, services: Sequence[str]) -> None:
+    def start(self, services: Sequence[str]) -> None:
         """Start services that have no container. What runs is left alone."""
         self._up(services, "--no-recreate")
         awaited = {name for service in self.stack.services for name in service.awaits_health}
@@ -205,16 +205,15 @@ class ContainerCommands:
         if healthy:
             self._up(healthy, "--no-recreate --wait")
 
-    def _recreate(self, names: Sequence[str]) -> None:
+    def recreate(self, names: Sequence[str]) -> None:
+        """Recreate services, or start them, and see that they run with what the env file holds."""
         if self.stack.api in names:
             self._connect()
         self._up(names, "--force-recreate --no-deps")
-        stack, _ = read_stack(self.host, self.stack.directory, self.stack.file.path, *self.named)
-        for name in names:
-            for container in stack.of(name):
-                differing = stack.differing(container)
-                if differing:
-                    raise TargetError(
-                        f"{container.name} was recreated and runs with another {', '.join(differing)} than "
-                        f"{self.stack.file.path} holds; see docker compose config {name} in {self.stack.directory}"
-                    )
+        stack = self.project.read()
+        for container in (one for name in names for one in stack.of(name)):
+            if differing := stack.differing(container):
+                raise TargetError(
+                    f"{container.name} was recreated and runs with another {', '.join(differing)} than "
+                    f"{stack.file.path} holds; see docker compose config {container.service} in {stack.directory}"
+                )

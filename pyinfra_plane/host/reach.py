@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyinfra_plane.api.errors import (
-    PlaneError,
-    PlaneUnreachable,
-)
+from pyinfra_plane.api.errors import PlaneError, PlaneUnreachable
 from pyinfra_plane.api.pace import PERIOD, period_of
 from pyinfra_plane.api.plane import Plane
 from pyinfra_plane.engine.commands import wait_for_others
 from pyinfra_plane.engine.files import file_reading
 from pyinfra_plane.engine.readings import Reading, fact_reading, read_fact
-from pyinfra_plane.facts.docker import Container, DockerContainers
-from pyinfra_plane.host.compose_project import find_api_container, is_new, is_to_start, known_api_container
+from pyinfra_plane.facts.docker import Container, DockerContainer
+from pyinfra_plane.host.compose_project import Project, is_new, is_to_start, known_api_container
 from pyinfra_plane.host.connection import plane_from
+from pyinfra_plane.host.stack import Named
 from pyinfra_plane.settings import Settings
 
 FORM_LIMIT = "AUTHENTICATION_RATE_LIMIT"
@@ -89,9 +87,16 @@ class Reach:
         """The name of the container of Plane's API; ``None`` if there is none yet.
 
         Raises:
-            TargetError: Compose could not be asked.
+            TargetError: docker or Compose could not be asked.
+            PlaneSettings: the Compose project does not fit the settings.
         """
-        return known_api_container(self.host, self.settings) or find_api_container(self.host, self.settings)
+        s = self.settings
+        known = known_api_container(self.host, s)
+        if known is None and s.plane_compose_dir is not None:
+            named = Named(s.plane_compose_services, s.plane_compose_migrator, s.plane_compose_api)
+            Project(self.host, s.plane_compose_dir, s.plane_env_path, named).read()
+            known = known_api_container(self.host, s)
+        return known
 
     @property
     def logs(self) -> str:
@@ -109,15 +114,14 @@ class Reach:
                 f"Plane's API has no container in {self.settings.plane_compose_dir} yet; run deploy.environment to "
                 "start one, or set plane_api_container or plane_api_url"
             )
-        found: dict[str, Container] = read_fact(self.host, DockerContainers, names=name)
-        if name not in found:
+        container: Container | None = read_fact(self.host, DockerContainer, container=name)
+        if container is None:
             raise PlaneUnreachable(
                 f"there is no container {name} on this host; start Plane, or set plane_api_container or plane_api_url"
             )
-        container = found[name]
         if container.status == "restarting":
             raise PlaneUnreachable(f"the container {name} keeps restarting; see: docker logs {name}")
-        if not container.is_running:
+        if container.status != "running":
             raise PlaneUnreachable(f"the container {name} is {container.status}; run: docker start {name}")
         if container.uses_host_network:
             return f"http://127.0.0.1:{port}"
@@ -131,7 +135,7 @@ class Reach:
         """What is read on the host before the first request."""
         s = self.settings
         name = None if s.plane_api_url else known_api_container(self.host, s)
-        address = [] if name is None else [fact_reading(DockerContainers, names=name)]
+        address = [] if name is None else [fact_reading(DockerContainer, container=name)]
         return [*address, file_reading(s.plane_tokens_path)]
 
     def is_fresh(self) -> bool:

@@ -26,7 +26,7 @@ SAYING = ("noop", "_say", "Note", "say", "say_once", "cannot_tell")
 REFUSING = {"refuse": (0, ": "), "must": (0, " must "), "must_be": (0, " must be "), "also": (1, " must ")}
 """Functions that refuse a value: which argument says why, and what stands between the value's name and that."""
 
-REASONS = ("Service", "Composed", "SharedRedis", "Failure")
+REASONS = ("unread", "Composed", "SharedRedis", "Failure")
 """What a fact gives; its texts say why nothing could be read, and are quoted by the message or are it."""
 
 GAP = "…"

@@ -27,6 +27,7 @@ from pyinfra_plane.facts.compose import (
     full_name,
 )
 from pyinfra_plane.facts.plane_schema import PlaneSchema, Schema
+from pyinfra_plane.facts.postgres import Server
 from sandbox.containers import POSTGRESQL
 from tests.unit.given import Shell
 from tests.unit.test_facts import HOSTILE
@@ -63,7 +64,6 @@ def inspected(service: str = "api", folder: object = "/opt/plane", **changes: An
         "image": "makeplane/plane-backend:stable",
         "image_id": "sha256:aa11",
         "environment": [f"SECRET_KEY={SECRET}", "EMPTY=", "PATH=/usr/bin"],
-        "command": [None, ["gunicorn", "plane.wsgi"]],
     }
     return json.dumps({**seen, **changes})
 
@@ -363,9 +363,8 @@ def test_what_the_services_are_and_get_is_told_without_values(host: Shell, says:
         "makeplane/plane-backend:stable",
         ("gunicorn", "plane.wsgi", "--workers", "2", "--bind", "0.0.0.0:8000"),
         ("/opt/javisi/configs/plane/plane.env",),
-        "javisi_plane_api",
-        frozenset({"plane-minio", "redis"}),
-        frozenset({"plane-minio"}),
+        depends_on=frozenset({"plane-minio", "redis"}),
+        awaits_health=frozenset({"plane-minio"}),
         environment={"SECRET_KEY": digest(SECRET), "DATABASE_URL": digest(f"postgresql://plane:{SECRET}@db/plane")},
     )
     assert SECRET not in shown(found)
@@ -508,7 +507,7 @@ def test_what_planes_tables_tell_is_read_step_by_step(host: Shell, sandboxed: sa
     database = 'plane "it\'s"'
 
     def read() -> Schema:
-        return read_fact(host, PlaneSchema, container=POSTGRESQL, database=database)
+        return read_fact(host, PlaneSchema, server=Server(POSTGRESQL), database=database)
 
     assert read() == Schema()
     sandboxed.psql('CREATE DATABASE "plane ""it\'s"""')
@@ -523,7 +522,7 @@ def test_what_planes_tables_tell_is_read_step_by_step(host: Shell, sandboxed: sa
 
 def test_a_server_that_does_not_answer_is_no_empty_database(host: Shell, sandboxed: sandbox.Host) -> None:
     host.replace("docker", f'exec "{sandboxed.commands_path / "docker"}" "$@"')
-    found = read_fact(host, PlaneSchema, container="no_such", database="plane")
+    found = read_fact(host, PlaneSchema, server=Server("no_such"), database="plane")
     assert found.unavailable == "Error response from daemon: No such container: no_such"
-    found = read_fact(host, PlaneSchema, container=POSTGRESQL, database="plane", superuser="nobody_such")
+    found = read_fact(host, PlaneSchema, server=Server(POSTGRESQL, "nobody_such"), database="plane")
     assert 'role "nobody_such" does not exist' in (found.unavailable or "")

@@ -23,7 +23,8 @@ VALUES = {"SECRET_KEY": "a-secret-key-1", "DATABASE_URL": "postgresql://plane:hu
 BACKEND = "makeplane/plane-backend:stable"
 
 MADE = {"migrations": ["db 0001_initial"]}
-REGISTERED = {**MADE, "instances": ["1.2.0"], "configured": True}
+AT_1_2 = {**MADE, "is_registered": True, "version": "1.2.0"}
+REGISTERED = {**AT_1_2, "is_configured": True}
 
 
 class Data(dict[str, Any]):
@@ -60,7 +61,7 @@ class Docker:
 
     def schema(self, **found: object) -> None:
         """Have Plane's tables tell this."""
-        (self.host.folder / "schema").write_text("".join(f"{json.dumps({name: found[name]})}\n" for name in found))
+        self.write("schema", "".join(f"{json.dumps({name: found[name]})}\n" for name in found) or "{}\n")
 
     def service(self, name: str, command: str, **raw: Any) -> None:
         """Have the project have a service that reads the env file."""
@@ -73,7 +74,7 @@ class Docker:
             "folder": str(self.folder), "files": "", "env_files": "",
             "name": f"/plane-{name}-1", "status": "running", "exit_code": 0, "image": BACKEND,
             "image_id": "sha256:aa11", "environment": [f"{key}={value}" for key, value in environment.items()],
-            "command": [None, None], **changes,
+            **changes,
         }  # fmt: skip
         self.containers.append(made)
         return made
@@ -426,10 +427,10 @@ BY_COMMANDS = [
     [
         ({}, BY_COMMANDS),
         (MADE, BY_COMMANDS[1:]),
-        ({**MADE, "instances": ["1.2.0"]}, BY_COMMANDS[2:]),
+        (AT_1_2, BY_COMMANDS[2:]),
         (REGISTERED, []),
         (
-            {**REGISTERED, "instances": ["1.1.0"]},
+            {**REGISTERED, "version": "1.1.0"},
             [
                 "~ register the instance (manage.py register_instance in api)",
                 "~ configure the instance (manage.py configure_instance in api)",
@@ -523,7 +524,7 @@ def test_without_management_commands_missing_tables_are_an_error_with_the_comman
             ["migrate", "register_instance signature", "configure_instance", "clear_cache --key /api/instances/"],
         ),
         (MADE, ["register_instance signature", "configure_instance", "clear_cache --key /api/instances/"]),
-        ({**MADE, "instances": ["1.2.0"]}, ["configure_instance"]),
+        (AT_1_2, ["configure_instance"]),
         (REGISTERED, []),
     ],
 )
@@ -734,7 +735,7 @@ def test_an_app_version_that_the_next_container_gets_is_what_the_instance_is_reg
     docker.env.write_text(docker.env.read_text() + "APP_VERSION=9.9.9\n")
     items = running(docker).ready().plan()
     assert "~ register the instance (manage.py register_instance in api)" in changes(items)
-    docker.schema(**{**REGISTERED, "instances": ["9.9.9"]})
+    docker.schema(**{**REGISTERED, "version": "9.9.9"})
     items = docker.plan()
     assert "~ register the instance (manage.py register_instance in api)" not in changes(items)
 

@@ -19,9 +19,9 @@ from pyinfra.context import ctx_host, ctx_state
 from operations import environment
 from pyinfra_plane.engine.converge import Change, Kept, Note
 from pyinfra_plane.host import plane_env
-from pyinfra_plane.host.plane_env import parse, render
+from pyinfra_plane.host.plane_env import render
 from pyinfra_plane.settings import Settings, SettingsError
-from tests.unit.given import PROPERTY, Shell, checked
+from tests.unit.given import PROPERTY, Shell, checked, parse_env
 
 PASSWORD = "hunter2/Tr0ub4dor"
 
@@ -45,7 +45,7 @@ def complete(**changes: Any) -> Settings:
 
 
 def variables(**changes: Any) -> dict[str, str]:
-    return parse(render(complete(**changes)).unmask())
+    return parse_env(render(complete(**changes)).unmask())
 
 
 # What it holds
@@ -285,7 +285,7 @@ OWN_CHOICE = {"CORS_ALLOWED_ORIGINS", "MINIO_ENDPOINT_SSL"}
 def test_every_variable_that_a_setting_writes_names_that_setting(storage: dict[str, Any]) -> None:
     given = {**storage, "postgresql_password": "p", "plane_secret_key": "k"}
     own_region = {"AWS_REGION", "AWS_DEFAULT_REGION"} if storage is MINIO else set()
-    written = {*parse(render(checked(**given)).unmask()), *plane_env.STORAGE} - OWN_CHOICE - own_region
+    written = {*parse_env(render(checked(**given)).unmask()), *plane_env.STORAGE} - OWN_CHOICE - own_region
     for name in written:
         [line] = advised(**given, plane_env_extra={name: "x"})
         assert name in line and re.search("(plane|postgresql)_[a-z]", line) and "did you mean" not in line
@@ -297,10 +297,6 @@ def test_the_advice_is_shown_with_the_file(host: Shell, tmp_path: Path) -> None:
     text, lines = HiddenValue("DEBUG=1\n"), ["! mind this"]
     note, change = plan(environment.env_file, host, path=str(tmp_path / "plane.env"), text=text, advice=lines)
     assert note == Note("! mind this") and isinstance(change, Change)
-
-
-def test_comments_and_other_lines_are_no_variables() -> None:
-    assert parse("# A=1\n  # B=2\n\nC\nD=\nE = x=y \nE=z\n") == {"D": "", "E": "z"}
 
 
 # The operations, without pyinfra's own part
@@ -349,12 +345,12 @@ def test_a_missing_env_file_is_made_with_a_new_key_for_its_owner_alone(host: She
     items = plan(environment.env_file, host, path=str(path), text=text)
     [change] = items
     assert isinstance(change, Change)
-    assert change.lines == (f"+ {path}: {', '.join(parse(text.unmask()))}",)
+    assert change.lines == (f"+ {path}: {', '.join(parse_env(text.unmask()))}",)
     assert not path.exists()
     apply(items)
-    found = parse(path.read_text())
+    found = parse_env(path.read_text())
     assert len(found.pop("SECRET_KEY")) >= 50
-    assert found == {name: value for name, value in parse(text.unmask()).items() if name != "SECRET_KEY"}
+    assert found == {name: value for name, value in parse_env(text.unmask()).items() if name != "SECRET_KEY"}
     assert path.stat().st_mode & 0o777 == 0o600
     assert PASSWORD not in "".join(host.commands) + "".join(change.lines)
 
@@ -393,7 +389,7 @@ def test_a_key_that_is_empty_is_made(host: Shell, tmp_path: Path, line: str) -> 
     path = tmp_path / "plane.env"
     write(path, f"{line}\n")
     apply(plan(environment.env_file, host, path=str(path), text=HiddenValue("SECRET_KEY=\n")))
-    assert len(parse(path.read_text())["SECRET_KEY"]) >= 50
+    assert len(parse_env(path.read_text())["SECRET_KEY"]) >= 50
 
 
 FOREIGN = """\

@@ -11,17 +11,14 @@ from pyinfra.api import StringCommand
 
 from pyinfra_plane.engine.commands import run
 from pyinfra_plane.facts.compose import ComposeServices
-from pyinfra_plane.facts.docker import Container, DockerContainers
+from pyinfra_plane.facts.docker import FAILED, Container, DockerContainer
 from pyinfra_plane.facts.postgres import (
-    _SQL,
-    FAILED,
-    READ_PASSWORD,
     Listening,
     PostgresPorts,
     PostgresService,
     Scram,
+    Server,
     Service,
-    psql,
 )
 from tests.unit.given import Shell
 
@@ -63,33 +60,32 @@ def output_of(host: Shell, command: StringCommand) -> list[str]:
 # PostgreSQL
 
 ROLE = {
-    "role": {"login": True, "scram": {"iterations": 4096, "salt": "c2FsdA==", "digest": "ab12"}},
-    "database": {"owner": "plane", "privileges": ["CREATE", "CONNECT", "TEMPORARY"]},
+    "role_exists": True,
+    "role_can_log_in": True,
+    "role_scram": {"iterations": 4096, "salt": "c2FsdA==", "digest": "ab12"},
+    "database_owner": "plane",
+    "database_privileges": ["CREATE", "CONNECT", "TEMPORARY"],
 }
-SCHEMA = {"schema": ["CREATE", "USAGE"]}
+SCHEMA = {"schema_privileges": ["CREATE", "USAGE"]}
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_every_name_reaches_psql_as_it_is(host: Shell, name: str) -> None:
-    command = PostgresService().command(
-        container=name, database=f"{name} db", role=f"{name} role", superuser=f"{name} su", nonce="n0nce"
-    )
+    server = Server(name, f"{name} su")
+    command = PostgresService().command(server, database=f"{name} db", role=f"{name} role")
     assert output_of(host, command) == []
     assert calls(host) == [
         ["exec", "-i", name, "psql", "-X", "-q", "-w", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=terse",
-         "-v", f"database={name} db", "-v", f"role={name} role", "-v", "nonce=n0nce", "-U", f"{name} su",
-         "-d", "postgres"],
+         "-v", f"database={name} db", "-v", f"role={name} role", "-U", f"{name} su", "-d", "postgres"],
     ]  # fmt: skip
-    assert (host.folder / "stdin.0").read_text() == _SQL
+    assert (host.folder / "stdin.0").read_text() == f"\\echo {{}}\n{PostgresService.sql}"
     assert not (host.folder / "password.0").exists()
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_server_is_reached_as_it_is_asked_for(host: Shell, name: str) -> None:
-    command = PostgresService().command(
-        container="db", database="d", role="r", with_password=True, container_user=name, port=5433, maintenance_db=name
-    )
-    ok, _ = host.run_shell_command(command, _stdin="x\n")
+    server = Server("db", password="x", container_user=name, port=5433, maintenance_db=name)
+    ok, _ = host.run_shell_command(PostgresService().command(server, database="d", role="r"), _stdin="x\n")
     [asked] = calls(host)
     assert ok
     assert asked[:7] == ["exec", "-i", "-e", "PGPASSWORD", "-u", name, "db"]
@@ -100,7 +96,7 @@ def test_a_server_is_reached_as_it_is_asked_for(host: Shell, name: str) -> None:
 def test_sockets_are_looked_for_in_their_folder(host: Shell, name: str) -> None:
     (host.folder / "answer").write_text("postgres\n.s.PGSQL.5433\n.s.PGSQL.5433.lock\nother\n.s.PGSQL.640\n")
     fact = PostgresPorts()
-    found = fact.process(output_of(host, fact.command(container=name, directory=name, container_user=name)))
+    found = fact.process(output_of(host, fact.command(Server(name, container_user=name), name)))
     assert found == Listening((640, 5433), is_settled=True)
     [asked] = calls(host)
     assert [*asked[:5], asked[-1]] == ["exec", "-i", "-u", name, name, name]
@@ -127,22 +123,25 @@ PASSWORDS = [
 
 @pytest.mark.parametrize("password", PASSWORDS)
 def test_a_password_on_standard_input_is_in_dockers_environment_and_in_no_command(host: Shell, password: str) -> None:
-    command = PostgresService().command("db", "plane", "plane", "postgres", "n0nce", with_password=True)
-    ok, output = host.run_shell_command(command, _stdin=f"{password}\n")
+    server = Server("db", password=password)
+    command = PostgresService().command(server, database="plane", role="plane")
+    assert password not in repr(server)
+    ok, output = host.run_shell_command(command, _stdin=server.stdin())
     assert (ok, output.stdout_lines, output.stderr_lines) == (True, [], [])
     [asked] = calls(host)
     assert asked[:8] == ["exec", "-i", "-e", "PGPASSWORD", "db", "psql", "-X", "-q"]
     assert password not in " ".join(asked)
     assert password not in host.commands[0]
     assert (host.folder / "password.0").read_text() == password
-    assert (host.folder / "stdin.0").read_text() == _SQL
+    assert (host.folder / "stdin.0").read_text() == f"\\echo {{}}\n{PostgresService.sql}"
     assert not (host.folder / "made").exists()
 
 
 @pytest.mark.parametrize("password", PASSWORDS)
 def test_the_sql_of_a_change_comes_after_the_password(host: Shell, password: str) -> None:
     sql = "\\set verifier 'a\\b'\n  SELECT 1;\n"
-    output = run(host, READ_PASSWORD, psql("db", "postgres", True, role="plane"), stdin=f"{password}\n{sql}")
+    server = Server("db", password=password)
+    output = run(host, server.psql(role="plane"), stdin=server.stdin(sql))
     assert (output.ok, output.stderr) == (True, [])
     [asked] = calls(host)
     assert asked[:5] == ["exec", "-i", "-e", "PGPASSWORD", "db"]
@@ -153,7 +152,7 @@ def test_the_sql_of_a_change_comes_after_the_password(host: Shell, password: str
 
 
 def test_the_sql_of_a_change_goes_in_on_standard_input(host: Shell) -> None:
-    ok, _ = host.run_shell_command(psql("db", "postgres", role="it's"), _stdin="SELECT 1;\n")
+    ok, _ = host.run_shell_command(Server("db").psql(role="it's"), _stdin="SELECT 1;\n")
     assert ok
     assert "role=it's" in calls(host)[0]
     assert (host.folder / "stdin.0").read_text() == "SELECT 1;\n"
@@ -162,14 +161,14 @@ def test_the_sql_of_a_change_goes_in_on_standard_input(host: Shell) -> None:
 def test_a_docker_that_fails_is_an_answer(host: Shell) -> None:
     host.replace("docker", "echo 'Error response from daemon: No such container: db' >&2; exit 1")
     fact = PostgresService()
-    found = fact.process(output_of(host, fact.command("db", "plane", "plane")))
+    found = fact.process(output_of(host, fact.command(Server("db"), database="plane", role="plane")))
     assert found == Service(unavailable="Error response from daemon: No such container: db")
 
 
 def test_a_host_without_docker_is_an_answer(host: Shell) -> None:
     host.replace("docker", "exec no-such-program-anywhere")
     fact = PostgresService()
-    found = fact.process(output_of(host, fact.command("db", "plane", "plane")))
+    found = fact.process(output_of(host, fact.command(Server("db"), database="plane", role="plane")))
     assert found.unavailable is not None
     assert "not found" in found.unavailable
 
@@ -186,27 +185,26 @@ def test_a_host_without_docker_is_an_answer(host: Shell) -> None:
         ),
         (
             ["WARNING:  database has a collation version mismatch", "DETAIL:  x", json.dumps(ROLE), "HINT: {",
-             json.dumps({"schema": []})],
+             json.dumps({"schema_privileges": []})],
             Service(
                 None, True, True, Scram(4096, "c2FsdA==", "ab12"), "plane",
                 frozenset({"CREATE", "CONNECT", "TEMPORARY"}), frozenset(),
             ),
         ),
-        ([json.dumps({"role": None, "database": None})], Service()),
-        ([json.dumps({"role": {"login": False, "scram": None}, "database": None})], Service(None, True, False)),
+        (["{}"], Service()),
+        (['{"role_exists": true, "role_can_log_in": false, "role_scram": null}'], Service(None, True, False)),
         (
-            [json.dumps({"role": None, "database": {"owner": "other", "privileges": []}}), json.dumps({"schema": []})],
+            ['{"database_owner": "other", "database_privileges": []}', '{"schema_privileges": []}'],
             Service(database_owner="other"),
         ),
         (
-            [json.dumps({"role": None, "database": {"owner": "other", "encoding": "LATIN1"}}),
-             json.dumps({"collation_is_outdated": True})],
+            ['{"database_owner": "other", "database_encoding": "LATIN1"}', '{"database_collation_is_outdated": true}'],
             Service(database_owner="other", database_encoding="LATIN1", database_collation_is_outdated=True),
         ),
         ([], Service()),
         (["psql: error: connection to server failed", "", FAILED],
          Service(unavailable="psql: error: connection to server failed")),
-        (['{"role" : null, "database" : null}', 'FATAL:  database "plane" does not exist', FAILED],
+        (['{}', 'FATAL:  database "plane" does not exist', FAILED],
          Service(unavailable='FATAL:  database "plane" does not exist')),
         ([FAILED], Service(unavailable="docker said nothing")),
     ],
@@ -220,7 +218,7 @@ def test_what_psql_printed_is_understood(output: list[str], found: Service) -> N
 def test_a_host_that_does_not_answer_is_no_empty_server() -> None:
     assert PostgresService.default().unavailable == "the host did not answer"
     assert ComposeServices.default().unavailable == "the host did not answer"
-    assert DockerContainers.default() == {}
+    assert DockerContainer.default() is None
 
 
 # Docker
@@ -236,27 +234,26 @@ def inspected(**changes: Any) -> str:
     return json.dumps(seen)
 
 
-@pytest.mark.parametrize("name", [name for name in HOSTILE if " " not in name])
-def test_every_container_is_asked_for_by_its_name_as_it_is(host: Shell, name: str) -> None:
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_container_is_asked_for_by_its_name_as_it_is(host: Shell, name: str) -> None:
     (host.folder / "answer").write_text(inspected() + "\n")
-    fact = DockerContainers()
-    found = fact.process(output_of(host, fact.command(names=f"first {name}")))
-    assert [call[-1] for call in calls(host)] == ["first", name]
-    assert all(call[:2] == ["inspect", "-f"] for call in calls(host))
-    assert list(found) == ["first", name]
+    fact = DockerContainer()
+    assert fact.process(output_of(host, fact.command(name))) is not None
+    [call] = calls(host)
+    assert (call[:2], call[-1]) == (["inspect", "-f"], name)
 
 
-def test_a_container_that_is_not_there_is_left_out(host: Shell) -> None:
-    host.replace("docker", f"case $4 in here) echo '{inspected()}';; *) echo; echo No such object >&2; exit 1;; esac")
-    fact = DockerContainers()
-    assert list(fact.process(output_of(host, fact.command("gone here also_gone")))) == ["here"]
+def test_a_container_that_is_not_there_is_none(host: Shell) -> None:
+    host.replace("docker", "echo; echo No such object >&2; exit 1")
+    fact = DockerContainer()
+    assert fact.process(output_of(host, fact.command("gone"))) is None
 
 
 @pytest.mark.parametrize(
     ("changes", "wanted"),
     [
-        ({}, {"addresses": {"javisi": "172.18.0.5"}, "is_running": True, "uses_host_network": False}),
-        ({"status": "exited", "networks": {"javisi": {"IPAddress": ""}}}, {"addresses": {}, "is_running": False}),
+        ({}, {"addresses": {"javisi": "172.18.0.5"}, "status": "running", "uses_host_network": False}),
+        ({"status": "exited", "networks": {"javisi": {"IPAddress": ""}}}, {"addresses": {}}),
         ({"networks": {"b": {"IPAddress": "10.0.0.2"}, "a": {"IPAddress": "10.0.1.2"}}},
          {"addresses": {"a": "10.0.1.2", "b": "10.0.0.2"}}),
         ({"networks": None}, {"addresses": {}}),
@@ -265,11 +262,6 @@ def test_a_container_that_is_not_there_is_left_out(host: Shell) -> None:
     ],
 )  # fmt: skip
 def test_what_docker_says_of_a_container_is_understood(changes: dict[str, Any], wanted: dict[str, Any]) -> None:
-    found = DockerContainers().process([f"api\t{inspected(**changes)}"])
-    assert {key: getattr(found["api"], key) for key in wanted} == wanted
-    assert isinstance(found["api"], Container)
-
-
-def test_other_lines_are_no_containers() -> None:
-    output = ["WARNING: something", "gone\t", "", f"api\t{inspected()}", "worker\tnot json"]
-    assert list(DockerContainers().process(output)) == ["api"]
+    found = DockerContainer().process(["WARNING: something", "", inspected(**changes)])
+    assert isinstance(found, Container)
+    assert {key: getattr(found, key) for key in wanted} == wanted

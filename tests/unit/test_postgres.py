@@ -18,7 +18,8 @@ from operations.postgres import differences, init_script, service_database
 from pyinfra_plane.engine import scram
 from pyinfra_plane.engine.commands import TargetError
 from pyinfra_plane.engine.converge import Change, Kept, Note
-from pyinfra_plane.facts.postgres import FAILED, OtherOwner, PostgresService, Service, complaint
+from pyinfra_plane.facts.docker import FAILED
+from pyinfra_plane.facts.postgres import OtherOwner, PostgresService, Service, complaint
 from sandbox.containers import POSTGRESQL
 from sandbox.host import Host
 from sandbox.postgres import programs

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from pyinfra.api import StringCommand
 
 from pyinfra_plane.api.errors import PlaneSettings
 from pyinfra_plane.facts.compose import (
@@ -18,7 +19,8 @@ from pyinfra_plane.facts.compose import (
     _service,
     digest,
 )
-from pyinfra_plane.host.stack import EnvFile, Stack, find, interpolates, is_plane
+from pyinfra_plane.host.env_values import EnvFile
+from pyinfra_plane.host.stack import Named, Stack, find, interpolates, is_plane
 
 FOLDER = "/opt/javisi"
 ENV_FILE = f"{FOLDER}/configs/plane/plane.env"
@@ -132,7 +134,8 @@ def stack(
     api: str | None = None,
 ) -> Stack:
     config = ComposeFile(services, unresolved)
-    return find(FOLDER, file or env_file(), config, Composed(containers, images or {}), named, migrator, api)
+    composed, chosen = Composed(containers, images or {}), Named(named, migrator, api)
+    return find(FOLDER, file or env_file(), config, composed, chosen, StringCommand())
 
 
 # Which services are Plane's

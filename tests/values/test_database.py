@@ -16,11 +16,10 @@ from pyinfra.api import HiddenValue
 from operations import environment, postgres
 from operations.postgres import init_script, service_database
 from pyinfra_plane.engine.converge import Kept
-from pyinfra_plane.host.plane_env import parse
 from pyinfra_plane.settings import Settings, SettingsError
 from sandbox.host import Host
 from sandbox.postgres import programs
-from tests.unit.given import Shell
+from tests.unit.given import Shell, parse_env
 from tests.unit.test_environment import apply, plan
 from tests.values.hostile import CANARY, HOSTILE, TALLY, mild, share, times
 from tests.values.test_settings import read
@@ -89,7 +88,7 @@ def check_carried(server: Server, database: str, role: str, password: str) -> No
     if not isinstance(settings, Settings):
         return
     try:
-        url = parse(environment.render(settings).unmask())["DATABASE_URL"]
+        url = parse_env(environment.render(settings).unmask())["DATABASE_URL"]
     except SettingsError:
         return
     TALLY.add(2)  # three values in all
@@ -201,7 +200,7 @@ def test_the_init_script_makes_the_same(
         [script] = folder.iterdir()
         server.sandboxed.psql(Path(script).read_text(encoding="utf-8"))
         assert server.names() == ([role], [database])
-        assert server.who(parse(environment.render(settings).unmask())["DATABASE_URL"]) == [role, database]
+        assert server.who(parse_env(environment.render(settings).unmask())["DATABASE_URL"]) == [role, database]
         [kept] = plan(init_script, server.shell, **wanted)
         assert isinstance(kept, Kept)
         [kept] = plan(

@@ -20,11 +20,10 @@ from pyinfra_plane.api.paths import part
 from pyinfra_plane.api.plane import KEY_INVALID, Plane
 from pyinfra_plane.api.transport import DialAdapter
 from pyinfra_plane.engine import scram
-from pyinfra_plane.host.plane_env import parse
 from pyinfra_plane.settings import Settings, SettingsError, read_settings
 from pyinfra_plane.settings.passwords import is_weak
 from pyinfra_plane.settings.secrets import read_secret_files
-from tests.unit.given import data
+from tests.unit.given import data, parse_env
 from tests.values.hostile import HOSTILE, TALLY, hostile, mild, times
 from tests.values.ledger import NO_TEXT, PART_OF_ANOTHER, PLACES, STRONG, Place
 
@@ -138,7 +137,7 @@ COMPLETE = {
     "plane_minio_access_key": "x",
     "plane_minio_secret_key": "x",
 }
-_NAMES = frozenset(parse(environment.render(read_settings({**DATA, **COMPLETE})).unmask()))
+_NAMES = frozenset(parse_env(environment.render(read_settings({**DATA, **COMPLETE})).unmask()))
 _LINES = environment.render(read_settings({**DATA, **COMPLETE})).unmask().count("\n")
 
 
@@ -153,7 +152,7 @@ def rendered(changes: Mapping[str, Any]) -> tuple[Settings, dict[str, str], str]
         assert all(problem.isprintable() for problem in error.problems)
         assert STRONG not in str(error)
         return None
-    return settings, parse(text), text
+    return settings, parse_env(text), text
 
 
 @times(40, 700)

@@ -1,0 +1,82 @@
+"""Plane's env file as its services see it: what each of them gets from it, now and once this run has written it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from pyinfra_plane.facts.compose import Digests, Service
+
+FIXED_BY_PLANE = frozenset({"GUNICORN_WORKERS"})
+"""What Plane's own Compose file fixes itself (every tried release): how many processes answer, not what they answer."""
+
+
+@dataclass(frozen=True)
+class EnvFile:
+    """Plane's env file.
+
+    Args:
+        path: as in the settings.
+        location: from the root folder on.
+        values: the variables in it that every reader takes the same way.
+        names: all variables in it, now or once it is written.
+        coming: what this run will write; ``None`` if it changes nothing, or has done so.
+        gone: the variables that this run takes out of it, or took.
+        exists: whether it is on the host.
+    """
+
+    path: str
+    location: str
+    values: Digests = field(default_factory=dict)
+    names: frozenset[str] = frozenset()
+    coming: Digests | None = None
+    gone: frozenset[str] = frozenset()
+    exists: bool = True
+
+    def is_of(self, service: Service) -> bool:
+        """Whether it stands under the service's ``env_file:``."""
+        return any(self._is_at(path, service.environment) for path in service.env_files)
+
+    def _is_at(self, path: str, environment: Digests | None) -> bool:
+        """Whether a path of a Compose file, whose ``${…}`` are not filled in, may lead to the file."""
+        if "$" not in path:
+            return path == self.location
+        # Compose puts its own folder in front, even if the variable holds a whole path.
+        _, *parts = (re.escape(part) for part in re.split(r"\$\{[^}]*\}|\$\w+", path))
+        has_all = environment is None or self.values.keys() <= environment.keys()
+        return has_all and re.fullmatch(".*" + ".*".join(parts), self.location) is not None
+
+    def reaches(self, service: Service, name: str) -> bool:
+        """Whether a service gets a variable of the file, now or once the file is written."""
+        return name in self.names and (self.is_of(service) or name in service.references)
+
+    def wanted(self, service: Service) -> Digests:
+        """What a service's containers get once this run has written the file."""
+        wanted, coming = dict(service.given), self.coming or {}
+        if self.coming is not None and self.is_of(service):
+            gone = self.values.keys() - coming.keys() - service.own
+            kept = {name: value for name, value in wanted.items() if name not in gone}
+            wanted = kept | {name: value for name, value in coming.items() if name not in service.own}
+        return wanted | {name: coming[other] for name, other in service.copies.items() if other in coming}
+
+    def unlike(self, service: Service) -> list[str]:
+        """The variables of the file that a service gets another value of, which is for a person to correct."""
+        # What the service sets itself wins over what the file will hold. Of the rest, only what it gets now is known.
+        literals, after = service.literals, self.values if self.coming is None else self.coming
+        unlike = {name for name, value in after.items() if literals.get(name, value) != value}
+        got = {name: value for name, value in service.given.items() if name not in literals}
+        unlike |= {name for name, value in self.values.items() if got.get(name, value) != value}
+        return sorted(unlike if self.is_of(service) else unlike - FIXED_BY_PLANE)
+
+    def differing(self, service: Service, environment: Digests) -> list[str]:
+        """The variables that a container runs with another value of than its service gets."""
+        wanted = self.wanted(service)
+        # In the file's order, which Compose does not keep.
+        ordered = dict.fromkeys([*(self.coming or ()), *self.values, *sorted(wanted)])
+        of_file = {name for name, others in service.references.items() if others & self.names} | self.names
+        read = [name for name in ordered if name in wanted and name in of_file]
+        return [name for name in read if environment.get(name) != wanted[name]]
+
+    def left_over(self, service: Service, environment: Digests) -> list[str]:
+        """The variables that a container still has, and that this run takes out of the file."""
+        return sorted(self.gone & environment.keys() - service.own) if self.is_of(service) else []
