@@ -27,7 +27,7 @@ from pyinfra_plane.text import printable
 
 FACT = "pyinfra_plane.facts.plane.PlaneWorkspace"
 
-STAGE = re.compile(r"--> (Loading|Connecting|Gathering|Disconnecting|Summary)\b.*|\s*")
+STAGE = re.compile(r"--> (Loading|Connecting|Gathering|Disconnecting) .*|(\[\S+\] (Connected|Loaded fact .*))?")
 """Lines of pyinfra's that say how far it is."""
 
 
@@ -67,7 +67,7 @@ def _read(given: Sequence[str]) -> tuple[str, Mapping[str, Any]]:
         answer = json.loads(done.stdout)
     except ValueError:
         raise AdoptError(_said(done.stderr)) from None
-    found, unreached = answer.get(FACT, {}), {one["host"]: one["why"] for one in answer.get("hosts", ())}
+    found, unreached = answer.get(FACT, {}), {one["host"]: one["why"] or "" for one in answer.get("hosts", ())}
     names = sorted({*found, *unreached})
     if len(names) > 1:
         raise AdoptError(
@@ -75,14 +75,17 @@ def _read(given: Sequence[str]) -> tuple[str, Mapping[str, Any]]:
             f"{', '.join(names)}"
         )
     for host, seen in found.items():
-        if seen is not None:
+        # With another host that failed, pyinfra ends with 1.
+        if seen is not None and not done.returncode:
             return host, seen
     raise AdoptError("; ".join(unreached.values()) or _said(done.stderr))
 
 
 def _said(text: str) -> str:
     """What pyinfra complained of, in one line."""
-    lines = [printable(line).strip() for line in text.splitlines() if not STAGE.fullmatch(line)]
+    # The summary says again what was said before.
+    lines = [" ".join(printable(line).split()) for line in text.partition("--> Summary:")[0].splitlines()]
+    lines = [line for line in lines if not STAGE.fullmatch(line)]
     for mark in ("PlaneNotRead: ", "--> pyinfra error: "):
         if reasons := [line.partition(mark)[2] for line in lines if mark in line]:
             return "; ".join(reasons)

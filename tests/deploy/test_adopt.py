@@ -349,6 +349,10 @@ def test_several_hosts_are_refused_with_their_names(finished: Target, new_target
     assert (code, printed) == (1, "")
     assert "choose one with --limit: " in errors and other.host.name in errors and errors.count("\n") == 1
     assert adopt(finished, "--limit", finished.host.name, others=(other,))[0] == 0
+    # Neither is one of them printed because the others cannot be reached.
+    code, printed, errors = adopt(finished, others=(new_target(ssh_port=1),))
+    assert (code, printed) == (1, "")
+    assert "nothing takes SSH connections at 127.0.0.1:1" in errors and errors.count("\n") == 1
 
 
 @pytest.mark.parametrize(
