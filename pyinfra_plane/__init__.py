@@ -6,7 +6,7 @@
       |      \\
     settings  api   every setting, checked; Plane's API over HTTP, without pyinfra and without our settings' names
       |      /
-    facts           what is read from a host
+    facts           what is read from a host (facts.plane, which asks Plane, stands on host)
       |
     engine          drives pyinfra, and knows nothing of Plane: operations, plans, commands, files, lock, summary
 

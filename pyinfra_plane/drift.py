@@ -97,7 +97,7 @@ def _look(given: list[str], found: _Found) -> int:
     if inventory.endswith(".py") and not Path(inventory).exists():
         # pyinfra takes it for the name of a host, and ends well.
         return found.cannot_tell(f"there is no inventory {inventory}")
-    if not _names_a_deploy(rest):
+    if not names_a_deploy(rest):
         rest.insert(0, "deploy.py")
     try:
         done = _preview([inventory, *rest])
@@ -136,7 +136,7 @@ def _judge(done: subprocess.CompletedProcess[str], found: _Found) -> int:
     return code
 
 
-def _names_a_deploy(words: Sequence[str]) -> bool:
+def names_a_deploy(words: Sequence[str]) -> bool:
     """Whether one of pyinfra's words is neither an option nor the value of one."""
     return any(
         not word.startswith("-") and before not in WITH_VALUE for before, word in zip(["", *words], words, strict=False)

@@ -122,32 +122,37 @@ class _Judge:
                 yield f"{where}: custom field {field['name']} is {has['type']}"
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """The `plane` command, with nothing of the caller's but its PATH, and a home of its own."""
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.directory),
-            "PLANE_CONFIG_DIR": str(self.directory / "config"),
-            # Its own brake, for Plane's cloud; Plane tells by itself what is too much.
-            "PLANE_RATE_LIMIT_PER_MINUTE": "1000",
-            "NO_COLOR": "1",
-            "COLUMNS": "200",
-        }
-        return subprocess.run(
-            [str(COMMAND), *arguments],
-            cwd=self.directory,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=180,
-        )
+        """The `plane` command, in this directory."""
+        return run(self.directory, *arguments)
 
     def read(self, project: str, path: str) -> dict[str, Any]:
         import yaml
 
         found: dict[str, Any] = yaml.safe_load((self.directory / project / path).read_text())
         return found
+
+
+def run(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The `plane` command, with nothing of the caller's but its PATH, and a home of its own."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(directory),
+        "PLANE_CONFIG_DIR": str(directory / "config"),
+        # Its own brake, for Plane's cloud; Plane tells by itself what is too much.
+        "PLANE_RATE_LIMIT_PER_MINUTE": "1000",
+        "NO_COLOR": "1",
+        "COLUMNS": "200",
+    }
+    return subprocess.run(
+        [str(COMMAND), *arguments],
+        cwd=directory,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=180,
+    )
 
 
 def _unlike(
