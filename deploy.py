@@ -20,7 +20,7 @@ if find_spec("operations") is None:
 from operations import environment as env
 from operations import plane, postgres, redis
 from pyinfra_plane.engine.report import plan
-from pyinfra_plane.settings import settings_of
+from pyinfra_plane.settings import Settings, settings_of
 from pyinfra_plane.text import printable
 
 
@@ -95,6 +95,27 @@ def environment() -> None:
         env.recreate_reminder(name="Containers that read it", env_path=s.plane_env_path)
 
 
+def tokens_in_use(s: Settings) -> None:
+    """The agents' files, the ids, and whoever uses a token; what new tokens replace is revoked last."""
+    slug, identifiers = s.plane_workspace_slug, [project.identifier for project in s.plane_projects]
+    if s.plane_agent_files_dir:
+        plane.agent_files(
+            name="Agents' files",
+            slug=slug,
+            directory=s.plane_agent_files_dir,
+            identifiers=identifiers,
+            kind=s.plane_agent_files_format,
+        )
+    if s.plane_ids_path:
+        plane.ids_file(name="Ids", slug=slug, path=s.plane_ids_path, projects=s.plane_projects)
+    if s.plane_token_consumers:
+        plane.token_consumers(
+            name="Users of tokens", slug=slug, consumers=s.plane_token_consumers, identifiers=identifiers
+        )
+    if s.tokens_are_handed_on:
+        plane.replaced_tokens(name="Former tokens", slug=slug, grace=s.plane_token_grace)
+
+
 @deploy("Provisioning")
 @plan()
 def provisioning() -> None:
@@ -114,7 +135,7 @@ def provisioning() -> None:
     plane.agent_passwords(name="Agents' passwords", slug=slug)
     plane.workspace_members(name="Workspace members", slug=slug)
     plane.absent_members(name="Removed agents", slug=slug)
-    plane.api_tokens(name="API tokens", slug=slug)
+    plane.api_tokens(name="API tokens", slug=slug, revoke=not s.tokens_are_handed_on)
     for project in host.loop(s.plane_projects):
         called, at = f"Project {project.identifier}", {"slug": slug, "identifier": project.identifier}
         plane.project(name=called, **at, project_name=project.name, **project.settings)
@@ -139,6 +160,7 @@ def provisioning() -> None:
             unsupported=s.plane_custom_fields_unsupported,
             prune=project.prune,
         )
+    tokens_in_use(s)
     plane.agents_answer(
         name="Agents answer", slug=slug, identifiers=[project.identifier for project in s.plane_projects]
     )

@@ -6,22 +6,28 @@ token to look with, it says so. Connection and accounts come from the host's set
 ``plane_admin_email``, ``plane_agents`` and so on; see ``docs/settings.md``).
 """
 
+from .agent_files import agent_files
 from .containers import containers
+from .ids import ids_file
 from .instance import instance_admin, instance_config, ready
 from .projects import project, project_estimates, project_members
 from .properties import custom_fields_available, work_item_properties
 from .removal import absent_members
+from .replaced_tokens import replaced_tokens
 from .states_labels import project_labels, project_states
+from .token_consumers import token_consumers
 from .tokens import agent_passwords, agents_answer, api_tokens
 from .workspace import workspace, workspace_members
 
 __all__ = [
     "absent_members",
+    "agent_files",
     "agent_passwords",
     "agents_answer",
     "api_tokens",
     "containers",
     "custom_fields_available",
+    "ids_file",
     "instance_admin",
     "instance_config",
     "project",
@@ -30,6 +36,8 @@ __all__ = [
     "project_members",
     "project_states",
     "ready",
+    "replaced_tokens",
+    "token_consumers",
     "work_item_properties",
     "workspace",
     "workspace_members",

@@ -17,7 +17,7 @@ from pyinfra_plane.engine.files import read_file
 from pyinfra_plane.engine.host_run import run_of
 from pyinfra_plane.engine.readings import read_fact
 from pyinfra_plane.engine.report import is_executing
-from pyinfra_plane.facts.compose import ComposeConfig, Composed, ComposeServices, digest
+from pyinfra_plane.facts.compose import ComposeConfig, Composed, ComposeFile, ComposeServices, digest
 from pyinfra_plane.host.stack import EnvFile, Stack, find, interpolates, is_plane
 from pyinfra_plane.settings import Settings
 from pyinfra_plane.settings.carried import is_carried
@@ -86,7 +86,7 @@ def _projects_own(
     projects = {container.project.name: container.project for container in reversed(composed.containers)}
     if len(projects) > 1:
         # Other projects in the folder are left alone.
-        configs = {name: _config(host, directory, project.options) for name, project in projects.items()}
+        configs = {name: read_config(host, directory, project.options) for name, project in projects.items()}
         plane = [name for name, config in configs.items() if is_plane(config.services, file, services)]
         if len(plane) != 1:
             raise TargetError(
@@ -139,9 +139,9 @@ def read_stack(
     composed, options = _projects_own(host, directory, composed, file, services)
     # A project that Compose finds by itself was read ahead, without its name.
     is_found = options[:1] == ("-p",) and len(options) == 2
-    config = _config(host, directory, () if is_found else options)
+    config = read_config(host, directory, () if is_found else options)
     if is_found and config.name != options[1]:
-        config = _config(host, directory, options)
+        config = read_config(host, directory, options)
     dotenv = posixpath.normpath(posixpath.join(composed.folder, directory, ".env"))
     if interpolates(config.services, file) and location not in (*options, dotenv):
         if text is None:
@@ -152,7 +152,7 @@ def read_stack(
             has_own = composed.has_dotenv and "--env-file" not in options
             own = ("--env-file", dotenv) if has_own else ()
             options = (*options, *own, "--env-file", location)
-            config = _config(host, directory, options)
+            config = read_config(host, directory, options)
     if config.unresolved is not None and text is not None:
         raise TargetError(f"docker compose cannot tell what the services in {directory} get: {config.unresolved}")
     needs_env_file = interpolates(config.services, file) and location != dotenv
@@ -167,7 +167,17 @@ def _explained(said: str) -> str | None:
     return None if failure is None else failure.line
 
 
-def _config(host: Any, directory: str, options: Sequence[str]) -> Any:
+def read_config(host: Any, directory: str, options: Sequence[str], absent: str | None = None) -> ComposeFile:
+    """The services of the Compose project in a folder.
+
+    Args:
+        options: of `docker compose`, that lead to the project.
+        absent: what is said if there is no Compose file.
+
+    Raises:
+        TargetError: docker could not be asked.
+        PlaneSettings: there is no project, or Compose cannot read it.
+    """
     config = read_fact(host, ComposeConfig, stdin="", command_words=compose_command(directory, options))
     if config.unavailable is None:
         return config
@@ -175,6 +185,8 @@ def _config(host: Any, directory: str, options: Sequence[str]) -> Any:
     if explained is not None:
         raise TargetError(explained)
     if "no configuration file" in config.unavailable:
+        if absent is not None:
+            raise PlaneSettings(absent)
         raise PlaneSettings(
             f"there is no Compose file in {directory}; put Plane's there, or correct plane_compose_dir (None, if Plane "
             "is started otherwise)"

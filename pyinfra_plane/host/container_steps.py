@@ -21,6 +21,13 @@ SHOWN = 3
 """How many variables a line names."""
 
 
+def runs_with(container: ServiceContainer, differing: Sequence[str]) -> str:
+    """How a container's variables differ from what its service gets, in words."""
+    more = f" and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
+    is_without = not any(name in container.environment for name in differing)
+    return f"runs {'without' if is_without else 'with another'} {', '.join(differing[:SHOWN])}{more}"
+
+
 class ContainerSteps(ContainerCommands):
     """What brings Plane's containers in line, in order."""
 
@@ -41,10 +48,7 @@ class ContainerSteps(ContainerCommands):
         """Why a container is to be recreated, ``None`` if it is not."""
         differing = self.stack.differing(container)
         if differing:
-            more = f" and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
-            is_without = not any(name in container.environment for name in differing)
-            how = "without" if is_without else "with another"
-            return f": runs {how} {', '.join(differing[:SHOWN])}{more}"
+            return f": {runs_with(container, differing)}"
         left_over = self.stack.left_over(container)
         if left_over:
             return f": still has {', '.join(left_over)}"

@@ -4,6 +4,7 @@ Every name, default and meaning is in ``settings/table.py``; group and host data
 both. The same file says where secrets are looked for, and in which order.
 """
 
+from pyinfra_plane.settings.consumers import TokenConsumer
 from pyinfra_plane.settings.models import (
     CONCIERGE,
     ROLE_NAMES,
@@ -40,6 +41,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "State",
+    "TokenConsumer",
     "config_dir_of",
     "derive_password",
     "labels_for",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from pyinfra_plane.settings.entries import EMAIL
+from collections.abc import Mapping
+from typing import Any
+
+from pyinfra_plane.settings.entries import ACCOUNT, EMAIL
 from pyinfra_plane.settings.models import CONCIERGE, ROLES, Agent, derive_password
 from pyinfra_plane.settings.values import NAME, NAME_WANTED, Values
 
-KEYS = ("name", "role", "email", "password", "display_name", "present")
+KEYS = ("name", "role", "email", "password", "display_name", "present", "user", "group")
 
 
 def plane_agents(values: Values, name: str) -> tuple[Agent, ...]:
@@ -50,7 +53,15 @@ def _read_agents(values: Values) -> tuple[Agent, ...]:
         present = True if entry.get("present") is None else entry["present"]
         if not isinstance(present, bool):
             values.refuse(f"{path}.present", present, "wanted: True, or False to remove the agent")
-        agents.append(Agent(name, email, role, display_name, hidden, bool(present), former))
+        owner = [_account(values, path, entry, key) for key in ("user", "group")]
+        agents.append(Agent(name, email, role, display_name, hidden, bool(present), former, *owner))
     values.unique("plane_agents", "address", [agent.email for agent in agents])
     values.unique("plane_agents", "name in the token file", [agent.token_variable for agent in agents if agent.name])
     return tuple(agents)
+
+
+def _account(values: Values, path: str, entry: Mapping[str, Any], key: str) -> str | None:
+    """Who on the host the agent's own file belongs to."""
+    if entry.get(key) is None:
+        return None
+    return values.text_of(f"{path}.{key}", entry[key], ACCOUNT, f"a {key}'s name or number, or None")

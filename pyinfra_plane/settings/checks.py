@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from pyinfra.api.hiddenvalue import HiddenValue
 
+from pyinfra_plane.settings.entries import ACCOUNT as ACCOUNT
 from pyinfra_plane.settings.entries import EMAIL
 from pyinfra_plane.settings.passwords import is_weak
 from pyinfra_plane.settings.values import CHARACTER, MISSING, NAME, NAME_WANTED, Values, name_of
@@ -39,7 +40,6 @@ AMQP_URL = "redis://redis:6379/5"
 BUCKET = r"[a-z0-9][a-z0-9.-]{2,62}"
 CONTAINER = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 SERVICE = r"[A-Za-z0-9][A-Za-z0-9._-]*"
-ACCOUNT = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
 TEXT = "one line of text, at most 255 characters"
 
 # PostgreSQL keeps these for itself (15 and 18): such a role cannot be made, such a database cannot be changed.

@@ -23,6 +23,9 @@ _LABEL = r"[^\W_](?:(?:[^\W_]|-)*[^\W_])?"
 EMAIL = rf"(?=.{{1,254}}\Z){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+"
 """What Plane takes as an address: Django's rule, without quoted names and bare numbers of hosts."""
 
+ACCOUNT = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
+"""The name or number of a user or a group of a host."""
+
 
 @dataclass
 class Item:

@@ -51,6 +51,9 @@ class Agent:
     present: bool = True
     former_password: HiddenValue | None = field(default=None, repr=False)
     """As it was derived before 0.1.0, for an account that was made then."""
+    user: str | None = None
+    group: str | None = None
+    """Who the agent's own file belongs to; ``plane_files_user`` and ``plane_files_group`` when ``None``."""
 
     @property
     def role_number(self) -> int:

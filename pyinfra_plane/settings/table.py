@@ -15,6 +15,7 @@ from pyinfra.api.hiddenvalue import HiddenValue
 from pyinfra_plane.settings import checks
 from pyinfra_plane.settings.agents import absent_agents, plane_agents
 from pyinfra_plane.settings.checks import Check, optional
+from pyinfra_plane.settings.consumers import TokenConsumer, token_consumers
 from pyinfra_plane.settings.models import (
     CONCIERGE,
     Agent,
@@ -283,9 +284,10 @@ class Agents:
             ),
         ],
         'Each {"name", "role"}, role one of admin, member, guest, and where wanted "email" (else <name>@<workspace '
-        'slug>.local), "password" (else derived from the seed and the address), "display_name" (else the name). An '
-        'agent with "present": False is removed: its tokens are revoked, its membership ends, its line is taken out; '
-        "what it wrote stays.",
+        'slug>.local), "password" (else derived from the seed and the address), "display_name" (else the name), "user" '
+        'and "group" (who on the host owns its file in plane_agent_files_dir; else plane_files_user and '
+        'plane_files_group). An agent with "present": False is removed: its tokens are revoked, its membership ends, '
+        "its line is taken out; what it wrote stays.",
         holds_secrets=True,
     )  # fmt: skip
     absent_agents: tuple[Agent, ...] = setting(absent_agents, DERIVED)
@@ -309,6 +311,34 @@ class Agents:
         "An env file with PLANE_TOKEN_<NAME>=… for each agent, readable by its owner only. A token in it that answers "
         "is kept, whoever made it.",
     )  # fmt: skip
+    plane_agent_files_dir: str | None = setting(
+        optional(checks.path("plane_config_dir")), None,
+        'A folder with a file for each agent, for example "{plane_config_dir}/agents": its token and no other\'s, as '
+        "PLANE_API_KEY, with PLANE_BASE_URL, PLANE_WORKSPACE_SLUG and PLANE_PROJECT_<IDENTIFIER>, the ids of the "
+        "projects. Readable by its owner only. None: no such files.",
+    )  # fmt: skip
+    plane_agent_files_format: str = setting(
+        checks.choice("env", "json"), "env", '"env" (<name>.env) or "json" (<name>.json, the same names in one object).'
+    )
+    plane_agent_base_url: str | None = setting(
+        optional(checks.origin), None,
+        "PLANE_BASE_URL in these files: Plane as agents reach it, without /api. None: plane_web_url.",
+    )  # fmt: skip
+    plane_ids_path: str | None = setting(
+        optional(checks.path("plane_config_dir")), None,
+        'A JSON file that everybody on the host can read, for example "{plane_config_dir}/plane-ids.json": by name, '
+        "the ids of the workspace, members, projects, states, labels, work item types and custom fields. None: none.",
+    )  # fmt: skip
+    plane_token_consumers: tuple[TokenConsumer, ...] = setting(
+        token_consumers, [],
+        'What uses a token: each {"service": "n8n", "directory": "/opt/n8n", "agent": "hermes"}, a service of a '
+        "Compose project that is recreated if it runs with another token than the agent's, or "
+        '{"command": "systemctl restart hermes", "agent": "hermes"}, run on the host when the agent\'s token or file '
+        'changed. Without "agent": for every agent. A rotation revokes the former token after that.',
+    )  # fmt: skip
+    plane_token_grace: int = setting(
+        checks.number(0, 86400), 0, "How long a rotation waits before it revokes the former token, in seconds."
+    )
 
 
 @dataclass(frozen=True)
@@ -395,6 +425,11 @@ class Settings(Projects, Agents, Instance, Api, EnvironmentFile, Database):
         aws = f"https://s3.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
         keys = self.plane_s3_access_key, self.plane_s3_secret_key
         return Storage(False, self.plane_s3_endpoint or aws, region, self.plane_s3_bucket, *keys)
+
+    @property
+    def tokens_are_handed_on(self) -> bool:
+        """Whether a new token reaches its users only after it is saved, so that the former one is needed until then."""
+        return bool(self.plane_agent_files_dir or self.plane_token_consumers or self.plane_token_grace)
 
     @property
     def account_secrets(self) -> tuple[str, ...]:
