@@ -31,8 +31,6 @@ def replaced_tokens(slug: str, agents: Sequence[Agent] | None = None, grace: int
 
     .. code:: python
 
-        plane.api_tokens(name="API tokens", slug="javisi", revoke=False)
-        plane.token_consumers(name="Users of tokens", slug="javisi", consumers=settings.plane_token_consumers)
         plane.replaced_tokens(name="Former tokens", slug="javisi", grace=60)
     """
     at = current_workspace(slug)

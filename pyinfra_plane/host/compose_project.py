@@ -167,12 +167,12 @@ def _explained(said: str) -> str | None:
     return None if failure is None else failure.line
 
 
-def read_config(host: Any, directory: str, options: Sequence[str], absent: str | None = None) -> ComposeFile:
+def read_config(host: Any, directory: str, options: Sequence[str], is_planes: bool = True) -> ComposeFile:
     """The services of the Compose project in a folder.
 
     Args:
         options: of `docker compose`, that lead to the project.
-        absent: what is said if there is no Compose file.
+        is_planes: whether it is Plane's, and not that of somebody who uses tokens.
 
     Raises:
         TargetError: docker could not be asked.
@@ -185,8 +185,8 @@ def read_config(host: Any, directory: str, options: Sequence[str], absent: str |
     if explained is not None:
         raise TargetError(explained)
     if "no configuration file" in config.unavailable:
-        if absent is not None:
-            raise PlaneSettings(absent)
+        if not is_planes:
+            raise PlaneSettings(f"there is no Compose file in {directory}; correct plane_token_consumers")
         raise PlaneSettings(
             f"there is no Compose file in {directory}; put Plane's there, or correct plane_compose_dir (None, if Plane "
             "is started otherwise)"

@@ -92,11 +92,10 @@ def read_consumers(host: Any, directory: str, services: Mapping[str, Sequence[To
     if len(projects) > 1:
         raise TargetError(
             f"there are containers of several Compose projects in {directory}: {', '.join(sorted(projects))}; remove "
-            "those of all but one (docker compose -p NAME down, in that folder), and run again"
+            f"those of all but one (docker compose -p NAME down, in {directory}), and run again"
         )
     options = next((project.options for project in projects.values()), ())
-    absent = f"there is no Compose file in {directory}; correct plane_token_consumers"
-    config = read_config(host, directory, options, absent)
+    config = read_config(host, directory, options, is_planes=False)
     compose = compose_command(directory, options)
     own = replace(composed, containers=tuple(one for one in ours if one.project.name in projects))
     return [_service(directory, name, compose, config, own, sources) for name, sources in services.items()]
@@ -150,9 +149,14 @@ def _refuse_other_values(stack: Stack, name: str) -> None:
     pairs = {**{one: one for one in same}, **{to: one for to, one in service.copies.items() if one in file.values}}
     unlike = sorted(to for to, one in pairs.items() if got.get(to) != file.values[one])
     if unlike:
+        cure = (
+            "its environment: or another file under its env_file: sets it; remove it there"
+            if file.is_of(service)
+            else f"start it once with docker compose --env-file {file.path} up -d, or give it env_file: {file.path}"
+        )
         raise PlaneSettings(
-            f"in {stack.directory}, the service {name} would get another {', '.join(unlike)} than {file.path} holds; "
-            f"start it once with docker compose --env-file {file.path} up -d, or give it env_file: {file.path}"
+            f"in {stack.directory}, the service {name} would get another {', '.join(unlike)} than {file.path} holds: "
+            f"{cure}"
         )
 
 

@@ -19,6 +19,7 @@ from tests.deploy.target import TOKEN_FILE, Target
 from tests.deploy.test_agent_files import ADMIN, FOLDER, own
 from tests.deploy.test_interrupt import Running
 from tests.deploy.test_tokens import answers, labelled, lose_line
+from tests.sandbox_host.client import Client
 
 THOT = {"name": "thot", "role": "member"}
 N8N = {"service": "n8n", "directory": "opt/plane", "agent": "thot"}
@@ -49,8 +50,6 @@ def container(target: Target, service: str = "n8n") -> Container:
 
 def start(target: Target, service: str = "n8n") -> None:
     """Have a person start the service, as it is in the Compose file."""
-    from tests.sandbox_host.client import Client
-
     with Client(target.sandbox, target.host) as client:
         assert client.run(f"cd opt/plane && docker compose up -d {service}").code == 0
 
@@ -60,7 +59,7 @@ def used(new_target: NewTarget) -> Target:
     """A host with a service and a command that use thot's token; a test that changes it leaves it finished again."""
     target = new_target(**DATA)
     # From the agent's own file, and interpolated out of the one with all tokens, which `.env` leads to.
-    target.host.add_service("n8n", env_file=f"../../{FOLDER}/thot.env")
+    target.host.add_service("n8n", env_file={"path": f"../../{FOLDER}/thot.env", "required": False})
     target.host.add_service("bot", environment={"API_KEY": "${PLANE_TOKEN_CONCIERGE}"})
     (target.host.project.directory / ".env").symlink_to(target.host.root / TOKEN_FILE)
     run = target.deploy_as_previewed()
@@ -200,7 +199,7 @@ def test_a_command_that_fails_keeps_the_former_token(used: Target) -> None:
     # One that was cut off is also finished if nobody uses tokens any more.
     used.host.plane.forget_throttles()
     assert used.deploy(data={**ROTATE, **broken}).code == 1
-    none = {"plane_token_consumers": [], "plane_agent_files_dir": None}
+    none: dict[str, Any] = {"plane_token_consumers": [], "plane_agent_files_dir": None}
     assert used.deploy_as_previewed(data=none).plan == [FINISHED]
     assert labelled(used, "thot") == [used.tokens["thot"]]
     assert used.deploy().code == 0
@@ -222,15 +221,24 @@ def test_a_service_that_gets_its_token_from_elsewhere_is_one_line(used: Target) 
     running = container(used).id
     with service(used, "n8n", env_file=[]):
         preview, run = used.deploy("--dry"), used.deploy()
-        said = f"the service n8n in opt/plane gets no token from {FOLDER}/thot.env or {TOKEN_FILE}; give it env_file:"
+        said = f"the service n8n in opt/plane gets no token from {FOLDER}/thot.env or {TOKEN_FILE}; give it"
         assert preview.code == run.code == 1
         assert said in preview.output and said in run.output
     with service(used, "n8n", environment={"PLANE_API_KEY": "${PLANE_API_KEY:-none}"}):
         run = used.deploy()
-        assert run.code == 0, run.output
+        assert run.code == 1
+        said = (
+            f"the service n8n would get another PLANE_API_KEY than {FOLDER}/thot.env holds: its environment: or another"
+        )
+        assert f"{said} file under its env_file: sets it; remove it there" in run.output
+    with service(used, "n8n", environment={"PLANE_BASE_URL": "http://plane-api:8000"}):
+        # What a person gives the service besides is theirs, and it is to run with that.
+        plan = used.deploy("--dry").plan
+        assert plan == ["~ recreate n8n in opt/plane: runs with another PLANE_BASE_URL"]
     other = {**N8N, "service": "n9n"}
     run = used.deploy(data={"plane_token_consumers": [other]})
     assert "the Compose project in opt/plane has no service n9n; correct plane_token_consumers (it has: " in run.output
+    (used.host.root / "opt/nothing").mkdir(exist_ok=True)
     run = used.deploy(data={"plane_token_consumers": [{**N8N, "directory": "opt/nothing"}]})
-    assert run.code == 1 and "opt/nothing" in run.output and "Traceback" not in run.output
+    assert run.code == 1 and "there is no Compose file in opt/nothing; correct plane_token_consumers" in run.output
     assert container(used).id == running
