@@ -122,11 +122,14 @@ def _service(
             f"the service {name} in {directory} gets no token from {' or '.join(source.path for source in sources)}; "
             "give it env_file: with that file, or name a command in plane_token_consumers in its place"
         )
+    found = ConsumerService(directory, name, compose, reaching)
+    if not found.containers:
+        return found  # nothing will be recreated
     if config.unresolved is not None and all(source.values for source in sources):
         raise TargetError(f"docker compose cannot tell what the services in {directory} get: {config.unresolved}")
     for stack in reaching:
         _refuse_other_values(stack, name)
-    return ConsumerService(directory, name, compose, reaching)
+    return found
 
 
 def _reaches(stack: Stack, name: str) -> bool:
