@@ -20,7 +20,7 @@ if find_spec("operations") is None:
 from operations import environment as env
 from operations import plane, postgres, redis
 from pyinfra_plane.engine.report import plan
-from pyinfra_plane.settings import settings_of
+from pyinfra_plane.settings import Settings, settings_of
 from pyinfra_plane.text import printable
 
 
@@ -95,26 +95,9 @@ def environment() -> None:
         env.recreate_reminder(name="Containers that read it", env_path=s.plane_env_path)
 
 
-@deploy("Provisioning")
-@plan()
-def provisioning() -> None:
-    """The instance, the workspace, its members, their tokens, and the projects."""
-    s = settings_of(host)
-    s.require(*s.secrets_of("provisioning"))
-    s.require_admin()
+def projects(s: Settings) -> None:
+    """Each project, the agents in it, and what it has."""
     slug = s.plane_workspace_slug
-    plane.ready(name="Plane answers", retries=s.plane_health_retries, delay=s.plane_health_delay)
-    edition()
-    plane.instance_admin(name="Instance admin")
-    if s.instance_config_first:
-        plane.instance_config(name="Instance settings", values=s.instance_config_first)
-    plane.workspace(
-        name=f"Workspace {slug}", slug=slug, workspace_name=s.plane_workspace_name, size=s.plane_workspace_size
-    )
-    plane.agent_passwords(name="Agents' passwords", slug=slug)
-    plane.workspace_members(name="Workspace members", slug=slug)
-    plane.absent_members(name="Removed agents", slug=slug)
-    plane.api_tokens(name="API tokens", slug=slug)
     for project in host.loop(s.plane_projects):
         called, at = f"Project {project.identifier}", {"slug": slug, "identifier": project.identifier}
         plane.project(name=called, **at, project_name=project.name, **project.settings)
@@ -143,10 +126,55 @@ def provisioning() -> None:
             unsupported=s.plane_custom_fields_unsupported,
             prune=project.prune,
         )
+
+
+def tokens_in_use(s: Settings) -> None:
+    """The agents' files, the ids, and whoever uses a token; what new tokens replace is revoked last."""
+    slug, identifiers = s.plane_workspace_slug, [project.identifier for project in s.plane_projects]
+    if s.plane_agent_files_dir:
+        plane.agent_files(
+            name="Agents' files",
+            slug=slug,
+            directory=s.plane_agent_files_dir,
+            identifiers=identifiers,
+            kind=s.plane_agent_files_format,
+        )
+    if s.plane_ids_path:
+        plane.ids_file(name="Ids", slug=slug, path=s.plane_ids_path, projects=s.plane_projects)
+    if s.plane_token_consumers:
+        plane.token_consumers(
+            name="Users of tokens", slug=slug, consumers=s.plane_token_consumers, identifiers=identifiers
+        )
+    if s.tokens_are_handed_on:
+        plane.replaced_tokens(name="Former tokens", slug=slug, grace=s.plane_token_grace)
+
+
+@deploy("Provisioning")
+@plan()
+def provisioning() -> None:
+    """The instance, the workspace, its members, their tokens, and the projects."""
+    s = settings_of(host)
+    s.require(*s.secrets_of("provisioning"))
+    s.require_admin()
+    slug = s.plane_workspace_slug
+    plane.ready(name="Plane answers", retries=s.plane_health_retries, delay=s.plane_health_delay)
+    edition()
+    plane.instance_admin(name="Instance admin")
+    if s.instance_config_first:
+        plane.instance_config(name="Instance settings", values=s.instance_config_first)
+    plane.workspace(
+        name=f"Workspace {slug}", slug=slug, workspace_name=s.plane_workspace_name, size=s.plane_workspace_size
+    )
+    plane.agent_passwords(name="Agents' passwords", slug=slug)
+    plane.workspace_members(name="Workspace members", slug=slug)
+    plane.absent_members(name="Removed agents", slug=slug)
+    plane.api_tokens(name="API tokens", slug=slug, revoke=not s.tokens_are_handed_on)
+    projects(s)
     if s.plane_people:
         plane.people(name="People", slug=slug, people=s.plane_people)
     if s.plane_webhooks:
         plane.webhooks(name="Webhooks", slug=slug, webhooks=s.plane_webhooks)
+    tokens_in_use(s)
     plane.agents_answer(
         name="Agents answer", slug=slug, identifiers=[project.identifier for project in s.plane_projects]
     )

@@ -31,9 +31,9 @@ HEAD = """# Operations
 Written by `make reference` out of the docstrings: change those. [own-deploy.md](own-deploy.md) shows how to use them.
 
 Each operation also takes pyinfra's own arguments, such as `name` and `_sudo`. `HiddenValue` is pyinfra's
-(`from pyinfra.api import HiddenValue`); `Agent`, `State`, `Label`, `CustomField`, `Webhook` and `settings_of` are
-imported from `pyinfra_plane.settings`; `settings_of(host)` gives those of the settings: `.plane_agents`,
-`.plane_projects[0].states` and so on.
+(`from pyinfra.api import HiddenValue`); `Agent`, `State`, `Label`, `CustomField`, `Person`, `Webhook`,
+`TokenConsumer` and `settings_of` are imported from `pyinfra_plane.settings`; `settings_of(host)` gives those of the
+settings: `.plane_agents`, `.plane_projects[0].states` and so on.
 """
 
 

@@ -142,8 +142,10 @@ plane_seed_host = None
 # is sent its own at every sign-in, so with one of them a Plane opens the others.
 plane_shared_passwords = False
 # Each {"name", "role"}, role one of admin, member, guest, and where wanted "email" (else <name>@<workspace
-# slug>.local), "password" (else derived from the seed and the address), "display_name" (else the name). An agent with
-# "present": False is removed: its tokens are revoked, its membership ends, its line is taken out; what it wrote stays.
+# slug>.local), "password" (else derived from the seed and the address), "display_name" (else the name), "user" and
+# "group" (who on the host owns its file in plane_agent_files_dir; else plane_files_user and plane_files_group). An
+# agent with "present": False is removed: its tokens are revoked, its membership ends, its line is taken out; what it
+# wrote stays.
 plane_agents = [
     {"name": "concierge", "role": "admin"},
     {"name": "imhotep", "role": "member"},
@@ -170,6 +172,24 @@ rotate_tokens = None
 # An env file with PLANE_TOKEN_<NAME>=… for each agent, readable by its owner only. A token in it that answers is kept,
 # whoever made it.
 plane_tokens_path = "{plane_config_dir}/agent-tokens.env"
+# A folder with a file for each agent, for example "{plane_config_dir}/agents": its token and no other's, as
+# PLANE_API_KEY, with PLANE_BASE_URL, PLANE_WORKSPACE_SLUG and PLANE_PROJECT_<IDENTIFIER>, the ids of the projects.
+# Readable by its owner only. None: no such files.
+plane_agent_files_dir = None
+# "env" (<name>.env) or "json" (<name>.json, the same names in one object).
+plane_agent_files_format = "env"
+# PLANE_BASE_URL in these files: Plane as agents reach it, without /api. None: plane_web_url.
+plane_agent_base_url = None
+# A JSON file that everybody on the host can read, for example "{plane_config_dir}/plane-ids.json": by name, the ids of
+# the workspace, members, projects, states, labels, work item types and custom fields. None: none.
+plane_ids_path = None
+# What uses a token: each {"service": "n8n", "directory": "/opt/n8n", "agent": "hermes"}, a service of a Compose project
+# that is recreated if it runs with another token than the agent's, or {"command": "systemctl restart hermes", "agent":
+# "hermes"}, run on the host when the agent's token or file changed. Without "agent": for every agent. A rotation
+# revokes the former token after that.
+plane_token_consumers = []
+# How long a rotation waits before it revokes the former token, in seconds.
+plane_token_grace = 0
 
 # --- Projects ---
 # Each {"name", "identifier"}, and where wanted:

@@ -51,7 +51,9 @@ class _Call:
         """
         definition = self.services[service]
         found: dict[str, str] = {}
-        for file in self.files_of(definition):
+        for file, is_required in self.files_of(definition):
+            if not is_required and not file.exists():
+                continue
             try:
                 found |= env_file.parse(file.read_text(), self.caller)
             except FileNotFoundError as error:
@@ -63,10 +65,13 @@ class _Call:
             found[name] = env_file.interpolate(str(value), variables)
         return found
 
-    def files_of(self, definition: Mapping[str, Any]) -> list[Path]:
+    def files_of(self, definition: Mapping[str, Any]) -> list[tuple[Path, bool]]:
+        """The files under a service's `env_file:`, each with whether it must exist."""
         given = definition.get("env_file", [])
-        given = [given] if isinstance(given, str) else given
-        return [Path(posixpath.normpath(self.host.project.directory / file)) for file in given]
+        given = [given] if isinstance(given, (str, dict)) else given
+        entries = [file if isinstance(file, dict) else {"path": file} for file in given]
+        folder = self.host.project.directory
+        return [(Path(posixpath.normpath(folder / each["path"])), each.get("required", True)) for each in entries]
 
 
 class _Refused(Exception):
@@ -111,7 +116,7 @@ def _raw(call: _Call) -> dict[str, Any]:
     """The project as it is written, with whole paths; Compose sorts all names, and ends no last line (2.26.1)."""
     services = {}
     for name, definition in sorted(call.services.items()):
-        files = [{"path": str(file), "required": True} for file in call.files_of(definition)]
+        files = [{"path": str(file), "required": required} for file, required in call.files_of(definition)]
         services[name] = {**definition, **({"env_file": files} if files else {})}
     return {"name": call.host.project.name, "services": services}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import secrets
 import shlex
@@ -63,6 +64,23 @@ class Host:
     def storage(self) -> Path:
         """The folder whose folders are the buckets of the storage; without it, no storage answers."""
         return self.root / "storage"
+
+    def add_service(self, service: str, **definition: object) -> Container:
+        """Have the Compose project have one more service, somebody else's, and a container of it that never ran."""
+        name = f"javisi_{service}"
+        model = self.project.model
+        given = {"image": f"example/{service}:1", "container_name": name, "command": "run", **definition}
+        model["services"][service] = given
+        self.project.file.write_text(json.dumps(model, indent=2) + "\n")
+        labels = {
+            "com.docker.compose.project": self.project.name,
+            "com.docker.compose.project.config_files": str(self.project.file),
+            "com.docker.compose.project.working_dir": str(self.project.directory),
+            "com.docker.compose.service": service,
+        }
+        made = Container(name, str(given["image"]), "172.20.255.9", labels=labels, exists=False, running=False)
+        self.containers[name] = made
+        return made
 
     def add_image(self, version: str) -> None:
         """Have Plane's image in a release from now on; containers keep theirs until they are recreated."""

@@ -32,6 +32,20 @@ HELD_BY: dict[str, tuple[str, ...]] = {
         "tests/deploy/test_tokens.py::test_a_rotation_that_was_cut_off_is_done_again",
         "tests/faults/test_interrupted_rotation.py::test_a_rotation_killed_around_any_request_is_finished",
     ),
+    "a rotation is cut off while tokens are handed on, or while it waits (`plane_token_grace`)": (
+        "tests/deploy/test_token_consumers.py::test_ctrl_c_while_a_rotation_waits_is_finished_by_the_next_run",
+        "tests/faults/test_interrupted_rotation.py"
+        "::test_a_rotation_that_hands_tokens_on_killed_around_any_request_is_finished",
+    ),
+    "a token is rotated while agents work": (
+        "tests/deploy/test_token_consumers.py::test_nobody_is_without_a_token_that_answers_through_a_rotation",
+        "tests/deploy/test_token_consumers.py"
+        "::test_a_token_of_which_the_line_was_lost_answers_until_its_users_have_another",
+    ),
+    "a command in `plane_token_consumers` fails, or a service cannot get the new token": (
+        "tests/deploy/test_token_consumers.py::test_a_command_that_fails_keeps_the_former_token",
+        "tests/deploy/test_token_consumers.py::test_a_service_that_gets_its_token_from_elsewhere_is_one_line",
+    ),
     "two runs at once on a host": (
         "tests/deploy/test_tokens.py::test_a_second_run_at_the_same_time_says_who_is_at_work",
         "tests/unit/test_lock.py::test_the_holder_sends_something_now_and_then_so_that_a_dead_connection_is_noticed",

@@ -6,7 +6,9 @@ token to look with, it says so. Connection and accounts come from the host's set
 ``plane_admin_email``, ``plane_agents`` and so on; see ``docs/settings.md``).
 """
 
+from .agent_files import agent_files
 from .containers import containers
+from .ids import ids_file
 from .instance import instance_admin, instance_config, ready
 from .labels import project_labels
 from .modules_cycles import project_cycles, project_modules
@@ -14,18 +16,22 @@ from .people import people
 from .projects import project, project_estimates, project_members
 from .properties import custom_fields_available, work_item_properties
 from .removal import absent_members
+from .replaced_tokens import replaced_tokens
 from .states import project_states
+from .token_consumers import token_consumers
 from .tokens import agent_passwords, agents_answer, api_tokens
 from .webhooks import webhooks
 from .workspace import workspace, workspace_members
 
 __all__ = [
     "absent_members",
+    "agent_files",
     "agent_passwords",
     "agents_answer",
     "api_tokens",
     "containers",
     "custom_fields_available",
+    "ids_file",
     "instance_admin",
     "instance_config",
     "people",
@@ -37,6 +43,8 @@ __all__ = [
     "project_modules",
     "project_states",
     "ready",
+    "replaced_tokens",
+    "token_consumers",
     "webhooks",
     "work_item_properties",
     "workspace",

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
+from functools import partial
 from typing import NamedTuple
 
 from pyinfra_plane.api.auth import Session
-from pyinfra_plane.api.errors import PlaneError
+from pyinfra_plane.api.errors import PlaneBadAnswer, PlaneError
 from pyinfra_plane.api.models import Token
 from pyinfra_plane.api.plane import KEY_INVALID
 from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging, expect_changes
 from pyinfra_plane.engine.files import change_access, differing_access
-from pyinfra_plane.engine.report import is_executing, say
+from pyinfra_plane.engine.report import is_executing
 from pyinfra_plane.host.access import Access
 from pyinfra_plane.host.host_plane import current_workspace
+from pyinfra_plane.host.replacing import revoke_replaced
 from pyinfra_plane.host.token_file import TOKEN_FILE_MODE, TokenNote
 from pyinfra_plane.settings import Agent, token_variable
 
@@ -25,12 +29,14 @@ OTHERS_TOO = "every other token with this label is revoked"
 
 
 @converging
-def api_tokens(slug: str, agents: Sequence[Agent] | None = None) -> Plan:
+def api_tokens(slug: str, agents: Sequence[Agent] | None = None, revoke: bool = True) -> Plan:
     """
     Have an API token for each agent, saved in an env file on the host that only its owner can read.
 
     + slug: a workspace that the agents are in
     + agents: the agents, ``plane_agents`` when not given
+    + revoke: revoke at once what a new token replaces; if not, ``replaced_tokens`` does that later, once whoever uses
+      the token has the new one
 
     The file is the setting ``plane_tokens_path``, one line ``PLANE_TOKEN_<NAME>=…`` for each agent.
 
@@ -51,11 +57,11 @@ def api_tokens(slug: str, agents: Sequence[Agent] | None = None) -> Plan:
     at.refuse_other_workspace(agents)
     at.tokens.ask_owners(agent for agent in agents if at.memberships(agent) != KEY_INVALID)
     for agent in agents:
-        due = _what_is_due(at, agent)
+        due = _what_is_due(at, agent, revoke)
         if due is None:
             kept.append(agent)
             continue
-        yield due.change(at, agent, due.line, signing_in)
+        yield Change((due.line,), partial(due.change, at, agent, tuple(signing_in), revoke))
         signing_in.append(agent)
     if adopted := [agent for agent in kept if agent.token_variable in at.state.adopted]:
         lines = (
@@ -85,21 +91,40 @@ def _the_file_itself(at: Access) -> Plan:
 
 class _Due(NamedTuple):
     line: str
-    change: Callable[[Access, Agent, str, Sequence[Agent]], Change]
+    change: Callable[[Access, Agent, Sequence[Agent], bool], None]
 
 
-def _what_is_due(at: Access, agent: Agent) -> _Due | None:
-    """What is to be done about an agent's token, if anything."""
+def _what_is_due(at: Access, agent: Agent, revoke: bool = True) -> _Due | None:
+    """What is to be done about an agent's token, if anything.
+
+    Args:
+        revoke: whether revoking what an interrupted run replaced is to be done as well.
+    """
     if (other := at.tokens.other_owner(agent)) is not None:
-        return _Due(f"~ token {agent.token_label}: belongs to {other}", _rotated)
-    seen = at.memberships(agent)
+        return _Due(f"~ token {agent.token_label}: belongs to {other}", _rotate)
+    seen, note = at.memberships(agent), at.tokens.file().note(agent.token_variable)
     also = f"; {OTHERS_TOO}" if _is_asked(at, agent) else ""
     if seen is None:
-        return _Due(f"+ token {agent.token_label}{also}", _made)
+        return _Due(f"+ token {agent.token_label}{also}", _make)
     if seen == KEY_INVALID:
-        return _Due(f"~ token {agent.token_label}: the saved one does not answer{also}", _made)
-    reason = _why_rotate(at, agent, at.tokens.file().note(agent.token_variable))
-    return None if reason is None else _Due(f"~ token {agent.token_label}: {reason}", _rotated)
+        return _Due(f"~ token {agent.token_label}: the saved one does not answer{also}", _make)
+    if note.keeps is not None:
+        # The new one is saved already, so that another would be one too many.
+        line = f"~ token {agent.token_label}: its rotation was cut off, and is finished"
+        return _Due(line, _finish) if revoke else None
+    reason = _why_rotate(at, agent, note)
+    return None if reason is None else _Due(f"~ token {agent.token_label}: {reason}", _rotate)
+
+
+def is_token_due(at: Access, agent: Agent) -> bool:
+    """Whether a run would save another token for the agent."""
+    return _what_is_due(at, agent, revoke=False) is not None
+
+
+def is_rotation_due(at: Access, agent: Agent) -> bool:
+    """Whether a run would replace a token of the agent that answers."""
+    due = _what_is_due(at, agent, revoke=False)
+    return due is not None and due.change is _rotate
 
 
 def _why_rotate(at: Access, agent: Agent, note: TokenNote) -> str | None:
@@ -148,66 +173,61 @@ def _session(at: Access, agent: Agent, signing_in: Sequence[Agent]) -> Session:
     return at.sessions.of(agent)
 
 
-def _made(at: Access, agent: Agent, line: str, signing_in: Sequence[Agent]) -> Change:
-    def make() -> None:
-        plane, file, ends = at.plane, at.tokens.file(), _end(at)
-        at.tokens.check()
-        session = _session(at, agent, signing_in)
-        is_new = agent.email in at.state.made_accounts
-        ours, others = ([], []) if is_new else at.sessions.tokens_labelled(at.slug, agent, session)
-        # None of these is saved, or it would have answered.
-        for token in ours:
-            plane.revoke_token(session, token)
-        key, _ = plane.create_token(session, agent.token_label, at.tokens.mark, ends)
-        file.tokens[agent.token_variable] = key.value
-        file.set_note(agent.token_variable, TokenNote(ends, owner=agent.email))
-        file.save()
-        _end_others(at, agent, session, others)
-
-    return Change((line,), make)
+def _make(at: Access, agent: Agent, signing_in: Sequence[Agent], revoke: bool) -> None:
+    """Save a token where there is none that answers."""
+    at.tokens.check()
+    session = _session(at, agent, signing_in)
+    ends = _end(at)
+    key, token = at.plane.create_token(session, agent.token_label, at.tokens.mark, ends)
+    note = TokenNote(ends, owner=agent.email)
+    # A new account has no others.
+    if agent.email not in at.state.made_accounts:
+        note = replace(note, keeps=_id(token), only=_is_asked(at, agent))
+    _save(at, agent, key.value, note)
+    if revoke and note.keeps is not None:
+        revoke_replaced(at, agent)
 
 
-def _rotated(at: Access, agent: Agent, line: str, signing_in: Sequence[Agent]) -> Change:
-    def rotate() -> None:
-        plane, file, ends = at.plane, at.tokens.file(), _end(at)
-        session = _session(at, agent, signing_in)
-        former = at.tokens.other_owner(agent) or file.note(agent.token_variable).former
-        # Said first, so that a run that is cut off from here on is finished by the next one.
-        file.note(agent.token_variable).rotating = True
-        file.save()
-        ours, others = at.sessions.tokens_labelled(at.slug, agent, session)
-        key, token = plane.create_token(session, agent.token_label, at.tokens.mark, ends)
-        seen = plane.look(at.slug, key)
-        if not isinstance(seen, dict):
-            plane.revoke_token(session, token)
-            raise PlaneError(
-                f"the new token of {agent.name} does not answer in {at.slug} ({seen}); the old one is kept"
-            )
-        file.tokens[agent.token_variable] = key.value
-        file.set_note(agent.token_variable, TokenNote(ends, rotating=True, owner=agent.email, former=former))
-        file.save()
-        for old in ours:
-            plane.revoke_token(session, old)
-        _end_others(at, agent, session, others)
-        if former is not None:
-            at.sessions.revoke_former(agent, former, None if _is_asked(at, agent) else at.slug)
-        file.set_note(agent.token_variable, TokenNote(ends, owner=agent.email))
-        file.save()
-
-    return Change((line,), rotate)
+def _rotate(at: Access, agent: Agent, signing_in: Sequence[Agent], revoke: bool) -> None:
+    """Save another token in the place of one that answers."""
+    plane, file, ends = at.plane, at.tokens.file(), _end(at)
+    session = _session(at, agent, signing_in)
+    former = at.tokens.other_owner(agent) or file.note(agent.token_variable).former
+    # Said first, so that a run that is cut off from here on is finished by the next one.
+    file.note(agent.token_variable).rotating = True
+    file.save()
+    key, token = plane.create_token(session, agent.token_label, at.tokens.mark, ends)
+    seen = plane.look(at.slug, key)
+    if not isinstance(seen, dict):
+        plane.revoke_token(session, token)
+        raise PlaneError(f"the new token of {agent.name} does not answer in {at.slug} ({seen}); the old one is kept")
+    note = TokenNote(ends, owner=agent.email, former=former, keeps=_id(token), only=_is_asked(at, agent))
+    _save(at, agent, key.value, note)
+    at.state.saved[agent.token_variable] = True
+    if revoke:
+        revoke_replaced(at, agent)
 
 
-def _end_others(at: Access, agent: Agent, session: Session, others: Sequence[Token]) -> None:
-    """Revoke the tokens that this deploy did not make, if that was asked for; say that they stay, if not."""
-    if _is_asked(at, agent):
-        for token in others:
-            at.plane.revoke_token(session, token)
-    elif left := [token for token in others if token.is_active]:
-        say(
-            at.host,
-            f"! {agent.email} has tokens with the label {agent.token_label} that this deploy did not make: "
-            f"{len(left)}; they stay valid; to end them, run with --data rotate_tokens={agent.name}",
-        )
+def _finish(at: Access, agent: Agent, signing_in: Sequence[Agent], revoke: bool) -> None:
+    """Revoke what an interrupted run replaced."""
+    _session(at, agent, signing_in)
+    revoke_replaced(at, agent)
+
+
+def _save(at: Access, agent: Agent, value: str, note: TokenNote) -> None:
+    file = at.tokens.file()
+    at.state.touched.add(agent.name)
+    at.state.saved[agent.token_variable] = False
+    file.tokens[agent.token_variable] = value
+    file.set_note(agent.token_variable, note)
+    file.save()
+
+
+def _id(token: Token) -> str:
+    """A token's id as it can stand in the file."""
+    if not re.fullmatch(r"[0-9A-Za-z-]{1,64}", token.id):
+        raise PlaneBadAnswer("API tokens: no id in Plane's answer")
+    return token.id
 
 
 @converging
@@ -244,6 +264,7 @@ def _signing_in(at: Access) -> list[Agent]:
         for agent, member in members
         if member.display_name != agent.display_name
         or is_outside(at, agent, member)
+        or at.tokens.file().note(agent.token_variable).keeps is not None
         or _what_is_due(at, agent) is not None
     ]
 

@@ -62,18 +62,91 @@ def read_file(host: Any, path: str) -> RemoteFile | None:
         kind = quote(output.stdout[-1])
         kind = "link that leads nowhere" if kind == "symbolic link" else kind
         raise TargetError(f"cannot read {path}: it is a {kind}, not a file; move it away")
+    return _parsed(path, output.stdout[0], output.stdout[1:])
+
+
+def _parsed(path: str, access_line: str, encoded: list[str]) -> RemoteFile:
     # A name may hold blanks, where it comes from a directory service.
-    access = re.fullmatch(r"([0-7]{1,4}) ([0-9]+) ([0-9]+) ([^/]+)/([^/]+)", output.stdout[0])
+    access = re.fullmatch(r"([0-7]{1,4}) ([0-9]+) ([0-9]+) ([^/]+)/([^/]+)", access_line)
     if access is None:
-        said = quote(output.stdout[0], 80)
+        said = quote(access_line, 80)
         raise TargetError(f"cannot read {path}: the host said '{said}' first; its shell must not print anything itself")
     mode, uid, gid, user, group = access.groups()
     try:
         # In base64, because pyinfra's reading of lines is not exact for every byte.
-        text = base64.b64decode("".join(output.stdout[1:]), validate=True).decode()
+        text = base64.b64decode("".join(encoded), validate=True).decode()
     except ValueError as error:
         raise TargetError(f"{path} is not UTF-8 text; mend it or move it away") from error
     return RemoteFile(text, mode, user, group, uid, gid)
+
+
+@dataclass(frozen=True)
+class RemoteFolder:
+    """A folder on the target, with those of its files that were asked for, by name."""
+
+    mode: str
+    files: dict[str, RemoteFile]
+
+
+_LIST = """
+[ -d "$1" ] || { [ -e "$1" ] && echo odd || echo absent; exit; }
+cd -- "$1" || exit 1
+LC_ALL=C stat -c %a . || exit 1
+shift
+for ending; do for file in *"$ending"; do
+  case $file in *[!A-Za-z0-9._-]*) continue ;; esac
+  [ -f "$file" ] || continue
+  echo "$file" && LC_ALL=C stat -L -c '%a %u %g %U/%G' -- "./$file" && base64 -- "./$file" | tr -d '\\n' || exit 1
+  echo
+done; done
+"""
+
+
+def read_folder(host: Any, path: str, *endings: str) -> RemoteFolder | None:
+    """The text files of a folder on the target, in one command; ``None`` when there is no folder.
+
+    Args:
+        endings: of the names of those files; names with other characters than letters, digits and ``._-`` are not seen.
+
+    Raises:
+        TargetError: the folder or a file in it cannot be read.
+    """
+    words = ["sh -c", QuoteString(_LIST), "sh", *map(QuoteString, (path, *endings))]
+    output = read(host, Reading(StringCommand(*words).get_raw_value()))
+    if not output.ok or not output.stdout:
+        raise TargetError(f"cannot read {path}: {output.reason}; {RIGHTS}")
+    mode, *lines = output.stdout
+    if mode == _ABSENT:
+        return None
+    if mode == _ODD:
+        raise TargetError(f"cannot read {path}: it is not a folder; move it away")
+    files = {}
+    for name, access, text in zip(lines[::3], lines[1::3], lines[2::3], strict=False):
+        files[name] = _parsed(f"{path}/{name}", access, [text])
+    return RemoteFolder(mode, files)
+
+
+def make_folder(host: Any, path: str, mode: str) -> None:
+    """Make a folder with this mode, or give it to one that exists.
+
+    Raises:
+        TargetError: it could not be made.
+    """
+    quoted = QuoteString(path)
+    output = run(host, "umask 022; mkdir -p --", quoted, "&& chmod --", mode, quoted)
+    if not output.ok:
+        raise TargetError(f"cannot make {path}: {output.reason}; {RIGHTS}")
+
+
+def remove_file(host: Any, path: str) -> None:
+    """Remove a file; one that is gone already is no error.
+
+    Raises:
+        TargetError: it could not be removed.
+    """
+    output = run(host, "rm -f --", QuoteString(path))
+    if not output.ok:
+        raise TargetError(f"cannot remove {path}: {output.reason}; {RIGHTS}")
 
 
 def write_file(

@@ -72,6 +72,44 @@ def compose_command(directory: str, options: Sequence[str]) -> StringCommand:
     return StringCommand("docker compose --project-directory", QuoteString(directory), *map(QuoteString, options))
 
 
+def read_composed(host: Any, directory: str) -> Composed:
+    """The containers of the Compose projects in a folder.
+
+    Raises:
+        TargetError: docker could not be asked.
+    """
+    composed: Composed = read_fact(host, ComposeServices, stdin="", directory=directory)
+    if composed.unavailable is None:
+        return composed
+    failure = explain_docker(composed.unavailable)
+    asked = f"docker could not be asked for the services in {directory}: {composed.unavailable}"
+    raise TargetError(asked if failure is None else failure.line)
+
+
+def read_config(host: Any, directory: str, options: Sequence[str], is_planes: bool = True) -> ComposeFile:
+    """The services of the Compose project in a folder.
+
+    Args:
+        options: of `docker compose`, that lead to the project.
+        is_planes: whether it is Plane's, and not that of somebody who uses tokens.
+
+    Raises:
+        TargetError: docker could not be asked.
+        PlaneSettings: there is no project, or Compose cannot read it.
+    """
+    words = compose_command(directory, options)
+    config: ComposeFile = read_fact(host, ComposeConfig, stdin="", command_words=words)
+    if config.unavailable is None:
+        return config
+    if (failure := explain_docker(config.unavailable)) is not None:
+        raise TargetError(failure.line)
+    planes = "put Plane's there, or correct plane_compose_dir (None, if Plane is started otherwise)"
+    advice = planes if is_planes else "correct plane_token_consumers"
+    if "no configuration file" in config.unavailable:
+        raise PlaneSettings(f"there is no Compose file in {directory}; {advice}")
+    raise PlaneSettings(f"docker compose cannot read the project in {directory}: {config.unavailable}")
+
+
 @dataclass(frozen=True)
 class Project:
     """The Compose project in a folder of a host, and Plane's env file.
@@ -92,11 +130,7 @@ class Project:
             TargetError: docker or Compose could not be asked.
             PlaneSettings: the project does not fit the settings.
         """
-        composed: Composed = read_fact(self.host, ComposeServices, stdin="", directory=self.directory)
-        if composed.unavailable is not None:
-            failure = explain_docker(composed.unavailable)
-            asked = f"docker could not be asked for the services in {self.directory}: {composed.unavailable}"
-            raise TargetError(asked if failure is None else failure.line)
+        composed = read_composed(self.host, self.directory)
         file = self._env_file(composed)
         composed, options = self._own(composed, file)
         config, options = self._with_env_file(file, composed, options, self._config_of(options))
@@ -168,18 +202,7 @@ class Project:
         return self._config(options), options
 
     def _config(self, options: Sequence[str]) -> ComposeFile:
-        words = compose_command(self.directory, options)
-        config: ComposeFile = read_fact(self.host, ComposeConfig, stdin="", command_words=words)
-        if config.unavailable is None:
-            return config
-        if (failure := explain_docker(config.unavailable)) is not None:
-            raise TargetError(failure.line)
-        if "no configuration file" in config.unavailable:
-            raise PlaneSettings(
-                f"there is no Compose file in {self.directory}; put Plane's there, or correct plane_compose_dir (None, "
-                "if Plane is started otherwise)"
-            )
-        raise PlaneSettings(f"docker compose cannot read the project in {self.directory}: {config.unavailable}")
+        return read_config(self.host, self.directory, options)
 
 
 def known_api_container(host: Any, settings: Settings) -> str | None:

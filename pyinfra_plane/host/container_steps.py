@@ -37,6 +37,13 @@ class _Due:
     bucket: bool
 
 
+def runs_with(container: ServiceContainer, differing: Sequence[str]) -> str:
+    """How a container's variables differ from what its service gets, in words."""
+    more = f" and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
+    is_without = not any(name in container.environment for name in differing)
+    return f"runs {'without' if is_without else 'with another'} {', '.join(differing[:SHOWN])}{more}"
+
+
 class ContainerSteps:
     """What brings Plane's containers in line, in order."""
 
@@ -55,10 +62,7 @@ class ContainerSteps:
     def _why(self, container: ServiceContainer) -> str | None:
         """Why a container is to be recreated, ``None`` if it is not."""
         if differing := self.stack.differing(container):
-            more = f" and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
-            is_without = not any(name in container.environment for name in differing)
-            how = "without" if is_without else "with another"
-            return f": runs {how} {', '.join(differing[:SHOWN])}{more}"
+            return f": {runs_with(container, differing)}"
         if left_over := self.stack.left_over(container):
             return f": still has {', '.join(left_over)}"
         if exchanged := self.stack.exchanged(container):

@@ -63,6 +63,7 @@ class HostPlane:
             self.tokens.forget()
             self.state.foreseen.clear()
             self.state.adopted.clear()
+            self.state.touched.clear()
             self._workspaces.clear()
             self.reach.forget()
 

@@ -32,3 +32,7 @@ class RunState:
     """By address, those made in this run: the projects they were put into since, each with the role."""
     adopted: set[str] = field(default_factory=set)
     """The variables of saved tokens that the file had no owner of, and Plane has told this stage."""
+    saved: dict[str, bool] = field(default_factory=dict)
+    """By variable, the tokens that this run saved: whether each replaced one that answered."""
+    touched: set[str] = field(default_factory=set)
+    """The names of agents whose token or file this run changed, or a preview would."""

@@ -18,7 +18,7 @@ HEAD = "# API tokens of Plane's agents. Written by the deploy, which reads them 
 _PREFIX = token_variable("")
 
 _NOTE = (
-    r": (?:ends{0}(\d{{4}}-\d\d-\d\d) ?)?(rotating)? ?(removed)? ?"
+    r": (?:ends{0}(\d{{4}}-\d\d-\d\d) ?)?(rotating)? ?(?:keeps{0}([0-9A-Za-z-]+) ?)?(only)? ?(removed)? ?"
     r"(?:role{0}(\d+) ?)?(?:of{0}(\S+))? ?(?:former{0}(\S+))?"
 )
 
@@ -43,6 +43,8 @@ class TokenNote:
 
     `owner` is the address of its account, unknown in a file of an earlier version. `former` is the account of the
     token that was in its place, as long as that one is not revoked. `role` is the number that a removed agent had.
+    `keeps` is the id of the saved token in Plane, as long as those that it replaces are not revoked; `only` says that
+    those that somebody else made are to be revoked with them.
     """
 
     ends: date | None = None
@@ -51,10 +53,14 @@ class TokenNote:
     owner: str | None = None
     former: str | None = None
     role: int | None = None
+    keeps: str | None = None
+    only: bool = False
 
     def __str__(self) -> str:
         ends = [f"ends {self.ends.isoformat()}"] if self.ends else []
-        words = [name for name in ("rotating", "removed") if getattr(self, name)]
+        words = ["rotating"] if self.rotating else []
+        words += [] if self.keeps is None else [f"keeps {self.keeps}"]
+        words += [name for name in ("only", "removed") if getattr(self, name)]
         words += [] if self.role is None else [f"role {self.role}"]
         accounts = [f"{name} {_written(one)}" for name, one in (("of", self.owner), ("former", self.former)) if one]
         return " ".join([*ends, *words, *accounts])
@@ -70,8 +76,9 @@ def _read(address: str | None) -> str | None:
 
 
 def _note(words: Sequence[str | None]) -> TokenNote:
-    ends, rotating, removed, role, owner, former = words
-    return TokenNote(_day(ends), bool(rotating), bool(removed), owner, former, int(role) if role else None)
+    ends, rotating, keeps, only, removed, role, owner, former = words
+    number = int(role) if role else None
+    return TokenNote(_day(ends), bool(rotating), bool(removed), owner, former, number, keeps, bool(only))
 
 
 _TOKEN = re.compile(

@@ -5,6 +5,7 @@ both. The same file says where secrets are looked for, and in which order.
 """
 
 from pyinfra_plane.settings.agents import CONCIERGE, ROLE_NAMES, ROLES, Agent, token_variable, with_password
+from pyinfra_plane.settings.consumers import TokenConsumer
 from pyinfra_plane.settings.passwords import derive_password
 from pyinfra_plane.settings.people import Person
 from pyinfra_plane.settings.projects import FIELD_TYPES, STATE_GROUPS, CustomField, Label, Project, State, labels_for
@@ -29,6 +30,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "State",
+    "TokenConsumer",
     "Webhook",
     "config_dir_of",
     "derive_password",

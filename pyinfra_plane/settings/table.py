@@ -15,6 +15,7 @@ from pyinfra.api.hiddenvalue import HiddenValue
 from pyinfra_plane.settings import addresses, checks, passwords
 from pyinfra_plane.settings.agents import CONCIERGE, Agent, plane_agents
 from pyinfra_plane.settings.checks import optional
+from pyinfra_plane.settings.consumers import TokenConsumer, token_consumers
 from pyinfra_plane.settings.people import Person, plane_people
 from pyinfra_plane.settings.projects import Project, labels_for, plane_projects
 from pyinfra_plane.settings.secrets import GENERATED
@@ -201,9 +202,10 @@ class Agents:
     Plane is sent its own at every sign-in, so with one of them a Plane opens the others."""
     plane_agents: tuple[Agent, ...] = setting(plane_agents, AGENTS, holds_secrets=True)
     """Each {"name", "role"}, role one of admin, member, guest, and where wanted "email" (else <name>@<workspace
-    slug>.local), "password" (else derived from the seed and the address), "display_name" (else the name). An agent with
-    "present": False is removed: its tokens are revoked, its membership ends, its line is taken out; what it wrote
-    stays."""
+    slug>.local), "password" (else derived from the seed and the address), "display_name" (else the name), "user" and
+    "group" (who on the host owns its file in plane_agent_files_dir; else plane_files_user and plane_files_group). An
+    agent with "present": False is removed: its tokens are revoked, its membership ends, its line is taken out; what it
+    wrote stays."""
     absent_agents: tuple[Agent, ...] = field(default=(), kw_only=True)
     """No setting: those in plane_agents that are to be removed."""
     plane_agent_emails: bool = setting(checks.flag, False)
@@ -221,6 +223,24 @@ class Agents:
     plane_tokens_path: str = setting(checks.path("plane_config_dir"), "{plane_config_dir}/agent-tokens.env")
     """An env file with PLANE_TOKEN_<NAME>=… for each agent, readable by its owner only. A token in it that answers is
     kept, whoever made it."""
+    plane_agent_files_dir: str | None = setting(optional(checks.path("plane_config_dir")))
+    """A folder with a file for each agent, for example "{plane_config_dir}/agents": its token and no other's, as
+    PLANE_API_KEY, with PLANE_BASE_URL, PLANE_WORKSPACE_SLUG and PLANE_PROJECT_<IDENTIFIER>, the ids of the projects.
+    Readable by its owner only. None: no such files."""
+    plane_agent_files_format: str = setting(checks.choice("env", "json"), "env")
+    """"env" (<name>.env) or "json" (<name>.json, the same names in one object)."""
+    plane_agent_base_url: str | None = setting(optional(addresses.origin))
+    """PLANE_BASE_URL in these files: Plane as agents reach it, without /api. None: plane_web_url."""
+    plane_ids_path: str | None = setting(optional(checks.path("plane_config_dir")))
+    """A JSON file that everybody on the host can read, for example "{plane_config_dir}/plane-ids.json": by name, the
+    ids of the workspace, members, projects, states, labels, work item types and custom fields. None: none."""
+    plane_token_consumers: tuple[TokenConsumer, ...] = setting(token_consumers, [])
+    """What uses a token: each {"service": "n8n", "directory": "/opt/n8n", "agent": "hermes"}, a service of a Compose
+    project that is recreated if it runs with another token than the agent's, or {"command": "systemctl restart hermes",
+    "agent": "hermes"}, run on the host when the agent's token or file changed. Without "agent": for every agent. A
+    rotation revokes the former token after that."""
+    plane_token_grace: int = setting(checks.number(0, 86400), 0)
+    """How long a rotation waits before it revokes the former token, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -319,6 +339,11 @@ class Settings(Machine, Projects, Agents, Instance, Api, EnvironmentFile, Databa
             return ("postgresql_password",)
         kind = "minio" if self.storage.is_minio else "s3"
         return ("postgresql_password", f"plane_{kind}_access_key", f"plane_{kind}_secret_key")
+
+    @property
+    def tokens_are_handed_on(self) -> bool:
+        """Whether a new token reaches its users only after it is saved, so that the former one is needed until then."""
+        return bool(self.plane_agent_files_dir or self.plane_token_consumers or self.plane_token_grace)
 
     @property
     def account_secrets(self) -> tuple[str, ...]:

@@ -78,6 +78,40 @@ def test_a_rotation_killed_around_any_request_is_finished(
     say(f"rotation, then {said}: {len(cuts)} of {len(everywhere)} places, {time.monotonic() - begun_at:.0f} s")
 
 
+HANDED_ON: dict[str, Any] = {"plane_agents": TWO_AGENTS, "plane_agent_files_dir": "{plane_config_dir}/agents"}
+
+
+@pytest.mark.parametrize("then", [(), ROTATE], ids=["an ordinary run", "the same command"])
+def test_a_rotation_that_hands_tokens_on_killed_around_any_request_is_finished(
+    then: tuple[str, ...], new_target: NewTarget, new_targets: NewTargets, say: Say
+) -> None:
+    begun_at = time.monotonic()
+    [undisturbed] = finished(1, lambda count: [new_target(**HANDED_ON) for _ in range(count)])
+    run = undisturbed.deploy(*ROTATE, operation="deploy.provisioning")
+    assert run.code == 0, run.output
+    expected = outcome(undisturbed)
+    cuts = places("request", len(run.requests))
+    targets = finished(len(cuts), lambda count: new_targets(count, **HANDED_ON))
+    before = [target.tokens["thot"] for target in targets]
+    held = [hold_request(target, cut) for target, cut in zip(targets, cuts, strict=True)]
+    killed_when_all_are_held(targets, held, *ROTATE)
+    for cut, target, saved in zip(cuts, targets, before, strict=True):
+        own = target.variables("opt/javisi/configs/plane/agents/thot.env")["PLANE_API_KEY"]
+        # Whichever token an agent has got hold of, it answers, but for the last moment: by then its file has the new.
+        assert answers(target, own) and answers(target, target.tokens["thot"]), cut
+        assert own == saved or target.tokens["thot"] == own, cut
+    run = deploy_all(targets, *then)
+    left = {str(cut): differences(target, expected) for cut, target in zip(cuts, targets, strict=True)}
+    assert run.code == 0 and {cut: found for cut, found in left.items() if found} == {}, run.output
+    for target, saved in zip(targets, before, strict=True):
+        assert target.tokens["thot"] == saved or not answers(target, saved)
+        assert target.variables("opt/javisi/configs/plane/agents/thot.env")["PLANE_API_KEY"] == target.tokens["thot"]
+    again = deploy_all(targets)
+    assert again.code == 0 and again.plan == [], again.output
+    said = "the same command" if then else "an ordinary run"
+    say(f"rotation that hands on, then {said}: {len(cuts)} places, {time.monotonic() - begun_at:.0f} s")
+
+
 @pytest.mark.parametrize("share", range(4))
 def test_a_removal_killed_around_any_request_is_finished(
     share: int, removed: Undisturbed, new_targets: NewTargets, say: Say

@@ -26,6 +26,11 @@ NOTES = [
     (TokenNote(END, removed=True), "ends 2027-01-01 removed"),
     (TokenNote(rotating=True, removed=True), "rotating removed"),
     (TokenNote(END, rotating=True, removed=True), "ends 2027-01-01 rotating removed"),
+    (TokenNote(keeps="0a-1B"), "keeps 0a-1B"),
+    (
+        TokenNote(END, owner="x@javisi.local", keeps="0a-1B", only=True),
+        "ends 2027-01-01 keeps 0a-1B only of x@javisi.local",
+    ),
     (TokenNote(owner="x@javisi.local"), "of x@javisi.local"),
     (TokenNote(END, owner="x@javisi.local"), "ends 2027-01-01 of x@javisi.local"),
     (

@@ -94,6 +94,15 @@ def _agent(key: str, where: str, as_kept: Callable[[str], object] = str, **furth
     )
 
 
+def _consumer(key: str, where: str, **further: str) -> Place:
+    return Place(
+        f"plane_token_consumers[0].{key}",
+        where,
+        lambda value: {"plane_token_consumers": [{**further, key: value}]},
+        lambda settings: getattr(settings.plane_token_consumers[0], key),
+    )
+
+
 def _project(
     path: str, entry: Callable[[str], dict[str, Any]], kept: Callable[[Project], object], as_kept: Any = str
 ) -> Place:
@@ -185,6 +194,16 @@ PLACES: tuple[Place, ...] = (
     _plain(
         "plane_tokens_path", "shell", lambda value: value.replace("{plane_config_dir}", "/opt/javisi/configs/plane")
     ),
+    *(
+        _plain(name, "shell", lambda value: value.replace("{plane_config_dir}", "/opt/javisi/configs/plane"))
+        for name in ("plane_agent_files_dir", "plane_ids_path")
+    ),
+    _plain("plane_agent_files_format", "local"),
+    _origin("plane_agent_base_url"),
+    _consumer("agent", "local", service="n8n", directory="/opt/n8n"),
+    _consumer("service", "shell", directory="/opt/n8n"),
+    _consumer("directory", "shell", service="n8n"),
+    _consumer("command", "shell"),
     _plain("plane_files_user", "shell"),
     _plain("plane_files_group", "shell"),
     _plain("redis_container", "shell"),
@@ -269,6 +288,8 @@ PLACES: tuple[Place, ...] = (
     _plain("plane_workspace_size", "json"),
     _agent("name", "env json", email="thot@javisi.local", display_name="Thot"),
     _agent("role", "json"),
+    _agent("user", "shell"),
+    _agent("group", "shell"),
     _agent("email", "form json url", lambda value: value.lower() or "thot@javisi.local"),
     _agent("display_name", "json", lambda value: value or "thot"),
     _agent_password(),
@@ -378,6 +399,7 @@ NO_TEXT = frozenset(
         "plane_env_prune",
         "plane_token_lifetime_days",
         "plane_token_renew_days",
+        "plane_token_grace",
     }
 )
 """Numbers and switches: nothing else is taken for one, see the tests of the settings."""

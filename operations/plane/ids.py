@@ -1,0 +1,72 @@
+"""A file on the host with the ids that programs need, by name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from pyinfra_plane.engine.converge import Change, Kept, Plan, converging
+from pyinfra_plane.engine.files import RemoteFile, change_access, differing_access, read_file, write_file
+from pyinfra_plane.engine.report import is_executing
+from pyinfra_plane.host.host_plane import current_workspace
+from pyinfra_plane.host.plane_ids import ids_of, is_to_differ
+from pyinfra_plane.host.planning import typed
+from pyinfra_plane.settings import Project
+
+MODE = "644"
+
+
+@converging
+def ids_file(slug: str, path: str, projects: Sequence[Project]) -> Plan:
+    """
+    Have a JSON file on the host with the ids of the workspace, its members and its projects, by name.
+
+    + slug: the workspace
+    + path: the file; it holds no secret, and everybody on the host can read it
+    + projects: the projects that it has, as ``plane_projects`` gives them
+
+    Under ``workspace`` are ``slug`` and ``id``, under ``members`` the agents by their names and others by the names
+    that Plane shows, under ``projects`` each project by its identifier: ``id``, ``name``, and by name ``states``,
+    ``labels``, ``types`` (work item types) and ``fields`` (custom fields). It is not for previews to tell each id: one
+    line says that the file will change.
+
+    Put it behind what makes these things. It reads the states and labels of each project, if nothing has read them.
+
+    **Example:**
+
+    .. code:: python
+
+        plane.ids_file(
+            name="Ids",
+            slug="javisi",
+            path="/opt/javisi/configs/plane/plane-ids.json",
+            projects=settings.plane_projects,
+        )
+    """
+    at, wanted = current_workspace(slug), typed(Project, projects)
+    present = read_file(at.host, path)
+    seen = at.projects()
+    if seen is None:
+        if is_executing():
+            at.needed_manager()
+        line = f"? {path}: compared with what Plane has" if present else f"+ {path}"
+        yield Change((line,), lambda: None)
+        return
+    found = ids_of(at, seen, wanted)
+    text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+    owner = (at.settings.plane_files_user, at.settings.plane_files_group)
+    if present is None or _read(present) != found or (not is_executing() and is_to_differ(at, found, wanted)):
+        line = f"+ {path}" if present is None else f"~ {path}"
+        yield Change((line,), lambda: write_file(at.host, path, text, MODE, *owner))
+    elif (access := differing_access(present, MODE, *owner)) is not None:
+        yield Change((f"~ {path}: {access}",), lambda: change_access(at.host, path, MODE, *owner))
+    else:
+        yield Kept(f"ids in {path}")
+
+
+def _read(file: RemoteFile) -> Any:
+    try:
+        return json.loads(file.text)
+    except ValueError:
+        return None

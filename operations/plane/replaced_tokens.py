@@ -1,0 +1,64 @@
+"""The tokens that others took the place of: revoked, once whoever used them has the new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyinfra_plane.engine import interrupt
+from pyinfra_plane.engine.converge import Change, Kept, Plan, converging
+from pyinfra_plane.engine.report import is_executing, waiting
+from pyinfra_plane.host.access import Access
+from pyinfra_plane.host.host_plane import current_workspace
+from pyinfra_plane.host.replacing import revoke_replaced
+from pyinfra_plane.settings import Agent
+
+from .tokens import is_rotation_due, is_token_due
+
+
+@converging
+def replaced_tokens(slug: str, agents: Sequence[Agent] | None = None, grace: int = 0) -> Plan:
+    """
+    Revoke the tokens that ``api_tokens`` replaced, if it was told to leave that for later (``revoke=False``).
+
+    + slug: the workspace
+    + agents: the agents, ``plane_agents`` when not given
+    + grace: seconds to wait before that, while the former tokens still answer
+
+    Put it behind what gives the new tokens to whoever uses them. The token file remembers what is still to be revoked,
+    so that a run that is interrupted before, or while it waits, is finished by the next one.
+
+    **Example:**
+
+    .. code:: python
+
+        plane.replaced_tokens(name="Former tokens", slug="javisi", grace=60)
+    """
+    at = current_workspace(slug)
+    agents = at.known(agents)
+    pending = [agent for agent in agents if at.tokens.file().note(agent.token_variable).keeps is not None]
+    if is_executing():
+        cut_off = [agent for agent in pending if agent.token_variable not in at.state.saved]
+        rotated = [agent for agent in pending if at.state.saved.get(agent.token_variable)]
+    else:
+        at.look_ahead(agents)
+        cut_off = [agent for agent in pending if not is_token_due(at, agent)]
+        rotated = [agent for agent in agents if is_rotation_due(at, agent)]
+    lines = [f"~ token {agent.token_label}: its rotation was cut off, and is finished" for agent in cut_off]
+    seconds = grace if cut_off or rotated else 0
+    if seconds:
+        names = ", ".join(agent.name for agent in agents if agent in cut_off or agent in rotated)
+        lines.append(f"~ former tokens of {names}: revoked after {seconds} s")
+    if pending or lines:
+        # Without a line of its own, since the rotation has said so.
+        yield Change(tuple(lines), lambda: _revoke(at, pending, seconds))
+    else:
+        yield Kept("no former token is to be revoked")
+
+
+def _revoke(at: Access, agents: Sequence[Agent], seconds: int) -> None:
+    if seconds:
+        with waiting(at.host, f"{seconds} s, in which the former tokens still answer (plane_token_grace)"):
+            interrupt.pause(seconds)
+    at.sessions.open([(agent, False) for agent in agents])
+    for agent in agents:
+        revoke_replaced(at, agent)

@@ -1,0 +1,158 @@
+"""Whoever uses a token: recreated, or run, when it changed."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any
+
+from pyinfra.api import StringCommand
+
+from pyinfra_plane.engine.commands import TargetError, run
+from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging
+from pyinfra_plane.engine.files import read_file
+from pyinfra_plane.engine.report import is_executing
+from pyinfra_plane.host.access import Access
+from pyinfra_plane.host.agent_file import AgentFile, values_for, values_in
+from pyinfra_plane.host.consumer import ConsumerService, TokenSource, read_consumers, recreate
+from pyinfra_plane.host.container_steps import runs_with
+from pyinfra_plane.host.host_plane import current_workspace
+from pyinfra_plane.host.planning import typed
+from pyinfra_plane.settings import Agent, TokenConsumer
+
+from .tokens import is_token_due
+
+
+@converging
+def token_consumers(
+    slug: str,
+    consumers: Sequence[TokenConsumer],
+    identifiers: Sequence[str] = (),
+    agents: Sequence[Agent] | None = None,
+) -> Plan:
+    """
+    Recreate the services that run with another token than their agent's, and run commands when a token changed.
+
+    + slug: the workspace
+    + consumers: each ``{"service", "directory", "agent"}`` or ``{"command", "agent"}``, as ``plane_token_consumers``
+    + identifiers: the projects whose ids the agents' files have, as ``agent_files`` was given them
+    + agents: the agents, ``plane_agents`` when not given
+
+    What a service's containers run with is compared with the agent's file in ``plane_agent_files_dir`` and with its
+    line in the token file, whichever the Compose file gives to the service: by ``env_file:``, or interpolated
+    (``${PLANE_TOKEN_THOT}``). So it does not matter who started it, or when. A service without a container is not
+    started. A command cannot be looked at: it is run if this run changed the agent's token or file, and if a rotation
+    was cut off.
+
+    **Example:**
+
+    .. code:: python
+
+        plane.token_consumers(
+            name="Users of tokens",
+            slug="javisi",
+            consumers=[
+                {"service": "n8n", "directory": "/opt/n8n", "agent": "hermes"},
+                {"command": "systemctl restart thot", "agent": "thot"},
+            ],
+        )
+    """
+    at, consumers = current_workspace(slug), typed(TokenConsumer, consumers)
+    agents = at.known(agents)
+    at.look_ahead(agents)
+    sources = _Sources(at, agents, [one.upper() for one in identifiers])
+    folders: dict[str, dict[str, list[TokenSource]]] = {}
+    for one in consumers:
+        if one.service is not None and one.directory is not None:
+            named = folders.setdefault(one.directory, {}).setdefault(one.service, [])
+            named += [source for source in sources.of(one.agent) if source not in named]
+    for directory, services in folders.items():
+        for service in read_consumers(at.host, directory, services):
+            yield from _service(at, service, services[service.name])
+    for one in consumers:
+        if one.command is not None:
+            yield from _command(at, one, agents)
+
+
+class _Sources:
+    """The files that tokens come from, each read once."""
+
+    def __init__(self, at: Access, agents: Sequence[Agent], identifiers: Sequence[str]) -> None:
+        self._at = at
+        self._agents = {agent.name: agent for agent in agents}
+        self._identifiers = identifiers
+        self._files: dict[str, TokenSource] = {}
+
+    def of(self, name: str | None) -> list[TokenSource]:
+        """What a service of an agent may get its token from; of every agent without a name."""
+        named = [agent for agent in self._agents.values() if name in (None, agent.name)]
+        files = [file for agent in named if (file := self._own(agent)) is not None]
+        return [*files, self._common(named)]
+
+    def _own(self, agent: Agent) -> TokenSource | None:
+        at, s = self._at, self._at.settings
+        if s.plane_agent_files_dir is None or s.plane_agent_files_format != "env":
+            return None
+        if agent.name not in self._files:
+            file = AgentFile(s.plane_agent_files_dir, s.plane_agent_files_format, agent)
+            present = read_file(at.host, file.path)
+            now = {} if present is None else values_in(file.name, present.text)
+            coming = None
+            if not is_executing() and agent.name in at.state.touched:
+                coming = values_for(at, agent, self._identifiers, is_token_due(at, agent), now)
+            self._files[agent.name] = TokenSource(file.path, now, coming)
+        return self._files[agent.name]
+
+    def _common(self, agents: Iterable[Agent]) -> TokenSource:
+        """The token file, as far as it has the tokens of these agents."""
+        at, file = self._at, self._at.tokens.file()
+        agents = list(agents)
+        now = {one.token_variable: key.value for one in agents if (key := at.tokens.key_in_line(one)) is not None}
+        due = [one for one in agents if not is_executing() and is_token_due(at, one)]
+        coming = {**now, **{one.token_variable: secrets.token_hex(8) for one in due}} if due else None
+        return TokenSource(file.path, now, coming)
+
+
+def _service(at: Access, service: ConsumerService, sources: Sequence[TokenSource]) -> Plan:
+    where = f"{service.name} in {service.directory}"
+    if not service.containers:
+        yield Kept(f"{where} has no container")
+        return
+    outdated = list(service.outdated())
+    stopped = [one for one, _ in outdated if one.status in ("exited", "dead")]
+    if outdated and len(stopped) < len(outdated):
+        container, differing = next(pair for pair in outdated if pair[0] not in stopped)
+        line = f"~ recreate {where}: {runs_with(container, differing)}"
+        yield Change((line,), lambda: recreate(at.host, service, sources))
+    elif stopped:
+        words = service.recreate_command().get_raw_value()
+        yield Note(f"! the service {where} is stopped and has a former token; run on the host: {words}")
+    else:
+        yield Kept(f"{where} runs with the saved token")
+
+
+def _command(at: Access, consumer: TokenConsumer, agents: Sequence[Agent]) -> Plan:
+    file = at.tokens.file()
+    named = [agent for agent in agents if consumer.agent in (None, agent.name)]
+    changed = [
+        agent.name
+        for agent in named
+        if agent.name in at.state.touched
+        or file.note(agent.token_variable).keeps is not None
+        or (not is_executing() and is_token_due(at, agent))
+    ]
+    if changed:
+        line = f"~ run {consumer.command}: {', '.join(changed)} has another token or file"
+        yield Change((line,), partial(_run, at.host, str(consumer.command)))
+    else:
+        yield Kept(f"nothing changed for {consumer.command}")
+
+
+def _run(host: Any, command: str) -> None:
+    output = run(host, StringCommand(command), show_output=True)
+    if not output.ok:
+        raise TargetError(
+            f"{command} (plane_token_consumers) failed: {output.reason}; correct it and run again: what the new tokens "
+            "replace is not revoked before"
+        )

@@ -1,0 +1,127 @@
+"""The ids of what a workspace has, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pyinfra_plane.api.auth import ApiKey
+from pyinfra_plane.api.errors import PlaneKeyInvalid, PlaneRefused
+from pyinfra_plane.api.models import Label, Project, State, WorkItemProperty, WorkItemType
+from pyinfra_plane.api.workspace_id import workspace_id
+from pyinfra_plane.host.access import Access
+from pyinfra_plane.settings import Project as Wanted
+from pyinfra_plane.settings import labels_for
+
+Ids = dict[str, Any]
+
+DEFAULT_TYPE = "Task"
+
+
+def ids_of(at: Access, projects: Mapping[str, Project], wanted: Sequence[Wanted]) -> Ids:
+    """The ids of the workspace, of who is in it, and of what is in the projects that are asked for.
+
+    What this run has read already is not asked for again.
+    """
+    seen = [(project, projects[project.identifier]) for project in wanted if project.identifier in projects]
+    key = at.manager() or at.reader()
+    return {
+        "workspace": {"slug": at.slug, "id": None if key is None else workspace_id(at.plane, at.slug, key)},
+        "members": _members(at),
+        "projects": {project.identifier: _of_project(at, project, own) for project, own in seen},
+    }
+
+
+def _members(at: Access) -> dict[str, str]:
+    """The members' ids: an agent's by its name, another's by the name that Plane shows, if only one has it."""
+    names = {agent.email: agent.name for agent in at.state.agents}
+    gone = {agent.email for agent in at.settings.absent_agents}
+    found: dict[str, str] = {}
+    twice = set()
+    for member in at.members() or ():
+        is_gone = member.is_active is False or member.email in gone
+        if is_gone or (member.email.startswith("bot_user_") and member.email not in names):
+            continue
+        name = names.get(member.email, member.display_name)
+        if name in found and member.email not in names:
+            twice.add(name)
+        else:
+            found[name] = member.user_id
+    ours = set(names.values())
+    return {name: found[name] for name in sorted(found) if name in ours or name not in twice}
+
+
+def _of_project(at: Access, wanted: Wanted, project: Project) -> Ids:
+    found: Ids = {"id": project.id, "name": project.name, "states": {}, "labels": {}, "types": {}, "fields": {}}
+    key = at.reader_inside(project)
+    if key is None or project.is_archived:
+        return found
+    plane, slug = at.plane, at.slug
+    found["states"] = {one.name: one.id for one in plane.collection(State, key, slug=slug, project=project.id)}
+    found["labels"] = {one.name: one.id for one in plane.collection(Label, key, slug=slug, project=project.id)}
+    if not plane.instance().is_community:
+        try:
+            found |= _types(at, key, wanted, project)
+        except PlaneKeyInvalid:
+            raise
+        except PlaneRefused:
+            pass  # its plan, or its workspace's own, has none; what is asked for was told of before
+    return found
+
+
+def _types(at: Access, key: ApiKey, wanted: Wanted, project: Project) -> Ids:
+    """The work item types of a project, and the custom fields of the one that the settings are about."""
+    plane, slug = at.plane, at.slug
+    if plane.workspace_owns_types(slug, key):
+        owned = plane.work_item_types(slug, key, None)
+        kinds = [kind for kind in owned if plane.has_imported(slug, key, project, kind)]
+        kind = _kind(kinds, wanted.work_item_type)
+        linked = plane.linked_properties(slug, key, kind) if kind is not None else frozenset[str]()
+        properties: Iterable[WorkItemProperty] = ()
+        if kind is not None and linked:
+            properties = plane.work_item_properties(slug, key, None, kind)
+        fields = [one for one in properties if one.id in linked]
+    elif project.is_issue_type_enabled:
+        kinds = plane.work_item_types(slug, key, project).rows()
+        kind = _kind(kinds, wanted.work_item_type)
+        fields = plane.work_item_properties(slug, key, project, kind).rows() if kind is not None else []
+    else:
+        return {}
+    return {
+        "types": {one.name: one.id for one in kinds},
+        "fields": {one.display_name: one.id for one in fields},
+    }
+
+
+def _kind(kinds: Sequence[WorkItemType], name: str | None) -> WorkItemType | None:
+    named = next((kind for kind in kinds if kind.name == (name or DEFAULT_TYPE)), None)
+    return named if name is not None else next((kind for kind in kinds if kind.is_default), named)
+
+
+def is_to_differ(at: Access, ids: Ids, wanted: Sequence[Wanted]) -> bool:
+    """Whether a run will make, rename or remove something whose id is asked for, as the settings tell."""
+    members = {agent.name for agent in at.state.agents}
+    if not members <= ids["members"].keys():
+        return True
+    return any(_is_project_to_differ(at, ids["projects"].get(one.identifier), one) for one in wanted)
+
+
+def _is_project_to_differ(at: Access, has: Ids | None, wanted: Wanted) -> bool:
+    # Without states it is archived, or none of the agents is in it yet.
+    if has is None or has["name"] != wanted.name or not has["states"]:
+        return True
+    is_community = at.plane.instance().is_community
+    fields = [] if is_community else [field.name for field in wanted.custom_fields]
+    labels = [label.name for label in wanted.labels]
+    if is_community and at.settings.plane_custom_fields_unsupported == "labels":
+        labels += [label.name for label in labels_for(wanted.custom_fields, at.settings.plane_agents)]
+    types = [wanted.work_item_type] if wanted.work_item_type and fields else []
+    named = {"states": [state.name for state in wanted.states], "labels": labels, "types": types, "fields": fields}
+    for what, names in named.items():
+        if not set(names) <= has[what].keys():
+            return True
+        # Of labels in place of fields, and of fields of the workspace, not all that are further are pruned.
+        is_spared = (what == "labels" and at.settings.labels_in_place(wanted)) or what in ("types", "fields")
+        if wanted.prune and names and not is_spared and not has[what].keys() <= set(names):
+            return True
+    return False

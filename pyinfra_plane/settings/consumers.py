@@ -1,0 +1,46 @@
+"""``plane_token_consumers``: what uses a token, and is told when that changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pyinfra_plane.settings import checks
+from pyinfra_plane.settings.checks import CHARACTER, optional
+from pyinfra_plane.settings.values import Given, entries, entry
+
+
+def _agent(given: Given) -> str:
+    """The name of an agent that is to be there."""
+    known = [agent.name for agent in given.values.checked["plane_agents"] or ()]
+    if given.value not in known:
+        given.must_be("the name of an agent in plane_agents")
+    return str(given.value)
+
+
+@dataclass(frozen=True)
+class TokenConsumer:
+    """A service of a Compose project that is recreated, or a command that is run, when an agent's token changed.
+
+    `agent` is whose token it uses; ``None``: everybody's.
+    """
+
+    agent: str | None = entry(optional(_agent), None)
+    service: str | None = entry(optional(checks.service), None)
+    directory: str | None = entry(optional(checks.path()), None)
+    command: str | None = entry(optional(checks.text(rf"{CHARACTER}+", "one line for the host's shell")), None)
+
+    name: ClassVar[None] = None
+    """Nothing tells one from another."""
+
+
+def token_consumers(given: Given) -> tuple[TokenConsumer, ...]:
+    """Every service and command; each entry is one or the other."""
+    found = entries(TokenConsumer)(given)
+    for one in given.elements():
+        data = one.value if isinstance(one.value, Mapping) else {}
+        named = {key for key in ("service", "directory", "command") if data.get(key) is not None}
+        if data and named not in ({"service", "directory"}, {"command"}):
+            given.values.problems.append(f'{one.path}: name either "service" and "directory", or "command"')
+    return found
