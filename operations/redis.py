@@ -46,10 +46,10 @@ def own_databases(container: str, urls: Sequence[HiddenValue]) -> Plan:
     if not scans:
         yield Kept("no Redis database is given to Plane")
     for databases, stdin in scans:
-        yield from _told(container, databases, read_fact(host, RedisNeighbours, stdin=stdin, container=container))
+        yield from _reported(container, databases, read_fact(host, RedisNeighbours, stdin=stdin, container=container))
 
 
-def _told(container: str, databases: list[int], found: SharedRedis) -> Plan:
+def _reported(container: str, databases: list[int], found: SharedRedis) -> Plan:
     numbers = ", ".join(map(str, databases))
     if found.refused is not None:
         yield Note(
@@ -61,14 +61,14 @@ def _told(container: str, databases: list[int], found: SharedRedis) -> Plan:
         reason = found.unavailable or "the answer is not complete"
         yield Kept(f"Redis in {container} could not be asked whose keys it holds: {reason}")
         return
-    strangers = {number: keys for number, keys in found.others.items() if keys}
-    for number, keys in strangers.items():
+    foreign_keys = {number: keys for number, keys in found.others.items() if keys}
+    for number, keys in foreign_keys.items():
         more = f" and {len(keys) - SHOWN} more" if len(keys) > SHOWN else ""
         yield Note(
             f"! Redis database {number} of {container} holds keys that are not Plane's "
             f"({', '.join(keys[:SHOWN])}{more}); give Plane one of its own in plane_redis_url and plane_amqp_url"
         )
-    if not strangers:
+    if not foreign_keys:
         yield Kept(f"Redis databases {numbers} of {container} are Plane's own")
 
 

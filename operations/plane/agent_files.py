@@ -72,7 +72,7 @@ def agent_files(
     if kind not in ENDINGS:
         raise PlaneSettings(f"an agent's file is env or json, not {kind}; correct plane_agent_files_format")
     identifiers = [identifier.upper() for identifier in identifiers]
-    at.look_ahead(agents)
+    at.prefetch_projects(agents)
     folder = read_folder(at.host, directory, *ENDINGS.values())
     if folder is None or not _can_be_entered(folder.mode):
         line = f"+ {directory}/" if folder is None else f"~ {directory}/: mode {folder.mode} → {FOLDER_MODE}"
@@ -81,7 +81,7 @@ def agent_files(
     kept = 0
     for agent in agents:
         file = AgentFile(directory, kind, agent)
-        change = _brought_in_line(at, file, files.get(file.name), identifiers)
+        change = _reconciled(at, file, files.get(file.name), identifiers)
         if change is None:
             kept += 1
         else:
@@ -96,9 +96,7 @@ def _can_be_entered(mode: str) -> bool:
     return int(mode, 8) & 0o011 == 0o011
 
 
-def _brought_in_line(
-    at: Access, file: AgentFile, present: RemoteFile | None, identifiers: Sequence[str]
-) -> Change | None:
+def _reconciled(at: Access, file: AgentFile, present: RemoteFile | None, identifiers: Sequence[str]) -> Change | None:
     """What is to be done about an agent's file, if anything."""
     agent = file.agent
     due = not is_executing() and is_token_due(at, agent)

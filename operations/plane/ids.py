@@ -10,8 +10,8 @@ from pyinfra_plane.engine.converge import Change, Kept, Plan, converging
 from pyinfra_plane.engine.files import RemoteFile, change_access, differing_access, read_file, write_file
 from pyinfra_plane.engine.report import is_executing
 from pyinfra_plane.host.host_plane import current_workspace
-from pyinfra_plane.host.plane_ids import ids_of, is_to_differ
-from pyinfra_plane.host.planning import typed
+from pyinfra_plane.host.plane_ids import ids_of, will_differ
+from pyinfra_plane.host.planning import as_instances
 from pyinfra_plane.settings import Project
 
 MODE = "644"
@@ -44,19 +44,19 @@ def ids_file(slug: str, path: str, projects: Sequence[Project]) -> Plan:
             projects=settings.plane_projects,
         )
     """
-    at, wanted = current_workspace(slug), typed(Project, projects)
+    at, wanted = current_workspace(slug), as_instances(Project, projects)
     present = read_file(at.host, path)
     seen = at.projects()
     if seen is None:
         if is_executing():
-            at.needed_manager()
+            at.require_manager()
         line = f"? {path}: compared with what Plane has" if present else f"+ {path}"
         yield Change((line,), lambda: None)
         return
     found = ids_of(at, seen, wanted)
     text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
     owner = (at.settings.plane_files_user, at.settings.plane_files_group)
-    if present is None or _read(present) != found or (not is_executing() and is_to_differ(at, found, wanted)):
+    if present is None or _read(present) != found or (not is_executing() and will_differ(at, found, wanted)):
         line = f"+ {path}" if present is None else f"~ {path}"
         yield Change((line,), lambda: write_file(at.host, path, text, MODE, *owner))
     elif (access := differing_access(present, MODE, *owner)) is not None:

@@ -47,18 +47,18 @@ class Labels(Kind[Label, SeenLabel]):
         kept = {present[name].id for name in self.keep if name in present}
         grouped = {one.name for one in wanted if one.parent}
         named = {name for one in wanted for name in (one.name, one.parent) if name} | set(self.keep)
-        doomed = {one.id: one for one in present.values() if one.name not in named and one.parent not in kept}
+        unlisted = {one.id: one for one in present.values() if one.name not in named and one.parent not in kept}
         for one in present.values():
             # Plane deletes what is in a group along with it, and takes it off the work items (every tried release). A
             # label whose group is named is in that one by now.
-            if one.id not in doomed and one.parent in doomed and one.name not in grouped:
-                out = Difference("parent", lambda: None, f"out of {doomed[one.parent].name}")
+            if one.id not in unlisted and one.parent in unlisted and one.name not in grouped:
+                out = Difference("parent", lambda: None, f"out of {unlisted[one.parent].name}")
                 yield self.change(home, one, [out])
-        while doomed:
-            groups = {one.parent for one in doomed.values() if one.parent != one.id}
+        while unlisted:
+            groups = {one.parent for one in unlisted.values() if one.parent != one.id}
             # Labels that are in one another, which Plane lets be made, go in any order.
-            for one in [one for one in doomed.values() if one.id not in groups] or list(doomed.values()):
-                del doomed[one.id]
+            for one in [one for one in unlisted.values() if one.id not in groups] or list(unlisted.values()):
+                del unlisted[one.id]
                 yield self.removal(home, one)
 
 

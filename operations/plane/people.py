@@ -11,7 +11,7 @@ from pyinfra_plane.engine.converge import Change, Kept, Plan, converging
 from pyinfra_plane.engine.report import is_executing
 from pyinfra_plane.host.access import Access
 from pyinfra_plane.host.host_plane import current_workspace
-from pyinfra_plane.host.planning import typed
+from pyinfra_plane.host.planning import as_instances
 from pyinfra_plane.settings import ROLE_NAMES, Person
 
 from .workspace import members_by_address
@@ -36,28 +36,28 @@ def people(slug: str, people: Sequence[Person]) -> Plan:
 
         plane.people(name="People", slug="javisi", people=[Person("ada@example.com", "admin")])
     """
-    at, wanted = current_workspace(slug), typed(Person, people)
+    at, wanted = current_workspace(slug), as_instances(Person, people)
     members = members_by_address(at)
     if members is None:
         names = ", ".join(person.email for person in wanted)
         yield Change((f"? people of {slug}: {names} (no saved token to look with)",), lambda: None)
         return
-    invited = _invited(at) if any(_is_out(members.get(person.email)) for person in wanted) else set()
+    invited = _invited(at) if any(_is_not_active(members.get(person.email)) for person in wanted) else set()
     for person in wanted:
         member = members.get(person.email)
-        if _is_out(member):
+        if _is_not_active(member):
             yield from _invitation(at, person, invited)
         elif member is not None and member.role != person.role_number:
             line = f"~ role of {person.email}: {ROLE_NAMES.get(member.role, member.role)} → {person.role}"
             yield Change((line,), lambda person=person: _set_role(at, person))  # type: ignore[misc]
         else:
             yield Kept(f"member {person.email} ({person.role})")
-    joined = [person for person in wanted if not _is_out(members.get(person.email))]
+    joined = [person for person in wanted if not _is_not_active(members.get(person.email))]
     for project in (at.projects() or {}).values():
         yield from _into_project(at, project, joined, members)
 
 
-def _is_out(member: WorkspaceMember | None) -> bool:
+def _is_not_active(member: WorkspaceMember | None) -> bool:
     return member is None or member.is_active is False
 
 
@@ -73,7 +73,7 @@ def _invitation(at: Access, person: Person, invited: set[str]) -> Plan:
 
 def _invited(at: Access) -> set[str]:
     """The addresses with an open invitation; a preview looks with a key or not at all."""
-    if at.slug in at.state.made_workspaces:
+    if at.slug in at.state.created_workspaces:
         return set()
     caller: ApiKey | Session | None = at.manager()
     if caller is None and is_executing():
@@ -97,7 +97,7 @@ def _into_project(at: Access, project: Project, joined: Sequence[Person], member
     wanted = [
         person for person in joined if project.identifier in (asked if person.projects is None else person.projects)
     ]
-    key = at.reader_inside(project) if wanted else None
+    key = at.project_reader_key(project) if wanted else None
     if key is None:
         return
     # The list names those who were removed from the project too, so nobody is put back who was taken out.
@@ -112,7 +112,7 @@ def _into_project(at: Access, project: Project, joined: Sequence[Person], member
 def _put(at: Access, project: Project, members: list[tuple[str, int]]) -> None:
     caller: ApiKey | Session
     try:
-        caller = at.session_inside(project)
+        caller = at.project_admin_session(project)
     except PlaneNobody:
-        caller = at.key_inside(project)
+        caller = at.project_admin_key(project)
     at.plane.put_project_members(at.slug, caller, project, members, [])

@@ -18,7 +18,7 @@ from pyinfra_plane.engine.converge import Change, Kept, Plan, converging
 from pyinfra_plane.engine.report import is_executing
 from pyinfra_plane.host.access import Access
 from pyinfra_plane.host.host_plane import current_workspace
-from pyinfra_plane.host.planning import needs_project
+from pyinfra_plane.host.planning import refuse_missing_project
 from pyinfra_plane.settings import ROLE_NAMES, Agent
 
 NAME_REFUSED = r"[&+,:;$^}{*=?@#|'<>.()%!-]"
@@ -109,7 +109,7 @@ def _plan(at: Access, wanted: _Wanted) -> Plan:
     projects = at.projects()
     if projects is None:
         sign = "+" if at.reach.is_fresh() else "?"
-        yield Change((f"{sign} {wanted}",), lambda: at.needed_manager())
+        yield Change((f"{sign} {wanted}",), lambda: at.require_manager())
         return
     seen = projects.get(wanted.identifier)
     if seen is None:
@@ -126,14 +126,14 @@ def _plan(at: Access, wanted: _Wanted) -> Plan:
     if seen.is_archived:
         yield Change(
             (f"~ project {seen.identifier}: no longer archived",),
-            lambda: at.plane.unarchive_project(at.slug, at.key_inside(seen), seen),
+            lambda: at.plane.unarchive_project(at.slug, at.project_admin_key(seen), seen),
         )
     differing = _differences(at, seen, wanted)
     if differing:
         if seen.name != wanted.name:
             wanted.refuse_name()
         lines = tuple(f"~ project {seen.identifier}: {one.words}" for one in differing)
-        yield Change(lines, lambda: _bring_in_line(at, seen, differing))
+        yield Change(lines, lambda: _reconcile(at, seen, differing))
     elif not seen.is_archived:
         yield Kept(f"project {seen.identifier}")
 
@@ -188,14 +188,14 @@ def _user_id(at: Access, address: str) -> Callable[[], str]:
     return find
 
 
-def _bring_in_line(at: Access, seen: SeenProject, differing: Sequence[Difference]) -> None:
+def _reconcile(at: Access, seen: SeenProject, differing: Sequence[Difference]) -> None:
     by_key = {one.key: one.value() for one in differing if not one.by_session}
     by_session = {one.key: one.value() for one in differing if one.by_session}
     try:
         if by_key:
-            at.plane.change_project(at.slug, at.key_inside(seen), seen, **by_key)
+            at.plane.change_project(at.slug, at.project_admin_key(seen), seen, **by_key)
         if by_session:
-            at.plane.change_project(at.slug, at.session_inside(seen), seen, **by_session)
+            at.plane.change_project(at.slug, at.project_admin_session(seen), seen, **by_session)
     except PlaneRefused as error:
         if error.status != 400:
             raise
@@ -203,7 +203,7 @@ def _bring_in_line(at: Access, seen: SeenProject, differing: Sequence[Difference
 
 
 def _create_project(at: Access, wanted: _Wanted) -> None:
-    key = at.needed_manager()
+    key = at.require_manager()
     fields: dict[str, Any] = {"name": wanted.name, "identifier": wanted.identifier, "description": ""}
     for name, value in wanted.settings.items():
         # Plane takes the intake in a change only, some from a session only, and the lead from a release on.
@@ -229,10 +229,10 @@ def _create_project(at: Access, wanted: _Wanted) -> None:
         raise PlaneSettings(f"{error}; check {wanted.identifier} in plane_projects") from error
     at.state.new_projects.add(wanted.identifier)
     if isinstance(caller, ApiKey) or (owner is not None and caller.email == owner.email):
-        at.state.made_projects[wanted.identifier] = key
+        at.state.created_projects[wanted.identifier] = key
     if owner is not None:
-        at.state.entered.add((wanted.identifier, owner.email))
-        at.state.made_accounts.pop(owner.email, None)
+        at.state.joined_projects.add((wanted.identifier, owner.email))
+        at.state.created_accounts.pop(owner.email, None)
     seen = (at.projects() or {}).get(wanted.identifier)
     if seen is None:
         raise PlaneError(
@@ -240,7 +240,7 @@ def _create_project(at: Access, wanted: _Wanted) -> None:
         )
     differing = _differences(at, seen, wanted)
     if differing:
-        _bring_in_line(at, seen, differing)
+        _reconcile(at, seen, differing)
 
 
 @converging
@@ -261,7 +261,7 @@ def project_estimates(slug: str, identifier: str, enabled: bool) -> Plan:
     if seen is None:
         if enabled:
             sign = "+" if projects is not None or at.reach.is_fresh() else "?"
-            yield Change((f"{sign} {line}",), lambda: needs_project(slug, identifier))
+            yield Change((f"{sign} {line}",), lambda: refuse_missing_project(slug, identifier))
         return
     if (seen.estimate is not None) == enabled:
         yield Kept(line)
@@ -274,10 +274,10 @@ def project_estimates(slug: str, identifier: str, enabled: bool) -> Plan:
 def _switch_estimates(at: Access, project: SeenProject, enabled: bool) -> None:
     plane = at.plane
     if not enabled:
-        plane.drop_estimate(at.slug, at.key_inside(project), project)
+        plane.drop_estimate(at.slug, at.project_admin_key(project), project)
         return
     chosen = _estimate(at, project).id
-    plane.change_project(at.slug, at.key_inside(project), project, estimate=chosen)
+    plane.change_project(at.slug, at.project_admin_key(project), project, estimate=chosen)
 
 
 def _estimate(at: Access, project: SeenProject) -> Estimate:
@@ -285,11 +285,11 @@ def _estimate(at: Access, project: SeenProject) -> Estimate:
     plane = at.plane
     if not plane.instance().is_community:
         try:
-            return plane.estimate_with_key(at.slug, at.key_inside(project), project)
+            return plane.estimate_with_key(at.slug, at.project_admin_key(project), project)
         except PlaneRefused as error:
             if not error.is_beyond_plan:
                 raise
-    session = at.session_inside(project)
+    session = at.project_admin_session(project)
     found = sorted(plane.estimates(at.slug, session, project), key=lambda one: not one.last_used)
     return found[0] if found else plane.create_estimate(at.slug, session, project)
 
@@ -313,13 +313,13 @@ def project_members(slug: str, identifier: str, members: Sequence[Agent] | None 
     if seen is None:
         sign = "+" if projects is not None or at.reach.is_fresh() else "?"
         names = ", ".join(agent.name for agent in members)
-        yield Change((f"{sign} members of {identifier}: {names}",), lambda: needs_project(slug, identifier))
+        yield Change((f"{sign} members of {identifier}: {names}",), lambda: refuse_missing_project(slug, identifier))
         return
     new, missing, other_role, lines = [], [], [], []
     for agent in members:
         role = _project_role(at, seen, agent)
         # Whoever made the project in this run, or entered it to change it, is in it and new all the same.
-        if role is None or (identifier, agent.email) in at.state.entered:
+        if role is None or (identifier, agent.email) in at.state.joined_projects:
             new.append(agent.name)
         if role is None:
             missing.append(agent)
@@ -347,11 +347,11 @@ def _becomes_guest(at: Access, agent: Agent) -> bool:
 
 def _project_role(at: Access, project: SeenProject, agent: Agent) -> int | None:
     """The agent's role in the project, as its own key sees it; ``None`` when it is not in it."""
-    maker = at.state.made_projects.get(project.identifier)
+    maker = at.state.created_projects.get(project.identifier)
     if maker is not None:
         # Made in this run, so nobody else is in it, and nobody has to be asked.
         return project.member_role if at.tokens.key_of(agent) == maker else None
-    made = at.state.made_accounts.get(agent.email)
+    made = at.state.created_accounts.get(agent.email)
     if made is not None:
         return made.get(project.identifier)
     projects = at.memberships(agent)
@@ -370,21 +370,21 @@ def _project_role(at: Access, project: SeenProject, agent: Agent) -> int | None:
 
 
 def _put_members(at: Access, project: SeenProject, agents: list[Agent]) -> None:
-    ids = {member.email: member.user_id for member in at.needed_members()}
+    ids = {member.email: member.user_id for member in at.require_members()}
     unknown = [agent.email for agent in agents if agent.email not in ids]
     if unknown:
         raise PlaneError(f"not in the workspace {at.slug}: {', '.join(unknown)}; run the deploy again")
-    at.state.made_projects.pop(project.identifier, None)
+    at.state.created_projects.pop(project.identifier, None)
     if not agents:
         return
     caller: ApiKey | Session
     try:
         # It puts them in all at once, changes roles, and brings back who was removed; a key can do none of that.
-        caller = at.session_inside(project)
+        caller = at.project_admin_session(project)
     except PlaneNobody:
-        caller = at.key_inside(project)
+        caller = at.project_admin_key(project)
     put = [(ids[agent.email], agent.role_number) for agent in agents]
     at.plane.put_project_members(at.slug, caller, project, put, at.tokens.keys_of(agents))
     for agent in agents:
-        if agent.email in at.state.made_accounts:
-            at.state.made_accounts[agent.email][project.identifier] = agent.role_number
+        if agent.email in at.state.created_accounts:
+            at.state.created_accounts[agent.email][project.identifier] = agent.role_number

@@ -22,11 +22,11 @@ from pyinfra_plane.api.models import PropertyOption, WorkItemProperty, WorkItemT
 from pyinfra_plane.api.plane import Plane
 from pyinfra_plane.api.properties import definition, field_type
 from pyinfra_plane.api.rows import Difference, R
-from pyinfra_plane.engine.converge import Change, InPlace, Kept, Note, Plan, converging
+from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, Unsupported, converging
 from pyinfra_plane.engine.report import is_executing
 from pyinfra_plane.host.access import Access
 from pyinfra_plane.host.host_plane import current_plane, current_workspace
-from pyinfra_plane.host.planning import needs_project, once_made, project_to_read, typed
+from pyinfra_plane.host.planning import as_instances, plan_in_new_project, project_to_read, refuse_missing_project
 from pyinfra_plane.host.resources import Home, InProject, Kind
 from pyinfra_plane.settings import CustomField, labels_for
 
@@ -99,7 +99,7 @@ def work_item_properties(
             fields=[CustomField("session_id", "text"), CustomField("risk", "option", options=("low", "high"))],
         )
     """
-    at, fields = current_workspace(slug), typed(CustomField, fields)
+    at, fields = current_workspace(slug), as_instances(CustomField, fields)
     plane = at.plane
     identifier = identifier.upper()
     names = ", ".join(field.name for field in fields)
@@ -116,16 +116,16 @@ def work_item_properties(
     found = project_to_read(at, identifier)
     key = found and (found[1] or at.manager() or at.reader())
     if found is None or key is None:
-        yield Change((f"? custom fields of {identifier}: {names}",), lambda: needs_project(slug, identifier))
+        yield Change((f"? custom fields of {identifier}: {names}",), lambda: refuse_missing_project(slug, identifier))
         return
     home = _Home(at, found[0], key, work_item_type, plane.workspace_owns_types(slug, key))
-    in_place = partial(_unsupported, at, identifier, fields, unsupported)
-    attempted = _attempted(home, key, fields, prune, in_place)
-    yield from once_made(slug, identifier, attempted) if found[1] is None else attempted
+    fallback = partial(_unsupported, at, identifier, fields, unsupported)
+    attempted = _attempted(home, key, fields, prune, fallback)
+    yield from plan_in_new_project(slug, identifier, attempted) if found[1] is None else attempted
 
 
 def _attempted(
-    home: _Home, key: ApiKey, fields: Sequence[CustomField], prune: bool, in_place: Callable[[str], Plan]
+    home: _Home, key: ApiKey, fields: Sequence[CustomField], prune: bool, fallback: Callable[[str], Plan]
 ) -> Plan:
     """What is to be done about the fields, or `in_place` of them if Plane does not have them."""
     owned = _once(home, _in_workspace(home, key, fields, prune))
@@ -136,9 +136,9 @@ def _attempted(
         where = _lacking(error, home)
         if where is None:
             raise
-        yield from in_place(where)
+        yield from fallback(where)
         return
-    attempt = _Attempt(home, in_place)
+    attempt = _Attempt(home, fallback)
     for item in plan:
         yield attempt.at(item) if isinstance(item, Change) else item
 
@@ -161,9 +161,9 @@ def _lacking(error: PlaneRefused, home: _Home) -> str | None:
 class _Attempt:
     """The changes of one project's fields; the first that Plane does not have ends them, and is told once."""
 
-    def __init__(self, home: _Home, in_place: Callable[[str], Plan]) -> None:
+    def __init__(self, home: _Home, fallback: Callable[[str], Plan]) -> None:
         self._home = home
-        self._in_place = in_place
+        self._fallback = fallback
         self._is_over = False
 
     def at(self, change: Change) -> Change:
@@ -172,7 +172,7 @@ class _Attempt:
 
     def _try(self, change: Change) -> None:
         if self._is_over:
-            raise InPlace(iter(()))
+            raise Unsupported(iter(()))
         try:
             change.apply()
         except PlaneRefused as error:
@@ -182,7 +182,7 @@ class _Attempt:
             if where is None or is_gone:
                 raise
             self._is_over = True
-            raise InPlace(self._in_place(where)) from error
+            raise Unsupported(self._fallback(where)) from error
 
 
 def _in_project(home: _Home, key: ApiKey, fields: Sequence[CustomField], prune: bool) -> Plan:
@@ -216,10 +216,10 @@ def _once(home: _Home, plan: Plan) -> Plan:
     """What is planned in a workspace, without what a preview has said of another project, which shares it."""
     for item in plan:
         if isinstance(item, Change) and not is_executing():
-            told = home.slug, item.lines[0].replace(f" of {home.project.identifier}", "")
-            if told in home.at.state.foreseen:
+            announcement = home.slug, item.lines[0].replace(f" of {home.project.identifier}", "")
+            if announcement in home.at.state.announced:
                 continue
-            home.at.state.foreseen.add(told)
+            home.at.state.announced.add(announcement)
         yield item
 
 
@@ -276,7 +276,7 @@ class _Home:
         Raises:
             PlaneError: the type is missing.
         """
-        key = self.at.key_inside(self.project)
+        key = self.at.project_admin_key(self.project)
         kind = self._kind(key)
         if kind is None:
             raise PlaneError(
@@ -300,13 +300,13 @@ class _Home:
 
     def enable(self) -> None:
         """Switch types on in the project, and make the default one if none appears."""
-        self.plane.enable_work_item_types(self.slug, self.at.key_inside(self.project), self.project)
+        self.plane.enable_work_item_types(self.slug, self.at.project_admin_key(self.project), self.project)
         if self.type_name is None:
             self.make_type()
 
     def make_type(self) -> None:
         """Make the type, unless it appeared since."""
-        key = self.at.key_inside(self.project)
+        key = self.at.project_admin_key(self.project)
         if self._kind(key) is None:
             types = self.plane.work_item_types(self.slug, key, self.owner)
             types.create(name=self.new_name, is_active=True)
@@ -337,7 +337,7 @@ class _Fields(Kind[CustomField, WorkItemProperty]):
     def identity(self, one: CustomField) -> str:
         return one.name
 
-    def line_of_new(self, home: Any, one: CustomField) -> str:
+    def creation_line(self, home: Any, one: CustomField) -> str:
         return f"custom field {one.name} ({one.type}) of {home}"
 
     def given(self, one: CustomField) -> dict[str, Any]:
@@ -355,7 +355,7 @@ class _Fields(Kind[CustomField, WorkItemProperty]):
             found.append(Difference("default_value", lambda: default, words))
         return found
 
-    def bring_in_line(
+    def reconcile(
         self, home: Any, one: CustomField, has: WorkItemProperty, present: Mapping[str, WorkItemProperty]
     ) -> Plan:
         called, theirs = self.called(home, one), field_type(has.property_type, has.relation_type)
@@ -370,7 +370,7 @@ class _Fields(Kind[CustomField, WorkItemProperty]):
             held = "several values" if has.is_multi else "one value"
             yield Note(f"! {called} holds {held}; Plane cannot change that in place, so it is left")
         options = self._options(home, one, has) if one.type == "option" else []
-        kept_or_changed = list(super().bring_in_line(home, one, has, present))
+        kept_or_changed = list(super().reconcile(home, one, has, present))
         yield from (item for item in kept_or_changed if isinstance(item, Change) or not options)
         yield from options
 
@@ -435,7 +435,7 @@ class _InField:
 
     def writing(self, kind: type[R]) -> Collection[R]:
         home = self.home
-        key = home.at.key_inside(home.project)
+        key = home.at.project_admin_key(home.project)
         return cast("Collection[R]", home.plane.property_options(home.slug, key, home.owner, self.has))
 
 
@@ -467,8 +467,8 @@ def _unsupported(at: Access, identifier: str, fields: Sequence[CustomField], mod
     found = project_to_read(at, identifier)
     if found is None:
         line = f"? labels of {identifier} in place of custom fields: {', '.join(sorted(groups))}"
-        yield Change((line,), lambda: needs_project(at.slug, identifier))
+        yield Change((line,), lambda: refuse_missing_project(at.slug, identifier))
         return
     home = InProject(at, *found)
     plan = Labels().plan(home, labels)
-    yield from once_made(at.slug, identifier, plan) if found[1] is None else plan
+    yield from plan_in_new_project(at.slug, identifier, plan) if found[1] is None else plan

@@ -54,7 +54,7 @@ def absent_members(slug: str) -> Plan:
                 (f"- invitation of {agent.email}",),
                 lambda agent=agent: _withdraw(at, invited[agent.email]),  # type: ignore[misc]
             )
-        if not _may_be_there(at, agent):
+        if not _may_be_member(at, agent):
             yield from _remember(at, agent)
             yield Kept(f"no agent {agent.name}")
         else:
@@ -120,7 +120,7 @@ def _owner(at: Access, variable: str) -> Agent | None:
 
 def _listed(at: Access) -> dict[str, WorkspaceMember] | None:
     """Who is or was in the workspace, by address; ``None`` where nobody can look."""
-    if at.slug in at.state.made_workspaces:
+    if at.slug in at.state.created_workspaces:
         return {}
     plane, key = at.plane, at.reader()
     is_signed_in = plane.is_signed_in(at.settings.plane_admin_email)
@@ -138,7 +138,7 @@ def _session(at: Access) -> Session | None:
         return None
 
 
-def _may_be_there(at: Access, agent: Agent) -> bool:
+def _may_be_member(at: Access, agent: Agent) -> bool:
     if agent.token_variable in at.tokens.file().tokens:
         return True
     member = (_listed(at) or {}).get(agent.email)
@@ -148,7 +148,7 @@ def _may_be_there(at: Access, agent: Agent) -> bool:
 
 
 def _invitations(at: Access) -> dict[str, Invitation]:
-    if at.slug in at.state.made_workspaces:
+    if at.slug in at.state.created_workspaces:
         return {}
     caller: ApiKey | Session | None = at.manager()
     if caller is None and is_executing():
@@ -164,7 +164,7 @@ def _withdraw(at: Access, invitation: Invitation) -> None:
 
 
 def _remove(at: Access, agent: Agent) -> None:
-    former = at.tokens.other_owner(agent)
+    former = at.tokens.mismatched_owner(agent)
     if former is not None:
         at.sessions.revoke_former(agent, former)
     else:

@@ -40,7 +40,7 @@ def replaced_tokens(slug: str, agents: Sequence[Agent] | None = None, grace: int
         cut_off = [agent for agent in pending if agent.token_variable not in at.state.saved]
         rotated = [agent for agent in pending if at.state.saved.get(agent.token_variable)]
     else:
-        at.look_ahead(agents)
+        at.prefetch_projects(agents)
         cut_off = [agent for agent in pending if not is_token_due(at, agent)]
         rotated = [agent for agent in agents if is_rotation_due(at, agent)]
     lines = [f"~ token {agent.token_label}: its rotation was cut off, and is finished" for agent in cut_off]

@@ -31,7 +31,7 @@ class States(Kind[State, SeenState]):
     def present(self, home: Home) -> Mapping[str, SeenState]:
         return super().present(home) if home.exists else FIRST_STATES
 
-    def line_of_new(self, home: Home, one: State) -> str:
+    def creation_line(self, home: Home, one: State) -> str:
         return f"state {one.name} ({one.group}) of {home}" + (", the default" if one.default else "")
 
     def given(self, one: State) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from pyinfra_plane.host.agent_file import AgentFile, values_for, values_in
 from pyinfra_plane.host.consumer import ConsumerService, TokenSource, read_consumers, recreate
 from pyinfra_plane.host.container_steps import runs_with
 from pyinfra_plane.host.host_plane import current_workspace
-from pyinfra_plane.host.planning import typed
+from pyinfra_plane.host.planning import as_instances
 from pyinfra_plane.settings import Agent, TokenConsumer
 
 from .tokens import is_token_due
@@ -58,9 +58,9 @@ def token_consumers(
             ],
         )
     """
-    at, consumers = current_workspace(slug), typed(TokenConsumer, consumers)
+    at, consumers = current_workspace(slug), as_instances(TokenConsumer, consumers)
     agents = at.known(agents)
-    at.look_ahead(agents)
+    at.prefetch_projects(agents)
     sources = _Sources(at, agents, [one.upper() for one in identifiers])
     folders: dict[str, dict[str, list[TokenSource]]] = {}
     for one in consumers:
@@ -108,7 +108,7 @@ class _Sources:
         """The token file, as far as it has the tokens of these agents."""
         at, file = self._at, self._at.tokens.file()
         agents = list(agents)
-        now = {one.token_variable: key.value for one in agents if (key := at.tokens.key_in_line(one)) is not None}
+        now = {one.token_variable: key.value for one in agents if (key := at.tokens.saved_key(one)) is not None}
         due = [one for one in agents if not is_executing() and is_token_due(at, one)]
         coming = {**now, **{one.token_variable: secrets.token_hex(8) for one in due}} if due else None
         return TokenSource(file.path, now, coming)

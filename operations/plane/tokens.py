@@ -50,14 +50,14 @@ def api_tokens(slug: str, agents: Sequence[Agent] | None = None, revoke: bool = 
     at = current_workspace(slug)
     agents = at.known(agents)
     file = at.tokens.file()
-    yield from _the_file_itself(at)
+    yield from _file_access(at)
     kept: list[Agent] = []
     signing_in: list[Agent] = []
-    at.look_ahead(agents)
+    at.prefetch_projects(agents)
     at.refuse_other_workspace(agents)
     at.tokens.ask_owners(agent for agent in agents if at.memberships(agent) != KEY_INVALID)
     for agent in agents:
-        due = _what_is_due(at, agent, revoke)
+        due = _due_change(at, agent, revoke)
         if due is None:
             kept.append(agent)
             continue
@@ -69,7 +69,7 @@ def api_tokens(slug: str, agents: Sequence[Agent] | None = None, revoke: bool = 
         )
         yield Change(tuple(lines), file.save)
     if not is_executing():
-        yield from _maybe_others(at, signing_in)
+        yield from _possible_other_tokens(at, signing_in)
     if kept:
         yield Kept(f"{len(kept)} tokens answer" if len(kept) > 1 else "1 token answers", shown_in_preview=True)
     named = {agent.token_variable for agent in (*agents, *at.settings.absent_agents)}
@@ -78,7 +78,7 @@ def api_tokens(slug: str, agents: Sequence[Agent] | None = None, revoke: bool = 
             yield Kept(f"not managed: {variable} in {file.path}")
 
 
-def _the_file_itself(at: Access) -> Plan:
+def _file_access(at: Access) -> Plan:
     file, settings = at.tokens.file(), at.settings
     owner = (settings.plane_files_user, settings.plane_files_group)
     access = differing_access(file.file, TOKEN_FILE_MODE, *owner) if file.file else None
@@ -94,16 +94,16 @@ class _Due(NamedTuple):
     change: Callable[[Access, Agent, Sequence[Agent], bool], None]
 
 
-def _what_is_due(at: Access, agent: Agent, revoke: bool = True) -> _Due | None:
+def _due_change(at: Access, agent: Agent, revoke: bool = True) -> _Due | None:
     """What is to be done about an agent's token, if anything.
 
     Args:
         revoke: whether revoking what an interrupted run replaced is to be done as well.
     """
-    if (other := at.tokens.other_owner(agent)) is not None:
+    if (other := at.tokens.mismatched_owner(agent)) is not None:
         return _Due(f"~ token {agent.token_label}: belongs to {other}", _rotate)
     seen, note = at.memberships(agent), at.tokens.file().note(agent.token_variable)
-    also = f"; {OTHERS_TOO}" if _is_asked(at, agent) else ""
+    also = f"; {OTHERS_TOO}" if _is_rotation_requested(at, agent) else ""
     if seen is None:
         return _Due(f"+ token {agent.token_label}{also}", _make)
     if seen == KEY_INVALID:
@@ -118,12 +118,12 @@ def _what_is_due(at: Access, agent: Agent, revoke: bool = True) -> _Due | None:
 
 def is_token_due(at: Access, agent: Agent) -> bool:
     """Whether a run would save another token for the agent."""
-    return _what_is_due(at, agent, revoke=False) is not None
+    return _due_change(at, agent, revoke=False) is not None
 
 
 def is_rotation_due(at: Access, agent: Agent) -> bool:
     """Whether a run would replace a token of the agent that answers."""
-    due = _what_is_due(at, agent, revoke=False)
+    due = _due_change(at, agent, revoke=False)
     return due is not None and due.change is _rotate
 
 
@@ -131,7 +131,7 @@ def _why_rotate(at: Access, agent: Agent, note: TokenNote) -> str | None:
     settings = at.settings
     if note.rotating:
         return "its rotation was cut off, and is done again"
-    if _is_asked(at, agent):
+    if _is_rotation_requested(at, agent):
         return f"rotated, as asked; {OTHERS_TOO}"
     if note.ends is not None and note.ends - _today(at) < timedelta(days=settings.plane_token_renew_days):
         return f"ends {note.ends.isoformat()}, so it is rotated"
@@ -140,16 +140,18 @@ def _why_rotate(at: Access, agent: Agent, note: TokenNote) -> str | None:
     return None
 
 
-def _is_asked(at: Access, agent: Agent) -> bool:
+def _is_rotation_requested(at: Access, agent: Agent) -> bool:
     return agent.name in at.settings.rotate_tokens
 
 
-def _maybe_others(at: Access, agents: Sequence[Agent]) -> Plan:
+def _possible_other_tokens(at: Access, agents: Sequence[Agent]) -> Plan:
     """Say which labels somebody else may have used: no key is shown even its own account's tokens (every tried
     release)."""
     found = {} if at.reach.is_fresh() else members_by_address(at)
-    may_have = (one for one in agents if found is None or one.email in found or at.tokens.other_owner(one) is not None)
-    if labels := ", ".join(agent.token_label for agent in may_have if not _is_asked(at, agent)):
+    may_have = (
+        one for one in agents if found is None or one.email in found or at.tokens.mismatched_owner(one) is not None
+    )
+    if labels := ", ".join(agent.token_label for agent in may_have if not _is_rotation_requested(at, agent)):
         yield Note(
             "! a preview signs nobody in, so it cannot list tokens with these labels that this deploy did not make; "
             f"the run leaves them valid and names them: {labels}"
@@ -181,8 +183,8 @@ def _make(at: Access, agent: Agent, signing_in: Sequence[Agent], revoke: bool) -
     key, token = at.plane.create_token(session, agent.token_label, at.tokens.mark, ends)
     note = TokenNote(ends, owner=agent.email)
     # A new account has no others.
-    if agent.email not in at.state.made_accounts:
-        note = replace(note, keeps=_id(token), only=_is_asked(at, agent))
+    if agent.email not in at.state.created_accounts:
+        note = replace(note, keeps=_id(token), only=_is_rotation_requested(at, agent))
     _save(at, agent, key.value, note)
     if revoke and note.keeps is not None:
         revoke_replaced(at, agent)
@@ -192,16 +194,16 @@ def _rotate(at: Access, agent: Agent, signing_in: Sequence[Agent], revoke: bool)
     """Save another token in the place of one that answers."""
     plane, file, ends = at.plane, at.tokens.file(), _end(at)
     session = _session(at, agent, signing_in)
-    former = at.tokens.other_owner(agent) or file.note(agent.token_variable).former
+    former = at.tokens.mismatched_owner(agent) or file.note(agent.token_variable).former
     # Said first, so that a run that is cut off from here on is finished by the next one.
     file.note(agent.token_variable).rotating = True
     file.save()
     key, token = plane.create_token(session, agent.token_label, at.tokens.mark, ends)
-    seen = plane.look(at.slug, key)
+    seen = plane.visible_projects(at.slug, key)
     if not isinstance(seen, dict):
         plane.revoke_token(session, token)
         raise PlaneError(f"the new token of {agent.name} does not answer in {at.slug} ({seen}); the old one is kept")
-    note = TokenNote(ends, owner=agent.email, former=former, keeps=_id(token), only=_is_asked(at, agent))
+    note = TokenNote(ends, owner=agent.email, former=former, keeps=_id(token), only=_is_rotation_requested(at, agent))
     _save(at, agent, key.value, note)
     at.state.saved[agent.token_variable] = True
     if revoke:
@@ -258,14 +260,14 @@ def agent_passwords(slug: str) -> Plan:
 def _signing_in(at: Access) -> list[Agent]:
     found = members_by_address(at) or {}
     members = [(agent, member) for agent in at.state.agents if (member := found.get(agent.email)) is not None]
-    at.look_ahead([agent for agent, _ in members])
+    at.prefetch_projects([agent for agent, _ in members])
     return [
         agent
         for agent, member in members
         if member.display_name != agent.display_name
         or is_outside(at, agent, member)
         or at.tokens.file().note(agent.token_variable).keeps is not None
-        or _what_is_due(at, agent) is not None
+        or _due_change(at, agent) is not None
     ]
 
 
@@ -286,9 +288,9 @@ def agents_answer(slug: str, identifiers: Sequence[str], agents: Sequence[Agent]
         yield Kept("agents are asked for themselves after the changes")
         return
     problems = []
-    at.look_ahead(agents)
+    at.prefetch_projects(agents)
     for agent in agents:
-        if (other := at.tokens.other_owner(agent)) is not None:
+        if (other := at.tokens.mismatched_owner(agent)) is not None:
             problems.append(f"{agent.name} (the saved token belongs to {other})")
             continue
         seen = at.memberships(agent)

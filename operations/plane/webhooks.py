@@ -14,7 +14,7 @@ from pyinfra_plane.api.rows import as_dict
 from pyinfra_plane.engine.converge import Change, Note, Plan, converging
 from pyinfra_plane.engine.report import is_executing
 from pyinfra_plane.host.host_plane import current_workspace
-from pyinfra_plane.host.planning import typed
+from pyinfra_plane.host.planning import as_instances
 from pyinfra_plane.host.resources import Home, InWorkspace, Kind
 from pyinfra_plane.host.secret_lines import SecretLines
 from pyinfra_plane.settings import Webhook
@@ -58,8 +58,8 @@ class Webhooks(Kind[Webhook, SeenWebhook]):
             ) from error
         self._save(one, as_dict(answer, "the webhook"))
 
-    def bring_in_line(self, home: Home, one: Webhook, has: SeenWebhook, present: Mapping[str, SeenWebhook]) -> Plan:
-        yield from super().bring_in_line(home, one, has, present)
+    def reconcile(self, home: Home, one: Webhook, has: SeenWebhook, present: Mapping[str, SeenWebhook]) -> Plan:
+        yield from super().reconcile(home, one, has, present)
         saved = self.secrets.values.get(one.variable)
         if saved is None:
             yield Note(
@@ -110,7 +110,7 @@ def webhooks(slug: str, webhooks: Sequence[Webhook]) -> Plan:
             webhooks=[Webhook("n8n", "https://n8n.example.com/webhook/plane", events=("issue", "issue_comment"))],
         )
     """
-    at, items = current_workspace(slug), typed(Webhook, webhooks)
+    at, items = current_workspace(slug), as_instances(Webhook, webhooks)
     s = at.settings
     secrets = SecretLines(at.host, s.plane_webhook_secrets_path, s.plane_files_user, s.plane_files_group)
     kind = Webhooks(secrets, {one.url: one for one in items})

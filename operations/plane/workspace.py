@@ -8,7 +8,7 @@ from dataclasses import replace
 from pyinfra_plane.api.auth import Session
 from pyinfra_plane.api.errors import PlaneError, PlaneNobody, PlaneRefused, PlaneSettings
 from pyinfra_plane.api.models import Invitation, WorkspaceMember
-from pyinfra_plane.api.plane import KEY_INVALID, NOT_A_MEMBER, Unseen
+from pyinfra_plane.api.plane import KEY_INVALID, NOT_A_MEMBER, NoAccess
 from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging
 from pyinfra_plane.engine.report import is_executing
 from pyinfra_plane.host.access import Access
@@ -36,7 +36,7 @@ def workspace(slug: str, workspace_name: str, size: str = "2-10") -> Plan:
     at.refuse_other_workspace(at.state.agents)
     key = at.reader()
     if key is not None:
-        projects = plane.look(slug, key)
+        projects = plane.visible_projects(slug, key)
         assert isinstance(projects, dict)
         # Without a project there is nothing that shows the name to a key, and nothing worth a sign-in.
         shown = next((seen.workspace_name for seen in projects.values() if seen.workspace_name), None)
@@ -56,7 +56,7 @@ def workspace(slug: str, workspace_name: str, size: str = "2-10") -> Plan:
 
 def _create(at: Access, name: str, size: str) -> None:
     plane, slug = at.plane, at.slug
-    session = at.maker_session()
+    session = at.creator_session()
     # Here, and not where the account is made: a run that is cut off in between comes by again.
     plane.finish_onboarding(session)
     try:
@@ -66,7 +66,7 @@ def _create(at: Access, name: str, size: str) -> None:
             # Closed to everybody (DISABLE_WORKSPACE_CREATION) but the instance admin.
             admin = at.sessions.instance_admin("making a workspace while that is closed (DISABLE_WORKSPACE_CREATION)")
             plane.create_workspace_as_instance_admin(admin, slug, name, size)
-            at.state.made_workspaces[slug] = admin.email
+            at.state.created_workspaces[slug] = admin.email
             return
         if error.status == 400 and "already exists" in error.detail:
             at.refuse_admin_key()
@@ -75,24 +75,24 @@ def _create(at: Access, name: str, size: str) -> None:
                 "set plane_admin_api_token, or choose another plane_workspace_slug"
             ) from error
         raise PlaneSettings(f"{error}; check plane_workspace_slug and plane_workspace_name") from error
-    at.state.made_workspaces[slug] = session.email
+    at.state.created_workspaces[slug] = session.email
 
 
 def _workspace_name(at: Access, shown: str | None, wanted: str) -> Plan:
-    at.state.new_names.pop(at.slug, None)
+    at.state.pending_renames.pop(at.slug, None)
     if shown is None or shown == wanted:
         yield Kept(f"workspace {at.slug}")
     elif at.may_sign_in():
         yield _renaming(at, shown, wanted)
     else:
-        at.state.new_names[at.slug] = (shown, wanted)
+        at.state.pending_renames[at.slug] = (shown, wanted)
         yield Note(f"! workspace {at.slug} is renamed after its members are there: nobody can sign in to do it yet")
 
 
 def _renaming(at: Access, shown: str, wanted: str) -> Change:
     def rename() -> None:
         at.plane.rename_workspace(at.admin_session(), at.slug, wanted)
-        at.state.new_names.pop(at.slug, None)
+        at.state.pending_renames.pop(at.slug, None)
 
     return Change((f"~ workspace {at.slug}: name {shown} → {wanted}",), rename)
 
@@ -147,8 +147,8 @@ def workspace_members(slug: str, members: Sequence[Agent] | None = None) -> Plan
             yield from _rename(at, agent, member)
         if member.role == agent.role_number and member.display_name == agent.display_name:
             yield Kept(f"member {agent.email} ({agent.role})")
-    if slug in at.state.new_names:
-        yield _renaming(at, *at.state.new_names[slug])
+    if slug in at.state.pending_renames:
+        yield _renaming(at, *at.state.pending_renames[slug])
     people = {person.email for person in at.settings.plane_people}
     named = {agent.email for agent in (*members, *at.settings.absent_agents)} | {at.settings.plane_admin_email} | people
     for member in found.values():
@@ -159,12 +159,12 @@ def workspace_members(slug: str, members: Sequence[Agent] | None = None) -> Plan
 def members_by_address(at: Access) -> dict[str, WorkspaceMember] | None:
     """The members by address, removed ones too; ``None`` when a preview cannot tell."""
     plane = at.plane
-    if at.slug in at.state.made_workspaces or not plane.instance().is_setup_done:
+    if at.slug in at.state.created_workspaces or not plane.instance().is_setup_done:
         return {}
     shown = at.members()
     if shown is not None:
         members = {member.email: member for member in shown}
-        at.look_ahead(at.state.agents)
+        at.prefetch_projects(at.state.agents)
         unsure = [agent for agent in at.state.agents if _is_unsure(at, agent, members.get(agent.email))]
         # Before 1.4 a key is not told who was removed. If the agent's own token cannot tell either, only a session can.
         if not (unsure and is_executing()):
@@ -173,7 +173,7 @@ def members_by_address(at: Access) -> dict[str, WorkspaceMember] | None:
             admin = at.admin_session()
         except PlaneNobody:
             # Then only they themselves can.
-            return _as_they_say(at, members, [agent for agent in unsure if agent.email in members])
+            return _confirmed_by_agents(at, members, [agent for agent in unsure if agent.email in members])
         return {member.email: member for member in plane.members(at.slug, admin)}
     if not plane.instance().workspaces_exist:
         return {}
@@ -187,17 +187,19 @@ def _is_unsure(at: Access, agent: Agent, member: WorkspaceMember | None) -> bool
     if member is not None and member.is_active is not None:
         return False
     seen = at.memberships(agent)
-    return seen == KEY_INVALID or (member is not None and not isinstance(seen, (dict, Unseen)))
+    return seen == KEY_INVALID or (member is not None and not isinstance(seen, (dict, NoAccess)))
 
 
-def _as_they_say(at: Access, members: dict[str, WorkspaceMember], unsure: list[Agent]) -> dict[str, WorkspaceMember]:
+def _confirmed_by_agents(
+    at: Access, members: dict[str, WorkspaceMember], unsure: list[Agent]
+) -> dict[str, WorkspaceMember]:
     """The members, with whether these agents still are, as their own accounts are shown."""
     at.sessions.open([(agent, False) for agent in unsure])
-    told = {}
+    confirmed = {}
     for agent in unsure:
         mine = at.plane.my_workspaces(at.sessions.of(agent))
-        told[agent.email] = replace(members[agent.email], is_active=any(seen.slug == at.slug for seen in mine))
-    return {**members, **told}
+        confirmed[agent.email] = replace(members[agent.email], is_active=any(seen.slug == at.slug for seen in mine))
+    return {**members, **confirmed}
 
 
 def is_outside(at: Access, agent: Agent, member: WorkspaceMember | None) -> bool:
@@ -241,7 +243,7 @@ def _join(at: Access, agent: Agent, member: WorkspaceMember | None, newcomers: _
         if agent.name == CONCIERGE:
             plane.finish_onboarding(session)  # before it joins: a run that is cut off in between comes by again
         plane.join(session, invitation, at.tokens.keys_of([agent]))
-        is_new = agent.email in at.state.made_accounts
+        is_new = agent.email in at.state.created_accounts
         # Plane names a new account after the address.
         shown = agent.email.partition("@")[0] if is_new else member.display_name if member else None
         if shown != agent.display_name:

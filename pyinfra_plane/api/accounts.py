@@ -44,11 +44,11 @@ class AccountsApi(Asking):
 
     def instance(self) -> Instance:
         """Edition, version, whether the instance is set up. Needs no login."""
-        return self.keep(("instance",), lambda: Instance.of(self.http.call("GET", uncached(paths.INSTANCE()))))
+        return self.cached(("instance",), lambda: Instance.of(self.http.call("GET", uncached(paths.INSTANCE()))))
 
     def expect_new_instance(self) -> None:
         """Take the instance for a new one without asking, for a preview of one that cannot answer yet."""
-        self.keep(("instance",), lambda: Instance(True, False, "", "", False))
+        self.cached(("instance",), lambda: Instance(True, False, "", "", False))
 
     def set_up_instance(
         self, email: str, password: str, first_name: str, last_name: str = "", company_name: str = ""
@@ -70,7 +70,7 @@ class AccountsApi(Asking):
             },
             f"set the instance up with {email}",
         )
-        self._kept[("instance",)] = replace(self.instance(), is_setup_done=True)
+        self._cache[("instance",)] = replace(self.instance(), is_setup_done=True)
 
     def instance_admin_session(self, email: str, password: str) -> Session:
         """A session of an instance admin; opens ``/api/instances/`` and nothing else.
@@ -88,7 +88,7 @@ class AccountsApi(Asking):
     def configurations(self, session: Session) -> dict[str, Configuration]:
         """The instance's settings by name, to an instance admin."""
         path = uncached(paths.INSTANCE_CONFIGURATIONS())
-        return self.keep(
+        return self.cached(
             ("configurations",),
             lambda: {
                 row.key: row
@@ -113,11 +113,11 @@ class AccountsApi(Asking):
         """
         if len(arguments) > 1:
             self._forms.prepare()
-        self._forms.pace.to_come = len(arguments)
+        self._forms.pace.remaining = len(arguments)
 
         def one_less(argument: Any) -> None:
             function(argument)
-            self._forms.pace.to_come -= 1
+            self._forms.pace.remaining -= 1
 
         self._at_once(one_less, arguments)
 
@@ -164,7 +164,7 @@ class AccountsApi(Asking):
         self.http.call("PATCH", paths.ME(), headers=session.headers(), json=fields)
         self.forget("members")
 
-    def silence(self, session: Session) -> None:
+    def mute_notifications(self, session: Session) -> None:
         """Have Plane send the session's own account no mail about work items."""
         kinds = ("property_change", "state_change", "comment", "mention", "issue_completed")
         body = dict.fromkeys(kinds, False)

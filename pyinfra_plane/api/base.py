@@ -49,28 +49,28 @@ class Asking:
         self._at_once = at_once
         self._forms = Forms(http, pace or Pace())
         self._sessions: dict[str, Session] = {}
-        self._kept: dict[tuple[str, ...], Any] = {}
+        self._cache: dict[tuple[str, ...], Any] = {}
         self._failed: dict[tuple[str, str], PlaneError] = {}
 
-    def keep(self, key: tuple[str, ...], read: Callable[[], T]) -> T:
+    def cached(self, key: tuple[str, ...], read: Callable[[], T]) -> T:
         """What was read under this name; read now if it was not."""
-        if key not in self._kept:
-            self._kept[key] = read()
-        value: T = self._kept[key]
+        if key not in self._cache:
+            self._cache[key] = read()
+        value: T = self._cache[key]
         return value
 
-    def kept(self, key: tuple[str, ...]) -> Any:
+    def cached_value(self, key: tuple[str, ...]) -> Any:
         """What was read under this name; ``None`` if it was not."""
-        return self._kept.get(key)
+        return self._cache.get(key)
 
     def _may_answer(self, key: ApiKey) -> bool:
         """Whether to send a key: an instance that is known to be new has none."""
-        instance: Instance | None = self._kept.get(("instance",))
+        instance: Instance | None = self._cache.get(("instance",))
         return key.is_well_formed and (instance is None or instance.is_setup_done)
 
     def forget(self, *kinds: str) -> None:
         """Drop what was read, of the given kinds or all of it. Signed-in sessions stay."""
-        self._kept = {key: value for key, value in self._kept.items() if kinds and key[0] not in kinds}
+        self._cache = {key: value for key, value in self._cache.items() if kinds and key[0] not in kinds}
         self._failed = {}
 
     def remove(

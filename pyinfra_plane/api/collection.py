@@ -31,11 +31,13 @@ class Collection(Generic[R]):
         self.path = listed_at(**within)
         self._asking = asking
         self._caller = caller
-        self._kept = (kind.WHAT, self.path)
+        self._cache_key = (kind.WHAT, self.path)
 
     def rows(self) -> list[R]:
         """All of them, in Plane's order."""
-        return self._asking.keep(self._kept, lambda: self._asking.pages(self.path, {}, self._caller, self.kind.of))
+        return self._asking.cached(
+            self._cache_key, lambda: self._asking.pages(self.path, {}, self._caller, self.kind.of)
+        )
 
     def __iter__(self) -> Iterator[R]:
         return iter(self.rows())
@@ -46,7 +48,7 @@ class Collection(Generic[R]):
 
     def create(self, **fields: Any) -> Any:
         """Create one, and give Plane's answer; `fields` by Plane's keys. The list is not read again for it."""
-        seen: list[R] | None = self._asking.kept(self._kept)
+        seen: list[R] | None = self._asking.cached_value(self._cache_key)
         answer = self._asking.http.call("POST", self.path, headers=self._caller.headers(), json=fields)
         if seen is not None and self.kind.IS_INDEPENDENT:
             seen.append(self.created(answer))

@@ -23,7 +23,7 @@ LONGEST = 150.0
 MARGIN = 0.25
 """Seconds more than the wait, because Plane's clock reads the form later than it was sent."""
 
-UNSAID = 3.0
+SILENT_WAIT = 3.0
 """Seconds of a wait that is not worth a line."""
 
 
@@ -45,7 +45,7 @@ class Pace:
         period: float = PERIOD,
     ) -> None:
         self.period = period
-        self.to_come = 0
+        self.remaining = 0
         """How many accounts are still to be signed in or up, for the line about the wait."""
         self._say = say
         self._sleep = sleep
@@ -77,9 +77,9 @@ class Pace:
         if now - self._stuck_since + seconds > LONGEST:
             return None
         self._closed_until = now + seconds + MARGIN
-        if seconds > UNSAID:
-            to_come = f"; accounts still to come: {self.to_come}" if self.to_come > 1 else ""
-            self._say(f"Plane limits sign-ins and sign-ups; continuing in {seconds:.0f} s{to_come}")
+        if seconds > SILENT_WAIT:
+            remaining = f"; accounts still to come: {self.remaining}" if self.remaining > 1 else ""
+            self._say(f"Plane limits sign-ins and sign-ups; continuing in {seconds:.0f} s{remaining}")
         return seconds
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from pyinfra_plane.api.auth import ApiKey, Session
 from pyinfra_plane.api.collection import Collection
 from pyinfra_plane.api.paths import Path
-from pyinfra_plane.api.projects import KEY_INVALID, NOT_A_MEMBER, Projects, Unseen
+from pyinfra_plane.api.projects import KEY_INVALID, NOT_A_MEMBER, NoAccess, Projects
 from pyinfra_plane.api.rows import R
 from pyinfra_plane.api.work_item_types import WorkItemTypesApi
 from pyinfra_plane.api.workspaces import WorkspacesApi
 
-__all__ = ["KEY_INVALID", "NOT_A_MEMBER", "Plane", "Projects", "Unseen"]
+__all__ = ["KEY_INVALID", "NOT_A_MEMBER", "NoAccess", "Plane", "Projects"]
 
 
 class Plane(WorkspacesApi, WorkItemTypesApi):

@@ -18,7 +18,7 @@ Projects = dict[str, Project]
 """Projects by upper-case identifier."""
 
 
-class Unseen(Enum):
+class NoAccess(Enum):
     """Why a key sees nothing of a workspace."""
 
     KEY_INVALID = "key invalid"
@@ -28,7 +28,7 @@ class Unseen(Enum):
         return self.value
 
 
-KEY_INVALID, NOT_A_MEMBER = Unseen.KEY_INVALID, Unseen.NOT_A_MEMBER
+KEY_INVALID, NOT_A_MEMBER = NoAccess.KEY_INVALID, NoAccess.NOT_A_MEMBER
 
 FIBONACCI = ("1", "2", "3", "5", "8", "13")
 """The points of the estimates that are created in a project that has none."""
@@ -40,7 +40,7 @@ _POINTS = [{"key": key, "value": value} for key, value in enumerate(FIBONACCI, 1
 class ProjectsApi(Asking):
     """What concerns one project of a workspace, or the list of them."""
 
-    def look(self, slug: str, key: ApiKey, with_workspace: bool = False) -> Projects | Unseen:
+    def visible_projects(self, slug: str, key: ApiKey, with_workspace: bool = False) -> Projects | NoAccess:
         """What an API key sees of a workspace: its projects, else :data:`KEY_INVALID` or :data:`NOT_A_MEMBER`.
 
         One request tells whether the key answers, whether its owner is in the workspace, and in which projects with
@@ -57,7 +57,7 @@ class ProjectsApi(Asking):
         if failed is not None:
             raise failed
 
-        def read() -> Projects | Unseen:
+        def read() -> Projects | NoAccess:
             if not self._may_answer(key):
                 return KEY_INVALID
             try:
@@ -73,26 +73,26 @@ class ProjectsApi(Asking):
                 raise
             return {project.identifier.upper(): project for project in projects}
 
-        seen = self.keep(("projects", slug, key.value), read)
-        self._kept[("memberships", slug, key.value)] = seen
+        seen = self.cached(("projects", slug, key.value), read)
+        self._cache[("memberships", slug, key.value)] = seen
         return seen
 
-    def memberships(self, slug: str, key: ApiKey) -> Projects | Unseen:
-        """As :meth:`look`, for the projects that the key's owner is in and its roles there alone.
+    def memberships(self, slug: str, key: ApiKey) -> Projects | NoAccess:
+        """As :meth:`visible_projects`, for the projects that the key's owner is in and its roles there alone.
 
         Kept when only something else of a project was changed, so that not everybody is asked again for that.
         """
-        kept: Projects | Unseen | None = self._kept.get(("memberships", slug, key.value))
-        return self.look(slug, key) if kept is None else kept
+        kept: Projects | NoAccess | None = self._cache.get(("memberships", slug, key.value))
+        return self.visible_projects(slug, key) if kept is None else kept
 
-    def look_ahead(self, slug: str, keys: Iterable[ApiKey]) -> None:
+    def prefetch_projects(self, slug: str, keys: Iterable[ApiKey]) -> None:
         """Ask for what several keys see, some at the same time: :meth:`memberships` then has its answer or error."""
-        wanted = [key for key in dict.fromkeys(keys) if ("memberships", slug, key.value) not in self._kept]
+        wanted = [key for key in dict.fromkeys(keys) if ("memberships", slug, key.value) not in self._cache]
         self._failed = {}
 
         def ask(key: ApiKey) -> PlaneError | None:
             try:
-                self.look(slug, key)
+                self.visible_projects(slug, key)
             except PlaneError as error:
                 return error
             return None
@@ -101,12 +101,12 @@ class ProjectsApi(Asking):
             if error is not None:
                 self._failed[slug, key.value] = error
 
-    def forget_looks(self, keys: Iterable[ApiKey] | None = None) -> None:
+    def forget_projects(self, keys: Iterable[ApiKey] | None = None) -> None:
         """Drop what keys see of projects, and which they are in; of all keys when not given."""
         values = None if keys is None else {key.value for key in keys}
-        self._kept = {
+        self._cache = {
             kept: value
-            for kept, value in self._kept.items()
+            for kept, value in self._cache.items()
             if kept[0] not in ("projects", "memberships") or (values is not None and kept[2] not in values)
         }
 
@@ -121,16 +121,16 @@ class ProjectsApi(Asking):
         """
         if isinstance(caller, Session):
             self.http.call("POST", paths.PROJECTS(slug=slug), headers=caller.headers(), json=fields)
-            self.forget_looks()
+            self.forget_projects()
             return
-        seen = self._kept.get(("projects", slug, caller.value))
+        seen = self._cache.get(("projects", slug, caller.value))
         answer = self.http.call("POST", paths.V1_PROJECTS(slug=slug), headers=caller.headers(), json=fields)
         self.forget("projects")
         if isinstance(seen, dict):
             # The answer is the project as this key sees it, so there is no need to ask again.
             [made] = listed([answer], Project.of, "the new project")
             seen = {**seen, made.identifier.upper(): made}
-            self._kept[("projects", slug, caller.value)] = self._kept[("memberships", slug, caller.value)] = seen
+            self._cache[("projects", slug, caller.value)] = self._cache[("memberships", slug, caller.value)] = seen
 
     def change_project(self, slug: str, caller: ApiKey | Session, project: Project, **fields: Any) -> None:
         """Change fields of a project; `network` with a session alone."""
@@ -155,7 +155,7 @@ class ProjectsApi(Asking):
         check_gone(f"the estimates of {project.identifier}", in_use)
 
     def _still(self, slug: str, key: ApiKey, project: Project, has: Callable[[Project], bool]) -> bool:
-        seen = self.look(slug, key)
+        seen = self.visible_projects(slug, key)
         now = seen.get(project.identifier.upper()) if isinstance(seen, dict) else None
         return now is not None and has(now)
 
@@ -194,7 +194,7 @@ class ProjectsApi(Asking):
 
     def project_members(self, slug: str, key: ApiKey, project: Project) -> frozenset[str]:
         """The addresses of a project's members, and of those who were (every tried release)."""
-        return self.keep(
+        return self.cached(
             ("project members", slug, project.id),
             lambda: frozenset(
                 listed(
@@ -236,7 +236,7 @@ class ProjectsApi(Asking):
                 path = paths.V1_PROJECT_MEMBERS(slug=slug, project=project.id)
                 self.http.call("POST", path, headers=caller.headers(), json={"member": user, "role": role})
         self.forget("project members")
-        self.forget_looks(keys)
+        self.forget_projects(keys)
 
     def join_project(self, slug: str, session: Session, project: Project, keys: Iterable[ApiKey] | None = None) -> None:
         """Enter a project as a workspace admin, or a public one as any member of the workspace.
@@ -251,4 +251,4 @@ class ProjectsApi(Asking):
             json={"project_ids": [project.id]},
         )
         self.forget("project members")
-        self.forget_looks(keys)
+        self.forget_projects(keys)

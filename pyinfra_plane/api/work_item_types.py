@@ -37,7 +37,7 @@ class WorkItemTypesApi(ProjectsApi):
                 return False  # an older version, another plan, or a key that may not see it
             return isinstance(answer, dict) and answer.get("work_item_types") is True
 
-        return self.keep(("features", slug), read)
+        return self.cached(("features", slug), read)
 
     def enable_work_item_types(self, slug: str, key: ApiKey, project: Project) -> None:
         """Switch work item types on in a project: by its features, or in older versions by the project itself."""
@@ -113,7 +113,7 @@ class WorkItemTypesApi(ProjectsApi):
     def linked_properties(self, slug: str, key: ApiKey, kind: WorkItemType) -> frozenset[str]:
         """The ids of the properties that a type of the workspace has."""
         path = paths.V1_TYPE_PROPERTIES(slug=slug, kind=kind.id)
-        return self.keep(
+        return self.cached(
             (WorkItemProperty.WHAT, path),
             lambda: listed_ids(self.http.call("GET", path, headers=key.headers()), "properties of a work item type"),
         )

@@ -22,7 +22,7 @@ class WorkspacesApi(AccountsApi, ProjectsApi):
 
     def my_workspaces(self, session: Session) -> list[Workspace]:
         """The workspaces that the session's account is in."""
-        return self.keep(
+        return self.cached(
             ("workspaces", session.email),
             lambda: listed(
                 self.http.call("GET", paths.MY_WORKSPACES(), headers=session.headers()),
@@ -40,7 +40,7 @@ class WorkspacesApi(AccountsApi, ProjectsApi):
             json={"name": name, "slug": slug, "organization_size": size},
         )
         self.forget("workspaces")
-        self.forget_looks()
+        self.forget_projects()
 
     def create_workspace_as_instance_admin(self, session: Session, slug: str, name: str, size: str) -> None:
         """Make a workspace that the instance admin owns, also where others may not (every tried release)."""
@@ -51,7 +51,7 @@ class WorkspacesApi(AccountsApi, ProjectsApi):
             json={"name": name, "slug": slug, "organization_size": size},
         )
         self.forget("workspaces")
-        self.forget_looks()
+        self.forget_projects()
 
     def rename_workspace(self, session: Session, slug: str, name: str) -> None:
         """Give a workspace another name; the slug stays."""
@@ -67,7 +67,7 @@ class WorkspacesApi(AccountsApi, ProjectsApi):
         :data:`versions.LITE_LISTS`.
         """
         if isinstance(caller, Session):
-            return self.keep(
+            return self.cached(
                 ("members", slug, "session"),
                 lambda: listed(
                     self.http.call("GET", paths.MEMBERS(slug=slug), headers=caller.headers()),
@@ -75,7 +75,7 @@ class WorkspacesApi(AccountsApi, ProjectsApi):
                     "workspace members",
                 ),
             )
-        return self.keep(("members", slug, "key"), lambda: self._members_by_key(slug, caller))
+        return self.cached(("members", slug, "key"), lambda: self._members_by_key(slug, caller))
 
     def _members_by_key(self, slug: str, key: ApiKey) -> list[WorkspaceMember]:
         if not self.instance().is_community or self.instance().has(paths.V1_MEMBERS_LITE.since):
@@ -121,7 +121,7 @@ class WorkspacesApi(AccountsApi, ProjectsApi):
         One with capitals, as v1 keeps them, fits no account, and another stands beside it (every tried release).
         """
         path = paths.INVITATIONS if isinstance(caller, Session) else paths.V1_INVITATIONS
-        found = self.keep(
+        found = self.cached(
             ("invitations", slug),
             lambda: listed(
                 self.http.call("GET", path(slug=slug), headers=caller.headers()),
@@ -155,7 +155,7 @@ class WorkspacesApi(AccountsApi, ProjectsApi):
             json={"invitations": [invitation.id]},
         )
         self.forget("members", "workspaces")
-        self.forget_looks(keys)
+        self.forget_projects(keys)
 
     def change_role(
         self, slug: str, session: Session, membership_id: str, role: int, keys: Iterable[ApiKey] | None = None
@@ -172,7 +172,7 @@ class WorkspacesApi(AccountsApi, ProjectsApi):
             json={"role": role},
         )
         self.forget("members", "workspaces")
-        self.forget_looks(keys)
+        self.forget_projects(keys)
 
     def remove_member(self, slug: str, caller: ApiKey | Session, member: WorkspaceMember) -> None:
         """End a membership, and with it those in the workspace's projects. What the member made stays.

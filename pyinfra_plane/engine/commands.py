@@ -113,7 +113,7 @@ def run(
         TargetError: the connection to the host broke, or the command did not end.
     """
     command, own = StringCommand(*bits), rights(host)
-    return _once_there_is_room(host, lambda: run_with(host, command, own, stdin, longest, show_output))
+    return _retry_when_full(host, lambda: run_with(host, command, own, stdin, longest, show_output))
 
 
 def open_session(host: Any) -> Channel:
@@ -132,10 +132,10 @@ def open_session(host: Any) -> Channel:
             patches.leave_unbounded(channel)
             return channel
 
-    return _once_there_is_room(host, attempt)
+    return _retry_when_full(host, attempt)
 
 
-def _once_there_is_room(host: Any, attempt: Callable[[], T]) -> T:
+def _retry_when_full(host: Any, attempt: Callable[[], T]) -> T:
     for pause in WHEN_REFUSED:
         try:
             return attempt()

@@ -67,7 +67,7 @@ class Note:
 Plan = Iterator[Change | Kept | Note]
 
 
-class InPlace(Exception):
+class Unsupported(Exception):
     """A change was not made, and that is no failure: Plane has no such thing. `plan` is what is done in its place."""
 
     def __init__(self, plan: Plan) -> None:
@@ -138,7 +138,7 @@ def _preview(host: Any, plan: Callable[[], Plan]) -> Generator[PyinfraCommand, N
             for line in item.lines:
                 say(host, line)
         else:
-            _tell(host, item)
+            _report_item(host, item)
     yield from _changes(items)
 
 
@@ -160,7 +160,7 @@ def _run(host: Any, plan: Callable[[], Plan]) -> Generator[PyinfraCommand, None,
         readings.begin_named(host)
     for item in items:
         if not isinstance(item, Change):
-            _tell(host, item)
+            _report_item(host, item)
     yield from _changes(items)
 
 
@@ -168,7 +168,7 @@ def _changes(items: Iterable[Change | Kept | Note]) -> list[PyinfraCommand]:
     return [FunctionCommand(_carry_out, (item,), {}) for item in items if isinstance(item, Change)]
 
 
-def _tell(host: Any, item: Kept | Note) -> None:
+def _report_item(host: Any, item: Kept | Note) -> None:
     if isinstance(item, Note):
         report_of(host).unavailable += item.is_unavailable and is_executing()
         say(host, item.line)
@@ -194,12 +194,12 @@ def _apply(host: Any, change: Change) -> None:
     interrupt.check()
     try:
         change.apply()
-    except InPlace as other:
+    except Unsupported as other:
         for item in list(other.plan):
             if isinstance(item, Change):
                 _apply(host, item)
             elif isinstance(item, Note):
-                _tell(host, item)
+                _report_item(host, item)
         return
     for line in change.lines if change.done is None else change.done:
         report_of(host).done[line[0]] += 1

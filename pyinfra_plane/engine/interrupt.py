@@ -20,16 +20,16 @@ CODE = 128 + signal.SIGINT
 
 _SLICE = 0.1
 
-_is_asked = False
+_is_requested = False
 
 
 class Interrupted(ExpectedError):
     """A person asked the run to end."""
 
 
-def is_asked() -> bool:
+def is_requested() -> bool:
     """Whether a person asked the run to end."""
-    return _is_asked
+    return _is_requested
 
 
 def check() -> None:
@@ -38,7 +38,7 @@ def check() -> None:
     Raises:
         Interrupted: the run is to end.
     """
-    if _is_asked:
+    if _is_requested:
         raise Interrupted("interrupted: nothing further is changed")
 
 
@@ -63,8 +63,8 @@ def take_signal(state: State) -> None:
     """
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        global _is_asked
-        is_first, _is_asked = not _is_asked, True
+        global _is_requested
+        is_first, _is_requested = not _is_requested, True
         if is_first and state.current_stage == StateStage.Execute:
             # Not with print, which may be what was interrupted.
             os.write(2, b"\n    interrupted: what is under way is finished first; Ctrl-C again ends it at once\n")

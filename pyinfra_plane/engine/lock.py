@@ -42,7 +42,7 @@ BEAT = 30
 """Seconds between the bytes that the host sends. Nobody reads them: SSH holds 2 MB of them for us. On this machine,
 where no connection can be lost, the command waits with more once some hundred are unread."""
 
-MOST_SAID = 2**16
+LONGEST_OUTPUT = 2**16
 """Bytes that may come before the word that counts: warnings of sudo's and of the shell's."""
 
 # Says `held` and its process, or `taken` and the note. That is written by who holds the lock, so it is never of two.
@@ -190,7 +190,7 @@ def _said(holder: Channel | socket.socket, longest: float) -> list[str]:
     """
     end, data = time.monotonic() + longest, b""
     lines: list[str] = []
-    while len(data) < MOST_SAID:
+    while len(data) < LONGEST_OUTPUT:
         left = end - time.monotonic()
         if left <= 0:
             raise TimeoutError

@@ -79,7 +79,7 @@ def stages(state: State, before_connecting: Callable[[State], object]) -> None:
 
     @_in_place_of(state, "set_stage")
     def set_stage(go_on: Any, stage: StateStage) -> None:
-        if interrupt.is_asked():
+        if interrupt.is_requested():
             sys.exit(interrupt.CODE)
         if stage == StateStage.Connect:
             try:
@@ -106,7 +106,7 @@ def failed_hosts(state: State, without_hosts: Callable[[], object]) -> None:
 
     @_in_place_of(state, "fail_hosts")
     def fail(fail_hosts: Any, hosts: Any, activated_count: int | None = None) -> None:
-        if interrupt.is_asked():
+        if interrupt.is_requested():
             state.failed_hosts.update(hosts)
             sys.exit(interrupt.CODE)
         try:

@@ -80,7 +80,7 @@ _known_names: dict[str, bool] = {}
 """By name, whether a setting may hold a secret; of any other the name decides."""
 
 _json = False
-_only_looks = False
+_is_preview_only = False
 """Whether the command ends with the preview."""
 
 
@@ -144,7 +144,7 @@ def _show(host: Any, line: str) -> None:
 def stop_planning(host: Any, reason: str) -> None:
     """Plan nothing further for a host, because the run would fail there; a command that only looks then ends with 1."""
     report_of(host).would_fail = printable(reason)
-    if _only_looks:
+    if _is_preview_only:
         context_state.failed_hosts.add(host)
 
 
@@ -247,7 +247,7 @@ class _Ending(BaseStateCallback):
         for one in state.inventory:
             if one in unreached or (one in state.activated_hosts and is_executing()):
                 _show_end(one)
-        if interrupt.is_asked():
+        if interrupt.is_requested():
             logger.info(f"    to go on: {_command()}")
 
 
@@ -258,7 +258,7 @@ def _outcome(report: Report) -> tuple[str, str]:
     if report.failed_at is not None:
         return "failed", report.reason
     if is_executing():
-        return ("interrupted" if interrupt.is_asked() else "done"), ""
+        return ("interrupted" if interrupt.is_requested() else "done"), ""
     return ("previewed", "") if report.would_fail is None else ("would fail", report.would_fail)
 
 
@@ -285,7 +285,7 @@ def _facts(report: Report) -> Iterator[str]:
     if report.unavailable:
         counts.append(f"{report.unavailable} not available")
     yield ", ".join(counts)
-    yield from (told for fact in report.facts if (told := fact()))
+    yield from (fact_line for fact in report.facts if (fact_line := fact()))
     yield f"{time.monotonic() - report.begun:.1f} s"
 
 
@@ -320,14 +320,14 @@ def prepare_output(settings: Mapping[str, bool]) -> None:
     Args:
         settings: by name, whether a setting may hold a secret: the command to go on with hides those.
     """
-    global _json, _only_looks
+    global _json, _is_preview_only
     _known_names.update(settings)
     # The command line is known here, and not in the greenlets that hosts are worked on in.
     context = click.get_current_context(silent=True)
     if context is None:
         return
     _json = bool(context.params.get("json_output"))
-    _only_looks = bool(context.params.get("dry")) or (_json and not context.params.get("yes"))
+    _is_preview_only = bool(context.params.get("dry")) or (_json and not context.params.get("yes"))
     if _json:
         patches.json_output(
             lambda: [_host_as_json(host) for host in context_state.inventory if context_state.is_host_in_limit(host)]

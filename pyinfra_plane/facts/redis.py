@@ -13,7 +13,7 @@ from pyinfra_plane.text import printable, quote
 
 _MARK = "##DATABASE##"
 
-LOOKED_AT = 2000
+KEYS_SCANNED = 2000
 """How much of a database one SCAN looks at: enough to meet a neighbour, and no burden to a busy server."""
 
 PLANES_KEY = re.compile(
@@ -51,7 +51,7 @@ def scan(databases: list[int], username: str | None = None, password: str | None
     if password is not None:
         lines.append(f"AUTH {_quoted(username)} {_quoted(password)}" if username else f"AUTH {_quoted(password)}")
     for number in databases:
-        lines += [f"ECHO {_MARK}{number}", f"SELECT {number}", f"SCAN 0 COUNT {LOOKED_AT}"]
+        lines += [f"ECHO {_MARK}{number}", f"SELECT {number}", f"SCAN 0 COUNT {KEYS_SCANNED}"]
     return "\n".join([*lines, "QUIT", ""])
 
 

@@ -44,7 +44,7 @@ class Access(WorkspaceKeys):
         """
         others = []
         for session in self.sessions.admins(not_as):
-            if self.state.made_workspaces.get(self.slug) == session.email:
+            if self.state.created_workspaces.get(self.slug) == session.email:
                 return session
             mine = self.plane.my_workspaces(session)
             if any(seen.slug == self.slug and seen.role in (None, ROLES["admin"]) for seen in mine):
@@ -61,7 +61,7 @@ class Access(WorkspaceKeys):
             + (f" to another account than {not_as}" if not_as else "")
         )
 
-    def maker_session(self) -> Session:
+    def creator_session(self) -> Session:
         """A session to make the workspace with.
 
         Raises:
@@ -89,7 +89,7 @@ class Access(WorkspaceKeys):
         """
         if self.settings.plane_admin_api_token is None:
             return
-        if self.plane.look(self.slug, self._admin_key()) == NOT_A_MEMBER:
+        if self.plane.visible_projects(self.slug, self._admin_key()) == NOT_A_MEMBER:
             raise PlaneNobody(
                 f"the owner of the API token in plane_admin_api_token is not in the workspace {self.slug}, or there is "
                 "none; make the token as an admin of it, or set plane_admin_email and plane_admin_password"
@@ -100,7 +100,7 @@ class Access(WorkspaceKeys):
                 "one in Plane (Workspace settings, Members), or set plane_admin_email and plane_admin_password of one"
             )
 
-    def needed_members(self) -> list[WorkspaceMember]:
+    def require_members(self) -> list[WorkspaceMember]:
         """As :meth:`members`, by a session where no key is shown them.
 
         Raises:
@@ -109,7 +109,7 @@ class Access(WorkspaceKeys):
         members = self.members()
         return self.plane.members(self.slug, self.admin_session()) if members is None else members
 
-    def session_inside(self, project: Project) -> Session:
+    def project_admin_session(self, project: Project) -> Session:
         """A session that may change the project: of an agent who is admin, else the workspace admin's.
 
         Raises:
@@ -117,7 +117,7 @@ class Access(WorkspaceKeys):
         """
         for key in self._managers():
             owner = self.tokens.owner_of(key)
-            if owner is not None and owner.password is not None and self._is_inside(key, project):
+            if owner is not None and owner.password is not None and self._ensure_member(key, project):
                 return self.sessions.of(owner)
         session = self.admin_session()
         self.plane.join_project(self.slug, session, project)

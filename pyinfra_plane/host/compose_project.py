@@ -22,7 +22,7 @@ from pyinfra_plane.facts.postgres import Server
 from pyinfra_plane.host.env_values import EnvFile
 from pyinfra_plane.host.stack import Named, Stack, dotenv_of, find, interpolates, is_plane
 from pyinfra_plane.settings import Settings
-from pyinfra_plane.settings.carried import is_carried
+from pyinfra_plane.settings.env_format import fits_env_file
 
 DEFAULT_API_CONTAINER = "javisi_plane_api"
 
@@ -34,12 +34,12 @@ class Found:
     Args:
         api_container: the name of the API's container, once it is known.
         is_unregistered: whether Plane's instance is still to be registered.
-        is_to_start: whether the API had no container.
+        needs_start: whether the API had no container.
     """
 
     api_container: str | None = None
     is_unregistered: bool = False
-    is_to_start: bool = False
+    needs_start: bool = False
 
 
 def found_on(host: Any) -> Found:
@@ -47,9 +47,9 @@ def found_on(host: Any) -> Found:
     return run_of(host).part(Found)
 
 
-def is_to_start(host: Any) -> bool:
+def needs_start(host: Any) -> bool:
     """Whether this is a preview of a run that will start the API's container."""
-    return not is_executing() and found_on(host).is_to_start
+    return not is_executing() and found_on(host).needs_start
 
 
 def is_new(host: Any) -> bool:
@@ -151,9 +151,9 @@ class Project:
         return EnvFile(
             self.env_path,
             posixpath.normpath(posixpath.join(composed.folder, self.env_path)),
-            values={name: digest(value) for name, value in held.items() if is_carried(value)},
+            values={name: digest(value) for name, value in held.items() if fits_env_file(value)},
             names=frozenset({*held, *(coming or ())}),
-            coming=coming and {name: digest(value) for name, value in coming.items() if is_carried(value)},
+            coming=coming and {name: digest(value) for name, value in coming.items() if fits_env_file(value)},
             gone=changes.removed,
             exists=text is not None,
         )

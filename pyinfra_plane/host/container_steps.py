@@ -110,7 +110,7 @@ class ContainerSteps:
     def _prepared(self) -> Iterator[Change | Note]:
         api, migrator, schema = self.stack.api, self.stack.migrator, self.do.schema()
         found_on(self.host).is_unregistered = not schema.is_registered
-        found_on(self.host).is_to_start = not self.stack.of(api)
+        found_on(self.host).needs_start = not self.stack.of(api)
         due, by_hand = self._due(schema), not self.settings.plane_management_commands
         if due.bucket and not by_hand:
             yield Change(("? bucket: created if it is missing, and written to",), self.do.bucket, done=("~ bucket",))

@@ -61,7 +61,7 @@ class HostPlane:
         if stage != self._stage:
             self._stage = stage
             self.tokens.forget()
-            self.state.foreseen.clear()
+            self.state.announced.clear()
             self.state.adopted.clear()
             self.state.touched.clear()
             self._workspaces.clear()

@@ -11,7 +11,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from pyinfra.api import HiddenValue
 
 from pyinfra_plane.settings import Settings, SettingsError
-from pyinfra_plane.settings.carried import as_they_are, refusals
+from pyinfra_plane.settings.env_format import refusals, verbatim_values
 
 TEMPLATE = Path(__file__).parents[1] / "templates" / "plane.env.j2"
 
@@ -91,7 +91,7 @@ def render(settings: Settings, template: Path = TEMPLATE) -> HiddenValue:
         text = _with(text, name, extra[name])
     # What was to stand in the file is looked at first, since a line break would make two variables of one; then what
     # stands in it, where a template of one's own may have put more.
-    refused = refusals(as_they_are(settings)) or refusals(parse(text))
+    refused = refusals(verbatim_values(settings)) or refusals(parse(text))
     if refused:
         raise SettingsError(refused)
     return HiddenValue(text)

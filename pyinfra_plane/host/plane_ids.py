@@ -53,7 +53,7 @@ def _members(at: Access) -> dict[str, str]:
 
 def _of_project(at: Access, wanted: Wanted, project: Project) -> Ids:
     found: Ids = {"id": project.id, "name": project.name, "states": {}, "labels": {}, "types": {}, "fields": {}}
-    key = at.reader_inside(project)
+    key = at.project_reader_key(project)
     if key is None or project.is_archived:
         return found
     plane, slug = at.plane, at.slug
@@ -98,15 +98,15 @@ def _kind(kinds: Sequence[WorkItemType], name: str | None) -> WorkItemType | Non
     return named if name is not None else next((kind for kind in kinds if kind.is_default), named)
 
 
-def is_to_differ(at: Access, ids: Ids, wanted: Sequence[Wanted]) -> bool:
+def will_differ(at: Access, ids: Ids, wanted: Sequence[Wanted]) -> bool:
     """Whether a run will make, rename or remove something whose id is asked for, as the settings tell."""
     members = {agent.name for agent in at.state.agents}
     if not members <= ids["members"].keys():
         return True
-    return any(_is_project_to_differ(at, ids["projects"].get(one.identifier), one) for one in wanted)
+    return any(_project_will_differ(at, ids["projects"].get(one.identifier), one) for one in wanted)
 
 
-def _is_project_to_differ(at: Access, has: Ids | None, wanted: Wanted) -> bool:
+def _project_will_differ(at: Access, has: Ids | None, wanted: Wanted) -> bool:
     # Without states it is archived, or none of the agents is in it yet.
     if has is None or has["name"] != wanted.name or not has["states"]:
         return True

@@ -16,7 +16,7 @@ from pyinfra_plane.host.access import Access
 T = TypeVar("T")
 
 
-def typed(kind: type[T], items: Iterable[T | Mapping[str, Any]]) -> list[T]:
+def as_instances(kind: type[T], items: Iterable[T | Mapping[str, Any]]) -> list[T]:
     """The items as what an operation works with; a command line, or a deploy of one's own, may give them as dicts.
 
     Raises:
@@ -38,7 +38,7 @@ def typed(kind: type[T], items: Iterable[T | Mapping[str, Any]]) -> list[T]:
     return made
 
 
-def needs_project(slug: str, identifier: str) -> None:
+def refuse_missing_project(slug: str, identifier: str) -> None:
     """What a change of a project that was to be made first comes to when it was not.
 
     Raises:
@@ -47,11 +47,11 @@ def needs_project(slug: str, identifier: str) -> None:
     raise PlaneSettings(f"there is no project {identifier} in {slug}; name it in plane_projects")
 
 
-def once_made(slug: str, identifier: str, plan: Plan) -> Plan:
+def plan_in_new_project(slug: str, identifier: str, plan: Plan) -> Plan:
     """What a run will do in a project that it makes first, and cannot do if it did not."""
     for item in plan:
         if isinstance(item, Change):
-            yield replace(item, apply=lambda: needs_project(slug, identifier))
+            yield replace(item, apply=lambda: refuse_missing_project(slug, identifier))
         elif isinstance(item, Note):
             yield item
 
@@ -68,7 +68,7 @@ def project_to_read(at: Access, identifier: str) -> tuple[Project, ApiKey | None
     seen = projects.get(identifier) if projects is not None else None
     if seen is None:
         return (new_project(identifier), None) if projects is not None or at.reach.is_fresh() else None
-    key = at.reader_inside(seen)
+    key = at.project_reader_key(seen)
     # What is in an archived project is not shown.
     if key is not None and not seen.is_archived:
         return seen, key

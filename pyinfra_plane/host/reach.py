@@ -11,7 +11,7 @@ from pyinfra_plane.engine.commands import wait_for_others
 from pyinfra_plane.engine.files import file_reading
 from pyinfra_plane.engine.readings import Reading, fact_reading, read_fact
 from pyinfra_plane.facts.docker import Container, DockerContainer
-from pyinfra_plane.host.compose_project import Project, is_new, is_to_start, known_api_container
+from pyinfra_plane.host.compose_project import Project, is_new, known_api_container, needs_start
 from pyinfra_plane.host.connection import plane_from
 from pyinfra_plane.host.stack import Named
 from pyinfra_plane.settings import Settings
@@ -107,7 +107,7 @@ class Reach:
 
     def _container_url(self) -> str:
         name, port = self.api_container(), self.settings.plane_api_port
-        if name is None and is_to_start(self.host):
+        if name is None and needs_start(self.host):
             raise PlaneUnreachable("Plane's API is still to be started")
         if name is None:
             raise PlaneUnreachable(

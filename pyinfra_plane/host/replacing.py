@@ -28,9 +28,9 @@ def revoke_replaced(at: Access, agent: Agent) -> None:
     file.save()
 
 
-def _end_others(at: Access, agent: Agent, session: Session, others: Sequence[Token], is_asked: bool) -> None:
+def _end_others(at: Access, agent: Agent, session: Session, others: Sequence[Token], is_requested: bool) -> None:
     """Revoke the tokens that this deploy did not make, if that was asked for; say that they stay, if not."""
-    if is_asked:
+    if is_requested:
         for token in others:
             at.plane.revoke_token(session, token)
     elif left := [token for token in others if token.is_active]:

@@ -19,7 +19,7 @@ from pyinfra_plane.api.rows import Difference, R
 from pyinfra_plane.engine.converge import Change, Kept, Plan
 from pyinfra_plane.host.access import Access
 from pyinfra_plane.host.host_plane import current_workspace
-from pyinfra_plane.host.planning import needs_project, once_made, project_to_read, typed
+from pyinfra_plane.host.planning import as_instances, plan_in_new_project, project_to_read, refuse_missing_project
 
 W = TypeVar("W")
 
@@ -63,10 +63,10 @@ class Kind(Generic[W, R]):
         for one in wanted:
             has = present.get(self.identity(one))
             if has is None:
-                line = f"+ {self.line_of_new(home, one)}"
+                line = f"+ {self.creation_line(home, one)}"
                 yield Change((line,), partial(self.create, home, one))
             else:
-                yield from self.bring_in_line(home, one, has, present)
+                yield from self.reconcile(home, one, has, present)
         yield from self.afterwards(home, wanted, present)
         if prune and wanted:
             yield from self.prune(home, wanted, present)
@@ -89,7 +89,7 @@ class Kind(Generic[W, R]):
         """What a plan calls a wanted one."""
         return f"{self.noun} {self.title(self.identity(one))} of {home}"
 
-    def line_of_new(self, home: Home, one: W) -> str:
+    def creation_line(self, home: Home, one: W) -> str:
         """What a plan says of one to create."""
         return self.called(home, one)
 
@@ -106,7 +106,7 @@ class Kind(Generic[W, R]):
         found = (has.difference(name, value) for name, value in self.given(one).items())
         return [difference for difference in found if difference is not None]
 
-    def bring_in_line(self, home: Home, one: W, has: R, present: Mapping[str, R]) -> Plan:
+    def reconcile(self, home: Home, one: W, has: R, present: Mapping[str, R]) -> Plan:
         """Change the fields that differ."""
         differing = self.differences(home, one, has, present)
         if differing:
@@ -174,13 +174,13 @@ class InProject:
         return self.at.plane.collection(kind, self.key, slug=self.at.slug, project=self.project.id)
 
     def writing(self, kind: type[R]) -> Collection[R]:
-        key = self.at.key_inside(self.project)
+        key = self.at.project_admin_key(self.project)
         return self.at.plane.collection(kind, key, slug=self.at.slug, project=self.project.id)
 
     def advised(self, plan: Plan, setting: str) -> Plan:
         """The plan, with advice for the case that the workspace owns what it changes (commercial editions)."""
         if self.key is None:
-            yield from once_made(self.at.slug, self.project.identifier, plan)
+            yield from plan_in_new_project(self.at.slug, self.project.identifier, plan)
             return
         for item in plan:
             yield replace(item, apply=self._advised(item, setting)) if isinstance(item, Change) else item
@@ -227,14 +227,14 @@ def in_project(
     kind: Kind[W, R], slug: str, identifier: str, wanted: Iterable[W | Mapping[str, Any]], prune: bool = False
 ) -> Plan:
     """Have the resources of one kind in a project; a preview that cannot see into it only names them."""
-    at, items = current_workspace(slug), typed(kind.wanted, wanted)
+    at, items = current_workspace(slug), as_instances(kind.wanted, wanted)
     identifier = identifier.upper()
     found = project_to_read(at, identifier)
     if found is None:
         names = ", ".join(kind.identity(one) for one in items)
         if names:
             line = f"? {kind.row.WHAT} of {identifier}: {names}"
-            yield Change((line,), lambda: needs_project(slug, identifier))
+            yield Change((line,), lambda: refuse_missing_project(slug, identifier))
         return
     home = InProject(at, *found)
     yield from home.advised(kind.plan(home, items, prune), kind.setting)

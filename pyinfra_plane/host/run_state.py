@@ -17,18 +17,18 @@ class RunState:
     """
 
     agents: tuple[Agent, ...]
-    made_workspaces: dict[str, str] = field(default_factory=dict)
+    created_workspaces: dict[str, str] = field(default_factory=dict)
     """By slug, those made in this run: the address of whoever did."""
-    new_names: dict[str, tuple[str, str]] = field(default_factory=dict)
+    pending_renames: dict[str, tuple[str, str]] = field(default_factory=dict)
     """By slug, a workspace's name now and as it is to be, where nobody can sign in yet to change it."""
-    made_projects: dict[str, ApiKey] = field(default_factory=dict)
+    created_projects: dict[str, ApiKey] = field(default_factory=dict)
     new_projects: set[str] = field(default_factory=set)
     """The identifiers of those made in this run."""
-    entered: set[tuple[str, str]] = field(default_factory=set)
+    joined_projects: set[tuple[str, str]] = field(default_factory=set)
     """The identifiers of projects and the addresses of accounts that this run put into them for its own sake."""
-    foreseen: set[tuple[str, str]] = field(default_factory=set)
+    announced: set[tuple[str, str]] = field(default_factory=set)
     """By workspace, what a preview has said will be done in it for one of its projects."""
-    made_accounts: dict[str, dict[str, int]] = field(default_factory=dict)
+    created_accounts: dict[str, dict[str, int]] = field(default_factory=dict)
     """By address, those made in this run: the projects they were put into since, each with the role."""
     adopted: set[str] = field(default_factory=set)
     """The variables of saved tokens that the file had no owner of, and Plane has told this stage."""

@@ -55,22 +55,22 @@ class SavedTokens:
 
     def key_of(self, agent: Agent) -> ApiKey | None:
         """The agent's token as saved on the host; ``None`` where that is known to be another account's."""
-        return None if self.other_owner(agent) else self.key_in_line(agent)
+        return None if self.mismatched_owner(agent) else self.saved_key(agent)
 
-    def key_in_line(self, agent: Agent) -> ApiKey | None:
+    def saved_key(self, agent: Agent) -> ApiKey | None:
         value = self.file().tokens.get(agent.token_variable)
         return ApiKey(value) if value else None
 
-    def other_owner(self, agent: Agent) -> str | None:
+    def mismatched_owner(self, agent: Agent) -> str | None:
         """The other account that the token in the agent's line is known to belong to: its address was another one."""
         owner = self.file().note(agent.token_variable).owner
-        return owner if owner != agent.email and self.key_in_line(agent) is not None else None
+        return owner if owner != agent.email and self.saved_key(agent) is not None else None
 
     def ask_owners(self, agents: Iterable[Agent]) -> None:
         """Ask Plane whose the tokens of these agents are, where the file does not say: somebody else wrote them there,
         or an earlier version did."""
         for agent in agents:
-            key, note = self.key_in_line(agent), self.file().note(agent.token_variable)
+            key, note = self.saved_key(agent), self.file().note(agent.token_variable)
             if key is None or note.owner is not None:
                 continue
             owner = self.reach.plane().owner(key)

@@ -192,9 +192,9 @@ class Sessions:
                 raise PlaneSettings(f"{error}; {_sign_up_advice(error.code, agent)}") from error
             self._finds_accounts = True
             return self._sign_in(agent)
-        self.state.made_accounts[agent.email] = {}
+        self.state.created_accounts[agent.email] = {}
         if not self.settings.plane_agent_emails:
-            plane.silence(session)
+            plane.mute_notifications(session)
         return session
 
     def _sign_in(self, agent: Agent) -> Session:

@@ -76,7 +76,7 @@ class TokenReading:
     def states(self) -> dict[str, dict[str, Any]]:
         """The state of each agent's token, by the agent's name; of lines of other names in the token file too."""
         saved = {one.variable: one for one in self.saved()}
-        self.plane.look_ahead(self.slug, [one.key for one in saved.values()])
+        self.plane.prefetch_projects(self.slug, [one.key for one in saved.values()])
         found = {
             agent.name: self._token(agent, agent.token_variable, saved.pop(agent.token_variable, None))
             for agent in self.here.settings.plane_agents
@@ -93,11 +93,11 @@ class TokenReading:
             "saved": saved is not None,
             "answers": None if saved is None else saved.owner is not None,
             "owner": None if saved is None else saved.owner,
-            "in_workspace": None if saved is None else isinstance(self.look(saved.key), dict),
+            "in_workspace": None if saved is None else isinstance(self.visible_projects(saved.key), dict),
             "ends": note.ends.isoformat() if note.ends and saved is not None else None,
         }
 
-    def look(self, key: ApiKey) -> Projects | None:
+    def visible_projects(self, key: ApiKey) -> Projects | None:
         """The projects of the workspace that a key sees; ``None`` if it does not see the workspace."""
         seen = self.plane.memberships(self.slug, key)
         return seen if isinstance(seen, dict) else None
@@ -112,9 +112,9 @@ class TokenReading:
         candidates = [one.key for one in self.saved() if one.owner is not None]
         if admin is not None:
             candidates.insert(0, ApiKey(admin.unmask()))
-            if self.plane.look(self.slug, candidates[0], with_workspace=True) == KEY_INVALID:
+            if self.plane.visible_projects(self.slug, candidates[0], with_workspace=True) == KEY_INVALID:
                 self.here.workspace(self.slug).reader()  # which says what is wrong with it
         for key in candidates:
             # The first look brings the workspace's name along.
-            if isinstance(self.plane.look(self.slug, key, with_workspace=True), dict):
+            if isinstance(self.plane.visible_projects(self.slug, key, with_workspace=True), dict):
                 yield key

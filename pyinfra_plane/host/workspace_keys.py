@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pyinfra_plane.api.auth import ApiKey
 from pyinfra_plane.api.errors import PlaneForbidden, PlaneSettings
 from pyinfra_plane.api.models import Project, WorkspaceMember
-from pyinfra_plane.api.plane import KEY_INVALID, NOT_A_MEMBER, Plane, Projects, Unseen
+from pyinfra_plane.api.plane import KEY_INVALID, NOT_A_MEMBER, NoAccess, Plane, Projects
 from pyinfra_plane.settings import ROLES, Agent
 
 if TYPE_CHECKING:
@@ -45,27 +45,29 @@ class WorkspaceKeys:
         """
         is_seen = self.reader() is not None
         for agent in agents:
-            key, owner = self.tokens.key_in_line(agent), self.tokens.file().note(agent.token_variable).owner
+            key, owner = self.tokens.saved_key(agent), self.tokens.file().note(agent.token_variable).owner
             if key is None or owner == agent.email or (owner is None and is_seen):
                 continue
             if self.plane.memberships(self.slug, key) != NOT_A_MEMBER:
                 continue
             self.tokens.ask_owners([agent])
-            if (other := self.tokens.other_owner(agent)) is not None:
+            if (other := self.tokens.mismatched_owner(agent)) is not None:
                 path = self.tokens.file().path
                 raise PlaneSettings(
                     f"{agent.token_variable} in {path} is the token of {other}, who is not in {self.slug}; set "
                     f"plane_tokens_path to a file of its own for each workspace, or take that line out"
                 )
 
-    def memberships(self, agent: Agent) -> Projects | Unseen | None:
+    def memberships(self, agent: Agent) -> Projects | NoAccess | None:
         """What the agent's saved token sees that it is in; ``None`` without a saved token."""
         key = self.tokens.key_of(agent)
         return self.plane.memberships(self.slug, key) if key else None
 
-    def look_ahead(self, agents: Iterable[Agent]) -> None:
+    def prefetch_projects(self, agents: Iterable[Agent]) -> None:
         """Have what the agents' saved tokens see asked for, several at the same time."""
-        self.plane.look_ahead(self.slug, [key for agent in agents if (key := self.tokens.key_of(agent)) is not None])
+        self.plane.prefetch_projects(
+            self.slug, [key for agent in agents if (key := self.tokens.key_of(agent)) is not None]
+        )
 
     def reader(self) -> ApiKey | None:
         """A key that can read the workspace: the admin's, else a saved one, admins' first."""
@@ -74,8 +76,8 @@ class WorkspaceKeys:
     def _readers(self) -> Iterator[ApiKey]:
         """Keys that can read the workspace, those of guests behind the others as soon as they are known for it."""
         agents = self._admins_first()
-        strangers = [agent for agent in agents if self.tokens.other_owner(agent)]
-        others = (key for agent in strangers if (key := self.tokens.key_in_line(agent)) is not None)
+        mismatched = [agent for agent in agents if self.tokens.mismatched_owner(agent)]
+        others = (key for agent in mismatched if (key := self.tokens.saved_key(agent)) is not None)
         keys = sorted((*self._keys(agents), *others), key=lambda key: key.value in self._guests)
         # The first look of a stage brings the workspace's name along.
         return (key for key in keys if self._sees(key, True))
@@ -103,10 +105,10 @@ class WorkspaceKeys:
     def projects(self) -> Projects | None:
         """The workspace's projects: as one who may change them sees them, else as anybody whose token answers."""
         key = self.manager() or self.reader()
-        projects = self.plane.look(self.slug, key) if key else None
+        projects = self.plane.visible_projects(self.slug, key) if key else None
         return projects if isinstance(projects, dict) else None
 
-    def needed_manager(self) -> ApiKey:
+    def require_manager(self) -> ApiKey:
         """As :meth:`manager`.
 
         Raises:
@@ -120,7 +122,7 @@ class WorkspaceKeys:
             )
         return key
 
-    def key_inside(self, project: Project) -> ApiKey:
+    def project_admin_key(self, project: Project) -> ApiKey:
         """A key that may change the project, its account put into it first where need be.
 
         A workspace admin may change a project only from within, and may enter it (every tried release).
@@ -128,18 +130,18 @@ class WorkspaceKeys:
         Raises:
             PlaneSettings: there is none.
         """
-        self.needed_manager()
+        self.require_manager()
         for key in self._managers():
-            if self._is_inside(key, project):
+            if self._ensure_member(key, project):
                 return key
         raise PlaneSettings(
             f"no admin of {self.slug} whose API token is known is in the project {project.identifier}; put one into it "
             "in Plane (Project settings, Members), or set the password of an agent who is admin, so that it can join"
         )
 
-    def _is_inside(self, key: ApiKey, project: Project) -> bool:
+    def _ensure_member(self, key: ApiKey, project: Project) -> bool:
         """Whether the key's account is in the project, which an agent's joins where it is not."""
-        projects = self.plane.look(self.slug, key)
+        projects = self.plane.visible_projects(self.slug, key)
         own = projects.get(project.identifier.upper()) if isinstance(projects, dict) else None
         if own is not None and own.is_member:
             return True
@@ -147,21 +149,21 @@ class WorkspaceKeys:
         if owner is None or owner.password is None:
             return False
         self.plane.join_project(self.slug, self.sessions.of(owner), project, self.tokens.keys_of([owner]))
-        self.state.made_accounts.pop(owner.email, None)
-        self.state.entered.add((project.identifier.upper(), owner.email))
+        self.state.created_accounts.pop(owner.email, None)
+        self.state.joined_projects.add((project.identifier.upper(), owner.email))
         return True
 
-    def reader_inside(self, project: Project) -> ApiKey | None:
+    def project_reader_key(self, project: Project) -> ApiKey | None:
         """A key whose account is in the project, admins' first: states, labels and fields are shown to no other."""
         for key in self._keys(self._admins_first()):
-            projects = self.plane.look(self.slug, key)
+            projects = self.plane.visible_projects(self.slug, key)
             own = projects.get(project.identifier.upper()) if isinstance(projects, dict) else None
             if own is not None and own.is_member:
                 return key
         return None
 
     def _sees(self, key: ApiKey, with_workspace: bool = False) -> bool:
-        return isinstance(self.plane.look(self.slug, key, with_workspace), dict)
+        return isinstance(self.plane.visible_projects(self.slug, key, with_workspace), dict)
 
     def _keys(self, agents: list[Agent]) -> Iterator[ApiKey]:
         if self.settings.plane_admin_api_token is not None:
@@ -174,7 +176,7 @@ class WorkspaceKeys:
     def _admin_key(self) -> ApiKey:
         assert self.settings.plane_admin_api_token is not None
         key = ApiKey(self.settings.plane_admin_api_token.unmask())
-        if self.plane.look(self.settings.plane_workspace_slug, key, with_workspace=True) == KEY_INVALID:
+        if self.plane.visible_projects(self.settings.plane_workspace_slug, key, with_workspace=True) == KEY_INVALID:
             raise PlaneSettings(
                 f"{self.plane.http.base_url} does not know the API token in plane_admin_api_token (wrong, revoked or "
                 "expired); make one in Plane under Profile settings, Personal access tokens"

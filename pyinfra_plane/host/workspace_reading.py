@@ -98,7 +98,7 @@ class WorkspaceReading:
         self._reader()
         # Of several lines with tokens of one account, that of the agent whose account it is comes last, and counts.
         saved = sorted(self.tokens.saved(), key=lambda one: one.agent is not None and one.agent.email == one.owner)
-        named = {one.owner: one for one in saved if one.owner and self.tokens.look(one.key) is not None}
+        named = {one.owner: one for one in saved if one.owner and self.tokens.visible_projects(one.key) is not None}
         wanted = {agent.email: agent.name for agent in self.here.settings.plane_agents}
         found = {}
         for member in sorted(self._members or (), key=lambda one: one.email):
@@ -119,16 +119,16 @@ class WorkspaceReading:
         """The projects that the keys see, by identifier, with what is in them as far as a key is in the project."""
         reader = self._reader()
         keys = [reader, *(key for key in self.tokens.seeing() if key != reader)]
-        self.plane.look_ahead(self.slug, keys)
+        self.plane.prefetch_projects(self.slug, keys)
         found: dict[str, SeenProject] = {}
         for key in keys:
-            found = {**(self.tokens.look(key) or {}), **found}
+            found = {**(self.tokens.visible_projects(key) or {}), **found}
         return {name: self._project(project, keys) for name, project in sorted(found.items())}
 
     def whole(self) -> dict[str, Any]:
         """All of it."""
         reader, instance = self._reader(), self.plane.instance()
-        seen = self.plane.look(self.slug, reader, with_workspace=True)
+        seen = self.plane.visible_projects(self.slug, reader, with_workspace=True)
         names = [one.workspace_name for one in seen.values() if one.workspace_name] if isinstance(seen, dict) else []
         return {
             "slug": self.slug,
@@ -157,7 +157,7 @@ class WorkspaceReading:
         found["agents"] = self._roles(project)
         kept_inside = ("states", "labels", "custom_fields", "custom_fields_refused", "module_names", "cycle_names")
         found |= dict.fromkeys(kept_inside)
-        inside = next((key for key in keys if self._is_inside(key, project)), None)
+        inside = next((key for key in keys if self._is_member(key, project)), None)
         return found if inside is None or project.is_archived else found | self._inside(inside, project, people)
 
     def _inside(self, key: ApiKey, project: SeenProject, people: Mapping[str, str]) -> dict[str, Any]:
@@ -186,15 +186,15 @@ class WorkspaceReading:
     def _listed(self, kind: type[R], key: ApiKey, project: SeenProject) -> list[R]:
         return self.plane.collection(kind, key, slug=self.slug, project=project.id).rows()
 
-    def _is_inside(self, key: ApiKey, project: SeenProject) -> bool:
-        own = (self.tokens.look(key) or {}).get(project.identifier.upper())
+    def _is_member(self, key: ApiKey, project: SeenProject) -> bool:
+        own = (self.tokens.visible_projects(key) or {}).get(project.identifier.upper())
         return own is not None and own.is_member
 
     def _roles(self, project: SeenProject) -> dict[str, str | None]:
         """By agent whose token answers, its role in the project; ``None`` if it is not in it."""
         roles: dict[str, str | None] = {}
         for token in self.tokens.saved():
-            seen = self.tokens.look(token.key) if token.owner is not None else None
+            seen = self.tokens.visible_projects(token.key) if token.owner is not None else None
             if seen is None:
                 continue
             own = seen.get(project.identifier.upper())

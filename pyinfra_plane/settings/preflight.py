@@ -18,7 +18,7 @@ from pyinfra.api.inventory import extract_name_data
 from pyinfra.api.state import State
 
 from pyinfra_plane.settings.agents import CONCIERGE
-from pyinfra_plane.settings.carried import as_they_are, refusals
+from pyinfra_plane.settings.env_format import refusals, verbatim_values
 from pyinfra_plane.settings.reader import OURS, settings_of, values_of
 from pyinfra_plane.settings.secrets import Wrapped
 from pyinfra_plane.settings.table import Settings, missing
@@ -172,7 +172,7 @@ def check(hosts: Sequence[Any], parts: Sequence[str]) -> None:
         else:
             target = str(host.data.dict().get("ssh_hostname") or host.name)
             in_file = "environment" in parts
-            of_host = refusals(as_they_are(settings)) + placeholders(settings, target) if in_file else []
+            of_host = refusals(verbatim_values(settings)) + placeholders(settings, target) if in_file else []
             for name in missing_secrets(settings, parts):
                 lacking.setdefault(settings.plane_secrets_dir, {})[name] = None
         for problem in of_host:

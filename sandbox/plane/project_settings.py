@@ -32,14 +32,14 @@ PEOPLE = {"project_lead": "Project lead", "default_assignee": "Default assignee"
 def v1_new_project(state: PlaneState, workspace: models.Workspace, body: Mapping[str, Any]) -> dict[str, Any]:
     """v1 has no say in `network` and `logo_props`, and passes the ones below over (seen on every tried release)."""
     fields = _with_identifier(checked(body, _checks(state), NEEDED))
-    _refuse_strangers(state, workspace, fields)
+    _refuse_non_members(state, workspace, fields)
     return fields
 
 
 def v1_changed_project(state: PlaneState, project: models.Project, body: Mapping[str, Any]) -> dict[str, Any]:
     """With `estimate`, and `default_state`, which v1 cannot set but to nothing (seen on every tried release)."""
     fields = _with_identifier(checked(body, _checks(state) | _parts(state)))
-    _refuse_strangers(state, state.workspaces[project.workspace], fields)
+    _refuse_non_members(state, state.workspaces[project.workspace], fields)
     if fields.get("default_state"):
         raise invalid_detail()
     if fields.get("estimate") and state.estimates[fields["estimate"]].project != project.id:
@@ -95,7 +95,7 @@ def _with_identifier(fields: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _refuse_strangers(state: PlaneState, workspace: models.Workspace, fields: Mapping[str, Any]) -> None:
+def _refuse_non_members(state: PlaneState, workspace: models.Workspace, fields: Mapping[str, Any]) -> None:
     """Anybody who ever was in the workspace will do, guests and removed members too (seen on every tried release)."""
     for name, title in PEOPLE.items():
         if fields.get(name) and state.workspace_member(workspace.id, fields[name]) is None:

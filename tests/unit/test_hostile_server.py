@@ -375,7 +375,7 @@ def test_pages_without_end_are_bounded(
     monkeypatch.setattr(f"pyinfra_plane.api.base.{bound}", value)
     endless_pages(site, 20, 100)
     with pytest.raises(PlaneBadAnswer) as caught:
-        Plane(client.http).look("javisi", KEY)
+        Plane(client.http).visible_projects("javisi", KEY)
     assert f"{said}; is plane_api_url the address of Plane's API?" in one_line(caught.value)
     # How many pages fit into a time is the machine's affair.
     assert bound == "LONGEST_READING" or len(site.asked) < 500
@@ -743,7 +743,7 @@ def test_any_json_to_any_question_is_an_answer_or_one_line(answer: Any) -> None:
     project = models.Project("1", "n", "I", is_member=True, member_role=20)
     asks: list[Callable[[Plane], object]] = [
         Plane.health, Plane.instance,
-        lambda plane: plane.look("s", KEY),
+        lambda plane: plane.visible_projects("s", KEY),
         lambda plane: plane.owner(KEY),
         lambda plane: plane.members("s", KEY),
         lambda plane: plane.collection(models.State, KEY, slug="s", project="1").rows(),

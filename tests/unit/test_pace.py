@@ -57,7 +57,7 @@ class Plane:
         """Send forms; the seconds that they took."""
         begun = self.now
         for left in range(number, 0, -1):
-            self.pace.to_come = left
+            self.pace.remaining = left
             assert self.send()
         return self.now - begun
 

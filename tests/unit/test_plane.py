@@ -17,7 +17,7 @@ from pyinfra_plane.api.errors import (
     PlaneRefused,
 )
 from pyinfra_plane.api.models import Invitation, Label, Project, Token, WorkItemType, WorkspaceMember
-from pyinfra_plane.api.plane import KEY_INVALID, NOT_A_MEMBER, Plane, Unseen
+from pyinfra_plane.api.plane import KEY_INVALID, NOT_A_MEMBER, NoAccess, Plane
 from tests.unit.test_models import INSTANCE, MEMBER, PROJECT, V1_MEMBER
 from tests.unit.web import Answer, Client, Site, as_json, page, redirect
 
@@ -201,7 +201,7 @@ FIELDS = (
 
 def test_a_key_sees_its_projects_by_identifier(site: Site, plane: Plane) -> None:
     site.route(PROJECTS, *paged(projects("onboard", "OPS")))
-    found = plane.look("javisi", KEY)
+    found = plane.visible_projects("javisi", KEY)
     assert isinstance(found, dict)
     assert set(found) == {"ONBOARD", "OPS"}
     assert site.paths == [f"{PROJECTS}?fields={FIELDS}"]
@@ -217,23 +217,23 @@ def test_a_key_sees_its_projects_by_identifier(site: Site, plane: Plane) -> None
     ],
 )
 def test_a_key_that_sees_nothing_tells_why_and_is_asked_once(
-    site: Site, plane: Plane, answer: Answer, seen: Unseen
+    site: Site, plane: Plane, answer: Answer, seen: NoAccess
 ) -> None:
     site.route(PROJECTS, answer)
-    assert plane.look("javisi", KEY) == plane.look("javisi", KEY) == seen
+    assert plane.visible_projects("javisi", KEY) == plane.visible_projects("javisi", KEY) == seen
     assert len(site.asked) == 1
 
 
 def test_another_refusal_is_an_error(site: Site, plane: Plane) -> None:
     site.route(PROJECTS, as_json({"error": "x"}, 404))
     with pytest.raises(PlaneRefused):
-        plane.look("javisi", KEY)
+        plane.visible_projects("javisi", KEY)
 
 
 def test_each_key_and_workspace_is_looked_at_by_itself(site: Site, plane: Plane) -> None:
     site.says(*paged(projects("A")))
     for slug, key in (("javisi", KEY), ("javisi", OTHER_KEY), ("lab", KEY), ("javisi", KEY)):
-        plane.look(slug, key)
+        plane.visible_projects(slug, key)
     assert len(site.asked) == 3
 
 
@@ -242,7 +242,7 @@ def test_each_key_and_workspace_is_looked_at_by_itself(site: Site, plane: Plane)
 
 def test_every_page_is_read(site: Site, plane: Plane) -> None:
     site.route(PROJECTS, *paged(projects("A", "B"), projects("C"), projects("D")))
-    found = plane.look("javisi", KEY)
+    found = plane.visible_projects("javisi", KEY)
     assert isinstance(found, dict)
     assert set(found) == {"A", "B", "C", "D"}
     assert site.paths == [
@@ -254,14 +254,14 @@ def test_every_page_is_read(site: Site, plane: Plane) -> None:
 
 def test_the_workspace_comes_along_when_asked_for(site: Site, plane: Plane) -> None:
     site.route(PROJECTS, *paged([{**projects("A")[0], "workspace": {"name": "Javisi", "slug": "javisi", "id": "w"}}]))
-    found = plane.look("javisi", KEY, with_workspace=True)
+    found = plane.visible_projects("javisi", KEY, with_workspace=True)
     assert isinstance(found, dict) and found["A"].workspace_name == "Javisi"
     assert site.paths == [f"{PROJECTS}?fields={FIELDS},workspace&expand=workspace"]
 
 
 def test_pages_without_end_end(site: Site, plane: Plane) -> None:
     site.route(PROJECTS, *paged(projects("A"), projects("B"), last="100:1:0"))
-    found = plane.look("javisi", KEY)
+    found = plane.visible_projects("javisi", KEY)
     assert isinstance(found, dict)
     assert set(found) == {"A", "B"}
     assert len(site.asked) == 2
@@ -270,20 +270,20 @@ def test_pages_without_end_end(site: Site, plane: Plane) -> None:
 @pytest.mark.parametrize("cursor", [None, 5, ""])
 def test_a_next_page_without_a_cursor_is_none(site: Site, plane: Plane, cursor: object) -> None:
     site.route(PROJECTS, as_json({"results": projects("A"), "next_page_results": True, "next_cursor": cursor}))
-    assert isinstance(plane.look("javisi", KEY), dict)
+    assert isinstance(plane.visible_projects("javisi", KEY), dict)
     assert len(site.asked) <= 2
 
 
 def test_a_list_instead_of_pages_is_read_too(site: Site, plane: Plane) -> None:
     site.route(PROJECTS, as_json(projects("A")))
-    assert isinstance(plane.look("javisi", KEY), dict)
+    assert isinstance(plane.visible_projects("javisi", KEY), dict)
 
 
 @pytest.mark.parametrize("answer", ["text", 5, {}, {"results": None}, {"results": {}}, {"results": ["x"]}])
 def test_a_page_of_another_shape_is_a_bad_answer_of_one_line(site: Site, plane: Plane, answer: object) -> None:
     site.route(PROJECTS, as_json(answer))
     with pytest.raises(PlaneBadAnswer) as caught:
-        plane.look("javisi", KEY)
+        plane.visible_projects("javisi", KEY)
     assert "\n" not in str(caught.value)
     assert "/api/v1/workspaces/javisi/projects/: wanted " in str(caught.value)
 
@@ -493,10 +493,10 @@ def test_a_write_drops_what_it_concerns(site: Site, plane: Plane) -> None:
     site.route(PROJECTS, *paged(projects("ONBOARD")))
     site.route("GET /api/workspaces/javisi/members/", as_json([MEMBER]))
     site.route("PATCH /api/v1/workspaces/javisi/projects/p1/", as_json({}))
-    plane.look("javisi", KEY)
+    plane.visible_projects("javisi", KEY)
     plane.members("javisi", SESSION)
     plane.change_project("javisi", KEY, SEEN, name="New")
-    plane.look("javisi", KEY)
+    plane.visible_projects("javisi", KEY)
     plane.members("javisi", SESSION)
     assert len([path for path in site.paths if path.startswith(PROJECTS)]) == 2
     assert site.paths.count("GET /api/workspaces/javisi/members/") == 1
@@ -505,9 +505,9 @@ def test_a_write_drops_what_it_concerns(site: Site, plane: Plane) -> None:
 def test_a_new_project_is_seen_without_asking_again(site: Site, plane: Plane) -> None:
     site.route(PROJECTS, *paged(projects("ONBOARD")))
     site.route("POST /api/v1/workspaces/javisi/projects/", as_json({**PROJECT, "id": "p2", "identifier": "ops"}, 201))
-    plane.look("javisi", KEY)
+    plane.visible_projects("javisi", KEY)
     plane.create_project("javisi", KEY, name="Ops", identifier="OPS")
-    found = plane.look("javisi", KEY)
+    found = plane.visible_projects("javisi", KEY)
     assert isinstance(found, dict)
     assert set(found) == {"ONBOARD", "OPS"}
     assert site.asked[-1].json == {"name": "Ops", "identifier": "OPS"}
@@ -518,7 +518,7 @@ def test_a_new_project_of_a_key_that_has_not_looked_is_asked_for(site: Site, pla
     site.route("POST /api/v1/workspaces/javisi/projects/", as_json(PROJECT, 201))
     site.route(PROJECTS, *paged(projects("ONBOARD")))
     plane.create_project("javisi", KEY, name="Onboarding")
-    assert isinstance(plane.look("javisi", KEY), dict)
+    assert isinstance(plane.visible_projects("javisi", KEY), dict)
     assert len(site.asked) == 2
 
 
@@ -526,11 +526,11 @@ def test_a_member_who_is_removed_is_no_longer_among_what_was_read(site: Site, pl
     site.route(PROJECTS, *paged(projects("ONBOARD")))
     site.route("GET /api/workspaces/javisi/members/", as_json([MEMBER]), as_json([]))
     site.route("DELETE /api/workspaces/javisi/members/m1/", Answer(204))
-    plane.look("javisi", KEY)
+    plane.visible_projects("javisi", KEY)
     assert len(plane.members("javisi", SESSION)) == 1
     plane.remove_member("javisi", SESSION, WorkspaceMember("u", "a@b.c", "A", 15, "m1"))
     assert plane.members("javisi", SESSION) == []
-    plane.look("javisi", KEY)
+    plane.visible_projects("javisi", KEY)
     assert len([path for path in site.paths if path.startswith(PROJECTS)]) == 2
 
 

@@ -58,7 +58,7 @@ def scene(sandboxed: Host) -> Iterator[Scene]:
         plane.create_workspace(session, SLUG, "Javisi", "2-10")
         key, _ = plane.create_token(session, "a token", "")
         plane.create_project(SLUG, key, name="Onboarding", identifier="ONBOARD")
-        projects = plane.look(SLUG, key)
+        projects = plane.visible_projects(SLUG, key)
         assert isinstance(projects, dict)
         project = projects["ONBOARD"]
         plane.change_project(SLUG, key, project, is_issue_type_enabled=True)
@@ -73,7 +73,7 @@ def scene(sandboxed: Host) -> Iterator[Scene]:
 def workspace_name(scene: Scene, value: str) -> object:
     scene.plane.rename_workspace(scene.session, SLUG, value)
     by_session = [one.name for one in scene.plane.my_workspaces(scene.session) if one.slug == SLUG]
-    projects = scene.plane.look(SLUG, scene.key, with_workspace=True)
+    projects = scene.plane.visible_projects(SLUG, scene.key, with_workspace=True)
     assert isinstance(projects, dict)
     assert {one.workspace_name for one in projects.values()} == set(by_session)
     return by_session[0]
@@ -93,7 +93,7 @@ def project_name(scene: Scene, value: str) -> object:
     identifier = f"P{next(_numbers)}"
     scene.plane.create_project(SLUG, scene.key, name=value, identifier=identifier)
     scene.plane.forget()
-    projects = scene.plane.look(SLUG, scene.key)
+    projects = scene.plane.visible_projects(SLUG, scene.key)
     assert isinstance(projects, dict)
     made = projects[identifier]
     # So that the name is free again.
@@ -103,7 +103,7 @@ def project_name(scene: Scene, value: str) -> object:
 
 def project_description(scene: Scene, value: str) -> object:
     scene.plane.change_project(SLUG, scene.key, scene.project, description=value)
-    projects = scene.plane.look(SLUG, scene.key)
+    projects = scene.plane.visible_projects(SLUG, scene.key)
     assert isinstance(projects, dict)
     return projects["ONBOARD"].description
 

@@ -271,7 +271,7 @@ def test_a_token_is_carried_by_the_header_or_not_sent(value: str) -> None:
     adapter = NeverDialled()
     plane = Plane(Http("http://host", adapter, sleep=lambda seconds: None))
     try:
-        assert plane.look("javisi", key) == KEY_INVALID
+        assert plane.visible_projects("javisi", key) == KEY_INVALID
         assert not adapter.sent
     except Exception as error:  # noqa: BLE001 - whatever it is, it must not tell the token
         assert set(adapter.sent) == {value}

@@ -23,7 +23,7 @@ from ..http import (
 from ..models import ADMIN, GUEST, IntakeItem
 from ..paging import paged
 from ..state import PlaneState
-from .v1_work_items import refuse_strangers
+from .v1_work_items import refuse_non_members
 
 routes = Routes()
 INTAKE = "/api/v1/workspaces/{slug}/projects/{project}/intake-issues/"
@@ -108,7 +108,7 @@ async def delete_asked(request: web.Request) -> web.Response:
     row = _asked(request, caller)
     if row.status != ACCEPTED:
         item = state.work_items[row.work_item]
-        refuse_strangers(state, caller, item)
+        refuse_non_members(state, caller, item)
         work_items.delete_work_item(state, item)
     else:
         del state.intake_items[row.id]

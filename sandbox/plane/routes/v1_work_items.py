@@ -97,7 +97,7 @@ async def change_work_item(request: web.Request) -> web.Response:
 async def delete_work_item(request: web.Request) -> web.Response:
     caller = v1_project(request, MEMBER)
     row = _work_item(request, caller)
-    refuse_strangers(state_of(request), caller, row)
+    refuse_non_members(state_of(request), caller, row)
     work_items.delete_work_item(state_of(request), row)
     return no_content()
 
@@ -157,7 +157,7 @@ async def read_by_number(request: web.Request) -> web.Response:
     raise object_not_found_v1()
 
 
-def refuse_strangers(state: PlaneState, caller: ProjectCaller, row: WorkItem) -> None:
+def refuse_non_members(state: PlaneState, caller: ProjectCaller, row: WorkItem) -> None:
     """A work item is deleted by those who made it, and by the project's admins."""
     if row.created_by != caller.user.id and state.project_role(caller.project.id, caller.user.id) != ADMIN:
         raise ApiError(403, {"error": "Only admin or creator can delete the work item"})

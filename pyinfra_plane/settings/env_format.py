@@ -10,7 +10,7 @@ from pyinfra.api.hiddenvalue import HiddenValue
 from pyinfra_plane.settings.table import Settings
 
 # What `docker run --env-file` and Compose read differently from one another, or not at all.
-_NOT_CARRIED = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff\"'`$#\\]|^\s|\s$")
+_AMBIGUOUS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff\"'`$#\\]|^\s|\s$")
 
 LONGEST_VALUE = 60_000
 """Bytes of a variable. `docker run --env-file` reads lines of less than 64 KiB, its name among them."""
@@ -18,12 +18,12 @@ LONGEST_VALUE = 60_000
 KEPT = "if the file on the host has this key already, set plane_secret_key to None: the file keeps it as it is"
 
 
-def is_carried(value: str) -> bool:
+def fits_env_file(value: str) -> bool:
     """Whether a variable can have this value."""
-    return not _NOT_CARRIED.search(value) and len(value.encode()) <= LONGEST_VALUE
+    return not _AMBIGUOUS.search(value) and len(value.encode()) <= LONGEST_VALUE
 
 
-def as_they_are(settings: Settings) -> dict[str, str]:
+def verbatim_values(settings: Settings) -> dict[str, str]:
     """The settings that stand in Plane's environment file as they are, by name.
 
     The database's name, role and password are percent-encoded there, so they can be anything.
@@ -41,7 +41,7 @@ def as_they_are(settings: Settings) -> dict[str, str]:
 def refusals(values: Mapping[str, str]) -> list[str]:
     """The lines about the settings or variables, by name, that cannot be carried."""
     problems = []
-    for name in (name for name, value in values.items() if not is_carried(value)):
+    for name in (name for name, value in values.items() if not fits_env_file(value)):
         problems.append(
             f"{name}: the environment file cannot carry the value unchanged: a line break, quote, backtick, $, #, "
             f"backslash, a space at either end, or more than {LONGEST_VALUE} bytes; choose another value (an encoded "
