@@ -1,5 +1,7 @@
-"""pyinfra reads this before the inventory: have every host's settings checked before the first connection, and Ctrl-C
-end a run where it is safe."""
+"""pyinfra reads this file before the inventory.
+
+It checks every host's settings before the first connection, and lets Ctrl-C stop a run at a safe point.
+"""
 
 import os
 import sys
@@ -9,7 +11,7 @@ from pyinfra import config, state
 
 config.REQUIRE_PYINFRA_VERSION = ">=3.10,<4"
 
-# pyinfra turns this off; compiling the modules here anew on every run takes a tenth of a second.
+# pyinfra turns bytecode off; compiling these modules again on every run takes a tenth of a second.
 sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
 
 from pyinfra_plane.configure import configure  # noqa: E402

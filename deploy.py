@@ -1,8 +1,8 @@
 """Provision a self-hosted Plane: its database, its environment, and everything in it.
 
-pyinfra inventory.py deploy.py                  # shows what will change, asks, changes it
-pyinfra inventory.py deploy.py --dry            # shows what would change
-pyinfra inventory.py deploy.database            # one part alone; also deploy.environment, deploy.provisioning
+pyinfra inventory.py deploy.py                  # shows the changes, asks, and makes them
+pyinfra inventory.py deploy.py --dry            # shows the changes
+pyinfra inventory.py deploy.database            # runs one part; also deploy.environment, deploy.provisioning
 """
 
 from importlib.util import find_spec
@@ -26,7 +26,7 @@ from pyinfra_plane.text import printable
 
 @deploy("Edition")
 def edition() -> None:
-    """Stop before anything is written, where custom fields are a must and the edition has none."""
+    """Stop before any change if custom fields are required and the edition has none."""
     s = settings_of(host)
     identifiers = [project.identifier for project in s.plane_projects if project.custom_fields]
     if identifiers and s.plane_custom_fields_unsupported == "fail":
@@ -96,7 +96,7 @@ def environment() -> None:
 
 
 def projects(s: Settings) -> None:
-    """Each project, the agents in it, and what it has."""
+    """Each project, its agents, and its states, labels, modules, cycles and custom fields."""
     slug = s.plane_workspace_slug
     for project in host.loop(s.plane_projects):
         called, at = f"Project {project.identifier}", {"slug": slug, "identifier": project.identifier}
@@ -129,7 +129,7 @@ def projects(s: Settings) -> None:
 
 
 def tokens_in_use(s: Settings) -> None:
-    """The agents' files, the ids, and whoever uses a token; what new tokens replace is revoked last."""
+    """The agents' files, the ids, and the services that use tokens; replaced tokens are revoked last."""
     slug, identifiers = s.plane_workspace_slug, [project.identifier for project in s.plane_projects]
     if s.plane_agent_files_dir:
         plane.agent_files(
@@ -182,9 +182,10 @@ def provisioning() -> None:
         plane.instance_config(name="Instance settings, last", values=s.instance_config_last)
 
 
-# Imported, as `pyinfra inventory.py deploy.database` does, this file runs nothing by itself.
+# If this file is imported, as by `pyinfra inventory.py deploy.database`, it runs nothing by itself.
 if __name__ != "deploy":
-    # By their module: pyinfra looks at every frame's, and one that it cannot find takes it milliseconds each time.
+    # The functions are called through their module: pyinfra looks up the module of each frame, and a failed lookup
+    # takes milliseconds each time.
     import deploy as parts
 
     with plan():

@@ -1,4 +1,4 @@
-"""The hosts to deploy to. A real one is the commented example; `make sandbox` starts the one that is live here."""
+"""The hosts to deploy to. The active host is the one that `make sandbox` starts; the comment below is a real one."""
 
 # Each host is a name, or a name and its data. Data overrides group_data/<group>.py, which overrides group_data/all.py.
 sandbox = [

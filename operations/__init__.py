@@ -1,6 +1,6 @@
-"""What can be asked for: one module for each system that is changed.
+"""The operations that a deploy calls: one module for each system that they change.
 
-Each operation names a resource as it should be, reads, compares, and yields only what differs.
+Each operation names a resource as it should be, reads it, compares it, and yields only the differences.
 """
 
 from pyinfra_plane.engine import lock

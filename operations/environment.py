@@ -20,7 +20,10 @@ __all__ = ["advice", "env_file", "recreate_reminder", "render"]
 MODE = "600"
 
 SHOWN = re.compile("[A-Z_][A-Z0-9_]*|[a-z_][a-z0-9_]*")
-"""Names of others' variables that are shown. Any other may be a part of a value, such as a key of several lines."""
+"""Variables that the deploy did not write and whose names a plan shows.
+
+Any other name may be part of a value, such as a line of a multi-line key.
+"""
 
 
 @converging_with(lambda path, **_: [file_reading(path)])
@@ -34,21 +37,20 @@ def env_file(
     advice: Iterable[str] = (),
 ) -> Plan:
     """
-    Keep the variables of a text in an env file, readable by its owner alone.
+    Keep the variables of a text in an env file that only its owner can read.
 
-    + path: where the file is
-    + text: the whole file, for example what ``render`` gives
-    + made_when_empty: variables that are empty in the text keep the value that they have in the file; without one, a
-      new random value is made
-    + user: who the file belongs to; whoever writes it when not given
-    + group: its group
-    + prune: write the file with the variables of the text only; by default, other variables, comments and their order
+    + path: path of the file
+    + text: the whole file, for example the result of ``render``
+    + made_when_empty: variables that are empty in the text keep the value that they have in the file; if the file has
+      none, a new random value is generated
+    + user: owner of the file; the user that writes it by default
+    + group: group of the file
+    + prune: write the file with only the variables of the text; by default, other variables, comments and their order
       stay
-    + advice: lines to show with it, for example what ``environment.advice`` gives
+    + advice: lines to show with it, for example the result of ``environment.advice``
 
-    A variable that differs is replaced in its place, a new one is added at the end. A variable that is in the file
-    more than once is left in it once. Comments do not count: the file is written when a variable differs. Values are
-    never shown.
+    A variable that differs is replaced in its place; a new one is added at the end. If the file has a variable more
+    than once, one line of it stays. A difference in comments alone does not cause a write. Values are never shown.
 
     **Example:**
 
@@ -84,7 +86,7 @@ def _env_file(
 
 
 def _others(host: Any, path: str, others: Sequence[Entry], prune: bool) -> Generator[Kept, None, list[str]]:
-    """What the plan says of the lines that are not asked for, if they go; otherwise they are only named."""
+    """Name the other lines of the file; if they are pruned, return their lines of the plan instead."""
     changes = env_changes(host, path)
     changes.pending = None
     changes.removed = frozenset(entry.name for entry in others if entry.name) if prune else frozenset()
@@ -99,7 +101,7 @@ def _others(host: Any, path: str, others: Sequence[Entry], prune: bool) -> Gener
 
 
 def _differing(path: str, wanted: Mapping[str, str], present: Sequence[Entry]) -> list[str]:
-    """What the plan says of the variables that are asked for, by the lines that the file has."""
+    """The plan's lines for the requested variables that differ from the file's."""
     there = {name: [entry.text for entry in present if entry.name == name] for name in wanted}
     differing = [name for name, line in wanted.items() if there[name][-1:] != [line]]
     repeated = [name for name, found in there.items() if len(found) > 1]
@@ -108,11 +110,11 @@ def _differing(path: str, wanted: Mapping[str, str], present: Sequence[Entry]) -
 
 
 def _lines(asked: Sequence[Entry], present: Sequence[Entry], made_when_empty: Iterable[str]) -> dict[str, str]:
-    """The line of each variable that is asked for, by its name."""
+    """The line to write for each requested variable, by its name."""
     lines = {entry.name: entry.text for entry in asked if entry.name}
     empty = {entry.name for entry in asked if entry.name and entry.value == ""}
     for name in empty.intersection(made_when_empty):
-        # The whole line, in whichever form and quotes: another form could be another key to whoever reads it.
+        # Keep the whole line with its form and quotes: another form could be another key to a program that reads it.
         kept = [
             one.text.removeprefix("\ufeff") for one in present if one.name == name and (one.value or "").strip("\"'")
         ]
@@ -123,7 +125,7 @@ def _lines(asked: Sequence[Entry], present: Sequence[Entry], made_when_empty: It
 @converging
 def recreate_reminder(env_path: str) -> Plan:
     """
-    Say that the containers that read an env file must be recreated, where this deploy is not told how to.
+    Remind people to recreate the containers that read an env file, if this deploy cannot do so itself.
 
     + env_path: the env file
     """

@@ -1,7 +1,7 @@
 """A service's role, database and privileges in a PostgreSQL container that many services share.
 
-Other roles and databases are never touched. SQL goes in on standard input; what is sent of the password is a SCRAM
-verifier, and PostgreSQL is told not to log the statement that carries it.
+Other roles and databases are never changed. SQL is sent on standard input. The server receives a SCRAM verifier, never
+the password, and logging is turned off for the statement that carries the verifier.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ DATABASE_PRIVILEGES = frozenset({"CREATE", "CONNECT", "TEMPORARY"})
 SCHEMA_PRIVILEGES = frozenset({"CREATE", "USAGE"})
 
 INIT_SCRIPT = "50-{role}.sql"
-"""The init script's name: after the customary ``init.sql``'s own numbers, one for each role."""
+"""The init script's name, one for each role. The number puts it after the customary ``init.sql``."""
 
 INIT_SCRIPT_MODE = "644"
 
 _ARRIVED = "##ARRIVED##"
 
-# What would write a statement down: PostgreSQL's log, what it says of a session that crashed (track_activities), and
-# the statistics of pg_stat_statements. No version has all of these settings. Nothing is printed.
+# Settings that would record a statement: PostgreSQL's log, the text of a crashed session (track_activities), and the
+# statistics of pg_stat_statements. No version has all of these settings. The statement prints nothing.
 _QUIETLY = r"""SELECT count(set_config(name, value, false)) AS quiet
   FROM (VALUES
     ('log_statement', 'none'),
@@ -65,8 +65,8 @@ _QUIETLY = r"""SELECT count(set_config(name, value, false)) AS quiet
   WHERE name IN (SELECT name FROM pg_settings) \gset
 """
 
-# A new database takes its encoding and locale from its template. template0 allows another encoding, and refuses none
-# because of an outdated collation. Its locale fits UTF8 if it has that encoding itself; C fits any.
+# A new database takes its encoding and locale from its template. template0 allows another encoding, and never refuses
+# because of an outdated collation. Its locale fits UTF8 if its own encoding is UTF8; locale C fits any encoding.
 _CREATE_DATABASE = r"""SELECT format(
     $$CREATE DATABASE %I OWNER %I TEMPLATE template0 ENCODING 'UTF8'%s$$, :'database', :'role',
     CASE (SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = 'template0')
@@ -87,23 +87,24 @@ def service_database(
     maintenance_db: str = "postgres",
 ) -> Plan:
     """
-    Give a service a role that can log in, a database that it owns, and all privileges on both it and schema public.
+    Give a service a login role, a database that the role owns, and all privileges on it and on schema public.
 
     + database: name of the database
     + role: name of the role
-    + password: the role's password; a SCRAM verifier of it is sent, never the password
+    + password: the role's password; the server receives a SCRAM verifier of it, never the password
     + container: name of the running container
-    + superuser: the role to make changes as
-    + superuser_password: its password, if the server asks for one on its local socket
-    + wait: seconds to wait for a container that is not accepting connections yet
-    + container_user: whom psql runs as in the container; the container's own default when ``None``
-    + port: the server's port in the container; psql's own default when ``None``
-    + maintenance_db: the database to connect to first, as the superuser
+    + superuser: the role that makes the changes
+    + superuser_password: the superuser's password, if the server asks for one on its local socket
+    + wait: seconds to wait for a container that does not accept connections yet
+    + container_user: the user that psql runs as in the container; the container's default if ``None``
+    + port: the server's port in the container; psql's default if ``None``
+    + maintenance_db: the database that the superuser connects to first
 
-    A new database has the encoding UTF8; an existing one with another encoding is left as it is, with a warning. A
-    database of another owner is given to the role. Its tables keep their owner; a warning says how to hand them over.
-    The role's password is compared through its verifier, so an unchanged one causes no change. A role that expired, a
-    connection limit of 0 and a database that accepts no connections are corrected; any other limit stays.
+    A new database has the encoding UTF8. An existing database with another encoding stays unchanged, with a warning. If
+    another role owns the database, the owner is changed to this role; its tables keep their owner, and a warning says
+    how to reassign them. The role's password is compared through its verifier, so an unchanged password causes no
+    change. A role that expired, a connection limit of 0 and a database that accepts no connections are corrected; any
+    other limit stays.
 
     **Example:**
 
@@ -133,7 +134,7 @@ def _service_database(server: Server, database: str, role: str, password: str, w
 
     def apply() -> None:
         statements = "".join(f"{statement}\n" for _, statement in differing)
-        # psql ends well with an input that was cut off, or that never came.
+        # psql also exits with 0 if its input was interrupted or never arrived.
         sql = f"{_QUIETLY}\\set verifier '{scram.verifier(password)}'\n{statements}\\echo {_ARRIVED}\n"
         output = run(host, server.psql(database=database, role=role), stdin=server.stdin(sql))
         if not output.ok or output.stdout[-1:] != [_ARRIVED]:
@@ -146,7 +147,7 @@ def _service_database(server: Server, database: str, role: str, password: str, w
 
 
 def _warnings(found: Service, database: str, role: str) -> Iterator[Note]:
-    """What a person should know of a database, and that this operation leaves alone."""
+    """Warn about properties of a database that this operation does not change."""
     if found.database_encoding != UTF8:
         yield Note(
             f"! database {database} has the encoding {found.database_encoding}, but Plane needs UTF8; see "
@@ -162,13 +163,13 @@ def _warnings(found: Service, database: str, role: str) -> Iterator[Note]:
 
 
 def differences(found: Service, database: str, role: str, has_password: bool) -> list[tuple[str, str]]:
-    """What differs, each in words and with the SQL that mends it, in the order in which to run that.
+    """The differences, each as a line and the SQL that fixes it, in the order to run them.
 
-    The password is set before any ``\\connect``, which begins a session that logs its statements again. A limit of
-    connections that lets some in is a person's choice.
+    The password is set before any ``\\connect``, because ``\\connect`` begins a session that logs its statements again.
+    A connection limit above 0 is a person's choice and stays.
 
     Args:
-        has_password: whether the role's password is the one that is wanted.
+        has_password: whether the role already has the given password.
     """
     return [*_role_differences(found, role, has_password), *_database_differences(found, database, role)]
 
@@ -192,7 +193,7 @@ def _role_differences(found: Service, role: str, has_password: bool) -> Iterator
 
 def _database_differences(found: Service, database: str, role: str) -> Iterator[tuple[str, str]]:
     if found.database_owner is None:
-        # With PostgreSQL's hint; from here on no statement has the verifier in it, which an error would repeat.
+        # With PostgreSQL's hint. No later statement contains the verifier, which an error would repeat.
         yield f"+ database {database}, owner {role}", f"\\set VERBOSITY default\n{_CREATE_DATABASE} \\gexec"
     elif found.database_owner != role:
         what = f"~ database {database}: owner {found.database_owner} → {role}"
@@ -212,7 +213,7 @@ def _database_differences(found: Service, database: str, role: str) -> Iterator[
 
 
 def _foreign(owner: OtherOwner, database: str, role: str) -> str:
-    """What a person is told of tables that the role has no hold of, and what mends it."""
+    """Warn about tables that the role has no privileges on, and say how to fix that."""
     old, new = _identifier(owner.name), _identifier(role)
     by_hand = f"run in that database: REASSIGN OWNED BY {old} TO {new}"
     mended = 'see "Tables of a former owner" in docs/taking-over.md' if owner.owns_more else by_hand
@@ -235,7 +236,7 @@ def _reading(host: Any, database: str, role: str, password: object = None, wait:
 
 
 def _asked(server: Server, database: str, role: str) -> dict[str, Any]:
-    """What a service's role and database are read with."""
+    """The arguments of the fact that reads a service's role and database."""
     return {"stdin": server.stdin(), "server": server, "database": database, "role": role}
 
 
@@ -253,7 +254,7 @@ def _look(host: Any, server: Server, database: str, role: str, wait: int) -> Ser
 
 
 def _explain(host: Any, server: Server, reason: str, waited: int) -> Failure:
-    """Explain why PostgreSQL could not be asked, and whether waiting may help."""
+    """Explain why PostgreSQL did not answer, and whether waiting may help."""
     container, superuser, words = server.container, server.superuser, reason.lower()
     after = f" (waited {waited} s)" if waited else ""
     if (refused := _refused(server, reason)) is not None:
@@ -270,7 +271,7 @@ def _explain(host: Any, server: Server, reason: str, waited: int) -> Failure:
 
 
 def _refused(server: Server, reason: str) -> Failure | None:
-    """Explain what waiting does not change: PostgreSQL or docker refuses, and a setting lets it agree."""
+    """Explain a refusal by PostgreSQL or docker that waiting does not change, and the setting that fixes it."""
     container, superuser, database = server.container, server.superuser, server.maintenance_db
     if server.container_user is not None and re.search("unable to find (user|group)", reason.lower()):
         return Failure(
@@ -305,7 +306,7 @@ def _refused(server: Server, reason: str) -> Failure | None:
 
 
 def _explain_silence(host: Any, server: Server, reason: str, after: str) -> Failure:
-    """Explain that nothing listens at the port: the server is starting, or has another port."""
+    """Explain that nothing listens at the port: the server is starting, or uses another port."""
     socket = re.search(r'"(/[^"]*)/\.s\.PGSQL\.', reason)
     directory = socket[1] if socket else SOCKETS
     listening: Listening = read_fact(host, PostgresPorts, server=server, directory=directory)
@@ -331,16 +332,16 @@ def _init_script_path(directory: str, role: str) -> str:
 @converging_with(lambda directory, role, **_: [file_reading(_init_script_path(directory, role))])
 def init_script(directory: str, database: str, role: str, password: HiddenValue | str) -> Plan:
     """
-    Keep a script that makes the same role, database and privileges when the container starts on an empty directory.
+    Keep an init script that creates the same role, database and privileges in an empty data directory.
 
     + directory: the host's folder that is mounted at ``/docker-entrypoint-initdb.d``
     + database: name of the database
     + role: name of the role
     + password: the role's password; the script holds a SCRAM verifier of it
 
-    The container's own user reads the script, so its mode is 644: a verifier checks a password and opens nothing. The
-    script does no harm where role and database are there: the container answers while it is being set up, so that a
-    deploy may come first.
+    The container's own user reads the script, so its mode is 644: a verifier only checks a password and cannot be used
+    to log in. The script changes nothing if role and database exist already: the container accepts connections during
+    its setup, so a deploy may create them first.
     """
     host, secret, path = current_host(), _plain(password), _init_script_path(directory, role)
     file = read_file(host, path)
@@ -356,7 +357,7 @@ def init_script(directory: str, database: str, role: str, password: HiddenValue 
         yield Kept(path)
 
 
-# The image runs it with ON_ERROR_STOP and gives up at the first error, so that no script after this one would run.
+# The image runs the script with ON_ERROR_STOP and stops at the first error, so no later script would run.
 _SCRIPT = r"""
 \set ON_ERROR_STOP off
 SELECT format('CREATE ROLE %I', :'role')
@@ -387,5 +388,5 @@ def _identifier(name: str) -> str:
 
 
 def _psql_word(text: str) -> str:
-    """As an argument of psql's own commands, where a backslash begins an escape."""
+    """Quote an argument of a psql command, in which a backslash begins an escape."""
     return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"

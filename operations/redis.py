@@ -1,4 +1,4 @@
-"""The Redis that many services share: whether the databases given to Plane are its own."""
+"""The Redis that many services share: a check that the databases given to Plane hold only Plane's keys."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ SHOWN = 5
 
 
 def _scans(urls: Sequence[HiddenValue]) -> list[tuple[list[int], str]]:
-    """The Redis databases that the addresses name, by who signs in there, and what their scan is asked with."""
+    """The Redis databases in the addresses, grouped by user and password, each group with the commands of its scan."""
     parts = [part for url in urls if (part := urlsplit(str(url.unmask()))).scheme in ("redis", "rediss")]
     databases: dict[tuple[str | None, str | None], set[int]] = {}
     for part in parts:
-        # The container is where the first one leads; another server cannot be asked through it.
+        # The container runs the server of the first address; a scan through it cannot reach another server.
         if _server(part) == _server(parts[0]):
             login = unquote(part.username or "") or None, unquote(part.password) if part.password else None
             databases.setdefault(login, set()).add(_database(part.path))
@@ -33,13 +33,13 @@ def _reads(container: str, urls: Sequence[HiddenValue]) -> list[Reading]:
 @converging_with(_reads)
 def own_databases(container: str, urls: Sequence[HiddenValue]) -> Plan:
     """
-    Warn when keys of other services live in a Redis database that is given to Plane, which has no key prefix.
+    Warn if a Redis database that is given to Plane holds keys of other services: Plane has no key prefix.
 
     + container: name of the Redis container
-    + urls: the addresses given to Plane; only ``redis://`` ones are looked at, and only those of the first one's server
+    + urls: the addresses given to Plane; only ``redis://`` addresses on the first one's server are checked
 
-    Warns as well when Redis refuses the user and password of an address. Changes nothing. Looks with SCAN at a bounded
-    part of each database.
+    Also warns if Redis refuses the user and password of an address. Changes nothing. Uses SCAN on a limited part of
+    each database.
     """
     host = current_host()
     scans = _scans(urls)
