@@ -1,9 +1,9 @@
-"""Plane: the instance, the workspace, its members, their tokens, and the projects.
+"""Operations on Plane: the instance, the workspace, its members, their tokens, and the projects.
 
-Each operation reads what is there, with saved API tokens where there are any, and changes only what differs. A preview
-signs nobody in, except for ``instance_config`` where Plane shows a setting to an instance admin alone; where it has no
-token to look with, it says so. Connection and accounts come from the host's settings (``plane_api_url``,
-``plane_admin_email``, ``plane_agents`` and so on; see ``docs/settings.md``).
+Each operation reads Plane with saved API tokens, if there are any, and changes only what differs. A preview signs
+nobody in, except that ``instance_config`` signs in the instance admin for settings that Plane shows only to instance
+admins. Without a saved token, a preview says that it cannot check. Connection and accounts come from the host's
+settings (``plane_api_url``, ``plane_admin_email``, ``plane_agents`` and so on; see ``docs/settings.md``).
 """
 
 from .agent_files import agent_files

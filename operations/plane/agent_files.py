@@ -1,4 +1,4 @@
-"""A file for each agent on the host, with its own token and nobody else's."""
+"""A file on the host for each agent, with only that agent's token."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ def agent_files(
     kind: str = "env",
 ) -> Plan:
     """
-    Have a file for each agent on the host, with its own token and nobody else's, which only its owner can read.
+    Keep a file on the host for each agent, with only that agent's token, that only its owner can read.
 
     + slug: the workspace
     + directory: the folder of the files, ``<name>.env`` or ``<name>.json``
     + identifiers: the projects whose ids the files have
-    + agents: the agents, ``plane_agents`` when not given
+    + agents: the agents; ``plane_agents`` by default
     + kind: ``env`` or ``json``
 
     A file has ``PLANE_API_KEY`` and ``PLANE_TOKEN_<NAME>`` (the saved token), ``PLANE_BASE_URL``
-    (``plane_agent_base_url``, or else ``plane_web_url``), ``PLANE_WORKSPACE_SLUG``, and for each project
-    ``PLANE_PROJECT_<IDENTIFIER>``, its id. It belongs to the agent's ``user`` and ``group``, or else to
-    ``plane_files_user`` and ``plane_files_group``. The files of agents that are removed are removed.
+    (``plane_agent_base_url``, otherwise ``plane_web_url``), ``PLANE_WORKSPACE_SLUG``, and for each project
+    ``PLANE_PROJECT_<IDENTIFIER>``, its id. Its owner and group are the agent's ``user`` and ``group``, otherwise
+    ``plane_files_user`` and ``plane_files_group``. The files of removed agents are deleted.
 
     **Example:**
 
@@ -92,12 +92,12 @@ def agent_files(
 
 
 def _can_be_entered(mode: str) -> bool:
-    """Whether others than its owner may open files in a folder."""
+    """Whether users other than its owner can open files in a folder."""
     return int(mode, 8) & 0o011 == 0o011
 
 
 def _reconciled(at: Access, file: AgentFile, present: RemoteFile | None, identifiers: Sequence[str]) -> Change | None:
-    """What is to be done about an agent's file, if anything."""
+    """The change that an agent's file needs, if any."""
     agent = file.agent
     due = not is_executing() and is_token_due(at, agent)
     if not due and at.tokens.key_of(agent) is None:
@@ -130,12 +130,12 @@ def _write(at: Access, file: AgentFile, values: Mapping[str, str], owner: tuple[
 
 
 def _removed(at: Access, directory: str, files: Mapping[str, RemoteFile], named: Sequence[str]) -> Plan:
-    """Remove the files of agents that are to be gone, and those of another format."""
+    """Remove the files of removed agents, and files of the other format."""
     gone = {agent.token_variable for agent in at.settings.absent_agents}
     present = {agent.token_variable for agent in at.state.agents}
     for name, file in files.items():
         values = values_in(name, file.text)
-        # Somebody else's file, or another workspace's.
+        # The file belongs to another workspace, or somebody else wrote it.
         if name in named or API_KEY not in values or values.get(SLUG) != at.slug:
             continue
         variable = token_variable(name.rpartition(".")[0])

@@ -1,4 +1,4 @@
-"""Plane's containers: prepared, started, and recreated where they run with something else than the env file holds."""
+"""Plane's containers: prepared, started, and recreated if they run with other values than the env file holds."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ def containers(
 
     + directory: the host's folder with the Compose file
     + env_path: Plane's env file
-    + services: the services that read it; found in the Compose file when not given
-    + migrator: the service that migrates the database and ends; found when not given; without one, the image's own
-      ``manage.py migrate`` is run in the API's service
-    + api: the service of Plane's API; found when not given
+    + services: the services that read the env file; found in the Compose file by default
+    + migrator: the service that migrates the database and exits; found by default; if there is none, the deploy runs
+      the image's ``manage.py migrate`` in the API's service
+    + api: the service of Plane's API; found by default
 
-    What a container runs with is compared with what the Compose file gives it now, variable by variable, so it does
-    not matter who started it, or when. A service that gets another value than the env file holds is an error, and then
-    nothing is changed. If the Compose file interpolates the variables (``${DATABASE_URL}``), as Plane's own does,
-    ``docker compose`` is called with ``--env-file``.
+    The values that a container runs with are compared with those that the Compose file gives it now, variable by
+    variable, so it does not matter who started the container, or when. If a service gets another value than the env
+    file holds, the operation fails and changes nothing. If the Compose file interpolates the variables
+    (``${DATABASE_URL}``), as Plane's own does, ``docker compose`` is called with ``--env-file``.
 
     If Plane's tables are missing or older than the image, they are migrated. If the Compose file has a command of its
     own for the API, so that the image's start script does not run, the instance is registered and configured as well.
-    With storage in the env file, the bucket is created if it is missing, and written to, when the API's container is
-    created or recreated. The setting ``plane_management_commands`` switches these off.
+    If the env file has storage, the bucket is created if missing, and a test file is written to it, when the API's
+    container is created or recreated. The setting ``plane_management_commands`` turns these commands off.
 
     **Example:**
 
@@ -78,7 +78,7 @@ def _containers(project: Project) -> Plan:
 
 
 def _advice(project: Project, settings: Settings, stack: Stack) -> Iterator[Note]:
-    """What a person should know of the Compose file and the env file, and that this operation leaves alone."""
+    """Warn about things in the Compose file and the env file that this operation does not change."""
     directory, env_path = project.directory, project.env_path
     unread = [name for name in stack.not_read() if name in settings.plane_env_extra]
     if unread:

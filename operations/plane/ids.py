@@ -20,18 +20,19 @@ MODE = "644"
 @converging
 def ids_file(slug: str, path: str, projects: Sequence[Project]) -> Plan:
     """
-    Have a JSON file on the host with the ids of the workspace, its members and its projects, by name.
+    Keep a JSON file on the host with the ids of the workspace, its members and its projects, by name.
 
     + slug: the workspace
-    + path: the file; it holds no secret, and everybody on the host can read it
-    + projects: the projects that it has, as ``plane_projects`` gives them
+    + path: path of the file; it holds no secret, and every user on the host can read it
+    + projects: the projects to list, as in ``plane_projects``
 
-    Under ``workspace`` are ``slug`` and ``id``, under ``members`` the agents by their names and others by the names
-    that Plane shows, under ``projects`` each project by its identifier: ``id``, ``name``, and by name ``states``,
-    ``labels``, ``types`` (work item types) and ``fields`` (custom fields). It is not for previews to tell each id: one
-    line says that the file will change.
+    Under ``workspace`` are ``slug`` and ``id``. Under ``members`` are the agents by their names and other members by
+    the names that Plane shows. Under ``projects`` is each project by its identifier: ``id``, ``name``, and by name
+    ``states``, ``labels``, ``types`` (work item types) and ``fields`` (custom fields). A preview does not show each id:
+    one line says that the file will change.
 
-    Put it behind what makes these things. It reads the states and labels of each project, if nothing has read them.
+    Call it after the operations that create these things. It reads the states and labels of each project unless they
+    were read before.
 
     **Example:**
 

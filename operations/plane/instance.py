@@ -1,4 +1,4 @@
-"""Plane itself: that it answers, and that it is set up."""
+"""The Plane instance: wait until it answers, set it up, and configure it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def ready(retries: int = 12, delay: int = 10) -> Plan:
     """
     Wait until Plane answers.
 
-    + retries: how many times to ask
-    + delay: seconds in between
+    + retries: maximum number of requests
+    + delay: seconds between requests
 
     **Example:**
 
@@ -79,14 +79,14 @@ def instance_admin(
     company_name: str | None = None,
 ) -> Plan:
     """
-    Set a fresh instance up, with an instance admin. One that is set up already is left alone.
+    Set up a new instance with an instance admin. An instance that is set up already stays unchanged.
 
     + email: address of the instance admin; the password is the setting ``plane_admin_password``
     + first_name: first name
     + last_name: last name
     + company_name: becomes the name of the instance
 
-    What is not given is taken from the settings ``plane_admin_email`` and so on.
+    Arguments that are not given come from the settings ``plane_admin_email`` and so on.
     """
     at = current_plane()
     if not at.tokens.file().tokens:
@@ -135,12 +135,12 @@ def _set_up(at: HostPlane, email: str, password: HiddenValue, *names: str) -> No
 @converging
 def instance_config(values: Mapping[str, HiddenValue]) -> Plan:
     """
-    Have these settings in Plane's own database, where the environment no longer changes them once Plane was started.
+    Set instance settings in Plane's database, where the environment no longer changes them after Plane's first start.
 
-    + values: by Plane's name for it, such as ``ENABLE_SIGNUP``; each wrapped, since some are secrets
+    + values: values by Plane's names, such as ``ENABLE_SIGNUP``; each is wrapped, because some are secrets
 
-    Settings that Plane shows to everybody are compared without a sign-in; for the others the instance admin is signed
-    in, in a preview too. A name that this Plane does not know is refused.
+    Settings that Plane shows to everybody are compared without a sign-in. For the other settings the instance admin is
+    signed in, in a preview too. A name that this Plane does not know is refused.
 
     **Example:**
 
@@ -156,7 +156,7 @@ def instance_config(values: Mapping[str, HiddenValue]) -> Plan:
         yield Kept(f"instance settings: {', '.join(values)}")
         return
     if not instance.is_setup_done and not is_executing():
-        # Nobody can sign in yet.
+        # There is no account to sign in with yet.
         yield Change((f"? instance settings: {', '.join(unlike)}",), lambda: None)
         return
     session = at.sessions.instance_admin("plane_instance_config")
@@ -175,12 +175,12 @@ def instance_config(values: Mapping[str, HiddenValue]) -> Plan:
     lines = []
     for name, value in differing.items():
         has = present[name]
-        # What is no switch may be an account or an address with a password in it.
+        # A value that is no switch may be an account, or an address with a password in it.
         shown = f": {has.value or 'empty'} → {value}" if {has.value, value} <= {"0", "1", ""} else ""
         lines.append(f"~ instance setting {name}{shown}")
     yield Change(tuple(lines), lambda: plane.change_configurations(session, differing))
 
 
 def _is_shown(config: Mapping[str, bool], name: str, value: str) -> bool:
-    """Whether everybody is shown that the setting is as wanted."""
+    """Whether the public configuration shows that the setting has this value."""
     return value in ("0", "1") and config.get(name) is (value == "1")

@@ -13,10 +13,10 @@ from pyinfra_plane.settings import Label
 
 
 class Labels(Kind[Label, SeenLabel]):
-    """Labels: one can group others, and stands before them.
+    """Labels. A label can group others; it comes before them in the list.
 
     Args:
-        keep: labels that are not pruned, nor is what is in them.
+        keep: labels that are not pruned, nor are the labels that they group.
     """
 
     row, wanted = SeenLabel, Label
@@ -49,14 +49,14 @@ class Labels(Kind[Label, SeenLabel]):
         named = {name for one in wanted for name in (one.name, one.parent) if name} | set(self.keep)
         unlisted = {one.id: one for one in present.values() if one.name not in named and one.parent not in kept}
         for one in present.values():
-            # Plane deletes what is in a group along with it, and takes it off the work items (every tried release). A
-            # label whose group is named is in that one by now.
+            # Plane deletes the labels of a group together with the group, and takes them off the work items (every
+            # tried release). A label whose group is named has been moved into that group by now.
             if one.id not in unlisted and one.parent in unlisted and one.name not in grouped:
                 out = Difference("parent", lambda: None, f"out of {unlisted[one.parent].name}")
                 yield self.change(home, one, [out])
         while unlisted:
             groups = {one.parent for one in unlisted.values() if one.parent != one.id}
-            # Labels that are in one another, which Plane lets be made, go in any order.
+            # Plane allows labels to be in one another; those are deleted in any order.
             for one in [one for one in unlisted.values() if one.id not in groups] or list(unlisted.values()):
                 del unlisted[one.id]
                 yield self.removal(home, one)
@@ -67,13 +67,13 @@ def project_labels(
     slug: str, identifier: str, labels: Sequence[Label], prune: bool = False, keep: Sequence[str] = ()
 ) -> Plan:
     """
-    Have these labels in a project, each known by its name.
+    Keep these labels in a project, each identified by its name.
 
     + slug: the workspace
     + identifier: the project's identifier
-    + labels: name and where wanted colour, description and the label that groups it, which stands before it
-    + prune: delete labels that are not named; one that stays is taken out of a group that is deleted
-    + keep: labels that are not pruned, nor is what is in them
+    + labels: name and, optionally, colour, description and the label that groups it, which comes before it
+    + prune: delete labels that are not named; a label that stays is moved out of a group that is deleted
+    + keep: labels that are not pruned, nor are the labels that they group
 
     **Example:**
 

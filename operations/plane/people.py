@@ -1,4 +1,4 @@
-"""The people in a workspace: invited, and put into projects when they have joined."""
+"""The people in a workspace: they are invited, and added to projects after they join."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from .workspace import members_by_address
 @converging
 def people(slug: str, people: Sequence[Person]) -> Plan:
     """
-    Have these people invited to a workspace, and put those who joined into projects.
+    Invite people to a workspace, and add those who joined to projects.
 
     + slug: the workspace
-    + people: email, and where wanted role and projects (``None``: all of ``plane_projects``)
+    + people: email and, optionally, role and projects (``None``: all of ``plane_projects``)
 
-    Plane mails the invitation if it can send mail; the address of Plane shows it after sign-up, too. The deploy gives
-    people neither a password nor a token, and removes nobody.
+    Plane mails the invitation if it can send mail; Plane's address also shows it after sign-up. The deploy gives people
+    neither a password nor a token, and removes nobody.
 
     **Example:**
 
@@ -72,7 +72,7 @@ def _invitation(at: Access, person: Person, invited: set[str]) -> Plan:
 
 
 def _invited(at: Access) -> set[str]:
-    """The addresses with an open invitation; a preview looks with a key or not at all."""
+    """The addresses with an open invitation. A preview reads them with a key, or not at all."""
     if at.slug in at.state.created_workspaces:
         return set()
     caller: ApiKey | Session | None = at.manager()
@@ -100,7 +100,7 @@ def _into_project(at: Access, project: Project, joined: Sequence[Person], member
     key = at.project_reader_key(project) if wanted else None
     if key is None:
         return
-    # The list names those who were removed from the project too, so nobody is put back who was taken out.
+    # The list includes people who were removed from the project, so a person who was removed is not added again.
     there = at.plane.project_members(at.slug, key, project)
     new = [person for person in wanted if person.email not in there]
     if new:

@@ -22,7 +22,7 @@ from pyinfra_plane.host.planning import refuse_missing_project
 from pyinfra_plane.settings import ROLE_NAMES, Agent
 
 NAME_REFUSED = r"[&+,:;$^}{*=?@#|'<>.()%!-]"
-"""What Plane refuses in the name of a project (every tried release)."""
+"""Characters that Plane refuses in the name of a project (every tried release)."""
 
 
 @converging
@@ -47,13 +47,13 @@ def project(
     cover: str | None = None,
 ) -> Plan:
     """
-    Have a project, known by its identifier, under this name, not archived, and with these settings.
+    Keep a project, identified by its identifier, with this name and these settings, and not archived.
 
     + slug: the workspace
-    + project_name: what people read (pyinfra keeps ``name`` for the operation's own)
-    + identifier: what work items are numbered with, such as ``ONBOARD``
-    + description: what it is for
-    + network: ``public`` (everybody in the workspace sees it) or ``secret`` (its members alone)
+    + project_name: the name that people see (pyinfra uses ``name`` for the operation's name)
+    + identifier: the prefix of work item numbers, such as ``ONBOARD``
+    + description: the purpose of the project
+    + network: ``public`` (visible to everybody in the workspace) or ``secret`` (visible to its members only)
     + timezone: a name such as ``Europe/Berlin``
     + lead: the address of a member of the workspace
     + default_assignee: the address of a member of the workspace
@@ -64,12 +64,12 @@ def project(
     + intake: whether it has an intake
     + guest_view_all_features: whether guests see all work items in it, not only their own
     + archive_in: months after which finished work items are archived; 0: never
-    + close_in: months after which work items that nobody touches are closed; 0: never
-    + emoji: what stands in front of its name
+    + close_in: months after which work items without activity are closed; 0: never
+    + emoji: the emoji before its name
     + cover: the address of a picture
 
-    What is not given is left alone. A project that holds the name under another identifier is refused: changing the
-    identifier would change the number of every work item in it.
+    Settings that are not given stay unchanged. If another project has the name under another identifier, the operation
+    fails: a new identifier would change the number of every work item in that project.
 
     **Example:**
 
@@ -105,7 +105,7 @@ def project(
 
 
 def _plan(at: Access, wanted: _Wanted) -> Plan:
-    """What differs of a project."""
+    """Compare a project with the wanted one."""
     projects = at.projects()
     if projects is None:
         sign = "+" if at.reach.is_fresh() else "?"
@@ -139,12 +139,12 @@ def _plan(at: Access, wanted: _Wanted) -> Plan:
 
 
 PEOPLE = ("lead", "default_assignee")
-"""The settings of a project that are members of the workspace."""
+"""The settings of a project whose value is a member of the workspace."""
 
 
 @dataclass(frozen=True)
 class _Wanted:
-    """A project as it should be; `settings` has what is given, by the name of the argument."""
+    """A project as it should be. `settings` has the given settings, by the argument's name."""
 
     name: str
     identifier: str
@@ -174,7 +174,7 @@ def _differences(at: Access, seen: SeenProject, wanted: _Wanted) -> list[Differe
 
 
 def _addresses(at: Access) -> dict[str, str]:
-    """Everybody in the workspace: user id to address."""
+    """The addresses of all members of the workspace, by user id."""
     return {member.user_id: member.email for member in at.members() or ()}
 
 
@@ -206,7 +206,8 @@ def _create_project(at: Access, wanted: _Wanted) -> None:
     key = at.require_manager()
     fields: dict[str, Any] = {"name": wanted.name, "identifier": wanted.identifier, "description": ""}
     for name, value in wanted.settings.items():
-        # Plane takes the intake in a change only, some from a session only, and the lead from a release on.
+        # Plane accepts the intake only in a change, some settings only from a session, and the lead only from a certain
+        # release on.
         if name == "lead" and at.plane.instance().has(LEAD_OF_A_NEW_PROJECT):
             fields[SeenProject.key_of(name)] = _user_id(at, value)()
         elif name != "intake" and name not in PEOPLE and not SeenProject.is_by_session(name):
@@ -214,7 +215,7 @@ def _create_project(at: Access, wanted: _Wanted) -> None:
     owner = at.tokens.owner_of(key)
     caller: ApiKey | Session = key
     if wanted.settings.get("network") == "secret":
-        # By a session, so that it is never public, not even for a moment.
+        # A session creates it, so that it is never public, not even for a moment.
         caller = at.sessions.of(owner) if owner is not None and owner.password else at.admin_session()
         fields["network"] = SeenProject.sent("network", "secret")
     try:
@@ -246,12 +247,12 @@ def _create_project(at: Access, wanted: _Wanted) -> None:
 @converging
 def project_estimates(slug: str, identifier: str, enabled: bool) -> Plan:
     """
-    Have estimates on or off in a project.
+    Turn estimates on or off in a project.
 
     + slug: the workspace
     + identifier: the project's identifier
-    + enabled: on, with those that were in use last, or else with new ones in points (1, 2, 3, 5, 8, 13); or off, which
-      keeps them
+    + enabled: on, with the estimates that were used last, otherwise with new ones in points (1, 2, 3, 5, 8, 13); or
+      off, which keeps them
     """
     at = current_workspace(slug)
     identifier = identifier.upper()
@@ -266,7 +267,7 @@ def project_estimates(slug: str, identifier: str, enabled: bool) -> Plan:
     if (seen.estimate is not None) == enabled:
         yield Kept(line)
         return
-    # A project of this run has none yet, as a preview of it says.
+    # A project that this run creates has no estimates yet, and its preview says so.
     sign = "+" if identifier in at.state.new_projects else "~"
     yield Change((f"{sign} {line}",), lambda: _switch_estimates(at, seen, enabled))
 
@@ -281,7 +282,7 @@ def _switch_estimates(at: Access, project: SeenProject, enabled: bool) -> None:
 
 
 def _estimate(at: Access, project: SeenProject) -> Estimate:
-    """The estimates that were in use last, or else new ones."""
+    """The estimates that were used last, otherwise new ones."""
     plane = at.plane
     if not plane.instance().is_community:
         try:
@@ -297,13 +298,13 @@ def _estimate(at: Access, project: SeenProject) -> Estimate:
 @converging
 def project_members(slug: str, identifier: str, members: Sequence[Agent] | None = None) -> Plan:
     """
-    Have these workspace members in a project: admins of the workspace as admins, the others with their role.
+    Add workspace members to a project: admins of the workspace as admins, the others with their role.
 
     + slug: the workspace
     + identifier: the project's identifier
-    + members: who; ``plane_agents`` when not given
+    + members: the members; ``plane_agents`` by default
 
-    Members that are not named are left alone.
+    Members that are not named stay unchanged.
     """
     at = current_workspace(slug)
     members = at.known(members)
@@ -318,7 +319,7 @@ def project_members(slug: str, identifier: str, members: Sequence[Agent] | None 
     new, missing, other_role, lines = [], [], [], []
     for agent in members:
         role = _project_role(at, seen, agent)
-        # Whoever made the project in this run, or entered it to change it, is in it and new all the same.
+        # An agent that created the project in this run, or joined it to change it, is a member and still counts as new.
         if role is None or (identifier, agent.email) in at.state.joined_projects:
             new.append(agent.name)
         if role is None:
@@ -335,7 +336,7 @@ def project_members(slug: str, identifier: str, members: Sequence[Agent] | None 
 
 
 def _becomes_guest(at: Access, agent: Agent) -> bool:
-    """Whether this is a preview, and the run will have made the agent a guest of the workspace before.
+    """Whether this is a preview, and the run will make the agent a guest of the workspace first.
 
     Plane then makes it a guest in every project (every tried release).
     """
@@ -346,24 +347,25 @@ def _becomes_guest(at: Access, agent: Agent) -> bool:
 
 
 def _project_role(at: Access, project: SeenProject, agent: Agent) -> int | None:
-    """The agent's role in the project, as its own key sees it; ``None`` when it is not in it."""
+    """The agent's role in the project, as its own key sees it; ``None`` if it is not a member."""
     maker = at.state.created_projects.get(project.identifier)
     if maker is not None:
-        # Made in this run, so nobody else is in it, and nobody has to be asked.
+        # This run created the project, so it has no other member, and no request is needed.
         return project.member_role if at.tokens.key_of(agent) == maker else None
     made = at.state.created_accounts.get(agent.email)
     if made is not None:
         return made.get(project.identifier)
     projects = at.memberships(agent)
     if isinstance(projects, dict):
-        # A secret project is not listed to those who are not in it.
+        # A secret project is listed only to its members.
         own = projects.get(project.identifier)
         return own.member_role if own is not None and own.is_member else None
     if projects == NOT_A_MEMBER:
         return None
     if at.tokens.file().note(agent.token_variable).removed:
         return None
-    # Only a preview comes here: a run has made the token before. The list holds former members too, and no roles.
+    # Only a preview reaches this line: a run has created the token by now. The list includes former members, and has no
+    # roles.
     key = at.reader()
     there = key is not None and agent.email in at.plane.project_members(at.slug, key, project)
     return agent.role_number if there else None
@@ -379,7 +381,7 @@ def _put_members(at: Access, project: SeenProject, agents: list[Agent]) -> None:
         return
     caller: ApiKey | Session
     try:
-        # It puts them in all at once, changes roles, and brings back who was removed; a key can do none of that.
+        # A session adds all of them at once, changes roles, and reactivates removed members; a key can do none of that.
         caller = at.project_admin_session(project)
     except PlaneNobody:
         caller = at.project_admin_key(project)

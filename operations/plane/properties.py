@@ -1,4 +1,4 @@
-"""Custom fields ("work item properties"), in the editions that have them, and what labels can stand in for."""
+"""Custom fields ("work item properties"), in editions that have them, and the labels that can replace them."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ from pyinfra_plane.settings import CustomField, labels_for
 from .labels import Labels
 
 DEFAULT_TYPE = "Task"
-"""What Plane calls the type that work items have by default (product documentation), and so does the deploy."""
+"""Plane's name for the default work item type (product documentation), which the deploy uses too."""
 
 
 @converging
 def custom_fields_available(identifiers: Sequence[str]) -> Plan:
     """
-    Stop, before anything is written, where the edition has no custom fields.
+    Stop before any change if the edition has no custom fields.
 
-    + identifiers: the projects that are to have some, for the message
+    + identifiers: the projects with custom fields, for the message
 
-    A Plane that does not answer yet is passed over: ask again once it does.
+    If Plane does not answer yet, the operation passes; call it again later.
     """
     at = current_plane()
     try:
         instance = at.plane.instance()
-    except (PlaneUnreachable, PlaneBadAnswer):  # without tables it answers everything with 500
+    except (PlaneUnreachable, PlaneBadAnswer):  # without tables, Plane answers every request with 500
         yield Note("! custom fields: Plane does not answer yet, so its edition is checked once it does")
         return
     if instance.registered and instance.is_community:
@@ -70,21 +70,22 @@ def work_item_properties(
     prune: bool = False,
 ) -> Plan:
     """
-    Have custom fields ("work item properties") on a work item type of a project, in the editions that have them.
+    Keep custom fields ("work item properties") on a work item type of a project, in editions that have them.
 
     + slug: the workspace
     + identifier: the project's identifier
-    + fields: name, type and where wanted description, required, options, multiple, default of each
-    + work_item_type: the type's name, made when missing; the default one when not given, or ``Task`` if there is none
+    + fields: name, type and, optionally, description, required, options, multiple and default of each field
+    + work_item_type: the type's name, created if missing; by default the project's default type, or ``Task`` if it has
+      none
     + unsupported: ``warn``, ``fail`` or ``labels`` if the edition, its plan or the workspace has no custom fields for
-      this project, whether Plane says so when it is asked or when it is to write
-    + prune: delete fields and options that are not named, and with them what work items hold in them; not in a
-      workspace that owns them, where other projects may use them
+      this project, whether Plane reports that on reading or on writing
+    + prune: delete fields and options that are not named, together with their values in work items; not in a workspace
+      that owns them, where other projects may use them
 
-    If the workspace owns work item types and their properties, the type and the fields are made in the workspace, and
-    the project imports the type.
+    If the workspace owns work item types and their properties, the type and the fields are created in the workspace,
+    and the project imports the type.
 
-    A field whose type differs is reported and left: Plane cannot change a type in place.
+    A field with another type is reported and stays unchanged: Plane cannot change the type of a field.
 
     **Example:**
 
@@ -127,10 +128,10 @@ def work_item_properties(
 def _attempted(
     home: _Home, key: ApiKey, fields: Sequence[CustomField], prune: bool, fallback: Callable[[str], Plan]
 ) -> Plan:
-    """What is to be done about the fields, or `in_place` of them if Plane does not have them."""
+    """Plan the changes of the fields; call `fallback` if Plane does not support them."""
     owned = _once(home, _in_workspace(home, key, fields, prune))
     try:
-        # All of it before the first line: what follows may be what Plane does not have.
+        # The whole plan is built before the first line is shown: a later part may be unsupported.
         plan = list(owned if home.is_workspace else _in_project(home, key, fields, prune))
     except PlaneRefused as error:
         where = _lacking(error, home)
@@ -144,7 +145,7 @@ def _attempted(
 
 
 def _lacking(error: PlaneRefused, home: _Home) -> str | None:
-    """What does not have the fields, as a refusal tells it; ``None`` when it is about something else."""
+    """What does not support the fields, from Plane's refusal; ``None`` if the refusal has another reason."""
     if error.is_migrating:
         return f"the workspace {home.slug} while Plane migrates it ({error.detail}); run again once that is done"
     if error.is_managed_elsewhere:
@@ -159,7 +160,7 @@ def _lacking(error: PlaneRefused, home: _Home) -> str | None:
 
 
 class _Attempt:
-    """The changes of one project's fields; the first that Plane does not have ends them, and is told once."""
+    """The changes of one project's fields. The first unsupported one ends them, and is reported once."""
 
     def __init__(self, home: _Home, fallback: Callable[[str], Plan]) -> None:
         self._home = home
@@ -167,7 +168,7 @@ class _Attempt:
         self._is_over = False
 
     def at(self, change: Change) -> Change:
-        """The change, as far as none before it was refused."""
+        """The change, skipped if Plane refused an earlier one as unsupported."""
         return replace(change, apply=lambda: self._try(change))
 
     def _try(self, change: Change) -> None:
@@ -177,7 +178,7 @@ class _Attempt:
             change.apply()
         except PlaneRefused as error:
             where = _lacking(error, self._home)
-            # What was there when it was read and is not found any more, somebody has just deleted.
+            # The resource existed when it was read, so somebody has just deleted it.
             is_gone = error.status == 404 and not change.lines[0].startswith("+")
             if where is None or is_gone:
                 raise
@@ -186,7 +187,7 @@ class _Attempt:
 
 
 def _in_project(home: _Home, key: ApiKey, fields: Sequence[CustomField], prune: bool) -> Plan:
-    """A project that owns its work item types."""
+    """Plan for a project that owns its work item types."""
     identifier = home.project.identifier
     if not home.project.is_issue_type_enabled:
         yield Change((f"~ project {identifier}: work item types on",), home.enable)
@@ -196,7 +197,7 @@ def _in_project(home: _Home, key: ApiKey, fields: Sequence[CustomField], prune: 
 
 
 def _in_workspace(home: _Home, key: ApiKey, fields: Sequence[CustomField], prune: bool) -> Plan:
-    """A workspace that owns work item types and properties: made there, then the type is imported by the project."""
+    """Plan for a workspace that owns work item types and properties: create them there, then import the type."""
     plane, slug, identifier, kind = home.plane, home.slug, home.project.identifier, home.kind
     name = home.new_name if kind is None else kind.name
     if kind is None:
@@ -213,7 +214,7 @@ def _in_workspace(home: _Home, key: ApiKey, fields: Sequence[CustomField], prune
 
 
 def _once(home: _Home, plan: Plan) -> Plan:
-    """What is planned in a workspace, without what a preview has said of another project, which shares it."""
+    """The plan for a workspace, without lines that a preview showed for another project in it."""
     for item in plan:
         if isinstance(item, Change) and not is_executing():
             announcement = home.slug, item.lines[0].replace(f" of {home.project.identifier}", "")
@@ -225,7 +226,7 @@ def _once(home: _Home, plan: Plan) -> Plan:
 
 @dataclass(frozen=True)
 class _Home:
-    """The work item type that a project's fields are in: the project's own, or its workspace's."""
+    """The work item type that has a project's fields: the project's own type, or its workspace's."""
 
     at: Access
     project: SeenProject
@@ -248,17 +249,17 @@ class _Home:
 
     @property
     def owner(self) -> SeenProject | None:
-        """The project that owns the type; ``None``: the workspace."""
+        """The project that owns the type; ``None`` if the workspace owns it."""
         return None if self.is_workspace else self.project
 
     @property
     def new_name(self) -> str:
-        """What the type is called when it is made."""
+        """The type's name if it is created."""
         return self.type_name or DEFAULT_TYPE
 
     @property
     def kind(self) -> WorkItemType | None:
-        """The type that has the fields; ``None`` when it is missing."""
+        """The type that has the fields; ``None`` if it is missing."""
         has_types = self.is_workspace or self.project.is_issue_type_enabled
         return self._kind(self.key) if has_types else None
 
@@ -267,7 +268,7 @@ class _Home:
         named = next((kind for kind in kinds if kind.name == self.new_name), None)
         if self.type_name is not None:
             return named
-        # One that this deploy made is not marked: v1 takes no default.
+        # A type that this deploy created is not marked as the default: v1 does not accept a default.
         return next((kind for kind in kinds if kind.is_default), named)
 
     def inside(self) -> tuple[ApiKey, WorkItemType]:
@@ -299,26 +300,26 @@ class _Home:
         return cast("Collection[R]", self.plane.work_item_properties(self.slug, key, self.owner, of))
 
     def enable(self) -> None:
-        """Switch types on in the project, and make the default one if none appears."""
+        """Turn types on in the project, and create the default type if none appears."""
         self.plane.enable_work_item_types(self.slug, self.at.project_admin_key(self.project), self.project)
         if self.type_name is None:
             self.make_type()
 
     def make_type(self) -> None:
-        """Make the type, unless it appeared since."""
+        """Create the type unless it has appeared since."""
         key = self.at.project_admin_key(self.project)
         if self._kind(key) is None:
             types = self.plane.work_item_types(self.slug, key, self.owner)
             types.create(name=self.new_name, is_active=True)
 
     def import_type(self) -> None:
-        """Have the project use the workspace's type."""
+        """Import the workspace's type into the project."""
         key, kind = self.inside()
         self.plane.import_work_item_type(self.slug, key, self.project, kind)
 
 
 class _Fields(Kind[CustomField, WorkItemProperty]):
-    """Custom fields: Plane changes neither a field's type in place nor how many values it holds.
+    """Custom fields. Plane changes neither a field's type nor whether it holds one or several values.
 
     Args:
         prune: delete options that are not named.
@@ -348,7 +349,7 @@ class _Fields(Kind[CustomField, WorkItemProperty]):
         self, home: Any, one: CustomField, has: WorkItemProperty, present: Mapping[str, WorkItemProperty]
     ) -> list[Difference]:
         found = super().differences(home, one, has, present)
-        # Plane keeps no default for a required field (public API reference).
+        # Plane stores no default for a required field (public API reference).
         default = None if has.is_required and one.required is not False else self._default(home, home.key, one)
         if default is not None and default != list(has.default_value):
             words = f"default {', '.join(one.default or ())}"
@@ -397,7 +398,7 @@ class _Fields(Kind[CustomField, WorkItemProperty]):
         home.plane.create_work_item_property(home.slug, key, home.owner, kind, body)
 
     def _default(self, home: _Home, key: ApiKey, one: CustomField) -> list[str] | None:
-        """As Plane keeps it; an option that is the default is marked instead."""
+        """The default in Plane's form; a default option is marked as such instead."""
         if one.default is None or one.type == "option":
             return None
         if one.type != "member":
@@ -411,7 +412,7 @@ class _Fields(Kind[CustomField, WorkItemProperty]):
 
 @dataclass(frozen=True)
 class _Option:
-    """An option as it is wanted; `is_default` is ``None`` if the settings name no default."""
+    """An option to create or compare; `is_default` is ``None`` if the settings name no default."""
 
     name: str
     is_default: bool | None
@@ -419,7 +420,7 @@ class _Option:
 
 @dataclass(frozen=True)
 class _InField:
-    """The custom field that options are in."""
+    """The custom field that has the options."""
 
     home: _Home
     called: str

@@ -1,4 +1,4 @@
-"""Agents that are to be gone: their tokens, their membership, their line. What they wrote stays."""
+"""Removed agents: their tokens, their membership, and their line in the token file. Their work stays."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from pyinfra_plane.settings import Agent, token_variable
 @converging
 def absent_members(slug: str) -> Plan:
     """
-    Remove the agents with ``"present": False``; with ``plane_prune`` those too who are no longer in ``plane_agents``.
+    Remove the agents with ``"present": False``; with ``plane_prune`` also those that are no longer in ``plane_agents``.
 
     + slug: the workspace
 
-    Every token with their label is revoked, whoever made it, if their password is known; then their membership ends,
-    then their line leaves the token file: a run that is cut off is finished by the next one. An open invitation of
-    theirs is deleted.
+    If an agent's password is known, every token with its label is revoked, including tokens that somebody else created.
+    Then its membership ends, and then its line leaves the token file, so the next run finishes an interrupted one. Its
+    open invitation is deleted.
     """
     at = current_workspace(slug)
     file = at.tokens.file()
@@ -45,7 +45,7 @@ def absent_members(slug: str) -> Plan:
             elif (listed := _listed(at)) is None or agent.email in listed:
                 gone.append(agent)
             else:
-                # Another workspace's, which has its tokens in the same file.
+                # An agent of another workspace that has its tokens in the same file.
                 yield Kept(f"not managed: {variable} in {file.path}: {agent.email} was never in {slug}")
     invited = _invitations(at) if gone else {}
     for agent in gone:
@@ -74,7 +74,7 @@ def _unnamed(at: Access) -> list[str]:
 
 
 def _unnamed_members(at: Access) -> list[str]:
-    """The addresses of members that look like agents of this workspace, and have no line in the token file."""
+    """Addresses of members that look like this workspace's agents but have no line in the token file."""
     file, ending = at.tokens.file(), f"@{at.slug.lower()}.local"
     agents = (*at.state.agents, *at.settings.absent_agents)
     named = {at.settings.plane_admin_email, *(agent.email for agent in agents)}
@@ -82,7 +82,7 @@ def _unnamed_members(at: Access) -> list[str]:
     found = []
     for email, member in (_listed(at) or {}).items():
         variable = token_variable(email.removesuffix(ending))
-        # A key is shown former members too; what a run removed is noted.
+        # A key also sees former members; the token file notes the agents that a run removed.
         is_gone = member.is_active is False or file.note(variable).removed
         if email.endswith(ending) and email not in named and variable not in lines and not is_gone:
             found.append(email)
@@ -90,12 +90,12 @@ def _unnamed_members(at: Access) -> list[str]:
 
 
 def _remember(at: Access, agent: Agent) -> Plan:
-    """Note in the token file that an agent was removed, if only a session could tell."""
+    """Note in the token file that an agent was removed, if only a session could show it."""
     file = at.tokens.file()
     member = (_listed(at) or {}).get(agent.email)
     if member is None or member.is_active is not False or file.note(agent.token_variable).removed:
         return
-    # Else a preview, which signs nobody in, would name the removal for ever.
+    # Otherwise a preview, which signs nobody in, would announce the removal every time.
     note = TokenNote(removed=True, role=member.role)
     yield Change(
         (f"~ {file.path}: notes that {agent.email} was removed",),
@@ -104,7 +104,7 @@ def _remember(at: Access, agent: Agent) -> Plan:
 
 
 def _owner(at: Access, variable: str) -> Agent | None:
-    """Whom a line of the token file belongs to: as the file remembers, as Plane says, or by the address they had."""
+    """The agent of a line in the token file: by the file's note, by Plane, or by the agent's former address."""
     file = at.tokens.file()
     email = file.note(variable).owner
     if email is None or email not in (_listed(at) or {email}):
@@ -119,13 +119,13 @@ def _owner(at: Access, variable: str) -> Agent | None:
 
 
 def _listed(at: Access) -> dict[str, WorkspaceMember] | None:
-    """Who is or was in the workspace, by address; ``None`` where nobody can look."""
+    """Current and former members of the workspace, by address; ``None`` if there is no key or session to read them."""
     if at.slug in at.state.created_workspaces:
         return {}
     plane, key = at.plane, at.reader()
     is_signed_in = plane.is_signed_in(at.settings.plane_admin_email)
     caller: ApiKey | Session | None = key
-    # A session is told who was removed, so one that this run has anyway is asked first.
+    # A session sees which members were removed, so a session that this run has open is used first.
     if is_executing() and (is_signed_in or key is None):
         caller = _session(at) or key
     return None if caller is None else {member.email: member for member in plane.members(at.slug, caller)}
@@ -156,7 +156,7 @@ def _invitations(at: Access) -> dict[str, Invitation]:
     try:
         return {} if caller is None else at.plane.invitations(at.slug, caller)
     except PlaneForbidden:
-        return {}  # the key's account is no admin (any more)
+        return {}  # the key's account is no longer an admin, or never was
 
 
 def _withdraw(at: Access, invitation: Invitation) -> None:
@@ -170,18 +170,18 @@ def _remove(at: Access, agent: Agent) -> None:
     else:
         _revoke(at, agent)
     member = _end_membership(at, agent)
-    # Remembered, because a key is shown former members as if they still were.
+    # The file keeps this note, because a key sees former members like current ones.
     _forget(at, agent.token_variable, TokenNote(removed=True, role=member.role if member is not None else None))
 
 
 def _end_membership(at: Access, agent: Agent) -> WorkspaceMember | None:
-    """End the agent's membership, with a key where an edition lets one, and give it as it was."""
+    """End the agent's membership, with a key if the edition allows it, and return the former membership."""
     key = None if at.plane.instance().is_community else at.manager()
     if key is not None:
         try:
             return _ended(at, key, agent)
         except PlaneRefused:
-            pass  # neither this edition nor this key may: a session is told why
+            pass  # neither this edition nor this key allows it: a session gets the reason
     return _ended(at, at.admin_session(not_as=agent.email), agent)
 
 
@@ -206,7 +206,7 @@ def _revoke(at: Access, agent: Agent) -> None:
         line = f"! the password of {agent.email} is not known here: its tokens stay, and open nothing in {at.slug}"
         say(at.host, line)
         return
-    # Whoever made them: the agent is to have no access.
+    # Including tokens that somebody else created: the agent must not keep access.
     for token in plane.tokens(session):
         if is_labelled(token, agent):
             plane.revoke_token(session, token)

@@ -1,4 +1,4 @@
-"""The tokens that others took the place of: revoked, once whoever used them has the new ones."""
+"""Tokens that a rotation replaced: they are revoked after their users have the new ones."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from .tokens import is_rotation_due, is_token_due
 @converging
 def replaced_tokens(slug: str, agents: Sequence[Agent] | None = None, grace: int = 0) -> Plan:
     """
-    Revoke the tokens that ``api_tokens`` replaced, if it was told to leave that for later (``revoke=False``).
+    Revoke the tokens that ``api_tokens`` replaced and did not revoke itself (``revoke=False``).
 
     + slug: the workspace
-    + agents: the agents, ``plane_agents`` when not given
-    + grace: seconds to wait before that, while the former tokens still answer
+    + agents: the agents; ``plane_agents`` by default
+    + grace: seconds to wait first, while the former tokens still work
 
-    Put it behind what gives the new tokens to whoever uses them. The token file remembers what is still to be revoked,
-    so that a run that is interrupted before, or while it waits, is finished by the next one.
+    Call it after the operations that give the new tokens to the programs that use them. The token file notes which
+    tokens are still to be revoked, so the next run finishes a run that was interrupted before or during the wait.
 
     **Example:**
 
@@ -49,7 +49,7 @@ def replaced_tokens(slug: str, agents: Sequence[Agent] | None = None, grace: int
         names = ", ".join(agent.name for agent in agents if agent in cut_off or agent in rotated)
         lines.append(f"~ former tokens of {names}: revoked after {seconds} s")
     if pending or lines:
-        # Without a line of its own, since the rotation has said so.
+        # The rotation has announced it, so it has no line of its own.
         yield Change(tuple(lines), lambda: _revoke(at, pending, seconds))
     else:
         yield Kept("no former token is to be revoked")

@@ -19,11 +19,11 @@ GROUP_COLORS = {
     "completed": "#46a758",
     "cancelled": "#9aa4bc",
 }
-"""The colour of a new state that names none: what Plane gives its own first states (every tried release)."""
+"""The colour of a new state without one: the colour of Plane's own first states (every tried release)."""
 
 
 class States(Kind[State, SeenState]):
-    """States: one of them is the default; Plane creates the first ones with the project."""
+    """States. One of them is the default; Plane creates the first ones with the project."""
 
     row, wanted = SeenState, State
     noun, setting = "state", "states"
@@ -44,15 +44,15 @@ class States(Kind[State, SeenState]):
     def afterwards(self, home: Home, wanted: Sequence[State], present: Mapping[str, SeenState]) -> Plan:
         default = next((one.name for one in wanted if one.default), None)
         for name, has in present.items():
-            # A change that makes a state the default leaves the former one marked; a new default state does not
-            # (every tried release).
+            # Changing a state to the default leaves the former default marked too; creating a new default state does
+            # not (every tried release).
             if default in present and has.default and name != default:
                 difference = has.difference("default", False)
                 assert difference is not None
                 yield self.change(home, has, [difference])
 
     def removal(self, home: Home, has: SeenState, further: str = "") -> Change:
-        # Plane refuses only because of work items, and shows the drafts of others to nobody (every tried release).
+        # Plane refuses only because of work items, and shows drafts to their authors only (every tried release).
         return super().removal(home, has, ", with any drafts in it")
 
     def delete(self, home: Home, has: SeenState, what: str) -> None:
@@ -70,13 +70,13 @@ class States(Kind[State, SeenState]):
 @converging
 def project_states(slug: str, identifier: str, states: Sequence[State], prune: bool = False) -> Plan:
     """
-    Have these states in a project, each known by its name.
+    Keep these states in a project, each identified by its name.
 
     + slug: the workspace
     + identifier: the project's identifier
-    + states: name, group and where wanted colour, description and which is the default one
-    + prune: delete states that are not named. Plane refuses it for one with work items in it, and deletes with it the
-      drafts in it, which are shown to nobody but those who write them
+    + states: name, group and, optionally, colour, description and whether it is the default
+    + prune: delete states that are not named. Plane refuses to delete a state with work items, and deletes a state's
+      drafts with it, which only their authors can see
 
     **Example:**
 

@@ -1,4 +1,4 @@
-"""Whoever uses a token: recreated, or run, when it changed."""
+"""Users of tokens: services that are recreated, and commands that are run, when a token changes."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ def token_consumers(
     Recreate the services that run with another token than their agent's, and run commands when a token changed.
 
     + slug: the workspace
-    + consumers: each ``{"service", "directory", "agent"}`` or ``{"command", "agent"}``, as ``plane_token_consumers``
-    + identifiers: the projects whose ids the agents' files have, as ``agent_files`` was given them
-    + agents: the agents, ``plane_agents`` when not given
+    + consumers: each ``{"service", "directory", "agent"}`` or ``{"command", "agent"}``, as in ``plane_token_consumers``
+    + identifiers: the projects whose ids the agents' files have, as given to ``agent_files``
+    + agents: the agents; ``plane_agents`` by default
 
-    What a service's containers run with is compared with the agent's file in ``plane_agent_files_dir`` and with its
-    line in the token file, whichever the Compose file gives to the service: by ``env_file:``, or interpolated
-    (``${PLANE_TOKEN_THOT}``). So it does not matter who started it, or when. A service without a container is not
-    started. A command cannot be looked at: it is run if this run changed the agent's token or file, and if a rotation
-    was cut off.
+    The values that a service's containers run with are compared with the agent's file in ``plane_agent_files_dir`` and
+    with its line in the token file, whichever the Compose file gives to the service: by ``env_file:``, or interpolated
+    (``${PLANE_TOKEN_THOT}``). So it does not matter who started the containers, or when. A service without a container
+    is not started. A command's state cannot be read: it is run if this run changed the agent's token or file, and if a
+    rotation was interrupted.
 
     **Example:**
 
@@ -76,7 +76,7 @@ def token_consumers(
 
 
 class _Sources:
-    """The files that tokens come from, each read once."""
+    """The files with tokens, each read once."""
 
     def __init__(self, at: Access, agents: Sequence[Agent], identifiers: Sequence[str]) -> None:
         self._at = at
@@ -85,7 +85,7 @@ class _Sources:
         self._files: dict[str, TokenSource] = {}
 
     def of(self, name: str | None) -> list[TokenSource]:
-        """What a service of an agent may get its token from; of every agent without a name."""
+        """The files that a service of an agent may get its token from; without a name, those of every agent."""
         named = [agent for agent in self._agents.values() if name in (None, agent.name)]
         files = [file for agent in named if (file := self._own(agent)) is not None]
         return [*files, self._common(named)]
@@ -105,7 +105,7 @@ class _Sources:
         return self._files[agent.name]
 
     def _common(self, agents: Iterable[Agent]) -> TokenSource:
-        """The token file, as far as it has the tokens of these agents."""
+        """The token file, limited to the tokens of these agents."""
         at, file = self._at, self._at.tokens.file()
         agents = list(agents)
         now = {one.token_variable: key.value for one in agents if (key := at.tokens.saved_key(one)) is not None}

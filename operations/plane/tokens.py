@@ -1,4 +1,4 @@
-"""The agents' API tokens: made, saved on the host, rotated, and checked as the agents themselves."""
+"""The agents' API tokens: created, saved on the host, rotated, and checked by using them."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ from pyinfra_plane.settings import Agent, token_variable
 from .workspace import is_outside, members_by_address
 
 OTHERS_TOO = "every other token with this label is revoked"
-"""What ``rotate_tokens`` does beside making a new token."""
+"""The effect of ``rotate_tokens`` besides creating a new token."""
 
 
 @converging
 def api_tokens(slug: str, agents: Sequence[Agent] | None = None, revoke: bool = True) -> Plan:
     """
-    Have an API token for each agent, saved in an env file on the host that only its owner can read.
+    Keep an API token for each agent, saved in an env file on the host that only its owner can read.
 
-    + slug: a workspace that the agents are in
-    + agents: the agents, ``plane_agents`` when not given
-    + revoke: revoke at once what a new token replaces; if not, ``replaced_tokens`` does that later, once whoever uses
-      the token has the new one
+    + slug: a workspace that the agents are members of
+    + agents: the agents; ``plane_agents`` by default
+    + revoke: revoke replaced tokens at once; otherwise ``replaced_tokens`` revokes them later, after the programs that
+      use them have the new ones
 
-    The file is the setting ``plane_tokens_path``, one line ``PLANE_TOKEN_<NAME>=…`` for each agent.
+    The file is the setting ``plane_tokens_path``, with one line ``PLANE_TOKEN_<NAME>=…`` for each agent.
 
-    A saved token that answers is kept, unless it is to be rotated: named in ``rotate_tokens``, near its end
-    (``plane_token_renew_days``), in a rotation that was cut off, or of another account than the agent's, whose address
-    was changed. One that somebody else wrote into the file is adopted: the file notes whose it is. Plane shows a
-    token's value once: it is on the host's disk before anything else happens, and a token that this deploy made and did
-    not save is revoked. A token that somebody else made stays valid, and the run names it; ``rotate_tokens`` revokes
-    it.
+    A saved token that works is kept, unless it must be rotated: because it is named in ``rotate_tokens``, near its
+    expiry (``plane_token_renew_days``), in a rotation that was interrupted, or of another account than the agent's,
+    whose address was changed. A token that somebody else wrote into the file is adopted: the file notes its owner.
+    Plane shows a token's value once, so it is written to the host's disk before the next step. A token that this deploy
+    created but did not save is revoked. A token that somebody else created stays valid, and the run names it;
+    ``rotate_tokens`` revokes it.
     """
     at = current_workspace(slug)
     agents = at.known(agents)
@@ -95,10 +95,10 @@ class _Due(NamedTuple):
 
 
 def _due_change(at: Access, agent: Agent, revoke: bool = True) -> _Due | None:
-    """What is to be done about an agent's token, if anything.
+    """The change that an agent's token needs, if any.
 
     Args:
-        revoke: whether revoking what an interrupted run replaced is to be done as well.
+        revoke: whether revoking the tokens that an interrupted run replaced counts as a change.
     """
     if (other := at.tokens.mismatched_owner(agent)) is not None:
         return _Due(f"~ token {agent.token_label}: belongs to {other}", _rotate)
@@ -109,7 +109,7 @@ def _due_change(at: Access, agent: Agent, revoke: bool = True) -> _Due | None:
     if seen == KEY_INVALID:
         return _Due(f"~ token {agent.token_label}: the saved one does not answer{also}", _make)
     if note.keeps is not None:
-        # The new one is saved already, so that another would be one too many.
+        # The new token is saved already; another one would be superfluous.
         line = f"~ token {agent.token_label}: its rotation was cut off, and is finished"
         return _Due(line, _finish) if revoke else None
     reason = _why_rotate(at, agent, note)
@@ -145,8 +145,10 @@ def _is_rotation_requested(at: Access, agent: Agent) -> bool:
 
 
 def _possible_other_tokens(at: Access, agents: Sequence[Agent]) -> Plan:
-    """Say which labels somebody else may have used: no key is shown even its own account's tokens (every tried
-    release)."""
+    """Name the labels that somebody else may have used.
+
+    No key can list even its own account's tokens (every tried release).
+    """
     found = {} if at.reach.is_fresh() else members_by_address(at)
     may_have = (
         one for one in agents if found is None or one.email in found or at.tokens.mismatched_owner(one) is not None
@@ -159,7 +161,7 @@ def _possible_other_tokens(at: Access, agents: Sequence[Agent]) -> Plan:
 
 
 def _today(at: Access) -> date:
-    """The day by Plane's clock, which decides when a token ends; this machine's may be wrong."""
+    """Today by Plane's clock, which decides when a token expires; this machine's clock may be wrong."""
     return (at.plane.http.now or datetime.now(timezone.utc)).astimezone(timezone.utc).date()
 
 
@@ -169,20 +171,20 @@ def _end(at: Access) -> date | None:
 
 
 def _session(at: Access, agent: Agent, signing_in: Sequence[Agent]) -> Session:
-    """The agent's session, opened with those of all others who need one."""
+    """Return the agent's session; the sessions of all other agents that need one are opened with it."""
     if not at.plane.is_signed_in(agent.email):
         at.sessions.open([(each, False) for each in signing_in])
     return at.sessions.of(agent)
 
 
 def _make(at: Access, agent: Agent, signing_in: Sequence[Agent], revoke: bool) -> None:
-    """Save a token where there is none that answers."""
+    """Save a token if no saved token works."""
     at.tokens.check()
     session = _session(at, agent, signing_in)
     ends = _end(at)
     key, token = at.plane.create_token(session, agent.token_label, at.tokens.mark, ends)
     note = TokenNote(ends, owner=agent.email)
-    # A new account has no others.
+    # A new account has no other tokens.
     if agent.email not in at.state.created_accounts:
         note = replace(note, keeps=_id(token), only=_is_rotation_requested(at, agent))
     _save(at, agent, key.value, note)
@@ -191,11 +193,11 @@ def _make(at: Access, agent: Agent, signing_in: Sequence[Agent], revoke: bool) -
 
 
 def _rotate(at: Access, agent: Agent, signing_in: Sequence[Agent], revoke: bool) -> None:
-    """Save another token in the place of one that answers."""
+    """Replace a working token with a new one."""
     plane, file, ends = at.plane, at.tokens.file(), _end(at)
     session = _session(at, agent, signing_in)
     former = at.tokens.mismatched_owner(agent) or file.note(agent.token_variable).former
-    # Said first, so that a run that is cut off from here on is finished by the next one.
+    # The file is written first, so that the next run finishes a run that is interrupted from here on.
     file.note(agent.token_variable).rotating = True
     file.save()
     key, token = plane.create_token(session, agent.token_label, at.tokens.mark, ends)
@@ -211,7 +213,7 @@ def _rotate(at: Access, agent: Agent, signing_in: Sequence[Agent], revoke: bool)
 
 
 def _finish(at: Access, agent: Agent, signing_in: Sequence[Agent], revoke: bool) -> None:
-    """Revoke what an interrupted run replaced."""
+    """Revoke the tokens that an interrupted run replaced."""
     _session(at, agent, signing_in)
     revoke_replaced(at, agent)
 
@@ -226,7 +228,7 @@ def _save(at: Access, agent: Agent, value: str, note: TokenNote) -> None:
 
 
 def _id(token: Token) -> str:
-    """A token's id as it can stand in the file."""
+    """Return a token's id in the form in which the file stores it."""
     if not re.fullmatch(r"[0-9A-Za-z-]{1,64}", token.id):
         raise PlaneBadAnswer("API tokens: no id in Plane's answer")
     return token.id
@@ -239,9 +241,10 @@ def agent_passwords(slug: str) -> Plan:
 
     + slug: the workspace
 
-    Those are the members of the workspace that get a token, another display name, or their membership back. Put it
-    before the operations that do that. Changes nothing; fails, naming every account and its setting. An agent with a
-    saved token that answers needs no password. An account outside the workspace is tried when it joins.
+    These are the members of the workspace that need a token, another display name, or their membership back. Call it
+    before the operations that provide them. Changes nothing; if sign-ins fail, the message names every account and its
+    setting. An agent with a saved token that works needs no password. An account outside the workspace is tried when it
+    joins.
     """
     at = current_workspace(slug)
     if not is_executing():
@@ -253,7 +256,7 @@ def agent_passwords(slug: str) -> Plan:
         needed = _signing_in(at)
         at.sessions.open([(agent, False) for agent in needed])
         for agent in needed:
-            at.sessions.of(agent)  # or what else kept it from signing in
+            at.sessions.of(agent)  # or any other reason why it could not sign in
     return iter(())
 
 
@@ -274,13 +277,13 @@ def _signing_in(at: Access) -> list[Agent]:
 @converging
 def agents_answer(slug: str, identifiers: Sequence[str], agents: Sequence[Agent] | None = None) -> Plan:
     """
-    Check each agent as itself: its saved token answers, in the workspace, as a member of each project.
+    Check each agent's access: its saved token works, in the workspace, as a member of each project.
 
     + slug: the workspace
     + identifiers: the projects
-    + agents: the agents, ``plane_agents`` when not given
+    + agents: the agents; ``plane_agents`` by default
 
-    Changes nothing; fails, naming who cannot see what.
+    Changes nothing; on failure, the message names the agents and the projects that they cannot see.
     """
     at = current_workspace(slug)
     agents = at.known(agents)

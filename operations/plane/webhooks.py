@@ -22,11 +22,11 @@ from pyinfra_plane.settings.webhooks import EVENTS
 
 
 class Webhooks(Kind[Webhook, SeenWebhook]):
-    """Webhooks: Plane shows the secret of one when it is created, and never again.
+    """Webhooks. Plane shows the secret of a webhook when it is created, and never again.
 
     Args:
-        secrets: the file where they are saved. A line without a value stands for a secret that is still to be saved.
-        by_url: the webhooks of the settings. A plan shows only their names: many addresses have a secret in them.
+        secrets: the file in which they are saved. A line without a value stands for a secret that is not saved yet.
+        by_url: the webhooks of the settings. A plan shows only their names: many addresses contain a secret.
     """
 
     row, wanted = SeenWebhook, Webhook
@@ -44,7 +44,7 @@ class Webhooks(Kind[Webhook, SeenWebhook]):
         return events if one.active is None else {"is_active": one.active, **events}
 
     def create(self, home: InWorkspace, one: Webhook) -> None:  # type: ignore[override]
-        # Said first: a run that is interrupted from here on leaves a line that the next run fills.
+        # The line is written first: if a run is interrupted from here on, the next run fills the line.
         self.secrets.save(one.variable, "")
         webhooks = home.writing(self.row)
         try:
@@ -89,14 +89,14 @@ class Webhooks(Kind[Webhook, SeenWebhook]):
 @converging
 def webhooks(slug: str, webhooks: Sequence[Webhook]) -> Plan:
     """
-    Have these webhooks in a workspace, each known by its address, and their secrets saved on the host.
+    Keep these webhooks in a workspace, each identified by its address, and save their secrets on the host.
 
     + slug: the workspace
-    + webhooks: name and url, and where wanted events, active, present
+    + webhooks: name, url and, optionally, events, active, present
 
-    Plane makes the secret that it signs requests with, and shows it once: it is saved in the file
-    ``plane_webhook_secrets_path`` as ``PLANE_WEBHOOK_SECRET_<NAME>``. Only a session may list webhooks, so a workspace
-    admin is signed in, in a preview too. Webhooks that are not named are left alone.
+    Plane generates the secret that it signs requests with, and shows it once: it is saved in the file
+    ``plane_webhook_secrets_path`` as ``PLANE_WEBHOOK_SECRET_<NAME>``. Only a session can list webhooks, so a workspace
+    admin is signed in, in a preview too. Webhooks that are not named stay unchanged.
 
     **Example:**
 

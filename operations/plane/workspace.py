@@ -1,4 +1,4 @@
-"""The workspace and who is in it."""
+"""The workspace and its members."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from pyinfra_plane.settings import CONCIERGE, ROLE_NAMES, Agent
 @converging
 def workspace(slug: str, workspace_name: str, size: str = "2-10") -> Plan:
     """
-    Have a workspace, under this name.
+    Keep a workspace with this name.
 
-    + slug: what stands in its address
-    + workspace_name: what people read (pyinfra keeps ``name`` for the operation's own)
-    + size: the organisation size that Plane asks for when it is made
+    + slug: the workspace's part of the URL
+    + workspace_name: the name that people see (pyinfra uses ``name`` for the operation's name)
+    + size: the organisation size that Plane asks for when a workspace is created
 
     **Example:**
 
@@ -38,7 +38,7 @@ def workspace(slug: str, workspace_name: str, size: str = "2-10") -> Plan:
     if key is not None:
         projects = plane.visible_projects(slug, key)
         assert isinstance(projects, dict)
-        # Without a project there is nothing that shows the name to a key, and nothing worth a sign-in.
+        # Without a project, no key can see the workspace's name, and the name alone is not worth a sign-in.
         shown = next((seen.workspace_name for seen in projects.values() if seen.workspace_name), None)
         yield from _workspace_name(at, shown, workspace_name)
         return
@@ -57,13 +57,13 @@ def workspace(slug: str, workspace_name: str, size: str = "2-10") -> Plan:
 def _create(at: Access, name: str, size: str) -> None:
     plane, slug = at.plane, at.slug
     session = at.creator_session()
-    # Here, and not where the account is made: a run that is cut off in between comes by again.
+    # Done here, not when the account is created: the next run passes here again if this one is interrupted in between.
     plane.finish_onboarding(session)
     try:
         plane.create_workspace(session, slug, name, size)
     except PlaneRefused as error:
         if error.status == 403 and at.settings.plane_admin_password is not None:
-            # Closed to everybody (DISABLE_WORKSPACE_CREATION) but the instance admin.
+            # Only the instance admin may create workspaces (DISABLE_WORKSPACE_CREATION).
             admin = at.sessions.instance_admin("making a workspace while that is closed (DISABLE_WORKSPACE_CREATION)")
             plane.create_workspace_as_instance_admin(admin, slug, name, size)
             at.state.created_workspaces[slug] = admin.email
@@ -98,19 +98,19 @@ def _renaming(at: Access, shown: str, wanted: str) -> Change:
 
 
 def _nothing() -> None:
-    """The run plans anew, so a preview that cannot tell has nothing to apply."""
+    """Do nothing: a run plans again, so a preview that cannot check has nothing to apply."""
 
 
 @converging
 def workspace_members(slug: str, members: Sequence[Agent] | None = None) -> Plan:
     """
-    Have these accounts as active members of a workspace, each with its role and display name.
+    Keep these accounts as active members of a workspace, each with its role and display name.
 
     + slug: the workspace
-    + members: the accounts; ``plane_agents`` when not given
+    + members: the accounts; ``plane_agents`` by default
 
-    An account that is missing is invited, made and joined, which works where sign-up is closed too. Members that are
-    not named are left alone.
+    A missing account is invited, created and joined, which also works if sign-up is closed. Members that are not named
+    stay unchanged.
 
     **Example:**
 
@@ -157,7 +157,7 @@ def workspace_members(slug: str, members: Sequence[Agent] | None = None) -> Plan
 
 
 def members_by_address(at: Access) -> dict[str, WorkspaceMember] | None:
-    """The members by address, removed ones too; ``None`` when a preview cannot tell."""
+    """Members by address, including removed ones; ``None`` if a preview cannot check."""
     plane = at.plane
     if at.slug in at.state.created_workspaces or not plane.instance().is_setup_done:
         return {}
@@ -166,13 +166,14 @@ def members_by_address(at: Access) -> dict[str, WorkspaceMember] | None:
         members = {member.email: member for member in shown}
         at.prefetch_projects(at.state.agents)
         unsure = [agent for agent in at.state.agents if _is_unsure(at, agent, members.get(agent.email))]
-        # Before 1.4 a key is not told who was removed. If the agent's own token cannot tell either, only a session can.
+        # Before 1.4 a key does not see which members were removed. If the agent's own token does not show it either,
+        # only a session can.
         if not (unsure and is_executing()):
             return members
         try:
             admin = at.admin_session()
         except PlaneNobody:
-            # Then only they themselves can.
+            # Then only the agents' own sessions can.
             return _confirmed_by_agents(at, members, [agent for agent in unsure if agent.email in members])
         return {member.email: member for member in plane.members(at.slug, admin)}
     if not plane.instance().workspaces_exist:
@@ -183,7 +184,7 @@ def members_by_address(at: Access) -> dict[str, WorkspaceMember] | None:
 
 
 def _is_unsure(at: Access, agent: Agent, member: WorkspaceMember | None) -> bool:
-    """Whether neither the list of members nor the agent's own token tells whether the agent was removed."""
+    """Whether neither the list of members nor the agent's own token shows whether the agent was removed."""
     if member is not None and member.is_active is not None:
         return False
     seen = at.memberships(agent)
@@ -193,7 +194,7 @@ def _is_unsure(at: Access, agent: Agent, member: WorkspaceMember | None) -> bool
 def _confirmed_by_agents(
     at: Access, members: dict[str, WorkspaceMember], unsure: list[Agent]
 ) -> dict[str, WorkspaceMember]:
-    """The members, with whether these agents still are, as their own accounts are shown."""
+    """The members, with the current status of these agents, which their own sessions see."""
     at.sessions.open([(agent, False) for agent in unsure])
     confirmed = {}
     for agent in unsure:
@@ -203,18 +204,18 @@ def _confirmed_by_agents(
 
 
 def is_outside(at: Access, agent: Agent, member: WorkspaceMember | None) -> bool:
-    """Whether an agent is no member, or no longer one."""
+    """Whether an agent is not, or no longer, a member."""
     if member is None or member.is_active is False:
         return True
     if member.is_active is not None:
         return False
     seen = at.memberships(agent)
-    # Only a preview has neither a session's word nor a token's, but what the run that removed the agent left.
+    # Only a preview has neither a session nor a token; it has the note of the run that removed the agent.
     return seen == NOT_A_MEMBER or (seen is None and at.tokens.was_removed(agent, member))
 
 
 class _Newcomers:
-    """Those who join: invited together, and their accounts made several at a time, when the first one is needed."""
+    """Agents that join: invited together, and their accounts created several at a time when the first one is needed."""
 
     def __init__(self, at: Access, agents: list[tuple[Agent, WorkspaceMember | None]]) -> None:
         self.at = at
@@ -227,7 +228,7 @@ class _Newcomers:
         if self._invitations is None:
             wanted = [(agent.email, agent.role_number) for agent, _ in self._agents]
             self._invitations = at.invite(wanted)
-            # Not before they are invited: where sign-up is closed, that is what lets them in.
+            # After they are invited: if sign-up is closed, only the invitation allows it.
             invited = [(agent, member is None) for agent, member in self._agents if agent.email in self._invitations]
             at.sessions.open(invited)
         if agent.email not in self._invitations:
@@ -241,10 +242,11 @@ def _join(at: Access, agent: Agent, member: WorkspaceMember | None, newcomers: _
         at.tokens.save_owners()
         invitation, session = newcomers.enter(agent, member)
         if agent.name == CONCIERGE:
-            plane.finish_onboarding(session)  # before it joins: a run that is cut off in between comes by again
+            # Before it joins: the next run passes here again if this one is interrupted in between.
+            plane.finish_onboarding(session)
         plane.join(session, invitation, at.tokens.keys_of([agent]))
         is_new = agent.email in at.state.created_accounts
-        # Plane names a new account after the address.
+        # Plane names a new account after its address.
         shown = agent.email.partition("@")[0] if is_new else member.display_name if member else None
         if shown != agent.display_name:
             plane.change_profile(session, display_name=agent.display_name)
