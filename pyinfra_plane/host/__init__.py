@@ -1,1 +1,1 @@
-"""One host's Plane: how it is reached, its containers, the saved tokens, and who may do what."""
+"""The Plane of one host: its address, its containers, the saved tokens, and the permissions in each workspace."""

@@ -1,4 +1,4 @@
-"""Who may do what in one workspace: keys that read it, keys and sessions that may change it."""
+"""Permissions in one workspace: keys that read it, and keys and sessions that may change it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from pyinfra_plane.settings import ROLES
 
 
 class Access(WorkspaceKeys):
-    """One workspace of a host's Plane, and who may do what in it: by key, or by a session of an admin."""
+    """One workspace of a host's Plane, with the keys and admin sessions that may change it."""
 
     def invite(self, invited: Sequence[tuple[str, int]]) -> dict[str, Invitation]:
-        """Invite addresses, each with its role, and give all open invitations.
+        """Invite addresses, each with its role, and return all open invitations.
 
-        By the admin's key where there is one, since it needs no sign-in. Where its owner is no admin, by a session.
+        The admin's key invites if there is one, because it needs no sign-in. If its owner is not an admin, a session
+        invites.
         """
         plane = self.plane
         caller: ApiKey | Session | None = None
@@ -34,13 +35,13 @@ class Access(WorkspaceKeys):
         return plane.invitations(self.slug, caller)
 
     def admin_session(self, not_as: str | None = None) -> Session:
-        """A session that may administer the workspace: the admin's, else that of an agent who is admin.
+        """Return a session that may administer the workspace: the admin's, otherwise an admin agent's.
 
         Args:
-            not_as: an address that will not do: nobody can change their own role.
+            not_as: an address to skip: no account can change its own role.
 
         Raises:
-            PlaneNobody: there is nobody to sign in as.
+            PlaneNobody: no account can sign in.
         """
         others = []
         for session in self.sessions.admins(not_as):
@@ -62,30 +63,30 @@ class Access(WorkspaceKeys):
         )
 
     def creator_session(self) -> Session:
-        """A session to make the workspace with.
+        """Return a session that creates the workspace.
 
         Raises:
-            PlaneNobody: there is nobody to sign in as.
+            PlaneNobody: no account can sign in.
         """
         return next(self.sessions.admins(), None) or self.admin_session()
 
     def workspace_of_an_admin(self) -> Workspace | None:
-        """The workspace, as the first is shown it who can sign in and is in it."""
+        """The workspace, from the first account that can sign in and is a member."""
         mine = (seen for session in self.sessions.admins() for seen in self.plane.my_workspaces(session))
         return next((seen for seen in mine if seen.slug == self.slug), None)
 
     def may_sign_in(self) -> bool:
-        """Whether there is an account to administer the workspace with; asks without signing in."""
+        """Whether an account to administer the workspace exists. Does not sign in."""
         admins = (agent for agent in self.state.agents if agent.role == "admin" and agent.password is not None)
         return self.settings.plane_admin_password is not None or any(
             isinstance(self.memberships(agent), dict) for agent in admins
         )
 
     def refuse_admin_key(self) -> None:
-        """Say what is wrong with ``plane_admin_api_token``, if anything.
+        """Refuse a ``plane_admin_api_token`` that is not an admin's.
 
         Raises:
-            PlaneNobody: its owner is not in the workspace, or no admin of it.
+            PlaneNobody: its owner is not a member of the workspace, or not an admin of it.
         """
         if self.settings.plane_admin_api_token is None:
             return
@@ -101,19 +102,19 @@ class Access(WorkspaceKeys):
             )
 
     def require_members(self) -> list[WorkspaceMember]:
-        """As :meth:`members`, by a session where no key is shown them.
+        """The members as in :meth:`members`, by a session if no key can list them.
 
         Raises:
-            PlaneNobody: there is nobody to sign in as.
+            PlaneNobody: no account can sign in.
         """
         members = self.members()
         return self.plane.members(self.slug, self.admin_session()) if members is None else members
 
     def project_admin_session(self, project: Project) -> Session:
-        """A session that may change the project: of an agent who is admin, else the workspace admin's.
+        """Return a session that may change the project: an admin agent's, otherwise the workspace admin's.
 
         Raises:
-            PlaneNobody: there is nobody to sign in as.
+            PlaneNobody: no account can sign in.
         """
         for key in self._managers():
             owner = self.tokens.owner_of(key)

@@ -1,4 +1,4 @@
-"""The file that an agent reads: its own token, and where in Plane it works."""
+"""The file for one agent: its own token, and its workspace and projects in Plane."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from pyinfra_plane.settings import Agent
 FILE_MODE = "600"
 
 FOLDER_MODE = "711"
-"""Each agent's user may open their own file by its name, and nobody may list the others."""
+"""Each agent's user can open its own file by name, but cannot list the folder."""
 
 ENDINGS = {"env": ".env", "json": ".json"}
-"""By format, how the files' names end."""
+"""The files' endings, by format."""
 
 API_KEY, BASE_URL, SLUG = "PLANE_API_KEY", "PLANE_BASE_URL", "PLANE_WORKSPACE_SLUG"
-"""What plane-mcp-server (0.2.9 and 0.3.5) reads. It appends ``/api/v1`` to the address, as plane-sdk 0.3 does."""
+"""The variables that plane-mcp-server (0.2.9 and 0.3.5) reads. It appends ``/api/v1`` to the address, as plane-sdk 0.3
+does."""
 
 
 @dataclass(frozen=True)
 class AgentFile:
-    """Where an agent's file is, and how it is written.
+    """The path and format of an agent's file.
 
     Args:
         kind: ``env`` or ``json``.
@@ -47,7 +48,7 @@ class AgentFile:
         return posixpath.join(self.directory, self.name)
 
     def text(self, values: Mapping[str, str]) -> str:
-        """The whole file."""
+        """The file's full text."""
         if self.kind == "json":
             return json.dumps(values, indent=2) + "\n"
         head = f"# Plane, for {self.agent.name}. Written by the deploy, which writes it anew."
@@ -55,7 +56,7 @@ class AgentFile:
 
 
 def values_in(name: str, text: str) -> dict[str, str]:
-    """The variables of an agent's file by its name's ending; none of a file that cannot be understood."""
+    """The variables of an agent's file, parsed by the ending of its name; empty if the file cannot be parsed."""
     if not name.endswith(ENDINGS["json"]):
         return variables(text)
     try:
@@ -68,12 +69,12 @@ def values_in(name: str, text: str) -> dict[str, str]:
 def values_for(
     at: Access, agent: Agent, identifiers: Sequence[str], is_due: bool, present: Mapping[str, str]
 ) -> dict[str, str]:
-    """What is to stand in an agent's file.
+    """The values of an agent's file.
 
     Args:
         identifiers: the projects that the agent is in.
-        is_due: whether the agent will get another token; a value that is none stands for it.
-        present: what stands there now, for what a preview cannot look at.
+        is_due: whether the agent will get another token; its value is then a placeholder.
+        present: the file's current values, used for values that a preview cannot read.
     """
     key = None if is_due else at.tokens.key_of(agent)
     token = _unknown() if key is None else key.value
@@ -90,5 +91,5 @@ def values_for(
 
 
 def _unknown() -> str:
-    """What stands for a value that a run will have, and equals none."""
+    """Return a placeholder for a value that only a run will know. It equals no other value."""
     return secrets.token_hex(8)

@@ -1,4 +1,4 @@
-"""Plane's services in a Compose project on the host, as they are now."""
+"""Plane's services in a Compose project on the host, with their current containers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DEFAULT_API_CONTAINER = "javisi_plane_api"
 
 @dataclass
 class Found:
-    """What the containers step found on this host, for the steps after it.
+    """Results of the containers operation that later operations use.
 
     Args:
         api_container: the name of the API's container, once it is known.
@@ -43,7 +43,7 @@ class Found:
 
 
 def found_on(host: Any) -> Found:
-    """What was found on a host; nothing before its Compose project was read."""
+    """The results for a host; empty before its Compose project is read."""
     return run_of(host).part(Found)
 
 
@@ -53,12 +53,12 @@ def needs_start(host: Any) -> bool:
 
 
 def is_new(host: Any) -> bool:
-    """Whether this is a preview of a Plane that is not registered yet, so that what it would answer is known."""
+    """Whether this is a preview of a Plane that is not registered yet, so that its answers are known in advance."""
     return not is_executing() and found_on(host).is_unregistered
 
 
 def schema_arguments(settings: Settings) -> dict[str, Any]:
-    """What Plane's tables are read with."""
+    """The arguments of the fact that reads Plane's tables."""
     s, password = settings, settings.postgres_superuser_password
     server = Server(
         s.postgres_container, s.postgres_superuser, None if password is None else str(password.unmask()),
@@ -68,15 +68,15 @@ def schema_arguments(settings: Settings) -> dict[str, Any]:
 
 
 def compose_command(directory: str, options: Sequence[str]) -> StringCommand:
-    """The words of `docker compose` for the project in a folder."""
+    """The `docker compose` command for the project in a folder."""
     return StringCommand("docker compose --project-directory", QuoteString(directory), *map(QuoteString, options))
 
 
 def read_composed(host: Any, directory: str) -> Composed:
-    """The containers of the Compose projects in a folder.
+    """Read the containers of the Compose projects in a folder.
 
     Raises:
-        TargetError: docker could not be asked.
+        TargetError: docker did not answer.
     """
     composed: Composed = read_fact(host, ComposeServices, stdin="", directory=directory)
     if composed.unavailable is None:
@@ -87,14 +87,14 @@ def read_composed(host: Any, directory: str) -> Composed:
 
 
 def read_config(host: Any, directory: str, options: Sequence[str], is_planes: bool = True) -> ComposeFile:
-    """The services of the Compose project in a folder.
+    """Read the services of the Compose project in a folder.
 
     Args:
-        options: of `docker compose`, that lead to the project.
-        is_planes: whether it is Plane's, and not that of somebody who uses tokens.
+        options: options of `docker compose` that select the project.
+        is_planes: whether it is Plane's project; otherwise it is the project of a token consumer.
 
     Raises:
-        TargetError: docker could not be asked.
+        TargetError: docker did not answer.
         PlaneSettings: there is no project, or Compose cannot read it.
     """
     words = compose_command(directory, options)
@@ -124,10 +124,10 @@ class Project:
     named: Named
 
     def read(self) -> Stack:
-        """Plane's services as they are now.
+        """Read Plane's services as they are now.
 
         Raises:
-            TargetError: docker or Compose could not be asked.
+            TargetError: docker or Compose did not answer.
             PlaneSettings: the project does not fit the settings.
         """
         composed = read_composed(self.host, self.directory)
@@ -159,15 +159,15 @@ class Project:
         )
 
     def _own(self, composed: Composed, file: EnvFile) -> tuple[Composed, tuple[str, ...]]:
-        """Plane's project among those in the folder: its containers, and the options of `docker compose` for it.
+        """Find Plane's project in the folder: its containers, and the `docker compose` options that select it.
 
         Raises:
-            TargetError: there are several with Plane's services.
+            TargetError: several projects have Plane's services.
         """
-        # The newest container of a project tells what the project was last started with.
+        # The newest container of a project has the options of the project's last start.
         projects = {container.project.name: container.project for container in reversed(composed.containers)}
         if len(projects) > 1:
-            # Other projects in the folder are left alone.
+            # Other projects in the folder stay unchanged.
             configs = {name: self._config(project.options) for name, project in projects.items()}
             plane = [name for name, config in configs.items() if is_plane(config.services, file, self.named.services)]
             if len(plane) != 1:
@@ -181,7 +181,7 @@ class Project:
         return replace(composed, containers=own), next((project.options for project in projects.values()), ())
 
     def _config_of(self, options: tuple[str, ...]) -> ComposeFile:
-        """The Compose file; a project that Compose finds by itself was read ahead, without its name."""
+        """Read the Compose file. A project without options was read ahead, without its name."""
         is_found = options[:1] == ("-p",) and len(options) == 2
         config = self._config(() if is_found else options)
         return self._config(options) if is_found and config.name != options[1] else config
@@ -189,12 +189,12 @@ class Project:
     def _with_env_file(
         self, file: EnvFile, composed: Composed, options: tuple[str, ...], config: ComposeFile
     ) -> tuple[ComposeFile, tuple[str, ...]]:
-        """The Compose file with the values of the env file, and the options that give them to Compose."""
+        """The Compose file with the values of the env file, and the options that pass the env file to Compose."""
         dotenv = dotenv_of(composed, self.directory)
         if not interpolates(config.services, file) or file.location in (*options, dotenv):
             return config, options
         if not file.exists:
-            # Compose refuses an --env-file that does not exist yet, and without it would tell of its defaults.
+            # Compose refuses an --env-file that does not exist yet; without the option it would show its defaults.
             bare = {name: replace(service, environment=None) for name, service in config.services.items()}
             return replace(config, services=bare, unresolved=f"there is no {self.env_path} yet"), options
         own = ("--env-file", dotenv) if composed.has_dotenv and "--env-file" not in options else ()
@@ -206,7 +206,7 @@ class Project:
 
 
 def known_api_container(host: Any, settings: Settings) -> str | None:
-    """The name of the API's container: the setting's, or what was found in the Compose project before."""
+    """The name of the API's container, from the setting or from the Compose project that was read before."""
     if settings.plane_api_container is not None:
         return settings.plane_api_container
     return found_on(host).api_container if settings.plane_compose_dir is not None else DEFAULT_API_CONTAINER

@@ -1,4 +1,4 @@
-"""The one place where Plane's API meets pyinfra: a connection that leaves from a pyinfra host."""
+"""The connection to Plane's API that leaves from a pyinfra host: the only module where the API meets pyinfra."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from pyinfra_plane.api.transport import Dial, DialAdapter, SSHDial, dial_directl
 from pyinfra_plane.engine.commands import TargetError, open_session
 from pyinfra_plane.text import printable
 
-# A refused channel is an answer that is told in words; paramiko's own line about it would go to the terminal.
+# This deploy reports a refused channel itself; paramiko's own line about it would go to the terminal.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 ADVICE = Advice(
@@ -48,23 +48,24 @@ def plane_from(
     together: int = 1,
     rate_period: float = PERIOD,
 ) -> Plane:
-    """Plane at `base_url`, as `host` reaches it.
+    """Return Plane at `base_url`, reached from `host`.
 
     Args:
         host: a connected pyinfra host, over SSH or ``@local``.
-        base_url: for example ``http://172.18.0.5:8000``; the name is looked up on the host.
-        ca: a file of CA certificates on this machine; else ``REQUESTS_CA_BUNDLE``, else the public ones.
-        insecure: take any certificate. Nothing but ``True`` does that, and nothing in the environment.
-        together: how many independent requests may be under way at the same time.
+        base_url: for example ``http://172.18.0.5:8000``; the host resolves the name.
+        ca: a file of CA certificates on this machine; otherwise ``REQUESTS_CA_BUNDLE``, otherwise the public ones.
+        insecure: accept any certificate. Only ``True`` does that; nothing in the environment does.
+        together: maximum number of independent requests at the same time.
         rate_period: the seconds over which Plane counts the forms that it limits.
 
     Raises:
-        PlaneSettings: the connector cannot carry a connection, or there is no such file.
+        PlaneSettings: the connector cannot open a connection, or the file of certificates does not exist.
     """
     verify = insecure is not True and (_bundle(ca) if base_url.lower().startswith("https:") else True)
 
     def at_once(function: Callable[[Any], Any], arguments: list[Any]) -> list[Any]:
-        # pyinfra's command line makes sockets take turns by greenlets; elsewhere nothing would be gained.
+        # Under pyinfra's command line, sockets yield to other greenlets; elsewhere requests would not run at the same
+        # time.
         if together < 2 or len(arguments) < 2 or not is_module_patched("socket"):
             return in_turn(function, arguments)
         return list(Pool(together).map(function, arguments))
@@ -80,7 +81,7 @@ def plane_from(
 
 
 def _bundle(ca: str | None) -> str | bool:
-    """The file (or folder) of CA certificates; ``True`` for the public ones."""
+    """The path of the CA certificates' file or folder; ``True`` for the public ones."""
     bundle = ca or os.environ.get("REQUESTS_CA_BUNDLE")
     if not bundle:
         return True

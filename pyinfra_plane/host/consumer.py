@@ -23,8 +23,8 @@ class TokenSource:
 
     Args:
         path: as in the settings.
-        values: what a service can get from it now; nothing if it does not exist yet.
-        coming: what it will hold after the run; ``None`` if that is the same.
+        values: the values that a service can get from it now; empty if the file does not exist yet.
+        coming: the file's values after the run; ``None`` if they stay the same.
     """
 
     path: str
@@ -32,7 +32,7 @@ class TokenSource:
     coming: Mapping[str, str] | None = None
 
     def as_env_file(self, folder: str) -> EnvFile:
-        """As what containers run with is compared with; values only as digests."""
+        """The file in the form that containers are compared with; values only as digests."""
         coming = None if self.coming is None else {name: digest(value) for name, value in self.coming.items()}
         return EnvFile(
             self.path,
@@ -45,10 +45,10 @@ class TokenSource:
 
 @dataclass(frozen=True)
 class ConsumerService:
-    """A service that uses tokens, as it is now.
+    """A service that uses tokens, in its current state.
 
     Args:
-        stacks: the service as each of the files reaches it.
+        stacks: the service with each of the files that it reads.
     """
 
     directory: str
@@ -62,7 +62,7 @@ class ConsumerService:
         return self.stacks[0].of(self.name)
 
     def differing(self, container: ServiceContainer) -> list[str]:
-        """The variables with a token, or beside one, that the container runs with another value of."""
+        """The variables of the files with tokens that have another value in the container."""
         return list(dict.fromkeys(name for stack in self.stacks for name in stack.differing(container)))
 
     def outdated(self) -> Iterator[tuple[ServiceContainer, list[str]]]:
@@ -72,19 +72,19 @@ class ConsumerService:
                 yield container, differing
 
     def recreate_command(self) -> StringCommand:
-        """What gives the service new containers."""
+        """The command that recreates the service's containers."""
         return StringCommand(self.compose, "up -d --force-recreate --no-deps", QuoteString(self.name))
 
 
 def read_consumers(host: Any, directory: str, services: Mapping[str, Sequence[TokenSource]]) -> list[ConsumerService]:
-    """Services of the Compose project in a folder that use tokens.
+    """Read the services of the Compose project in a folder that use tokens.
 
     Args:
         services: by name, the files that each may get its token from.
 
     Raises:
-        TargetError: docker or Compose could not be asked.
-        PlaneSettings: the project does not have a service, or it gets its token from elsewhere.
+        TargetError: docker or Compose did not answer.
+        PlaneSettings: the project does not have a service, or the service gets its token from elsewhere.
     """
     composed = read_composed(host, directory)
     ours = [one for one in composed.containers if one.service in services]
@@ -139,10 +139,10 @@ def _reaches(stack: Stack, name: str) -> bool:
 
 
 def _refuse_other_values(stack: Stack, name: str) -> None:
-    """See to it that a new container would have what the file holds.
+    """Check that a new container would have the values of the file.
 
     Raises:
-        PlaneSettings: it would not, so that it would be recreated in vain, or without a token.
+        PlaneSettings: it would not, so that it would be recreated without effect, or without a token.
     """
     service, file = stack.config.services[name], stack.file
     got = service.environment
@@ -164,10 +164,10 @@ def _refuse_other_values(stack: Stack, name: str) -> None:
 
 
 def recreate(host: Any, consumer: ConsumerService, sources: Sequence[TokenSource]) -> None:
-    """Give the service new containers, and see that they run with what the files hold.
+    """Recreate the service's containers, and check that they run with the values of the files.
 
     Raises:
-        TargetError: it could not be recreated, or runs with something else.
+        TargetError: the service could not be recreated, or runs with other values.
     """
     output = run(host, consumer.recreate_command(), show_output=True, longest=LONGEST_COMMAND)
     if not output.ok:

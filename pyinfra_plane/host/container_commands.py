@@ -1,4 +1,4 @@
-"""What is done to Plane's containers: management commands in the API's image, and ``docker compose``."""
+"""Commands for Plane's containers: management commands in the API's image, and ``docker compose``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pyinfra_plane.settings import Settings
 from pyinfra_plane.text import quote
 
 LONGEST_MIGRATION = 1800
-"""Seconds to wait for Plane's migrations. On an empty database there are more than a hundred (1.3.1)."""
+"""Seconds to wait for Plane's migrations. An empty database needs more than a hundred migrations (1.3.1)."""
 
 _TEMPLATES = Path(__file__).parents[1] / "templates"
 
@@ -31,7 +31,7 @@ CONNECTIONS = {
     "AMQP_URL": "plane_amqp_url",
     "CELERY_BROKER_URL": "CELERY_BROKER_URL in plane_env_extra",
 }
-"""By variable, the settings that say what Plane connects to."""
+"""By variable, the settings that say which server Plane connects to."""
 
 
 class ContainerCommands:
@@ -45,10 +45,10 @@ class ContainerCommands:
         self.is_connected = False
 
     def schema(self) -> Schema:
-        """Plane's tables as they are.
+        """Read the state of Plane's tables.
 
         Raises:
-            TargetError: PostgreSQL could not be asked.
+            TargetError: PostgreSQL did not answer.
         """
         arguments = schema_arguments(self.settings)
         found: Schema = read_fact(self.host, PlaneSchema, **arguments)
@@ -63,7 +63,7 @@ class ContainerCommands:
         return found
 
     def _connect(self) -> None:
-        """Try what Plane will connect to, once, while its containers still run as they did.
+        """Try Plane's connections once, before its containers are changed.
 
         Raises:
             TargetError: a server does not answer, or refuses Plane.
@@ -85,11 +85,11 @@ class ContainerCommands:
             )
 
     def run_migrator(self) -> None:
-        """Run the service that migrates the database, and wait until it ended well."""
+        """Run the service that migrates the database, and wait until it exits with success."""
         self._connect()
         service, directory = self.stack.migrator, self.stack.directory
         assert service is not None
-        # One that runs already is waited for: a migration is not interrupted.
+        # If it runs already, wait for it: a migration is never interrupted.
         listed = StringCommand(self.stack.compose, "ps -aq", QuoteString(service))
         wait = StringCommand("ids=$(", listed, ') && { [ -z "$ids" ] || docker wait $ids; }')
         self.host.log(f"running the service {service}, which migrates the database")
@@ -119,9 +119,10 @@ class ContainerCommands:
 
     def register_instance(self) -> None:
         """Register the instance in the API's image."""
-        # Plane asks for a signature of the machine, and keeps it nowhere (every tried release).
+        # Plane requires a signature of the machine, and does not store it (every tried release).
         self._manage("register_instance", secrets.token_hex(32))
-        # That it is not registered is remembered for two hours. Without a key, a neighbour's keys would go as well.
+        # Plane caches for two hours that it is not registered. Without a key, a neighbour's cached keys would be
+        # deleted too.
         self._manage("clear_cache", "--key", paths.INSTANCE())
 
     def configure_instance(self) -> None:
@@ -132,7 +133,7 @@ class ContainerCommands:
         """Run a management command of Plane's image in a container of the API's service.
 
         Raises:
-            TargetError: it failed.
+            TargetError: the command failed.
         """
         output = self._run_once(words[0], ("manage.py", *words), longest=longest)
         if not output.ok:
@@ -143,7 +144,7 @@ class ContainerCommands:
 
     def _advice(self, reason: str) -> str:
         if "Address already in use" in reason:
-            # Engine 20.10.24: a container that `compose run` makes is given the service's address as well.
+            # Engine 20.10.24: a container of `compose run` is given the service's address as well.
             return (
                 f"; {self.stack.api} has a fixed ipv4_address, so no second container of it can be started: remove the "
                 "address in the Compose file, or stop the container for this run"
@@ -153,9 +154,10 @@ class ContainerCommands:
     def _run_once(
         self, label: str, words: Sequence[str], stdin: str | None = None, longest: int = LONGEST_COMMAND
     ) -> Output:
-        # Under a name, so that a run that was interrupted is waited for, and nothing is migrated by two at a time.
+        # The container has a name, so that a later run waits for an interrupted one, and two migrations never run at
+        # once.
         name = "-".join(filter(None, (self.stack.config.name, self.stack.api, label)))
-        # A service of somebody's may have the same name.
+        # Another project may have a service of the same name.
         own = StringCommand(
             "docker ps -aq --filter", QuoteString(f"name=^/?{name}$"), "--filter label=com.docker.compose.oneoff=True"
         )
@@ -169,7 +171,7 @@ class ContainerCommands:
         )  # fmt: skip
 
     def bucket(self) -> None:
-        """Create the storage's bucket if it is missing, and write to it."""
+        """Create the storage's bucket if it is missing, and write a test file to it."""
         error = self._ask_script("bucket").get("error")
         if error is not None:
             raise TargetError(
@@ -178,7 +180,7 @@ class ContainerCommands:
             )
 
     def _ask_script(self, label: str) -> dict[str, Any]:
-        """Run one of the scripts in ``templates`` by Python in a container of the API's service; its answer."""
+        """Run a script of ``templates`` by Python in a container of the API's service, and return its answer."""
         output = self._run_once(label, ("-",), stdin=(_TEMPLATES / f"{label}.py").read_text(encoding="utf-8"))
         if not output.ok:
             return {"error": output.reason}
@@ -198,7 +200,7 @@ class ContainerCommands:
             )
 
     def start(self, services: Sequence[str]) -> None:
-        """Start services that have no container. What runs is left alone."""
+        """Start services that have no container. Running services stay unchanged."""
         self._up(services, "--no-recreate")
         awaited = {name for service in self.stack.services for name in service.awaits_health}
         healthy = [name for name in services if name in awaited]
@@ -206,7 +208,7 @@ class ContainerCommands:
             self._up(healthy, "--no-recreate --wait")
 
     def recreate(self, names: Sequence[str]) -> None:
-        """Recreate services, or start them, and see that they run with what the env file holds."""
+        """Recreate services, or start them, and check that they run with the values of the env file."""
         if self.stack.api in names:
             self._connect()
         self._up(names, "--force-recreate --no-deps")

@@ -1,4 +1,4 @@
-"""What brings Plane's containers in line: migrations, the instance, the bucket, starting, recreating."""
+"""The steps for Plane's containers, in order: migrations, the instance, the bucket, starting, recreating."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from pyinfra_plane.host.stack import Stack
 from pyinfra_plane.settings import Settings
 
 SHOWN = 3
-"""How many variables a line names."""
+"""Maximum number of variables that a line names."""
 
 
 @dataclass(frozen=True)
 class _Due:
-    """What is to be done about the database and the instance.
+    """Pending changes to the database and the instance.
 
     Args:
-        behind: how many migrations of the image were not made.
+        behind: how many of the image's migrations have not run.
     """
 
     migrate: bool
@@ -38,21 +38,21 @@ class _Due:
 
 
 def runs_with(container: ServiceContainer, differing: Sequence[str]) -> str:
-    """How a container's variables differ from what its service gets, in words."""
+    """Describe how a container's variables differ from those of its service."""
     more = f" and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
     is_without = not any(name in container.environment for name in differing)
     return f"runs {'without' if is_without else 'with another'} {', '.join(differing[:SHOWN])}{more}"
 
 
 class ContainerSteps:
-    """What brings Plane's containers in line, in order."""
+    """The steps for Plane's containers, in order."""
 
     def __init__(self, project: Project, settings: Settings, stack: Stack) -> None:
         self.host = project.host
         self.settings = settings
         self.stack = stack
         self.do = ContainerCommands(project, settings, stack)
-        # By service, why it is to be recreated; without a container, nothing is said of it.
+        # The reason to recreate each service; services without a container are not in it.
         self.stale: dict[str, str] = {}
         for name in stack.names:
             reasons = [reason for one in stack.of(name) if (reason := self._why(one)) is not None]
@@ -60,18 +60,18 @@ class ContainerSteps:
                 self.stale[name] = next(iter(reasons), "")
 
     def _why(self, container: ServiceContainer) -> str | None:
-        """Why a container is to be recreated, ``None`` if it is not."""
+        """The reason to recreate a container; ``None`` if it stays."""
         if differing := self.stack.differing(container):
             return f": {runs_with(container, differing)}"
         if left_over := self.stack.left_over(container):
             return f": still has {', '.join(left_over)}"
         if exchanged := self.stack.exchanged(container):
             return f": image {exchanged}"
-        # One that was made and never started is what a failed `up` leaves.
+        # A failed `up` leaves a container that was created and never started.
         return "" if container.status == "created" else None
 
     def stopped(self) -> Iterator[Note]:
-        """Services that do not run, and are not recreated either."""
+        """Name the services that are stopped and are not recreated either."""
         for name in self.stack.names:
             status = next((one.status for one in self.stack.of(name) if one.status != "running"), None)
             if status is None or name in self.stale:
@@ -86,15 +86,15 @@ class ContainerSteps:
             yield Note(f"! the service {name} in {self.stack.directory} {how}")
 
     def changes(self) -> Iterator[Change | Note]:
-        """All that is to be done."""
+        """All changes, in order."""
         first, last = self.stack.missing_around()
         yield from self._started(first)
-        # Storage is there before its bucket is.
+        # Storage starts before its bucket is created.
         apart = [name for name in self.stale if self.stack.is_apart(name)]
         yield from self._recreated(apart)
         yield from self._prepared()
         yield from self._recreated([name for name in self.stale if name not in apart])
-        # What a person starts by hand need not be all that the file has.
+        # If the API has a container, a person may have started only some services by hand, so no others are started.
         if not self.stack.of(self.stack.api):
             yield from self._started(last)
 
@@ -132,10 +132,10 @@ class ContainerSteps:
             yield Change((line,), self.do.configure_instance)
 
     def _by_hand(self, schema: Schema, due: _Due) -> Iterator[Note]:
-        """What a person is to run, if this deploy may not.
+        """Name the commands for a person to run if this deploy may not run them.
 
         Raises:
-            PlaneSettings: without that, Plane cannot start.
+            PlaneSettings: Plane cannot start without them.
         """
         stack = self.stack
         is_due = {
@@ -161,12 +161,12 @@ class ContainerSteps:
         stack, code = self.stack, self._code()
         containers = stack.of(stack.api)
         behind = code.migrations - schema.migrations if code is not None and schema.migrations else ()
-        # Of an image that is still to be fetched, nothing is known.
+        # Nothing is known about an image that is still to be pulled.
         is_unknown = code is None and (not containers or any(stack.exchanged(one) for one in containers))
         migrate = not schema.migrations or bool(behind) or is_unknown
         version = self._version(code)
         is_other = schema.is_registered and version is not None and version != digest(schema.version or "")
-        # The image's start script registers and configures the instance where it runs (every tried release).
+        # The image's start script registers and configures the instance, if it runs (every tried release).
         is_outdated, bare = migrate or is_other, stack.starts_bare
         has_storage = stack.file.reaches(stack.api_service, "AWS_S3_BUCKET_NAME")
         return _Due(
@@ -178,7 +178,7 @@ class ContainerSteps:
         )
 
     def _code(self) -> PlaneCode | None:
-        """What the image holds that the API's next container will run; ``None`` if that is not known."""
+        """The code in the image that the API's next container will run; ``None`` if it is not known."""
         stack = self.stack
         running = [one.code for one in stack.of(stack.api) if one.code is not None and stack.exchanged(one) is None]
         if running:
@@ -190,7 +190,7 @@ class ContainerSteps:
         return code
 
     def _version(self, code: PlaneCode | None) -> str | None:
-        """The digest of the version that Plane will register: its ``APP_VERSION``, or else its image's."""
+        """The digest of the version that Plane will register: its ``APP_VERSION``, otherwise its image's."""
         stack = self.stack
         given = stack.file.wanted(stack.api_service).get("APP_VERSION")
         if given is not None:

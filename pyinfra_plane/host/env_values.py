@@ -1,4 +1,4 @@
-"""Plane's env file as its services see it: what each of them gets from it, now and once this run has written it."""
+"""Plane's env file from its services' point of view: the values each gets from it, now and after this run's write."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pyinfra_plane.facts.compose import Digests, Service
 
 FIXED_BY_PLANE = frozenset({"GUNICORN_WORKERS"})
-"""What Plane's own Compose file fixes itself (every tried release): how many processes answer, not what they answer."""
+"""Variables that Plane's own Compose file sets (every tried release): they change how many processes answer, only
+that."""
 
 
 @dataclass(frozen=True)
@@ -17,12 +18,12 @@ class EnvFile:
 
     Args:
         path: as in the settings.
-        location: from the root folder on.
-        values: the variables in it that every reader takes the same way.
-        names: all variables in it, now or once it is written.
-        coming: what this run will write; ``None`` if it changes nothing, or has done so.
-        gone: the variables that this run takes out of it, or took.
-        exists: whether it is on the host.
+        location: the absolute path.
+        values: the variables in it that every reader parses the same way.
+        names: all variables in it, now or after it is written.
+        coming: the values that this run will write; ``None`` if it changes nothing, or has written them.
+        gone: the variables that this run removes from it, or removed.
+        exists: whether the file exists on the host.
     """
 
     path: str
@@ -34,24 +35,24 @@ class EnvFile:
     exists: bool = True
 
     def is_of(self, service: Service) -> bool:
-        """Whether it stands under the service's ``env_file:``."""
+        """Whether the service's ``env_file:`` lists the file."""
         return any(self._is_at(path, service.environment) for path in service.env_files)
 
     def _is_at(self, path: str, environment: Digests | None) -> bool:
-        """Whether a path of a Compose file, whose ``${…}`` are not filled in, may lead to the file."""
+        """Whether a path in a Compose file, with its ``${…}`` not filled in, may be this file's path."""
         if "$" not in path:
             return path == self.location
-        # Compose puts its own folder in front, even if the variable holds a whole path.
+        # Compose prepends its own folder even if the variable holds an absolute path.
         _, *parts = (re.escape(part) for part in re.split(r"\$\{[^}]*\}|\$\w+", path))
         has_all = environment is None or self.values.keys() <= environment.keys()
         return has_all and re.fullmatch(".*" + ".*".join(parts), self.location) is not None
 
     def reaches(self, service: Service, name: str) -> bool:
-        """Whether a service gets a variable of the file, now or once the file is written."""
+        """Whether a service gets a variable of the file, now or after the file is written."""
         return name in self.names and (self.is_of(service) or name in service.references)
 
     def wanted(self, service: Service) -> Digests:
-        """What a service's containers get once this run has written the file."""
+        """The values that a service's containers get after this run has written the file."""
         wanted, coming = dict(service.given), self.coming or {}
         if self.coming is not None and self.is_of(service):
             gone = self.values.keys() - coming.keys() - service.own
@@ -60,8 +61,9 @@ class EnvFile:
         return wanted | {name: coming[other] for name, other in service.copies.items() if other in coming}
 
     def unlike(self, service: Service) -> list[str]:
-        """The variables of the file that a service gets another value of, which is for a person to correct."""
-        # What the service sets itself wins over what the file will hold. Of the rest, only what it gets now is known.
+        """The variables of the file that a service gets with another value, which a person must correct."""
+        # Values that the service sets itself win over those in the file. Of the other variables, only the current value
+        # is known.
         literals, after = service.literals, self.values if self.coming is None else self.coming
         unlike = {name for name, value in after.items() if literals.get(name, value) != value}
         got = {name: value for name, value in service.given.items() if name not in literals}
@@ -69,14 +71,14 @@ class EnvFile:
         return sorted(unlike if self.is_of(service) else unlike - FIXED_BY_PLANE)
 
     def differing(self, service: Service, environment: Digests) -> list[str]:
-        """The variables that a container runs with another value of than its service gets."""
+        """The variables that have another value in a container than its service gives it."""
         wanted = self.wanted(service)
-        # In the file's order, which Compose does not keep.
+        # In the order of the file, which Compose does not keep.
         ordered = dict.fromkeys([*(self.coming or ()), *self.values, *sorted(wanted)])
         of_file = {name for name, others in service.references.items() if others & self.names} | self.names
         read = [name for name in ordered if name in wanted and name in of_file]
         return [name for name in read if environment.get(name) != wanted[name]]
 
     def left_over(self, service: Service, environment: Digests) -> list[str]:
-        """The variables that a container still has, and that this run takes out of the file."""
+        """The variables that a container still has, and that this run removes from the file."""
         return sorted(self.gone & environment.keys() - service.own) if self.is_of(service) else []

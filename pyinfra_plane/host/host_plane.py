@@ -1,4 +1,4 @@
-"""One host's Plane, as operations ask for it: how it is reached, the saved tokens, sessions, workspaces."""
+"""One host's Plane, as operations use it: its address, the saved tokens, sessions, workspaces."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from pyinfra_plane.settings import Agent, Settings, settings_of
 class HostPlane:
     """One host's Plane, for the operations on it.
 
-    What it read is dropped when pyinfra goes from looking to doing, because a person may have taken their time in
-    between.
+    Everything that it read is dropped when pyinfra goes from planning to executing, because a person may have taken
+    time to answer in between.
     """
 
     def __init__(self, host: Any, settings: Settings) -> None:
@@ -43,13 +43,13 @@ class HostPlane:
         return self.reach.plane()
 
     def workspace(self, slug: str) -> Access:
-        """Who may do what in a workspace."""
+        """Return the access to a workspace."""
         if slug not in self._workspaces:
             self._workspaces[slug] = Access(self, slug)
         return self._workspaces[slug]
 
     def known(self, agents: Sequence[Agent] | None) -> Sequence[Agent]:
-        """The agents that an operation is for: those of the settings when it was given none."""
+        """The agents that an operation is for; the settings' agents if it was given none."""
         if agents is None:
             return self.settings.plane_agents
         there = {agent.email for agent in self.state.agents}
@@ -57,7 +57,7 @@ class HostPlane:
         return agents
 
     def enter_stage(self, stage: object) -> None:
-        """Drop what was read before the stage began: a run, or its having the host for itself."""
+        """Drop everything that was read before the stage began: the run itself, or taking the host's lock."""
         if stage != self._stage:
             self._stage = stage
             self.tokens.forget()
@@ -80,7 +80,7 @@ class _Kept:
 
 
 def current_plane() -> HostPlane:
-    """The Plane of the host that the operation runs for."""
+    """Return the Plane of the host that the operation runs for."""
     host = current_host()
     kept = run_of(host).part(_Kept)
     if kept.here is None:
@@ -90,5 +90,5 @@ def current_plane() -> HostPlane:
 
 
 def current_workspace(slug: str) -> Access:
-    """A workspace of the host that the operation runs for."""
+    """Return a workspace of the host that the operation runs for."""
     return current_plane().workspace(slug)

@@ -24,7 +24,7 @@ STORAGE = {
     "AWS_S3_ENDPOINT_URL": ("plane_minio_endpoint", "plane_s3_endpoint"),
     "AWS_S3_BUCKET_NAME": ("plane_minio_bucket", "plane_s3_bucket"),
 }
-"""The settings that write a variable of the storage: for MinIO, and for any other S3."""
+"""The settings that write a storage variable: for MinIO, and for any other S3."""
 
 SETTINGS = {
     "SECRET_KEY": "plane_secret_key",
@@ -34,12 +34,13 @@ SETTINGS = {
     "WEB_URL": "plane_web_url",
     "GUNICORN_WORKERS": "plane_gunicorn_workers",
 }
-"""The settings that write each other variable. Not CORS_ALLOWED_ORIGINS: only plane_env_extra can name several."""
+"""The settings that write each other variable. CORS_ALLOWED_ORIGINS is missing: only plane_env_extra can name
+several."""
 
 KNOWN = (
     *SETTINGS,
     *STORAGE,
-    # Of Plane 1.3.1 and of Plane's own Compose file; a name that is not here is nothing wrong.
+    # From Plane 1.3.1 and Plane's own Compose file. A name that is missing here is not an error.
     *"""
     CORS_ALLOWED_ORIGINS MINIO_ENDPOINT_URL MINIO_ENDPOINT_SSL FILE_SIZE_LIMIT SIGNED_URL_EXPIRATION API_KEY_RATE_LIMIT
     AUTHENTICATION_RATE_LIMIT ALLOWED_HOSTS COOKIE_DOMAIN SESSION_COOKIE_AGE SESSION_COOKIE_NAME
@@ -55,16 +56,16 @@ KNOWN = (
     RABBITMQ_HOST RABBITMQ_PORT RABBITMQ_USER RABBITMQ_PASSWORD RABBITMQ_VHOST
     """.split(),  # noqa: SIM905 - one a line would fill the screen
 )
-"""Names that a misspelt one can be meant for."""
+"""Names that a misspelt name may stand for."""
 
 
 def render(settings: Settings, template: Path = TEMPLATE) -> HiddenValue:
-    """Plane's environment file for these settings, as text.
+    """Render Plane's environment file for these settings.
 
-    ``SECRET_KEY`` is empty when the settings have none: :func:`env_file` fills it in on the host.
+    ``SECRET_KEY`` is empty if the settings have none: :func:`env_file` generates it on the host.
 
     Raises:
-        SettingsError: a value cannot be carried by an env file unchanged; it is named, not shown.
+        SettingsError: an env file cannot hold a value unchanged; the message names it without showing it.
     """
     values = {
         "secret_key": settings.plane_secret_key,
@@ -87,17 +88,17 @@ def render(settings: Settings, template: Path = TEMPLATE) -> HiddenValue:
     further = {name: value for name, value in extra.items() if name not in known}
     text = source.render(shown, extra=further)
     for name in extra.keys() - further.keys():
-        # One of the template's own: in its place, since a name that stands twice is read differently by each reader.
+        # A variable of the template is replaced in its place: readers disagree about a name that occurs twice.
         text = _with(text, name, extra[name])
-    # What was to stand in the file is looked at first, since a line break would make two variables of one; then what
-    # stands in it, where a template of one's own may have put more.
+    # The settings' values are checked first, because a line break would turn one variable into two; then the rendered
+    # text, to which a custom template may have added variables.
     refused = refusals(verbatim_values(settings)) or refusals(parse(text))
     if refused:
         raise SettingsError(refused)
     return HiddenValue(text)
 
 
-@cache  # it takes some 5 ms, which each host would pay
+@cache  # it takes about 5 ms, which each host would pay for
 def _compiled(source: str) -> Template:
     environment = Environment(
         undefined=StrictUndefined,
@@ -106,7 +107,7 @@ def _compiled(source: str) -> Template:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - no HTML
     )
-    # Jinja's own urlencode leaves "/" as it is, which ends a password in a URL.
+    # Jinja's own urlencode leaves "/" unchanged, which would end a password in a URL.
     environment.filters["percent"] = lambda value: quote(value, safe="")
     return environment.from_string(source)
 
@@ -118,7 +119,7 @@ def _unmasked(value: object) -> object:
 
 
 def parse(text: str) -> dict[str, str]:
-    """The variables of an env file; of a name that stands twice, the last."""
+    """The variables of an env file; if a name occurs twice, the last one."""
     found = {}
     for line in text.split("\n"):
         name, equals, value = line.partition("=")
@@ -132,7 +133,7 @@ def _with(text: str, name: str, value: str) -> str:
 
 
 def advice(settings: Settings) -> list[str]:
-    """What is worth a line about ``plane_env_extra``: a name that looks misspelt, one that another setting writes."""
+    """Warn about ``plane_env_extra``: names that look misspelt, and names that another setting writes."""
     extra, storage = settings.plane_env_extra, settings.storage
     lines = []
     for name in extra.keys() - set(KNOWN):
@@ -156,7 +157,7 @@ def advice(settings: Settings) -> list[str]:
 
 
 def _is_slip(name: str, known: str) -> bool:
-    """Whether a name differs from another in one letter after the first, in two that changed places, or in its case."""
+    """Whether two names differ in one letter after the first, in two swapped letters, or only in case."""
     name = name.upper()
     if name[0] != known[0]:
         return False  # PI_BASE_URL is right, and so is API_BASE_URL

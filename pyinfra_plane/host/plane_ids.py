@@ -1,4 +1,4 @@
-"""The ids of what a workspace has, by name."""
+"""The ids of a workspace, its members and its projects, by name."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ DEFAULT_TYPE = "Task"
 
 
 def ids_of(at: Access, projects: Mapping[str, Project], wanted: Sequence[Wanted]) -> Ids:
-    """The ids of the workspace, of who is in it, and of what is in the projects that are asked for.
+    """Read the ids of the workspace, its members, and the contents of the requested projects.
 
-    What this run has read already is not asked for again.
+    Lists that this run has read already are not requested again.
     """
     seen = [(project, projects[project.identifier]) for project in wanted if project.identifier in projects]
     key = at.manager() or at.reader()
@@ -33,7 +33,7 @@ def ids_of(at: Access, projects: Mapping[str, Project], wanted: Sequence[Wanted]
 
 
 def _members(at: Access) -> dict[str, str]:
-    """The members' ids: an agent's by its name, another's by the name that Plane shows, if only one has it."""
+    """The members' ids: an agent's by its name, another member's by its display name if no other member has it."""
     names = {agent.email: agent.name for agent in at.state.agents}
     gone = {agent.email for agent in at.settings.absent_agents}
     found: dict[str, str] = {}
@@ -65,12 +65,12 @@ def _of_project(at: Access, wanted: Wanted, project: Project) -> Ids:
         except PlaneKeyInvalid:
             raise
         except PlaneRefused:
-            pass  # its plan, or its workspace's own, has none; what is asked for was told of before
+            pass  # the plan of the project or its workspace has none; an earlier operation has warned
     return found
 
 
 def _types(at: Access, key: ApiKey, wanted: Wanted, project: Project) -> Ids:
-    """The work item types of a project, and the custom fields of the one that the settings are about."""
+    """The work item types of a project, and the custom fields of the type in the settings."""
     plane, slug = at.plane, at.slug
     if plane.workspace_owns_types(slug, key):
         owned = plane.work_item_types(slug, key, None)
@@ -99,7 +99,7 @@ def _kind(kinds: Sequence[WorkItemType], name: str | None) -> WorkItemType | Non
 
 
 def will_differ(at: Access, ids: Ids, wanted: Sequence[Wanted]) -> bool:
-    """Whether a run will make, rename or remove something whose id is asked for, as the settings tell."""
+    """Whether a run will create, rename or delete something whose id is requested, by the settings."""
     members = {agent.name for agent in at.state.agents}
     if not members <= ids["members"].keys():
         return True
@@ -107,7 +107,7 @@ def will_differ(at: Access, ids: Ids, wanted: Sequence[Wanted]) -> bool:
 
 
 def _project_will_differ(at: Access, has: Ids | None, wanted: Wanted) -> bool:
-    # Without states it is archived, or none of the agents is in it yet.
+    # A project without states is archived, or none of the agents is in it yet.
     if has is None or has["name"] != wanted.name or not has["states"]:
         return True
     is_community = at.plane.instance().is_community
@@ -120,7 +120,7 @@ def _project_will_differ(at: Access, has: Ids | None, wanted: Wanted) -> bool:
     for what, names in named.items():
         if not set(names) <= has[what].keys():
             return True
-        # Of labels in place of fields, and of fields of the workspace, not all that are further are pruned.
+        # If labels replace fields, not every unlisted label is pruned, nor is every unlisted field of a workspace.
         is_spared = (what == "labels" and at.settings.labels_in_place(wanted)) or what in ("types", "fields")
         if wanted.prune and names and not is_spared and not has[what].keys() <= set(names):
             return True

@@ -1,4 +1,4 @@
-"""What operations on a project share: their arguments, and the project that they read."""
+"""Helpers for operations on a project: they convert arguments, and find the project and a key that reads it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ T = TypeVar("T")
 
 
 def as_instances(kind: type[T], items: Iterable[T | Mapping[str, Any]]) -> list[T]:
-    """The items as what an operation works with; a command line, or a deploy of one's own, may give them as dicts.
+    """Convert items to `kind`; a command line or a custom deploy may give them as dicts.
 
     Raises:
-        PlaneSettings: an item is neither, or has a key that there is not.
+        PlaneSettings: an item is neither, or has an unknown key.
     """
     made: list[T] = []
     for item in items:
@@ -39,7 +39,7 @@ def as_instances(kind: type[T], items: Iterable[T | Mapping[str, Any]]) -> list[
 
 
 def refuse_missing_project(slug: str, identifier: str) -> None:
-    """What a change of a project that was to be made first comes to when it was not.
+    """Refuse a change of a project that an earlier operation should have created.
 
     Raises:
         PlaneSettings: always.
@@ -48,7 +48,7 @@ def refuse_missing_project(slug: str, identifier: str) -> None:
 
 
 def plan_in_new_project(slug: str, identifier: str, plan: Plan) -> Plan:
-    """What a run will do in a project that it makes first, and cannot do if it did not."""
+    """Plan changes in a project that the run creates first; they fail if it does not exist then."""
     for item in plan:
         if isinstance(item, Change):
             yield replace(item, apply=lambda: refuse_missing_project(slug, identifier))
@@ -57,19 +57,19 @@ def plan_in_new_project(slug: str, identifier: str, plan: Plan) -> Plan:
 
 
 def project_to_read(at: Access, identifier: str) -> tuple[Project, ApiKey | None] | None:
-    """The project and a key that sees into it, or none for one that is still to be made.
+    """The project and a key that reads it; no key if the project is still to be created.
 
-    ``None`` if a preview cannot tell.
+    ``None`` if a preview cannot check.
 
     Raises:
-        PlaneSettings: a run finds nobody who sees into it.
+        PlaneSettings: a run finds no key that reads the project.
     """
     projects = at.projects()
     seen = projects.get(identifier) if projects is not None else None
     if seen is None:
         return (new_project(identifier), None) if projects is not None or at.reach.is_fresh() else None
     key = at.project_reader_key(seen)
-    # What is in an archived project is not shown.
+    # Plane does not show the contents of an archived project.
     if key is not None and not seen.is_archived:
         return seen, key
     if is_executing():

@@ -1,4 +1,4 @@
-"""How this host's Plane is reached."""
+"""How a host's Plane is reached."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from pyinfra_plane.host.stack import Named
 from pyinfra_plane.settings import Settings
 
 FORM_LIMIT = "AUTHENTICATION_RATE_LIMIT"
-"""The variable that says how many forms Plane takes (1.4.2)."""
+"""The variable that limits how many forms Plane accepts (1.4.2)."""
 
 NOT_YET = "http://plane.invalid"
-"""Where a Plane is that is still to be started; nothing is sent there."""
+"""A placeholder address for a Plane that is not started yet; no request is sent to it."""
 
 
 class Reach:
-    """The way to Plane's API on one host: by its container's address, or by ``plane_api_url``."""
+    """The route to Plane's API on one host: its container's address, or ``plane_api_url``."""
 
     def __init__(self, host: Any, settings: Settings) -> None:
         self.host = host
@@ -32,7 +32,7 @@ class Reach:
         self._plane: Plane | None = None
 
     def forget(self) -> None:
-        """Drop what was read of Plane."""
+        """Drop everything that was read from Plane."""
         if self._plane is not None:
             self._plane.forget()
             if self._plane.http.base_url == NOT_YET:
@@ -40,17 +40,17 @@ class Reach:
 
     @property
     def requests_sent(self) -> int | None:
-        """How many requests were sent; ``None`` before Plane was looked for."""
+        """The number of requests sent; ``None`` before the first look for Plane."""
         return None if self._plane is None else self._plane.http.requests_sent
 
     def plane(self, look_again: bool = False) -> Plane:
-        """Plane as this host reaches it.
+        """Return Plane as this host reaches it.
 
         Args:
-            look_again: find the container's address anew, because the container may have been recreated.
+            look_again: find the container's address again, because the container may have been recreated.
 
         Raises:
-            PlaneUnreachable: there is no address to go to.
+            PlaneUnreachable: Plane has no address.
         """
         if self._plane is None or look_again:
             if is_new(self.host) and not self._answers_already():
@@ -64,14 +64,14 @@ class Reach:
 
     def _plane_at(self, url: str) -> Plane:
         s = self.settings
-        # A relay for requests is a command too, and a server may allow only some at the same time.
+        # Each request through the relay is a command too, and a server may limit how many run at the same time.
         wait_for_others(self.host)
         limit = s.plane_env_extra.get(FORM_LIMIT)
         period = (period_of(limit.unmask()) if limit is not None else None) or PERIOD
         return plane_from(self.host, url, s.plane_api_ca, s.plane_api_tls_insecure, s.plane_requests_together, period)
 
     def _answers_already(self) -> bool:
-        """Whether a Plane whose instance was not found in the database tells of one all the same."""
+        """Whether Plane's API reports a registered instance although none was found in the database."""
         try:
             plane = self._plane_at(self.settings.plane_api_url or self._container_url())
             return plane.instance().registered
@@ -84,10 +84,10 @@ class Reach:
         return is_new(self.host) and self.plane().http.base_url == NOT_YET
 
     def api_container(self) -> str | None:
-        """The name of the container of Plane's API; ``None`` if there is none yet.
+        """The name of the container of Plane's API; ``None`` if it does not exist yet.
 
         Raises:
-            TargetError: docker or Compose could not be asked.
+            TargetError: docker or Compose did not answer.
             PlaneSettings: the Compose project does not fit the settings.
         """
         s = self.settings
@@ -100,7 +100,7 @@ class Reach:
 
     @property
     def logs(self) -> str:
-        """Where to look for what Plane's API complains of."""
+        """Where to find the log of Plane's API."""
         elsewhere = self.settings.plane_api_url is not None
         name = None if elsewhere else known_api_container(self.host, self.settings)
         return "the log of Plane's API" if name is None else f"docker logs {name}"
@@ -127,18 +127,18 @@ class Reach:
             return f"http://127.0.0.1:{port}"
         if not container.addresses:
             raise PlaneUnreachable(f"the container {name} has no address in a network; set plane_api_url")
-        # Any of its networks leads there from the host; the first by name is the same on every run.
+        # The host reaches the container through any of its networks; the first by name is the same on every run.
         address = container.addresses[min(container.addresses)]
         return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
 
     def readings(self) -> list[Reading]:
-        """What is read on the host before the first request."""
+        """The readings on the host that come before the first request."""
         s = self.settings
         name = None if s.plane_api_url else known_api_container(self.host, s)
         address = [] if name is None else [fact_reading(DockerContainer, container=name)]
         return [*address, file_reading(s.plane_tokens_path)]
 
     def is_fresh(self) -> bool:
-        """Whether there cannot be a workspace yet."""
+        """Whether no workspace can exist yet."""
         instance = self.plane().instance()
         return not instance.is_setup_done or not instance.workspaces_exist

@@ -1,4 +1,4 @@
-"""What a saved token takes the place of, and how that ends."""
+"""Revoke the tokens that a saved token replaces."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pyinfra_plane.settings import Agent
 
 
 def revoke_replaced(at: Access, agent: Agent) -> None:
-    """Revoke what the agent's saved token replaces, as its line in the token file notes, and note that it is done."""
+    """Revoke the tokens that the agent's saved token replaces, by its line in the token file, and note that."""
     file = at.tokens.file()
     note = file.note(agent.token_variable)
     session = at.sessions.of(agent)
@@ -29,7 +29,7 @@ def revoke_replaced(at: Access, agent: Agent) -> None:
 
 
 def _end_others(at: Access, agent: Agent, session: Session, others: Sequence[Token], is_requested: bool) -> None:
-    """Revoke the tokens that this deploy did not make, if that was asked for; say that they stay, if not."""
+    """Revoke the tokens that this deploy did not create, if requested; otherwise say that they stay valid."""
     if is_requested:
         for token in others:
             at.plane.revoke_token(session, token)

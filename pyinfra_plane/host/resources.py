@@ -1,7 +1,7 @@
-"""Kinds of resources: what Plane lists of a kind is compared with what is wanted, field by field, and brought in line.
+"""Kinds of resources: compare Plane's resources of a kind with the wanted ones, field by field, and reconcile them.
 
-A kind is a class: what it is in the API (:class:`~pyinfra_plane.api.rows.Row`), what it is in the settings, and where
-it differs from the rule. ``operations/plane/webhooks.py`` is the example.
+A kind is a class that names its class in the API (:class:`~pyinfra_plane.api.rows.Row`), its class in the settings, and
+its differences from the rule. ``operations/plane/webhooks.py`` is the example.
 """
 
 from __future__ import annotations
@@ -25,39 +25,39 @@ W = TypeVar("W")
 
 
 class Home(Protocol):
-    """Where the resources of a kind are."""
+    """The project or workspace that has the resources of a kind."""
 
     def __str__(self) -> str:
-        """What a plan calls it."""
+        """Its name in a plan."""
 
     @property
     def exists(self) -> bool:
-        """Whether there is anything to list; otherwise an earlier change creates it."""
+        """Whether it exists, so that its resources can be listed; otherwise an earlier change creates it."""
 
     def reading(self, kind: type[R]) -> Collection[R]:
-        """The resources, for who may read them."""
+        """The resources, for reading."""
 
     def writing(self, kind: type[R]) -> Collection[R]:
-        """The resources, for who may change them."""
+        """The resources, for changing."""
 
 
 class Kind(Generic[W, R]):
-    """One kind of resource. Subclasses name it, and replace the methods in which it differs from the rule."""
+    """One kind of resource. Subclasses name it, and override the methods in which it differs from the rule."""
 
     row: type[R]
-    """As Plane lists it."""
+    """The class of a resource in Plane's answers."""
     wanted: type[W]
-    """As the settings have it: the fields that have the same name are compared. ``None`` leaves a field as it is."""
+    """The class in the settings. Fields of the same name are compared. ``None`` leaves a field unchanged."""
     noun: ClassVar[str]
-    """What a plan calls one of them."""
+    """The noun for one of them in a plan."""
     setting: ClassVar[str]
     """The setting, or the key of a setting, that lists them."""
 
     def plan(self, home: Home, wanted: Sequence[W], prune: bool = False) -> Plan:
-        """Compare what is listed with what is wanted.
+        """Compare Plane's resources with the wanted ones.
 
         Args:
-            prune: delete what is not wanted, unless nothing is.
+            prune: delete resources that are not wanted, unless none is wanted.
         """
         present = self.present(home)
         for one in wanted:
@@ -72,31 +72,31 @@ class Kind(Generic[W, R]):
             yield from self.prune(home, wanted, present)
 
     def present(self, home: Home) -> Mapping[str, R]:
-        """What Plane lists, by what tells one from another."""
+        """Plane's resources by identity."""
         return home.reading(self.row).by_name() if home.exists else {}
 
-    # What a plan says
+    # Text in a plan
 
     def identity(self, one: W) -> str:
-        """What tells it from others, as Plane has it."""
+        """The value that identifies it, in Plane's form."""
         return str(getattr(one, self.row.IDENTITY))
 
     def title(self, identity: str) -> str:
-        """What a plan calls the one with this identity."""
+        """The name in a plan of the resource with this identity."""
         return identity
 
     def called(self, home: Home, one: W) -> str:
-        """What a plan calls a wanted one."""
+        """The name in a plan of a wanted resource."""
         return f"{self.noun} {self.title(self.identity(one))} of {home}"
 
     def creation_line(self, home: Home, one: W) -> str:
-        """What a plan says of one to create."""
+        """The plan's line for one to create."""
         return self.called(home, one)
 
     # The rule
 
     def given(self, one: W) -> dict[str, Any]:
-        """The fields that are wanted, by name."""
+        """The fields with a wanted value, by name."""
         ours = {field.name for field in fields(self.row)} - {self.row.IDENTITY, "id"}
         values = {field.name: getattr(one, field.name) for field in fields(self.wanted)}  # type: ignore[arg-type]
         return {name: value for name, value in values.items() if name in ours and value is not None}
@@ -115,7 +115,7 @@ class Kind(Generic[W, R]):
             yield Kept(self.called(home, one))
 
     def change(self, home: Home, has: R, differing: Sequence[Difference]) -> Change:
-        """The change of some fields."""
+        """A change of some fields."""
 
         def apply() -> None:
             home.writing(self.row).change(has, **{one.key: one.value() for one in differing})
@@ -127,7 +127,7 @@ class Kind(Generic[W, R]):
         return f"{self.noun} {self.title(str(getattr(has, self.row.IDENTITY)))} of {home}"
 
     def body(self, home: Home, one: W) -> dict[str, Any]:
-        """What Plane is sent to create one."""
+        """The body of the request that creates one."""
         given = {self.row.IDENTITY: self.identity(one), **self.given(one)}
         return {self.row.key_of(name): self.row.sent(name, value) for name, value in given.items()}
 
@@ -136,11 +136,11 @@ class Kind(Generic[W, R]):
         home.writing(self.row).create(**self.body(home, one))
 
     def afterwards(self, home: Home, wanted: Sequence[W], present: Mapping[str, R]) -> Plan:
-        """What follows from the changes."""
+        """Plan the changes that follow from the others."""
         return iter(())
 
     def prune(self, home: Home, wanted: Sequence[W], present: Mapping[str, R]) -> Plan:
-        """Delete what is not wanted."""
+        """Delete the resources that are not wanted."""
         named = {self.identity(one) for one in wanted}
         yield from (self.removal(home, has) for name, has in present.items() if name not in named)
 
@@ -150,13 +150,13 @@ class Kind(Generic[W, R]):
         return Change((f"- {what}{further}",), lambda: self.delete(home, has, f"the {what}"))
 
     def delete(self, home: Home, has: R, what: str) -> None:
-        """Delete one; `what` it is, for the message."""
+        """Delete one. The message calls it `what`."""
         home.writing(self.row).delete(has, what)
 
 
 @dataclass(frozen=True)
 class InProject:
-    """A project, and a key that sees into it; no key if the project is still to be created."""
+    """A project, and a key that reads it; no key if the project is still to be created."""
 
     at: Access
     project: Project
@@ -178,7 +178,7 @@ class InProject:
         return self.at.plane.collection(kind, key, slug=self.at.slug, project=self.project.id)
 
     def advised(self, plan: Plan, setting: str) -> Plan:
-        """The plan, with advice for the case that the workspace owns what it changes (commercial editions)."""
+        """Add advice to a plan's errors for a workspace that owns the resources (commercial editions)."""
         if self.key is None:
             yield from plan_in_new_project(self.at.slug, self.project.identifier, plan)
             return
@@ -208,7 +208,7 @@ class InProject:
 
 @dataclass(frozen=True)
 class InWorkspace:
-    """A workspace, as an admin who is signed in sees it."""
+    """A workspace, as a signed-in admin sees it."""
 
     at: Access
     exists: bool = True
@@ -226,7 +226,7 @@ class InWorkspace:
 def in_project(
     kind: Kind[W, R], slug: str, identifier: str, wanted: Iterable[W | Mapping[str, Any]], prune: bool = False
 ) -> Plan:
-    """Have the resources of one kind in a project; a preview that cannot see into it only names them."""
+    """Keep the resources of one kind in a project; a preview that cannot read the project only names them."""
     at, items = current_workspace(slug), as_instances(kind.wanted, wanted)
     identifier = identifier.upper()
     found = project_to_read(at, identifier)

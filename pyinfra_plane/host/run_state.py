@@ -1,4 +1,4 @@
-"""What a run knows of the accounts, workspaces and projects of one host's Plane that it made or changed."""
+"""The accounts, workspaces and projects that this run created or changed on one host's Plane."""
 
 from __future__ import annotations
 
@@ -10,29 +10,30 @@ from pyinfra_plane.settings import Agent
 
 @dataclass
 class RunState:
-    """What this run made, so that nothing is asked for that is known.
+    """This run's own changes, so that known facts are not requested again.
 
-    `agents` are those whose saved tokens and passwords this run may use: those of the settings, and those that an
-    operation was given.
+    `agents` are those whose saved tokens and passwords this run may use: the settings' agents, and those given to an
+    operation.
     """
 
     agents: tuple[Agent, ...]
     created_workspaces: dict[str, str] = field(default_factory=dict)
-    """By slug, those made in this run: the address of whoever did."""
+    """By slug, the workspaces that this run created: the address of the account that created each."""
     pending_renames: dict[str, tuple[str, str]] = field(default_factory=dict)
-    """By slug, a workspace's name now and as it is to be, where nobody can sign in yet to change it."""
+    """By slug, a workspace's current and new name, if no account can sign in yet to change it."""
     created_projects: dict[str, ApiKey] = field(default_factory=dict)
     new_projects: set[str] = field(default_factory=set)
-    """The identifiers of those made in this run."""
+    """The identifiers of the projects that this run created."""
     joined_projects: set[tuple[str, str]] = field(default_factory=set)
-    """The identifiers of projects and the addresses of accounts that this run put into them for its own sake."""
+    """Projects (by identifier) and accounts (by address) that this run added to them to be able to change them."""
     announced: set[tuple[str, str]] = field(default_factory=set)
-    """By workspace, what a preview has said will be done in it for one of its projects."""
+    """By workspace, lines that a preview has shown for one of its projects."""
     created_accounts: dict[str, dict[str, int]] = field(default_factory=dict)
-    """By address, those made in this run: the projects they were put into since, each with the role."""
+    """By address, the accounts that this run created: the projects that they were added to since, each with the
+    role."""
     adopted: set[str] = field(default_factory=set)
-    """The variables of saved tokens that the file had no owner of, and Plane has told this stage."""
+    """The variables of saved tokens whose owner the file did not note and Plane has returned in this stage."""
     saved: dict[str, bool] = field(default_factory=dict)
-    """By variable, the tokens that this run saved: whether each replaced one that answered."""
+    """By variable, the tokens that this run saved: whether each replaced one that worked."""
     touched: set[str] = field(default_factory=set)
-    """The names of agents whose token or file this run changed, or a preview would."""
+    """The names of agents whose token or file this run changed, or a preview would change."""

@@ -1,4 +1,4 @@
-"""Whose token is saved on the host."""
+"""The agents' tokens that are saved on the host, and their owners."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pyinfra_plane.settings.addresses import EMAIL
 
 
 class SavedTokens:
-    """The agents' saved tokens: the file, read once a stage, and whose each token is."""
+    """The agents' saved tokens: the file, read once per stage, and the owner of each token."""
 
     def __init__(self, host: Any, settings: Settings, reach: Reach, state: RunState) -> None:
         self.host = host
@@ -28,17 +28,17 @@ class SavedTokens:
         self._owners_to_save = False
 
     def forget(self) -> None:
-        """Have the file read again."""
+        """Drop the file's content, so that it is read again."""
         self._token_file = None
         self._owners_to_save = False
 
     @property
     def path(self) -> str | None:
-        """Where tokens are saved; ``None`` if no file with tokens was read."""
+        """The path of the token file; ``None`` if no file with tokens was read."""
         return self._token_file.path if self._token_file is not None and self._token_file.tokens else None
 
     def file(self) -> TokenFile:
-        """The file of agents' tokens, read once a stage."""
+        """The file of agents' tokens, read once per stage."""
         if self._token_file is None:
             settings = self.settings
             self._token_file = TokenFile(
@@ -47,14 +47,16 @@ class SavedTokens:
         return self._token_file
 
     def check(self) -> None:
-        """Write the token file as it is, once, so that a full disk or a missing right is noticed before there is a
-        token to lose."""
+        """Write the token file unchanged, once.
+
+        A full disk or a missing permission then shows before there is a token to lose.
+        """
         if not self._token_file_checked:
             self.file().save()
             self._token_file_checked = True
 
     def key_of(self, agent: Agent) -> ApiKey | None:
-        """The agent's token as saved on the host; ``None`` where that is known to be another account's."""
+        """The agent's token as saved on the host; ``None`` if it is known to belong to another account."""
         return None if self.mismatched_owner(agent) else self.saved_key(agent)
 
     def saved_key(self, agent: Agent) -> ApiKey | None:
@@ -62,49 +64,52 @@ class SavedTokens:
         return ApiKey(value) if value else None
 
     def mismatched_owner(self, agent: Agent) -> str | None:
-        """The other account that the token in the agent's line is known to belong to: its address was another one."""
+        """The other account that the agent's saved token belongs to, if known: the agent had another address then."""
         owner = self.file().note(agent.token_variable).owner
         return owner if owner != agent.email and self.saved_key(agent) is not None else None
 
     def ask_owners(self, agents: Iterable[Agent]) -> None:
-        """Ask Plane whose the tokens of these agents are, where the file does not say: somebody else wrote them there,
-        or an earlier version did."""
+        """Ask Plane for the owners of these agents' tokens that the file does not note.
+
+        Somebody else wrote those tokens into the file, or an earlier version did.
+        """
         for agent in agents:
             key, note = self.saved_key(agent), self.file().note(agent.token_variable)
             if key is None or note.owner is not None:
                 continue
             owner = self.reach.plane().owner(key)
-            # It is written into the file, so that it must be an address and nothing else.
+            # The answer is written into the file, so it must be an address and nothing else.
             if owner is not None and re.fullmatch(EMAIL, owner):
                 note.owner = owner
                 self._owners_to_save = True
                 self.state.adopted.add(agent.token_variable)
 
     def save_owners(self) -> None:
-        """Save what :meth:`ask_owners` was told, before there is a change that it could no longer be told after."""
+        """Save the owners from :meth:`ask_owners` before a change after which Plane could no longer return them."""
         if self._owners_to_save:
             self.file().save()
             self._owners_to_save = False
 
     def was_removed(self, agent: Agent, member: WorkspaceMember) -> bool:
-        """Whether a run removed the agent, and it was not invited again since with another role.
+        """Whether a run removed the agent, and it was not invited again since then with another role.
 
-        A key is shown former members as if they still were, but for a role that another invitation gave.
+        A key sees former members like current ones, except for a role that another invitation gave.
         """
         note = self.file().note(agent.token_variable)
         return note.removed and member.role == (agent.role_number if note.role is None else note.role)
 
     @property
     def mark(self) -> str:
-        """The description of a token that this deploy makes. It tells the token from one that a person made."""
+        """The description of a token that this deploy creates. It distinguishes the token from one that a person
+        created."""
         return f"Made by the deploy, which keeps it in {self.settings.plane_tokens_path}"
 
     def keys_of(self, agents: Iterable[Agent]) -> list[ApiKey]:
-        """The keys that may be of these agents: their saved ones, and the admin's, which may be anybody's."""
+        """The keys that may belong to these agents: their saved ones, and the admin's, which may be anybody's."""
         keys = [key for agent in agents if (key := self.key_of(agent)) is not None]
         token = self.settings.plane_admin_api_token
         return keys if token is None else [*keys, ApiKey(token.unmask())]
 
     def owner_of(self, key: ApiKey) -> Agent | None:
-        """The agent whose saved token `key` is."""
+        """The agent that has `key` as its saved token."""
         return next((agent for agent in self.state.agents if self.key_of(agent) == key), None)

@@ -1,4 +1,4 @@
-"""An env file on the host with secrets that Plane shows once: each is on the disk before anything else happens."""
+"""An env file on the host with secrets that Plane shows once: each is on the disk before the next step."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ MODE = "600"
 
 
 class SecretLines:
-    """The file; lines of other names stay as they are.
+    """The file. Lines with other names stay unchanged.
 
     Args:
-        path: where it is.
-        user, group: who it belongs to; whoever writes it if not given.
+        path: path of the file.
+        user, group: owner of the file; by default the user that writes it.
     """
 
     def __init__(self, host: Any, path: str, user: str | None = None, group: str | None = None) -> None:
@@ -27,11 +27,11 @@ class SecretLines:
         self.values = {name: value.strip("\"'") for name, value in variables(self._text).items()}
 
     def save(self, name: str, value: str) -> None:
-        """Have a line with this value, in its place or at the end."""
+        """Write a line with this value, in its place or at the end."""
         self._write(updated(split(self._text), {name: f"{name}={value}"}))
 
     def remove(self, name: str) -> None:
-        """Take a line out."""
+        """Remove a line."""
         lines = [entry.text for entry in split(self._text) if entry.name != name]
         self._write("\n".join([*lines, ""]) if lines else "")
 

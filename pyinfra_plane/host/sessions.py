@@ -1,4 +1,4 @@
-"""Sessions of accounts: opened once for each account and run, with the password that is known here."""
+"""Sessions of accounts: each is opened once per account and run, with the password that the settings give."""
 
 from __future__ import annotations
 
@@ -34,20 +34,21 @@ class Sessions:
         self.tokens = tokens
         self.state = state
         self._not_opened: dict[str, PlaneError] = {}
-        """By address, sessions that could not be opened ahead of their turn, for another reason than the password: said
-        in it."""
+        """By address, errors of sessions that could not be opened ahead of their turn, except for wrong passwords."""
         self._finds_accounts = False
-        """Whether the last account that may be new was there already, from an interrupted run or another workspace: the
-        next one is then signed in first, because each form may count against a limit."""
+        """Whether the last account that may be new existed already, from an interrupted run or another workspace.
+
+        The next one is then signed in first, because each form may count against a limit.
+        """
 
     def account_of(self, name: str, email: str, own: Agent | None = None) -> Agent:
-        """The account of a saved token, with its password where that may be known here.
+        """The account of a saved token, with its password if the settings may give it.
 
         Args:
-            name: the agent's, as its line in the token file has it.
-            email: what the file or Plane says. A password is derived for an address of this workspace's agents alone:
-                else whoever answers in Plane's place would be told that of any account anywhere.
-            own: the agent as it is wanted now.
+            name: the agent's name, as its line in the token file has it.
+            email: the address from the file or from Plane. A password is derived only for addresses of this workspace's
+                agents: otherwise a server that answers in Plane's place could learn the password of any account.
+            own: the agent as the settings have it now.
         """
         s = self.settings
         password = former = None
@@ -56,26 +57,26 @@ class Sessions:
         if namesake is not None:
             password, former = namesake.password, namesake.former_password
         elif own is not None and own.password is not None and own.former_password is None:
-            password = own.password  # its own, whatever its address
+            password = own.password  # the agent's own password, whatever its address is
         elif token_variable(local) == token_variable(name) and domain == f"{s.plane_workspace_slug}.local".lower():
             return with_password(Agent(name, email, "member", name, None, present=False), vars(s))
         return Agent(name, email, "member", name, password, present=False, former_password=former)
 
     def tokens_labelled(self, slug: str, agent: Agent, session: Session) -> tuple[list[Token], list[Token]]:
-        """The account's tokens that carry the agent's label: those that this deploy made, and the others."""
-        # The first releases of this deploy described a token by its workspace alone.
+        """The account's tokens with the agent's label: those that this deploy created, and the others."""
+        # The first releases of this deploy described a token only by its workspace.
         marks = (self.tokens.mark, f"Workspace {slug}")
         labelled = [token for token in self.reach.plane().tokens(session) if is_labelled(token, agent)]
         ours = [token for token in labelled if token.description in marks]
         return ours, [token for token in labelled if token not in ours]
 
     def revoke_former(self, agent: Agent, email: str, made_for: str | None = None) -> None:
-        """Revoke the agent's tokens of the account that it had before; say so where that cannot be done.
+        """Revoke the agent's tokens of its former account; say so if that is not possible.
 
         Args:
-            agent: whose label the tokens carry.
+            agent: the agent whose label the tokens carry.
             email: the account's address.
-            made_for: the workspace: only the tokens that this deploy made for it are revoked. All when not given.
+            made_for: a workspace: revoke only the tokens that this deploy created for it. Without it, revoke all.
         """
         try:
             session = self.of(self.account_of(agent.name, email, agent))
@@ -97,9 +98,9 @@ class Sessions:
             )
 
     def admins(self, not_as: str | None = None) -> Iterator[Session]:
-        """Sessions of those who should be admins of the workspace, each opened in its turn: the admin's, then agents'.
+        """Open sessions of those who should be workspace admins, one by one: the admin's, then agents'.
 
-        An agent that has no account yet is passed over.
+        An agent without an account is skipped.
         """
         settings = self.settings
         if settings.plane_admin_password is not None and settings.plane_admin_email != not_as:
@@ -114,13 +115,13 @@ class Sessions:
             yield session
 
     def instance_admin(self, what: str) -> Session:
-        """A session that may change the instance.
+        """Return a session that may change the instance.
 
         Args:
-            what: what needs it, for the message.
+            what: the operation that needs it, for the message.
 
         Raises:
-            PlaneSettings: ``plane_admin_email`` is not an instance admin's, or its password is wrong or not given.
+            PlaneSettings: ``plane_admin_email`` is not an instance admin's, or its password is wrong or missing.
         """
         settings = self.settings
         needs = f"{what} needs plane_admin_email and plane_admin_password of an instance admin"
@@ -134,13 +135,14 @@ class Sessions:
             raise PlaneSettings(f"{error}; {needs}") from error
 
     def open(self, agents: Iterable[tuple[Agent, bool]]) -> None:
-        """Open sessions of agents' accounts, several at the same time; :meth:`agent_session` has each, or its error.
+        """Open sessions of agents' accounts, several at the same time; :meth:`of` then returns each, or raises its
+        error.
 
         Args:
             agents: each with whether its account may be new.
 
         Raises:
-            PlaneSettings: passwords are wrong or not given. Every account of them is named.
+            PlaneSettings: passwords are wrong or missing. The message names every such account.
         """
         plane = self.reach.plane()
         to_open = [one for one in agents if not plane.is_signed_in(one[0].email)]
@@ -148,7 +150,7 @@ class Sessions:
 
         def open_one(one: tuple[Agent, bool]) -> None:
             if self._not_opened:
-                return  # the run ends at the first that fails
+                return  # the run ends at the first one that fails
             try:
                 self.of(*one)
             except PlaneWrongPassword as error:
@@ -164,11 +166,11 @@ class Sessions:
             raise error
 
     def of(self, agent: Agent, may_be_new: bool = False) -> Session:
-        """A session of the agent's account, which is made when it is not there and `may_be_new`.
+        """Return a session of the agent's account, which is created if it is missing and `may_be_new`.
 
         Raises:
-            PlaneWrongPassword: its password is not given, or wrong.
-            PlaneSettings: its password is too weak, or the account cannot be made.
+            PlaneWrongPassword: its password is missing or wrong.
+            PlaneSettings: its password is too weak, or the account cannot be created.
         """
         plane = self.reach.plane()
         failed = self._not_opened.pop(agent.email, None)
@@ -198,10 +200,10 @@ class Sessions:
         return session
 
     def _sign_in(self, agent: Agent) -> Session:
-        """A session of an account that exists. One made before 0.1.0 gets the password that is derived now."""
+        """Open a session of an existing account. An account from before 0.1.0 gets the password that is derived now."""
         assert agent.password is not None
         setting = _password_setting(agent)
-        # What a derived one is mixed with may have changed.
+        # The inputs of a derived password may have changed.
         setting = setting.replace("_seed or", "_seed, plane_seed_host or")
         try:
             return self._session(agent.email, agent.password, setting)
@@ -220,15 +222,15 @@ class Sessions:
             return session
 
     def _session(self, email: str, password: HiddenValue, setting: str) -> Session:
-        """A session of an account that exists.
+        """Open a session of an existing account.
 
         Args:
             setting: the setting that holds the password, for the message.
 
         Raises:
-            PlaneNoAccount: there is no such account.
+            PlaneNoAccount: the account does not exist.
             PlaneWrongPassword: the password is wrong.
-            PlaneSettings: nobody can sign in with a password.
+            PlaneSettings: Plane allows no sign-in with a password.
         """
         try:
             return self.reach.plane().sign_in(email, password.unmask())
@@ -251,7 +253,7 @@ def _password_setting(agent: Agent) -> str:
 
 
 def is_labelled(token: Token, agent: Agent) -> bool:
-    """Whether a token's label is the agent's, in any spelling that leads to the agent's line in the token file."""
+    """Whether a token's label is the agent's, in any spelling that maps to the agent's line in the token file."""
     prefix, name = token.label[:6], token.label[6:]
     return prefix == "agent-" and token_variable(name) == agent.token_variable
 
