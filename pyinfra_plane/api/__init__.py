@@ -1,4 +1,4 @@
-"""Plane's API in Python: how to reach it from the target, what it answers, how it fails.
+"""A Python client for Plane's API: connections from the target, models of the answers, and errors.
 
-Nothing here knows pyinfra; ``pyinfra_plane.host.connection`` opens the connection from a host.
+Nothing in this package imports pyinfra; ``pyinfra_plane.host.connection`` opens the connection from a host.
 """

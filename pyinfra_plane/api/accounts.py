@@ -22,12 +22,14 @@ from pyinfra_plane.api.rows import listed
 
 
 class AccountsApi(Asking):
-    """What concerns the instance and single accounts."""
+    """Requests about the instance and single accounts."""
 
     # Instance
 
     def health(self) -> str | None:
-        """``None`` when Plane answers ``GET /`` as it should, else what came instead. Never throttled by Plane.
+        """Return ``None`` if Plane answers ``GET /`` as it should, otherwise the problem.
+
+        Plane never throttles this request.
 
         Raises:
             PlaneSettings, PlaneElsewhere: waiting would not help.
@@ -43,17 +45,17 @@ class AccountsApi(Asking):
         return f"GET {self.http.base_url}/: not the answer of Plane's API"
 
     def instance(self) -> Instance:
-        """Edition, version, whether the instance is set up. Needs no login."""
+        """Read the edition, the version, and whether the instance is set up. Needs no login."""
         return self.cached(("instance",), lambda: Instance.of(self.http.call("GET", uncached(paths.INSTANCE()))))
 
     def expect_new_instance(self) -> None:
-        """Take the instance for a new one without asking, for a preview of one that cannot answer yet."""
+        """Assume a new instance without a request, for a preview of an instance that cannot answer yet."""
         self.cached(("instance",), lambda: Instance(True, False, "", "", False))
 
     def set_up_instance(
         self, email: str, password: str, first_name: str, last_name: str = "", company_name: str = ""
     ) -> None:
-        """Make the instance admin of a fresh instance; the account can sign in and own workspaces.
+        """Create the instance admin of a new instance. The account can sign in and own workspaces.
 
         Raises:
             PlaneFormRefused: ``ADMIN_ALREADY_EXIST``, ``PASSWORD_TOO_WEAK``, ``INVALID_ADMIN_EMAIL``, ….
@@ -73,7 +75,7 @@ class AccountsApi(Asking):
         self._cache[("instance",)] = replace(self.instance(), is_setup_done=True)
 
     def instance_admin_session(self, email: str, password: str) -> Session:
-        """A session of an instance admin; opens ``/api/instances/`` and nothing else.
+        """Return a session of an instance admin, which is valid only for ``/api/instances/``.
 
         Raises:
             PlaneFormRefused: ``ADMIN_AUTHENTICATION_FAILED``, ``ADMIN_USER_DOES_NOT_EXIST``, ….
@@ -86,7 +88,7 @@ class AccountsApi(Asking):
         return self._sessions[name]
 
     def configurations(self, session: Session) -> dict[str, Configuration]:
-        """The instance's settings by name, to an instance admin."""
+        """The instance's settings by name, as an instance admin sees them."""
         path = uncached(paths.INSTANCE_CONFIGURATIONS())
         return self.cached(
             ("configurations",),
@@ -99,8 +101,8 @@ class AccountsApi(Asking):
         )
 
     def change_configurations(self, session: Session, values: Mapping[str, str]) -> None:
-        """Set settings of the instance. Plane passes over names that it does not know (every tried release)."""
-        # The answer shows the values, so it is not looked at.
+        """Set settings of the instance. Plane ignores names that it does not know (every tried release)."""
+        # The answer contains the values, so it is not read.
         self.http.call("PATCH", paths.INSTANCE_CONFIGURATIONS(), headers=session.headers(), json=dict(values))
         self.forget("configurations", "instance")
 
@@ -109,7 +111,7 @@ class AccountsApi(Asking):
     def for_each_account(self, function: Callable[[Any], object], arguments: list[Any]) -> None:
         """Call a function that signs an account in or up with each argument, several at the same time.
 
-        Plane hashes a password for each, in one of several processes.
+        Plane hashes a password for each account, in one of several processes.
         """
         if len(arguments) > 1:
             self._forms.prepare()
@@ -126,7 +128,7 @@ class AccountsApi(Asking):
         return email.lower() in self._sessions
 
     def sign_in(self, email: str, password: str) -> Session:
-        """A session of an account that exists; one for each account and run, since Plane hashes the password each time.
+        """Return a session of an existing account, opened once per run: Plane hashes the password at each sign-in.
 
         Raises:
             PlaneFormRefused: ``USER_DOES_NOT_EXIST``, ``AUTHENTICATION_FAILED_SIGN_IN``, ….
@@ -137,16 +139,16 @@ class AccountsApi(Asking):
         return self._sessions[email]
 
     def change_password(self, session: Session, old: str, new: str) -> Session:
-        """Change the password of the session's account, and keep the session that takes its place.
+        """Change the password of the session's account, and return the session that replaces it.
 
         Raises:
-            PlaneRefused: Plane kept the old one.
+            PlaneRefused: Plane kept the old password.
         """
         self._sessions[session.email] = self._forms.change_password(session, old, new)
         return self._sessions[session.email]
 
     def sign_up(self, email: str, password: str) -> Session:
-        """Make an account and keep its session.
+        """Create an account, and return its session.
 
         Raises:
             PlaneFormRefused: ``USER_ALREADY_EXIST``, ``PASSWORD_TOO_WEAK``, ``SIGNUP_DISABLED``, ….
@@ -156,16 +158,16 @@ class AccountsApi(Asking):
         return self._sessions[email]
 
     def finish_onboarding(self, session: Session) -> None:
-        """Spare a person the wizard that Plane shows at the first sign-in."""
+        """Skip the wizard that Plane shows a person at the first sign-in."""
         self.http.call("PATCH", paths.MY_ONBOARDING(), headers=session.headers(), json={"is_onboarded": True})
 
     def change_profile(self, session: Session, **fields: str) -> None:
-        """Set `display_name`, `first_name` or `last_name` of the session's own account."""
+        """Set `display_name`, `first_name` or `last_name` of the session's account."""
         self.http.call("PATCH", paths.ME(), headers=session.headers(), json=fields)
         self.forget("members")
 
     def mute_notifications(self, session: Session) -> None:
-        """Have Plane send the session's own account no mail about work items."""
+        """Turn off Plane's mail about work items to the session's account."""
         kinds = ("property_change", "state_change", "comment", "mention", "issue_completed")
         body = dict.fromkeys(kinds, False)
         self.http.call("PATCH", paths.MY_NOTIFICATIONS(), headers=session.headers(), json=body)
@@ -173,7 +175,7 @@ class AccountsApi(Asking):
     # API tokens
 
     def owner(self, key: ApiKey) -> str | None:
-        """The address of the account that a key belongs to; ``None`` when the key does not answer."""
+        """The address of the account that owns a key; ``None`` if the key is not valid."""
         if not self._may_answer(key):
             return None
         try:
@@ -186,16 +188,16 @@ class AccountsApi(Asking):
         return email.lower() if isinstance(email, str) else None
 
     def tokens(self, session: Session) -> list[Token]:
-        """The session's own tokens, without their values."""
+        """The tokens of the session's account, without their values."""
         return listed(self.http.call("GET", paths.MY_TOKENS(), headers=session.headers()), Token.of, "API tokens")
 
     def create_token(
         self, session: Session, label: str, description: str, ends: date | None = None
     ) -> tuple[ApiKey, Token]:
-        """Make a token. Its value is in this answer alone.
+        """Create a token. Only this answer has its value.
 
         Args:
-            ends: the day, in UTC, at whose beginning it expires; never when ``None``.
+            ends: the day at whose beginning, in UTC, it expires; never if ``None``.
         """
         body = {"label": label, "description": description}
         if ends is not None:
@@ -207,7 +209,7 @@ class AccountsApi(Asking):
         return ApiKey(value), Token.of(answer)
 
     def revoke_token(self, session: Session, token: Token) -> None:
-        """Revoke a token of the session's own."""
+        """Revoke a token of the session's account."""
         self.remove(
             f"the token {token.label} of {session.email}",
             paths.MY_TOKENS.one(token.id),

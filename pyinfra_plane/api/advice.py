@@ -1,4 +1,4 @@
-"""What messages of this client advise, in words that whoever uses it can replace with its own settings' names."""
+"""The advice in this client's messages, which a program can replace with the names of its own settings."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Advice:
-    """The advice at the end of messages, by what went wrong.
+    """The advice at the end of messages, by problem.
 
     Args:
-        address: something else than Plane's API answered.
+        address: the answer did not come from Plane's API.
         certificate: the certificate is not trusted.
         scheme: TLS failed.
-        workspace_admin: the account that asked may not do this in the workspace.
+        workspace_admin: the requesting account may not do this in the workspace.
         instance_admin: only an instance admin may do this.
-        form_limit: Plane took no sign-in for minutes.
+        form_limit: Plane accepted no sign-in for minutes.
     """
 
     address: str = "is this the address of Plane's API?"

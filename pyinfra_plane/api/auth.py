@@ -1,7 +1,7 @@
-"""The ways into Plane: an API key, and the session that a sign-in or sign-up form gives.
+"""Credentials for Plane: an API key, or the session from a sign-in or sign-up form.
 
-Facts behind this, seen on every tried release: forms want ``csrfmiddlewaretoken`` and the cookie ``csrftoken``; one
-such pair serves any number of fresh sessions; JSON paths under ``/api/`` want the session's cookie alone.
+Seen on every tried release: forms require ``csrfmiddlewaretoken`` and the cookie ``csrftoken``; one such pair serves
+any number of new sessions; JSON paths under ``/api/`` require only the session's cookie.
 """
 
 from __future__ import annotations
@@ -15,22 +15,25 @@ from pyinfra_plane.api.http import Http, Reply, refuse_bad
 from pyinfra_plane.api.pace import Pace
 
 RATE_LIMIT_EXCEEDED = "RATE_LIMIT_EXCEEDED"
-"""Plane's name for one form too many."""
+"""Plane's error code for a form above the limit."""
 
 
 @dataclass(frozen=True)
 class ApiKey:
-    """An API token; opens ``/api/v1/``."""
+    """An API token, valid for ``/api/v1/``."""
 
     value: str
 
     @property
     def is_well_formed(self) -> bool:
-        """Whether a header can carry it. `requests` would name the value of one that it cannot."""
+        """Whether a header can contain the key.
+
+        For other keys, `requests` would raise an error that shows the value.
+        """
         return bool(self.value) and self.value.isascii() and self.value.isprintable() and " " not in self.value
 
     def headers(self) -> dict[str, str]:
-        """The header that carries it."""
+        """The header with the key."""
         return {"X-API-Key": self.value}
 
     def __repr__(self) -> str:
@@ -39,13 +42,16 @@ class ApiKey:
 
 @dataclass(frozen=True)
 class Session:
-    """A signed-in account; opens ``/api/`` without ``v1``."""
+    """A signed-in account, valid for ``/api/`` without ``v1``."""
 
     email: str
     cookies: Mapping[str, str]
 
     def headers(self) -> dict[str, str]:
-        """The header that carries it. By hand, because the cookie is Secure and the address may be plain http."""
+        """The header with the session's cookies.
+
+        Built here, because the cookie is Secure and the address may be plain http.
+        """
         return {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
 
     def __repr__(self) -> str:
@@ -53,11 +59,11 @@ class Session:
 
 
 class Forms:
-    """Plane's HTML forms, sent with one CSRF pair for all of them.
+    """Plane's HTML forms, all sent with one CSRF pair.
 
     Args:
-        http: carries the requests.
-        pace: when the next form may be sent.
+        http: sends the requests.
+        pace: decides when the next form may be sent.
     """
 
     def __init__(self, http: Http, pace: Pace) -> None:
@@ -66,7 +72,7 @@ class Forms:
         self._pair: tuple[str, str] | None = None
 
     def prepare(self) -> None:
-        """Fetch the pair, so that forms that are sent at the same time do not each fetch one."""
+        """Fetch the pair once, before forms that are sent at the same time would each fetch one."""
         self._csrf()
 
     def _csrf(self) -> tuple[str, str]:
@@ -81,21 +87,21 @@ class Forms:
         return self._pair
 
     def submit(self, path: str, fields: Mapping[str, str], what: str) -> Reply:
-        """Send a form as nobody and give its good answer.
+        """Send a form without a session, and return its successful answer.
 
         Args:
-            path: of :mod:`pyinfra_plane.api.paths`.
+            path: from :mod:`pyinfra_plane.api.paths`.
             fields: without the CSRF token.
-            what: what is being done, for the message when it is refused.
+            what: the purpose of the form, for the message if it is refused.
 
         Raises:
-            PlaneFormRefused: with Plane's name for why.
-            PlaneBadAnswer: the answer is none of Plane's.
-            PlaneUnreachable: Plane limits forms, and took none for minutes.
+            PlaneFormRefused: with Plane's error code.
+            PlaneBadAnswer: the answer is not one of Plane's.
+            PlaneUnreachable: Plane limits forms, and accepted none for minutes.
         """
         reply = self._send_in_turn(path, fields, what)
         if reply.form_error == "CSRF_REFUSED":
-            self._pair = None  # it is bound to the server's secret key, which may have changed
+            self._pair = None  # the pair is bound to the server's secret key, which may have changed
             reply = self._send_in_turn(path, fields, what)
         if reply.form_error == "CSRF_REFUSED" or (reply.form_error or "").startswith("HTTP "):
             raise PlaneBadAnswer(
@@ -106,7 +112,7 @@ class Forms:
         return reply
 
     def _send_in_turn(self, path: str, fields: Mapping[str, str], what: str) -> Reply:
-        """Send a form until Plane does not refuse it because of its limit, which comes before anything else."""
+        """Send a form until Plane's limit does not refuse it. Plane checks the limit before the form itself."""
         while True:
             self.pace.wait()
             reply = self._send(path, fields)
@@ -129,10 +135,10 @@ class Forms:
         )
 
     def session(self, path: str, email: str, password: str, what: str, cookie: str = "session-id") -> Session:
-        """Sign in (:data:`paths.SIGN_IN`) or up (:data:`paths.SIGN_UP`) and give the session.
+        """Sign in (:data:`paths.SIGN_IN`) or sign up (:data:`paths.SIGN_UP`), and return the session.
 
         Args:
-            cookie: the one that a good answer sets.
+            cookie: the name of the cookie that a successful answer sets.
 
         Raises:
             PlaneFormRefused: ``AUTHENTICATION_FAILED_SIGN_IN``, ``USER_ALREADY_EXIST``, ``SIGNUP_DISABLED``, ….
@@ -141,12 +147,12 @@ class Forms:
         return _session_in(reply, email, cookie)
 
     def change_password(self, session: Session, old: str, new: str) -> Session:
-        """Change the password of the session's account; Plane ends all its sessions and gives another one.
+        """Change the password of the session's account. Plane ends all its sessions and returns a new one.
 
-        Unlike other JSON paths this one wants the CSRF pair (every tried release, from Plane's source).
+        Unlike other JSON paths, this one requires the CSRF pair (every tried release, from Plane's source).
 
         Raises:
-            PlaneRefused: ``INCORRECT_OLD_PASSWORD``, ``PASSWORD_TOO_WEAK``, or there is no such path.
+            PlaneRefused: ``INCORRECT_OLD_PASSWORD``, ``PASSWORD_TOO_WEAK``, or the path does not exist.
         """
         token, cookie = self._csrf()
         paired = Session(session.email, {**session.cookies, "csrftoken": cookie})

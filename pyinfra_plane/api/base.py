@@ -1,4 +1,4 @@
-"""What every part of Plane's API here shares: the requests, the forms, the sessions, and what was read."""
+"""The base of every part of the client: requests, forms, sessions, and the cache of what was read."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from pyinfra_plane.api.rows import listed
 T = TypeVar("T")
 
 LONGEST_LIST = 1000
-"""Pages. Plane gives up to 1,000 items on each (every tried release)."""
+"""Maximum number of pages. A page has up to 1,000 items (every tried release)."""
 
 MOST_ITEMS = 50_000
 LARGEST_LIST = 64 * 2**20
 LONGEST_READING = 900.0
-"""Items, bytes and seconds that all pages of a list may come to. The seconds leave room for a request limit."""
+"""Maximum items, bytes and seconds of all pages of a list. The seconds leave room for a request limit."""
 
 
 AtOnce = Callable[[Callable[[Any], Any], list[Any]], list[Any]]
@@ -35,13 +35,13 @@ def in_turn(function: Callable[[Any], Any], arguments: list[Any]) -> list[Any]:
 
 
 class Asking:
-    """Plane's API at one address: every read is kept until something is written.
+    """Plane's API at one address. Reads are cached until something is written.
 
     Args:
-        http: carries the requests.
-        at_once: calls a function with each of some arguments, several at the same time where it can, and gives what
-            came of it in their order.
-        pace: when the next form may be sent.
+        http: sends the requests.
+        at_once: calls a function with each of the arguments, several at the same time if possible, and returns the
+            results in the same order.
+        pace: decides when the next form may be sent.
     """
 
     def __init__(self, http: Http, at_once: AtOnce = in_turn, pace: Pace | None = None) -> None:
@@ -53,23 +53,23 @@ class Asking:
         self._failed: dict[tuple[str, str], PlaneError] = {}
 
     def cached(self, key: tuple[str, ...], read: Callable[[], T]) -> T:
-        """What was read under this name; read now if it was not."""
+        """Return the cached value of this key; read it first if it is missing."""
         if key not in self._cache:
             self._cache[key] = read()
         value: T = self._cache[key]
         return value
 
     def cached_value(self, key: tuple[str, ...]) -> Any:
-        """What was read under this name; ``None`` if it was not."""
+        """Return the cached value of this key; ``None`` if it is missing."""
         return self._cache.get(key)
 
     def _may_answer(self, key: ApiKey) -> bool:
-        """Whether to send a key: an instance that is known to be new has none."""
+        """Whether to send a key: an instance that is known to be new has no keys."""
         instance: Instance | None = self._cache.get(("instance",))
         return key.is_well_formed and (instance is None or instance.is_setup_done)
 
     def forget(self, *kinds: str) -> None:
-        """Drop what was read, of the given kinds or all of it. Signed-in sessions stay."""
+        """Drop cached values of the given kinds, or all of them. Signed-in sessions stay."""
         self._cache = {key: value for key, value in self._cache.items() if kinds and key[0] not in kinds}
         self._failed = {}
 
@@ -82,14 +82,14 @@ class Asking:
         is_listed: Callable[[], bool],
         **by: Any,
     ) -> None:
-        """Delete something, and look whether it is gone, which an answer of 204 alone does not say.
+        """Delete something, and check that it is gone, because an answer of 204 does not prove it.
 
         Args:
-            what: the thing, for the message.
-            path: of the thing.
-            caller: who deletes it.
-            kinds: what was read and is dropped, as for :meth:`forget`.
-            is_listed: reads the list that the thing was in.
+            what: its name in a message.
+            path: its path.
+            caller: the key or session that deletes it.
+            kinds: kinds of cached values to drop, as for :meth:`forget`.
+            is_listed: reads its list again, and returns whether it is still listed.
             by: `method` and `json` of the request, if it is not a DELETE.
 
         Raises:
@@ -100,7 +100,8 @@ class Asking:
         try:
             self.http.call(request.pop("method"), path, headers=caller.headers(), **request)
         except PlaneRefused as error:
-            # Unless somebody else has just deleted it; of another request, 404 says that there is no such path.
+            # A 404 means that somebody else has just deleted it; for another method than DELETE, that the path does not
+            # exist.
             if error.status != 404 or by or is_listed():
                 raise
         check_gone(what, is_listed())
@@ -108,10 +109,10 @@ class Asking:
     def pages(
         self, path: str, query: Mapping[str, str], caller: ApiKey | Session, of: Callable[[dict[str, Any]], T]
     ) -> list[T]:
-        """Every item of a list, page by page.
+        """Read every item of a list, page by page.
 
         Raises:
-            PlaneBadAnswer: it is no list, or has no end.
+            PlaneBadAnswer: the answer is not a list, or the list does not end.
         """
         found: list[T] = []
         cursor: str | None = None
@@ -132,7 +133,7 @@ class Asking:
             self._bound(path, len(seen), len(found), self.http.bytes_received - received, time.monotonic() - began)
 
     def _bound(self, path: str, pages: int, items: int, received: int, seconds: float) -> None:
-        """Refuse a list that has no end."""
+        """Refuse a list that does not end."""
         for what, much, most in (
             ("pages", pages, LONGEST_LIST),
             ("items", items, MOST_ITEMS),
@@ -144,19 +145,19 @@ class Asking:
 
 
 def check_gone(what: str, is_listed: bool) -> None:
-    """Refuse to call something removed that Plane took the removal of and lists all the same.
+    """Refuse to report a removal if Plane accepted it but still lists the thing.
 
     Raises:
-        PlaneError: it is listed.
+        PlaneError: it is still listed.
     """
     if is_listed:
         raise PlaneError(f"Plane took the removal of {what} and still lists it; see why in the log of Plane's API")
 
 
 def uncached(path: str) -> str:
-    """A path as nobody asked for it before.
+    """Return a variant of a path that no request has used before.
 
-    Plane keeps some answers by their whole path for two hours, and not everything that changes them ends that
+    Plane caches some answers by their whole path for two hours, and not every change of their content clears that cache
     (every tried release).
     """
     return f"{path}?now={secrets.token_hex(8)}"

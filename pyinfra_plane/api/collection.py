@@ -1,4 +1,4 @@
-"""One list of things in Plane: read once, and read again after something in it was written."""
+"""One list of resources in Plane: read once, and again after something in it was written."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pyinfra_plane.api.rows import R, as_dict
 
 
 class Collection(Generic[R]):
-    """The things of one kind in a workspace, a project, or another thing.
+    """The resources of one kind in a workspace, a project, or another resource.
 
     Args:
-        asking: sends the requests and keeps what was read.
-        kind: of the things; :class:`~pyinfra_plane.api.rows.Row` says where they are listed.
-        caller: who reads and writes them.
-        path: where they are listed, if not where the kind says.
+        asking: sends the requests and caches the answers.
+        kind: the class of the resources; :class:`~pyinfra_plane.api.rows.Row` has the path of their list.
+        caller: the key or session that reads and writes them.
+        path: the path of their list, if it is not the kind's.
         within: the parts of the path: ``slug``, ``project`` and so on.
     """
 
@@ -43,11 +43,11 @@ class Collection(Generic[R]):
         return iter(self.rows())
 
     def by_name(self) -> dict[str, R]:
-        """All of them, by what tells one from another."""
+        """All of them, by identity."""
         return {str(getattr(row, self.kind.IDENTITY)): row for row in self.rows()}
 
     def create(self, **fields: Any) -> Any:
-        """Create one, and give Plane's answer; `fields` by Plane's keys. The list is not read again for it."""
+        """Create one, and return Plane's answer; `fields` by Plane's keys. The list is not read again for that."""
         seen: list[R] | None = self._asking.cached_value(self._cache_key)
         answer = self._asking.http.call("POST", self.path, headers=self._caller.headers(), json=fields)
         if seen is not None and self.kind.IS_INDEPENDENT:
@@ -57,10 +57,10 @@ class Collection(Generic[R]):
         return answer
 
     def created(self, answer: Any) -> R:
-        """The thing in the answer to its creation.
+        """The resource in the answer to its creation.
 
         Raises:
-            PlaneBadAnswer: there is none.
+            PlaneBadAnswer: the answer has none.
         """
         return self.kind.of(as_dict(answer, f"the answer to a new one of {self.kind.WHAT}"))
 
@@ -73,7 +73,7 @@ class Collection(Generic[R]):
         """Delete one, and check that it is no longer listed.
 
         Args:
-            what: the thing, for the message.
+            what: its name in a message.
 
         Raises:
             PlaneError: it is still listed.

@@ -1,7 +1,7 @@
-"""What can go wrong between the deploy and Plane: one tree, raised where the answer is understood.
+"""The errors of requests to Plane: one tree, raised by the code that understands the answer.
 
-The message of each is one line: what was tried, what came back, what to do. What Plane said in it is made
-printable by :class:`pyinfra_plane.errors.ExpectedError`.
+Each message is one line: what was tried, what came back, what to do. Plane's words in it are made printable by
+:class:`pyinfra_plane.errors.ExpectedError`.
 """
 
 from __future__ import annotations
@@ -10,37 +10,38 @@ from pyinfra_plane.errors import ExpectedError
 
 
 class PlaneError(ExpectedError):
-    """Anything that Plane, or the way to it, did not do as asked."""
+    """Plane, or the connection to it, did not do what was requested."""
 
 
 class PlaneUnreachable(PlaneError):
-    """No answer came: refused, reset, timed out, or the name is unknown on the target."""
+    """No answer came: refused, reset, timed out, or the target does not know the name."""
 
     @property
     def cause(self) -> str:
-        """The reason without the request, which differs from one operation to the next."""
+        """The reason without the request, which differs between operations."""
         return str(self).partition(": ")[2]
 
 
 class PlaneBadAnswer(PlaneError):
-    """An answer came that this code does not understand: not JSON, another shape, a redirect, a 5xx."""
+    """This code does not understand an answer: not JSON, another shape, a redirect, a 5xx."""
 
 
 MANAGED_ELSEWHERE = frozenset(
     ("workspace_managed", "work_item_types_managed_at_workspace", "states_managed_at_workspace")
 )
-"""Codes of a write in a project whose workspace owns what is written (plane-sdk 0.3, public API reference)."""
+"""Codes of a refused write in a project, because its workspace owns the resource (plane-sdk 0.3, public API
+reference)."""
 
 MIGRATING = "governance_migration_in_progress"
-"""The code of a write while Plane moves what projects own to their workspace (plane-sdk 0.3)."""
+"""The code of a refused write while Plane moves resources from projects to their workspace (plane-sdk 0.3)."""
 
 
 class PlaneElsewhere(PlaneBadAnswer):
-    """What answers is not Plane's API: a redirect, a page of HTML."""
+    """The answer does not come from Plane's API: a redirect, or a page of HTML."""
 
 
 class PlaneRefused(PlaneError):
-    """Plane understood and said no. `status` is the HTTP status, `detail` its own words, `code` its name for why."""
+    """Plane understood and refused. `status` is the HTTP status, `detail` Plane's words, `code` its error code."""
 
     def __init__(self, message: str, status: int, detail: str, code: str = "") -> None:
         super().__init__(message)
@@ -50,17 +51,17 @@ class PlaneRefused(PlaneError):
 
     @property
     def is_beyond_plan(self) -> bool:
-        """Whether a commercial edition's plan lacks what was asked for: 402, 404, or 400 with advice to upgrade."""
+        """Whether the plan of a commercial edition lacks the feature: 402, 404, or 400 with advice to upgrade."""
         return self.status in (402, 404) or (self.status == 400 and "upgrade" in f"{self.code} {self.detail}".lower())
 
     @property
     def is_managed_elsewhere(self) -> bool:
-        """Whether the workspace owns what was to be written in a project."""
+        """Whether the workspace owns the resource that the request writes in a project."""
         return bool(MANAGED_ELSEWHERE & {self.code, self.detail})
 
     @property
     def is_migrating(self) -> bool:
-        """Whether Plane is moving what projects own to their workspace."""
+        """Whether Plane is moving resources from projects to their workspace."""
         return MIGRATING in (self.code, self.detail)
 
 
@@ -69,11 +70,11 @@ class PlaneKeyInvalid(PlaneRefused):
 
 
 class PlaneForbidden(PlaneRefused):
-    """The caller may not: no member, too low a role, or no such workspace (Plane answers 403 to all three)."""
+    """The caller is no member, has too low a role, or there is no such workspace (Plane answers 403 to all)."""
 
 
 class PlaneFormRefused(PlaneError):
-    """A sign-in, sign-up or set-up form was refused; `code` is Plane's name for why, such as ``USER_ALREADY_EXIST``."""
+    """A sign-in, sign-up or set-up form was refused; `code` is Plane's error code, such as ``USER_ALREADY_EXIST``."""
 
     def __init__(self, message: str, code: str) -> None:
         super().__init__(message)
@@ -81,13 +82,13 @@ class PlaneFormRefused(PlaneError):
 
 
 class PlaneSettings(PlaneError):
-    """What is asked for cannot be had with the settings as they are."""
+    """The request is not possible with the current settings."""
 
     is_certain = True
 
 
 class PlaneWrongPassword(PlaneSettings):
-    """The password of an account is wrong or not given; `advice` names the setting."""
+    """The password of an account is wrong or missing; `advice` names the setting."""
 
     def __init__(self, message: str, advice: str) -> None:
         super().__init__(message)
@@ -95,8 +96,8 @@ class PlaneWrongPassword(PlaneSettings):
 
 
 class PlaneNoAccount(PlaneSettings):
-    """Somebody was to sign in whom Plane does not know."""
+    """The account that should sign in does not exist."""
 
 
 class PlaneNobody(PlaneSettings):
-    """Nobody who could do it can sign in."""
+    """No account with the necessary role can sign in."""

@@ -1,7 +1,7 @@
-"""One request to Plane and what came of it: retries, throttling, timeouts, and answers that are no answer.
+"""One request to Plane and its answer: retries, throttling, timeouts, and answers that cannot be used.
 
-The server is not trusted with this machine: what an answer may cost is bounded (here in values, in
-:mod:`pyinfra_plane.api.transport` in bytes and seconds), what it says is made plain, and no redirect is followed.
+The server is not trusted: the cost of an answer is limited (here in values, in :mod:`pyinfra_plane.api.transport` in
+bytes and seconds), its text is made printable, and no redirect is followed.
 """
 
 from __future__ import annotations
@@ -39,20 +39,23 @@ from pyinfra_plane.api.transport import CONNECT_TIMEOUT, READ_TIMEOUT, AnswerToo
 from pyinfra_plane.text import quote
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
-"""Sent again after a connection error. Others are not: they may have been carried out."""
+"""Methods that are sent again after a connection error. Others are not: Plane may have executed them."""
 
 ATTEMPTS = 3
 THROTTLE_WAITS = 5
 LONGEST_THROTTLE_WAIT = 120
-"""Seconds. Plane 1.2.2 counts by the minute; an answer that asks for more is not believed."""
+"""Maximum seconds. Plane 1.2.2 counts by the minute; a longer request to wait is ignored."""
 
 MOST_VALUES = 500_000
-"""Values in the JSON of an answer, since small ones take 25 times the room that their text does. A page of a thousand
-projects, each with its workspace, has some 40,000."""
+"""Maximum number of values in the JSON of an answer, because small ones take 25 times the memory of their text.
+
+A page of a thousand projects, each with its workspace, has about 40,000 values.
+"""
 
 MOST_COOKIES = 20
 LONGEST_COOKIE = 4096
-"""Cookies that an answer may set, and characters of each. Plane sets two (every tried release); browsers keep 4,096."""
+"""Maximum number of cookies in an answer, and their length. Plane sets two (every tried release); browsers keep
+4,096."""
 
 _ADVICE = "; run again, and look at the log of Plane's api if it stays so"
 
@@ -75,7 +78,7 @@ class Reply:
     advice: Advice = field(default=Advice(), repr=False)
 
     def quoted(self, text: str) -> str:
-        """Words of the answer within a line, without secrets of the request, which the server may repeat."""
+        """Quote words of the answer, without secrets of the request, which the server may repeat."""
         for secret in self.hidden:
             text = text.replace(secret, "…")
         return quote(text)
@@ -84,7 +87,7 @@ class Reply:
         """The JSON in the body.
 
         Raises:
-            PlaneBadAnswer: there is none.
+            PlaneBadAnswer: the body is not JSON.
         """
         try:
             return _parsed(self.body)
@@ -97,10 +100,10 @@ class Reply:
 
     @property
     def form_error(self) -> str | None:
-        """Plane's name for why a form was refused, ``None`` when it was taken.
+        """Plane's error code for a refused form; ``None`` if the form was accepted.
 
-        A form is answered by a redirect, good or bad; a bad one carries ``error_message`` (every tried release). A
-        refused CSRF token is answered 200 with a page of HTML.
+        Plane answers every form with a redirect; after an error, the redirect carries ``error_message`` (every tried
+        release). A refused CSRF token is answered 200 with a page of HTML.
         """
         if self.status == 302:
             try:
@@ -115,22 +118,22 @@ class Reply:
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """Nowhere: even where it is not to follow, `requests` reads what an answer points to, and unpacks the rest."""
+        """Return no target: even without following redirects, `requests` would read the target and unpack the rest."""
         return None
 
 
 class Http:
-    """Requests to one Plane, over kept-alive connections.
+    """Requests to one Plane, over connections that are kept alive.
 
     Args:
-        base_url: without a slash at its end.
-        adapter: carries the requests; see :mod:`pyinfra_plane.api.transport`.
-        verify: a file of CA certificates, or ``True`` for the ones that `requests` ships; ``False`` takes any
+        base_url: without a trailing slash.
+        adapter: opens the connections; see :mod:`pyinfra_plane.api.transport`.
+        verify: a file of CA certificates, or ``True`` for those that `requests` ships; ``False`` accepts any
             certificate.
-        say: told, in a line, when a request has to wait.
-        trace: told, in a line, of each request: method, path, status and time. Nothing in it is a secret.
-        sleep: waits that many seconds.
-        advice: what messages say is to be done.
+        say: called with a line when a request must wait.
+        trace: called with a line for each request: method, path, status and time. The line contains no secret.
+        sleep: waits the given number of seconds.
+        advice: the advice in messages.
     """
 
     def __init__(
@@ -148,17 +151,17 @@ class Http:
         self.requests_sent = 0
         self.bytes_received = 0
         self.now: datetime | None = None
-        """The server's clock, by the last answer that told of it."""
+        """The server's clock, from the last answer with a Date."""
         self._say = say
         self._sleep = sleep
         self._trace = trace
         self._session = _Session()
-        # Proxies and .netrc of this machine mean nothing on the target.
+        # This machine's proxies and .netrc do not apply on the target.
         self._session.trust_env = False
         self._session.verify = verify
-        # A packed answer can be a thousand times as large as what was counted on its way.
+        # A compressed answer can be a thousand times as large as the bytes that were counted in transit.
         self._session.headers["Accept-Encoding"] = "identity"
-        # Plane's cookies are Secure even where the address on the target is plain http, so each login keeps its own.
+        # Plane's cookies are Secure even if the address on the target is plain http, so each session keeps its own.
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
@@ -177,17 +180,17 @@ class Http:
         json: Any = None,
         attempts: int = ATTEMPTS,
     ) -> Reply:
-        """Send a request and give the answer, whatever its status below 500, once it is not a 429.
+        """Send a request and return the answer of any status below 500 other than 429.
 
         Args:
             path: with its query.
-            headers: who is asking, as a credential's ``headers()`` gives it.
+            headers: the credential's ``headers()``.
             form: fields of an HTML form, instead of `json`.
-            attempts: how many times a safe method is sent while there is no answer, or only a proxy's (502 to 504).
+            attempts: how many times a safe method is sent if there is no answer, or only a proxy's (502 to 504).
 
         Raises:
             PlaneUnreachable: no answer came.
-            PlaneBadAnswer: the server failed (5xx), or the answer is none that can be read.
+            PlaneBadAnswer: the server failed (5xx), or the answer cannot be read.
         """
         sent = waits = 0
         while True:
@@ -203,7 +206,7 @@ class Http:
             if waits == THROTTLE_WAITS:
                 raise PlaneUnreachable(f"{reply.asked}: Plane still limits requests; run again in a minute")
             waits += 1
-            sent -= 1  # it was answered, so it is not a try that failed
+            sent -= 1  # it was answered, so it does not count as a failed attempt
             self._say(f"Plane limits how many requests it takes; going on in {throttled_for} s")
             self._sleep(throttled_for)
 
@@ -216,17 +219,17 @@ class Http:
         json: Any,
         may_repeat: bool,
     ) -> tuple[Reply, int] | None:
-        """Send a request once; its answer and the seconds that a 429 asks for, ``None`` if it is to be sent again."""
+        """Send a request once. Returns its answer and the seconds of a 429, or ``None`` if it must be sent again."""
         asked = f"{method} {self.base_url}{path.partition('?')[0]}"
         begun = time.monotonic()
         try:
             response, body = self._ask(method, path, dict(headers or {}), form, json)
         except (requests.exceptions.RequestException, HTTPError, ValueError) as error:
-            # The two libraries pass on a few of their own and of Python's for what is no HTTP.
+            # Both libraries let some of their own and of Python's errors through if the answer is not HTTP.
             self._trace(f"{method} {path.partition('?')[0]}: no answer, {_since(begun)}")
             if may_repeat and not _is_final(error):
                 return None
-            # The probe is asked again by whoever waits; everything else ends the run.
+            # The caller repeats a probe itself; any other request ends the run.
             _give_up(asked, error, "" if path == "/" else _ADVICE, self.advice)
         self.bytes_received += len(body)
         self.now = _date(response.headers.get("Date", "")) or self.now
@@ -248,7 +251,7 @@ class Http:
     def _ask(
         self, method: str, path: str, headers: dict[str, str], form: Mapping[str, str] | None, json: Any
     ) -> tuple[requests.Response, bytes]:
-        """Send a request once; the answer, and its body if it can be read."""
+        """Send a request once, and return the answer, and its body if it can be read."""
         self.requests_sent += 1
         response = self._session.request(
             method,
@@ -261,7 +264,7 @@ class Http:
             stream=True,
         )
         if _is_packed(response) or response.status_code < 200:
-            response.close()  # with its connection: what is still to come would be taken for the next answer
+            response.close()  # with its connection: the rest of its bytes would be read as the next answer
             return response, b""
         return response, response.content
 
@@ -274,10 +277,10 @@ class Http:
         json: Any = None,
         attempts: int = ATTEMPTS,
     ) -> Any:
-        """Send a request and give the JSON of its good answer, ``None`` for an empty one.
+        """Send a request and return the JSON of its successful answer, ``None`` if the answer is empty.
 
         Raises:
-            PlaneKeyInvalid, PlaneForbidden, PlaneRefused: Plane said no.
+            PlaneKeyInvalid, PlaneForbidden, PlaneRefused: Plane refused.
             PlaneBadAnswer: the answer is not one of Plane's API.
             PlaneUnreachable: no answer came.
         """
@@ -287,11 +290,11 @@ class Http:
 
 
 def refuse_bad(reply: Reply, path: str) -> None:
-    """Raise what an answer other than 2xx means.
+    """Raise the error of an answer other than 2xx.
 
     Raises:
-        PlaneKeyInvalid, PlaneForbidden, PlaneRefused: Plane said no.
-        PlaneElsewhere: it redirects.
+        PlaneKeyInvalid, PlaneForbidden, PlaneRefused: Plane refused.
+        PlaneElsewhere: the answer is a redirect.
     """
     if 200 <= reply.status < 300:
         return
@@ -311,7 +314,7 @@ def _is_packed(response: requests.Response) -> bool:
 
 
 def _date(text: str) -> datetime | None:
-    """A header Date; ``None`` if it is none."""
+    """Parse a Date header; ``None`` if it is not a date."""
     try:
         found = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):
@@ -326,10 +329,10 @@ def _since(begun: float) -> str:
 def _parsed(body: bytes) -> Any:
     """The JSON in `body`.
 
-    Stricter than Python, which also takes UTF-16, NaN, and halves of characters that no request and no terminal takes.
+    Stricter than Python, which also accepts UTF-16, NaN, and lone surrogates, which no request or terminal accepts.
 
     Raises:
-        ValueError, RecursionError: there is none, or one that is made to be costly.
+        ValueError, RecursionError: it is not JSON, or its nesting is deep on purpose.
     """
     text = body.decode()
     if text.count(",") > MOST_VALUES:
@@ -345,7 +348,7 @@ def _no_number(name: str) -> NoReturn:
 
 
 def explain(reply: Reply) -> str:
-    """Plane's own words in a refusal, on one line of at most 200 characters."""
+    """Plane's words in a refusal, on one line of at most 200 characters."""
     try:
         answer = _parsed(reply.body)
         if isinstance(answer, dict):
@@ -357,7 +360,7 @@ def explain(reply: Reply) -> str:
 
 
 def refusal_code(reply: Reply) -> str:
-    """Plane's name for why it refused, such as ``workspace_managed``; empty without one."""
+    """Plane's error code in a refusal, such as ``workspace_managed``; empty if it has none."""
     try:
         answer = _parsed(reply.body)
     except (ValueError, RecursionError):
@@ -367,7 +370,7 @@ def refusal_code(reply: Reply) -> str:
 
 
 def _who_may(path: str, advice: Advice) -> str:
-    """Who may do what Plane refused with 403, and what to do."""
+    """The role that a request needs after Plane refused it with 403, and the advice."""
     seen = re.match(r"/api/(?:v1/|users/me/)?workspaces/([^/?]+)/(projects/(?!invitations/)[^/?]+/)?", path)
     if seen is not None and seen[0] != paths.MY_INVITATIONS():
         there = "a member of the project and an admin of the workspace" if seen[2] else "an admin of the workspace"
@@ -378,20 +381,21 @@ def _who_may(path: str, advice: Advice) -> str:
 
 
 def _hidden(headers: Mapping[str, str] | None, form: Mapping[str, str] | None, json: Any) -> tuple[str, ...]:
-    """The secrets of a request, in each way in which an answer could repeat them, the longest first."""
+    """The secrets of a request, in each form in which an answer could repeat them, the longest first."""
     values = [cookie.partition("=")[2] for cookie in (headers or {}).get("Cookie", "").split("; ")]
     values.append((headers or {}).get("X-API-Key", ""))
     fields = {**(form or {}), **(json if isinstance(json, Mapping) else {})}
     values += [str(value) for name, value in fields.items() if _SECRET_FIELD.search(name)]
     ways = (str, quote_plus, lambda value: percent(value, safe=""), lambda value: jsonlib.dumps(value)[1:-1])
-    # Anything shorter, such as a switch's 0 or 1, says nothing and is in many words.
+    # Shorter values, such as a switch's 0 or 1, are no secrets and occur in many words.
     found = {way(value) for value in values if len(value) > 4 for way in ways}
     return tuple(sorted(found, key=len, reverse=True))
 
 
 def _cookies(response: requests.Response) -> dict[str, str]:
-    # By hand: `requests` drops a cookie whose Domain (Plane's COOKIE_DOMAIN) is not the address on the target, and
-    # Python's SimpleCookie takes quadratic time over some (CVE-2024-7592). What a header cannot carry is none.
+    # Parsed here: `requests` drops a cookie whose Domain (Plane's COOKIE_DOMAIN) is not the address on the target, and
+    # Python's SimpleCookie takes quadratic time for some (CVE-2024-7592). A cookie that no header can contain is
+    # dropped.
     found: dict[str, str] = {}
     for header in response.raw.headers.getlist("Set-Cookie"):
         name, equals, value = header[: LONGEST_COOKIE + 1].partition(";")[0].partition("=")
@@ -418,7 +422,7 @@ def _origin(location: str) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and those that it was made of, in whichever place each library keeps them."""
+    """Yield an error and its causes, wherever each library stores them."""
     seen: list[BaseException] = []
     waiting: list[object] = [error]
     while waiting:
@@ -433,19 +437,19 @@ _FINAL = (ReadTimeoutError, AnswerTooSlow, AnswerTooLarge, NoWay)
 
 
 def _is_final(error: Exception) -> bool:
-    """Whether the same request would end the same way, or take as long again."""
+    """Whether the same request would fail the same way, or take as long again."""
     return isinstance(error, requests.exceptions.SSLError) or any(
         isinstance(one, _FINAL) or _is_excess(one) for one in _causes(error)
     )
 
 
 def _is_excess(error: BaseException) -> bool:
-    """Return whether Python's HTTP client stopped counting: headers, and from 3.14 on answers such as 100 Continue."""
+    """Whether Python's HTTP client stopped counting: headers, and from 3.14 on answers such as 100 Continue."""
     return type(error) is HTTPException and str(error).startswith("got more than ")
 
 
 def _give_up(asked: str, error: Exception, further: str, advice: Advice) -> NoReturn:
-    """Say in one line why there was no answer."""
+    """Raise one line that says why there was no answer."""
     causes = list(_causes(error))
 
     def is_of(kind: type[BaseException]) -> bool:
@@ -477,7 +481,7 @@ def _reason(error: BaseException) -> str:
             break
         reason = inner
     text = quote(str(inner or reason))
-    # urllib3 puts the connection object in front.
+    # urllib3 prepends the connection object.
     return re.sub(r"^<?[\w.]*(Connection|Pool)\w*[ (].*?[)>]: ", "", text)
 
 

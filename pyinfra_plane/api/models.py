@@ -1,4 +1,4 @@
-"""What Plane answers, as far as the deploy reads it: one dataclass for each kind of answer."""
+"""The answers of Plane that the deploy reads: one dataclass for each kind."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ PUBLIC_CONFIG: Mapping[str, str] = {
     "ENABLE_EMAIL_PASSWORD": "is_email_password_enabled",
     "IS_GITEA_ENABLED": "is_gitea_enabled",
 }
-"""The instance settings that ``GET /api/instances/`` shows to everybody as on or off (every tried release)."""
+"""The instance settings whose state ``GET /api/instances/`` shows without a sign-in (every tried release)."""
 
 NETWORK_NUMBERS: Mapping[str, int] = {"secret": 0, "public": 2}
-"""Plane's numbers for who sees a project (every tried release)."""
+"""Plane's numbers for the visibility of a project (every tried release)."""
 
 
 @dataclass(frozen=True)
 class Instance:
-    """``GET /api/instances/``. Before the instance is registered, only `is_setup_done` is there."""
+    """``GET /api/instances/``. Before the instance is registered, the answer has only `is_setup_done`."""
 
     registered: bool
     is_setup_done: bool
@@ -38,11 +38,11 @@ class Instance:
     version: str
     workspaces_exist: bool
     config: Mapping[str, bool] = field(default_factory=dict)
-    """Which of :data:`PUBLIC_CONFIG` are on."""
+    """The settings of :data:`PUBLIC_CONFIG` that are on."""
 
     @classmethod
     def of(cls, answer: Any) -> Instance:
-        """From the answer's JSON."""
+        """Parse the answer's JSON."""
         answer = as_dict(answer, "the instance")
         instance = answer.get("instance")
         if not isinstance(instance, dict):
@@ -54,25 +54,25 @@ class Instance:
             bool(instance.get("is_setup_done")),
             text(instance, "edition", "the instance"),
             text(instance, "current_version", "the instance"),
-            # Missing means "cannot tell", and then a workspace may be there.
+            # A missing value means "not known", and then a workspace may exist.
             bool(instance.get("workspaces_exist", True)),
             _public_config(answer.get("config")),
         )
 
     @property
     def is_community(self) -> bool:
-        """Whether this is the edition without custom fields."""
+        """Whether this is the Community Edition, which has no custom fields."""
         return self.edition == COMMUNITY
 
     @property
     def is_untried(self) -> bool:
-        """Whether this is the Community Edition in a release that this code was never run against."""
+        """Whether this is the Community Edition in a release that this code was never tested with."""
         return self.is_community and is_untried(self.version)
 
     def has(self, since: Number) -> bool:
-        """Whether the Community Edition has what came with a release of :mod:`pyinfra_plane.api.versions`.
+        """Whether the Community Edition has a feature, by its release in :mod:`pyinfra_plane.api.versions`.
 
-        The other editions number their releases otherwise.
+        The other editions number their releases differently.
         """
         return self.is_community and is_since(self.version, since)
 
@@ -84,7 +84,7 @@ def _public_config(config: Any) -> dict[str, bool]:
 
 @dataclass(frozen=True)
 class Configuration(Row):
-    """An instance setting, as an instance admin sees it; `value` is in clear even when it is kept encrypted."""
+    """An instance setting, as an instance admin sees it. `value` is plain text even if Plane stores it encrypted."""
 
     WHAT = "instance settings"
 
@@ -115,7 +115,7 @@ def _lower(row: Mapping[str, Any], key: str, what: str) -> str:
 class WorkspaceMember(Row):
     """A member of a workspace.
 
-    `membership_id` is known to a session only, `is_active` to an API key only if there is a short list of members.
+    Only a session knows `membership_id`. An API key knows `is_active` only if Plane has the short list of members.
     """
 
     WHAT = "workspace members"
@@ -129,17 +129,17 @@ class WorkspaceMember(Row):
 
     @classmethod
     def of_v1(cls, item: dict[str, Any]) -> WorkspaceMember:
-        """From ``GET /api/v1/workspaces/{slug}/members/``, which lists removed members without saying so."""
+        """Parse ``GET /api/v1/workspaces/{slug}/members/``, which lists removed members without a mark."""
         return replace(cls.of(item), is_active=None)
 
     @classmethod
     def of_lite(cls, item: dict[str, Any]) -> WorkspaceMember:
-        """From ``GET /api/v1/workspaces/{slug}/members-lite/``, which says who was removed."""
+        """Parse ``GET /api/v1/workspaces/{slug}/members-lite/``, which marks removed members."""
         return cls.of(item)
 
     @classmethod
     def of_session(cls, item: dict[str, Any]) -> WorkspaceMember:
-        """From ``GET /api/workspaces/{slug}/members/``."""
+        """Parse ``GET /api/workspaces/{slug}/members/``."""
         member = as_dict(item.get("member"), cls.WHAT)
         return replace(
             cls.of({**member, "role": item.get("role")}),
@@ -155,7 +155,7 @@ def _switch_or_none(row: Mapping[str, Any], key: str) -> bool | None:
 
 @dataclass(frozen=True)
 class Invitation(Row):
-    """An open invitation into a workspace, for the address as it was written."""
+    """An open invitation to a workspace, for the address as it was typed."""
 
     WHAT = "invitations"
 
@@ -180,8 +180,8 @@ class Token(Row):
 class Project(Row):
     """A project, as the caller sees it: `is_member` and `member_role` are the caller's own.
 
-    `lead` and `default_assignee` are user ids, `estimate` is the id of the estimates in use. A field of a project that
-    the deploy keeps is declared here once: its name here and Plane's key, which is the same in a request.
+    `lead` and `default_assignee` are user ids; `estimate` is the id of the estimates in use. A field that the deploy
+    manages is declared here once: its name here and Plane's key, which is the same in a request.
     """
 
     WHAT = "projects"
@@ -201,7 +201,7 @@ class Project(Row):
         None,
         lambda row, key, what: maybe(str)(row[key], "name", what) if isinstance(row.get(key), dict) else None,
     )
-    # v1 passes over both (every tried release).
+    # v1 ignores both (every tried release).
     network: int | None = answered(
         default=None, says=lambda has, wants: str(wants), sent=NETWORK_NUMBERS.__getitem__, by_session=True
     )
@@ -232,7 +232,7 @@ def _months(what: str, months: int) -> str:
 
 
 def _emoji(logo: Any) -> str | None:
-    """The emoji in a project's logo, which Plane keeps as numbers in decimal."""
+    """The emoji in a project's logo, which Plane stores as decimal code points."""
     emoji = logo.get("emoji") if isinstance(logo, dict) and logo.get("in_use") == "emoji" else None
     value = emoji.get("value") if isinstance(emoji, dict) else None
     numbers = re.fullmatch(r"\d{1,7}(-\d{1,7})*", value, re.ASCII) if isinstance(value, str) else None
@@ -254,7 +254,7 @@ class State(Row):
 
     WHAT = "states"
     PATH = paths.V1_STATES
-    IS_INDEPENDENT = False  # a new default one takes the mark from the other
+    IS_INDEPENDENT = False  # a new default state takes the mark from the other
 
     id: str
     name: str
@@ -265,7 +265,7 @@ class State(Row):
 
 
 def new_project(identifier: str) -> Project:
-    """A project that is still to be made, for a preview of what a run will do in it."""
+    """Return a placeholder for a project that a run will create, for a preview of the changes in it."""
     return Project("", "", identifier)
 
 
@@ -279,7 +279,7 @@ FIRST_STATES = {
         ("Cancelled", "cancelled", "#9AA4BC"),
     )
 }
-"""The states that Plane makes with a project (every tried release)."""
+"""The states that Plane creates with a project (every tried release)."""
 
 
 @dataclass(frozen=True)
@@ -320,7 +320,7 @@ class Cycle(Row):
 
 @dataclass(frozen=True)
 class Estimate(Row):
-    """Estimates that were made in a project; `last_used` marks those that were in use last."""
+    """Estimates of a project; `last_used` marks those that were used last."""
 
     WHAT = "estimates"
     PATH = paths.V1_ESTIMATES
@@ -360,7 +360,7 @@ class PropertyOption(Row):
 
 @dataclass(frozen=True)
 class WorkItemProperty(Row):
-    """A custom field of a work item type (commercial editions); recognised by `display_name`."""
+    """A custom field of a work item type (commercial editions), identified by `display_name`."""
 
     WHAT = "work item properties"
     PATH = paths.V1_PROPERTIES
@@ -378,10 +378,10 @@ class WorkItemProperty(Row):
 
 @dataclass(frozen=True)
 class Webhook(Row):
-    """A webhook of a workspace, known by its address; the events that it is told of are on or off.
+    """A webhook of a workspace, identified by its address; each event that it receives is on or off.
 
-    Plane shows the secret that it signs with when the webhook is created and when the secret is exchanged, never in a
-    list (every tried release, from Plane's source).
+    Plane shows the signing secret when the webhook is created and when the secret is regenerated, never in a list
+    (every tried release, from Plane's source).
     """
 
     WHAT = "webhooks"

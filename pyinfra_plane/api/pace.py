@@ -1,8 +1,8 @@
-"""Spaces the forms that sign accounts in and up, which Plane limits from 1.4 on.
+"""Wait between the forms that sign accounts in and up, which Plane limits from 1.4 on.
 
-Plane counts the forms of the last minute by the caller's address and refuses one too many before it looks at it, so
-the same form can be sent again. A refusal does not count, and does not say when the next form is taken: that is a
-minute after the oldest one of the last minute.
+Plane counts the forms of the last minute by the caller's address, and refuses one above the limit before it reads it,
+so the same form can be sent again. A refusal does not count, and does not say when the next form is accepted: that is a
+minute after the oldest form of the last minute.
 """
 
 from __future__ import annotations
@@ -12,29 +12,29 @@ from collections import deque
 from collections.abc import Callable
 
 PERIOD = 60.0
-"""Seconds that Plane counts over: ``AUTHENTICATION_RATE_LIMIT`` is ``10/minute`` if it is not set (Plane 1.4.2)."""
+"""Seconds over which Plane counts: ``AUTHENTICATION_RATE_LIMIT`` is ``10/minute`` if it is not set (Plane 1.4.2)."""
 
 UNEXPLAINED = 20.0
-"""Seconds to wait if the forms that Plane counted are not ours: another run's, say."""
+"""Seconds to wait if the forms that Plane counted are not this run's, but for example another run's."""
 
 LONGEST = 150.0
-"""Seconds without any form being taken after which it is a failure."""
+"""Maximum seconds without an accepted form; after that, the run fails."""
 
 MARGIN = 0.25
-"""Seconds more than the wait, because Plane's clock reads the form later than it was sent."""
+"""Seconds to add to a wait, because Plane's clock reads a form later than it was sent."""
 
 SILENT_WAIT = 3.0
-"""Seconds of a wait that is not worth a line."""
+"""Maximum seconds of a wait that is not reported."""
 
 
 class Pace:
-    """When the next form may be sent.
+    """Decides when the next form may be sent.
 
     Args:
-        say: told, in a line, how long the forms wait.
-        sleep: waits that many seconds.
-        now: the time, in seconds.
-        period: the seconds that Plane counts over.
+        say: called with a line about the wait.
+        sleep: waits the given number of seconds.
+        now: returns the time in seconds.
+        period: the seconds over which Plane counts.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Pace:
     ) -> None:
         self.period = period
         self.remaining = 0
-        """How many accounts are still to be signed in or up, for the line about the wait."""
+        """The number of accounts that are still to be signed in or up, for the line about the wait."""
         self._say = say
         self._sleep = sleep
         self._now = now
@@ -60,12 +60,12 @@ class Pace:
             self._sleep(left)
 
     def taken(self) -> None:
-        """Note that Plane counted a form, whatever it answered."""
+        """Note that Plane counted a form, whatever its answer."""
         self._taken.append(self._now())
         self._stuck_since = None
 
     def refused(self) -> float | None:
-        """Note that Plane refused a form because of its limit; the seconds to wait, ``None`` if that is of no use."""
+        """Note that Plane's limit refused a form. Returns the seconds to wait, ``None`` if waiting is of no use."""
         now = self._now()
         if now < self._closed_until:
             return self._closed_until - now  # another form of this run was refused at the same time
@@ -84,7 +84,9 @@ class Pace:
 
 
 def period_of(rate: str) -> float | None:
-    """The seconds that a rate such as ``10/minute`` counts over, as Django REST framework reads it; ``None`` if none.
+    """The seconds over which a rate such as ``10/minute`` counts, as Django REST framework reads it.
+
+    ``None`` if invalid.
 
     The first letter after the slash counts: s, m, h or d.
     """

@@ -1,9 +1,8 @@
-"""Every path of Plane's API that is asked here, once, with the first release that has it.
+"""Every path of Plane's API that this client uses, once, with the first release that has it.
 
-Paths under ``/api/v1/`` take an API key, the others a session. Without ``since``, every tried release has the path
-(:data:`pyinfra_plane.api.versions.TRIED`). The paths under ``/api/v1/`` of work item types, properties,
-estimates and of a member's removal are those of the commercial editions, from Plane's public API
-reference and ``plane-sdk`` 0.3.
+Paths under ``/api/v1/`` require an API key, the others a session. Without ``since``, every tried release has the path
+(:data:`pyinfra_plane.api.versions.TRIED`). The paths under ``/api/v1/`` of work item types, properties, estimates and
+of a member's removal are those of the commercial editions, from Plane's public API reference and ``plane-sdk`` 0.3.
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ from pyinfra_plane.api.versions import LITE_LISTS, Number
 
 
 def part(text: str) -> str:
-    """A part of a path.
+    """Quote a part of a path.
 
     Raises:
-        PlaneBadAnswer: it would lead to another path; only an answer that is none of Plane's holds such an id.
+        PlaneBadAnswer: the part would change the path; only an answer that is not Plane's has such an id.
     """
     if text in (".", ".."):
         raise PlaneBadAnswer(f"{text!r} stands where an id should be; is this Plane's API?")
@@ -43,7 +42,7 @@ class Path:
         return self.template.format(**{name: part(text) for name, text in parts.items()})
 
     def one(self, id: str, **parts: str) -> str:
-        """The path of one thing in a list."""
+        """The path of one resource in a list."""
         return f"{self(**parts)}{part(id)}/"
 
 

@@ -1,6 +1,6 @@
-"""One Plane: every read kept until something is written, every write by the name of what it makes.
+"""One Plane: reads are cached until something is written; each write is a method named after its effect.
 
-Reads and writes follow ``/api/v1/`` where an API key may do it, and the app's own paths where only a session may.
+Reads and writes use ``/api/v1/`` if an API key has access, and the app's own paths if only a session has.
 """
 
 from __future__ import annotations
@@ -22,5 +22,5 @@ class Plane(WorkspacesApi, WorkItemTypesApi):
     def collection(
         self, kind: type[R], caller: ApiKey | Session, path: Path | None = None, /, **within: str
     ) -> Collection[R]:
-        """The things of one kind; the arguments are those of :class:`~pyinfra_plane.api.collection.Collection`."""
+        """The resources of one kind; the arguments are those of :class:`~pyinfra_plane.api.collection.Collection`."""
         return Collection(self, kind, caller, path, **within)

@@ -19,7 +19,7 @@ Projects = dict[str, Project]
 
 
 class NoAccess(Enum):
-    """Why a key sees nothing of a workspace."""
+    """The reason why a key has no access to a workspace."""
 
     KEY_INVALID = "key invalid"
     NOT_A_MEMBER = "not a member"
@@ -31,23 +31,23 @@ class NoAccess(Enum):
 KEY_INVALID, NOT_A_MEMBER = NoAccess.KEY_INVALID, NoAccess.NOT_A_MEMBER
 
 FIBONACCI = ("1", "2", "3", "5", "8", "13")
-"""The points of the estimates that are created in a project that has none."""
+"""The points of new estimates in a project that has none."""
 
 _ESTIMATE = {"name": "Points", "type": "points", "last_used": True}
 _POINTS = [{"key": key, "value": value} for key, value in enumerate(FIBONACCI, 1)]
 
 
 class ProjectsApi(Asking):
-    """What concerns one project of a workspace, or the list of them."""
+    """Requests about one project of a workspace, or the list of projects."""
 
     def visible_projects(self, slug: str, key: ApiKey, with_workspace: bool = False) -> Projects | NoAccess:
-        """What an API key sees of a workspace: its projects, else :data:`KEY_INVALID` or :data:`NOT_A_MEMBER`.
+        """The projects that an API key sees in a workspace, otherwise :data:`KEY_INVALID` or :data:`NOT_A_MEMBER`.
 
-        One request tells whether the key answers, whether its owner is in the workspace, and in which projects with
-        which role.
+        One request shows whether the key is valid, whether its owner is in the workspace, and the owner's role in each
+        project.
 
         Args:
-            with_workspace: bring the workspace's name along, which costs the server 2 to 4 ms a project (1.2.2).
+            with_workspace: include the workspace's name, which costs the server 2 to 4 ms a project (1.2.2).
         """
         workspace = Project.key_of("workspace_name")
         keys = [key for key in Project.all_keys() if key != workspace] + [workspace] * with_workspace
@@ -78,15 +78,15 @@ class ProjectsApi(Asking):
         return seen
 
     def memberships(self, slug: str, key: ApiKey) -> Projects | NoAccess:
-        """As :meth:`visible_projects`, for the projects that the key's owner is in and its roles there alone.
+        """As :meth:`visible_projects`, valid only for the projects that the key's owner is in and its roles there.
 
-        Kept when only something else of a project was changed, so that not everybody is asked again for that.
+        The cached value stays if other data of a project changed, so that not every key has to be read again for that.
         """
         kept: Projects | NoAccess | None = self._cache.get(("memberships", slug, key.value))
         return self.visible_projects(slug, key) if kept is None else kept
 
     def prefetch_projects(self, slug: str, keys: Iterable[ApiKey]) -> None:
-        """Ask for what several keys see, some at the same time: :meth:`memberships` then has its answer or error."""
+        """Read the projects that several keys see; :meth:`memberships` then has the answer or error."""
         wanted = [key for key in dict.fromkeys(keys) if ("memberships", slug, key.value) not in self._cache]
         self._failed = {}
 
@@ -102,7 +102,7 @@ class ProjectsApi(Asking):
                 self._failed[slug, key.value] = error
 
     def forget_projects(self, keys: Iterable[ApiKey] | None = None) -> None:
-        """Drop what keys see of projects, and which they are in; of all keys when not given."""
+        """Drop the cached projects and memberships of some keys; of all keys by default."""
         values = None if keys is None else {key.value for key in keys}
         self._cache = {
             kept: value
@@ -111,13 +111,13 @@ class ProjectsApi(Asking):
         }
 
     def create_project(self, slug: str, caller: ApiKey | Session, **fields: Any) -> None:
-        """Make a project; the caller becomes its first member, with role 20.
+        """Create a project. The caller becomes its first member, with role 20.
 
-        A key cannot make a secret one: v1 ignores `network` (every tried release). A `project_lead` may be among the
+        A key cannot create a secret one: v1 ignores `network` (every tried release). A `project_lead` may be among the
         fields from the release in :data:`versions.LEAD_OF_A_NEW_PROJECT` on; before, half a project is left behind.
 
         Raises:
-            PlaneRefused: 409 to a key, 400 to a session, when the name or the identifier is taken.
+            PlaneRefused: 409 to a key, 400 to a session, if the name or the identifier is taken.
         """
         if isinstance(caller, Session):
             self.http.call("POST", paths.PROJECTS(slug=slug), headers=caller.headers(), json=fields)
@@ -127,19 +127,19 @@ class ProjectsApi(Asking):
         answer = self.http.call("POST", paths.V1_PROJECTS(slug=slug), headers=caller.headers(), json=fields)
         self.forget("projects")
         if isinstance(seen, dict):
-            # The answer is the project as this key sees it, so there is no need to ask again.
+            # The answer is the project as this key sees it, so no further request is needed.
             [made] = listed([answer], Project.of, "the new project")
             seen = {**seen, made.identifier.upper(): made}
             self._cache[("projects", slug, caller.value)] = self._cache[("memberships", slug, caller.value)] = seen
 
     def change_project(self, slug: str, caller: ApiKey | Session, project: Project, **fields: Any) -> None:
-        """Change fields of a project; `network` with a session alone."""
+        """Change fields of a project; `network` only with a session."""
         path = (paths.PROJECTS if isinstance(caller, Session) else paths.V1_PROJECTS).one(project.id, slug=slug)
         self.http.call("PATCH", path, headers=caller.headers(), json=fields)
         self.forget("projects")
 
     def unarchive_project(self, slug: str, key: ApiKey, project: Project) -> None:
-        """Bring an archived project back."""
+        """Unarchive a project."""
         self.remove(
             f"{project.identifier} from the archive",
             paths.V1_ARCHIVE(slug=slug, project=project.id),
@@ -149,7 +149,7 @@ class ProjectsApi(Asking):
         )
 
     def drop_estimate(self, slug: str, key: ApiKey, project: Project) -> None:
-        """Have a project use no estimates; they stay for another time."""
+        """Turn estimates off in a project; Plane keeps them."""
         self.change_project(slug, key, project, estimate=None)
         in_use = self._still(slug, key, project, lambda seen: seen.estimate is not None)
         check_gone(f"the estimates of {project.identifier}", in_use)
@@ -171,10 +171,10 @@ class ProjectsApi(Asking):
         return estimates.created(estimates.create(estimate=_ESTIMATE, estimate_points=_POINTS))
 
     def estimate_with_key(self, slug: str, key: ApiKey, project: Project) -> Estimate:
-        """The estimates of a project, created in points if there are none (commercial editions).
+        """Return the estimates of a project, created in points if there are none (commercial editions).
 
         Raises:
-            PlaneRefused: 404, or what else is beyond the plan, where an edition leaves it to a session.
+            PlaneRefused: 404, or another refusal because of the plan, if the edition allows it to sessions only.
         """
         path = paths.V1_ESTIMATES(slug=slug, project=project.id)
         try:
@@ -185,7 +185,7 @@ class ProjectsApi(Asking):
             answer = self.http.call("POST", path, headers=key.headers(), json=_ESTIMATE)
         estimate = Estimate.of(as_dict(answer, f"estimates of {project.identifier}"))
         points = paths.V1_ESTIMATE_POINTS(slug=slug, project=project.id, estimate=estimate.id)
-        # A run that was interrupted leaves estimates without points.
+        # An interrupted run leaves estimates without points.
         if not self.http.call("GET", points, headers=key.headers()):
             self.http.call("POST", points, headers=key.headers(), json=_POINTS)
         return estimate
@@ -193,7 +193,7 @@ class ProjectsApi(Asking):
     # Members
 
     def project_members(self, slug: str, key: ApiKey, project: Project) -> frozenset[str]:
-        """The addresses of a project's members, and of those who were (every tried release)."""
+        """The addresses of a project's current and former members (every tried release)."""
         return self.cached(
             ("project members", slug, project.id),
             lambda: frozenset(
@@ -215,14 +215,14 @@ class ProjectsApi(Asking):
         members: Iterable[tuple[str, int]],
         keys: Iterable[ApiKey] | None = None,
     ) -> None:
-        """Put accounts into a project, or give them another role there.
+        """Add accounts to a project, or change their role in it.
 
-        All at once with a session. With a key one by one, and then neither a role can be changed nor somebody brought
-        back who was removed before (every tried release).
+        A session adds all of them in one request. A key adds them one by one, and can neither change a role nor add a
+        removed member again (every tried release).
 
         Args:
             members: user id and role number; a workspace admin must be given 20, a guest 5.
-            keys: their keys, when it is known whose keys are whose: what others see is then not asked for again.
+            keys: their keys, if known: then only these keys' projects are read again.
         """
         if isinstance(caller, Session):
             self.http.call(
@@ -239,10 +239,10 @@ class ProjectsApi(Asking):
         self.forget_projects(keys)
 
     def join_project(self, slug: str, session: Session, project: Project, keys: Iterable[ApiKey] | None = None) -> None:
-        """Enter a project as a workspace admin, or a public one as any member of the workspace.
+        """Join a project as a workspace admin, or a public one as any member of the workspace.
 
         Args:
-            keys: those of the session's account, as for :meth:`put_project_members`.
+            keys: the keys of the session's account, as for :meth:`put_project_members`.
         """
         self.http.call(
             "POST",

@@ -1,4 +1,4 @@
-"""Custom field types: what the settings call them, and what Plane calls them.
+"""Custom field types: their names in the settings, and in Plane.
 
 From Plane's public API reference and the ``plane-sdk`` package 0.3 (commercial editions).
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 _TYPES: dict[str, dict[str, Any]] = {
-    # TEXT is refused without a display format, DATETIME without one of four date formats.
+    # Plane refuses TEXT without a display format, and DATETIME without one of four date formats.
     "text": {"property_type": "TEXT", "settings": {"display_format": "single-line"}},
     "number": {"property_type": "DECIMAL"},
     "boolean": {"property_type": "BOOLEAN"},
@@ -21,7 +21,7 @@ _TYPES: dict[str, dict[str, Any]] = {
 
 
 def field_type(property_type: str, relation_type: str | None) -> str:
-    """What the settings call a type of Plane's; Plane's own name for one that they do not know."""
+    """The settings' name for a type of Plane's; Plane's own name if the settings have none."""
     for name, definition in _TYPES.items():
         if (definition["property_type"], definition.get("relation_type")) == (property_type, relation_type):
             return name
@@ -29,11 +29,11 @@ def field_type(property_type: str, relation_type: str | None) -> str:
 
 
 def definition(name: str, field_type: str, **fields: Any) -> dict[str, Any]:
-    """The body that makes a custom field. Plane derives ``name`` itself, so the name goes in as ``display_name``.
+    """The body that creates a custom field. Plane derives ``name`` itself, so the name is sent as ``display_name``.
 
     Args:
-        name: what people read.
-        field_type: as the settings call it.
-        fields: ``description``, ``is_required``, ``is_multi``, ``default_value``, ``options`` where wanted.
+        name: the name that people see.
+        field_type: the type's name in the settings.
+        fields: optionally ``description``, ``is_required``, ``is_multi``, ``default_value``, ``options``.
     """
     return {"display_name": name, "is_required": False, "is_active": True, **_TYPES[field_type], **fields}

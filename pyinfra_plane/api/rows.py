@@ -1,7 +1,7 @@
-"""The kinds of things that Plane lists: a dataclass for each, whose fields say all there is to know of a value.
+"""The resources that Plane lists: a dataclass for each kind, whose fields describe everything about a value.
 
-A field is one line: its name here, its key in requests and answers, how it is read, and what a plan says if it differs.
-An answer of another shape is refused as :class:`PlaneBadAnswer`, which names the kind and the key.
+A field is one line: its name here, its key in requests and answers, how it is read, and its text in a plan if it
+differs. An answer of another shape is refused as :class:`PlaneBadAnswer`, which names the kind and the key.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ T = TypeVar("T")
 R = TypeVar("R", bound="Row")
 
 Read = Callable[[Mapping[str, Any], str, str], Any]
-"""Takes a row, a key, and what the row is, for the message."""
+"""Takes a row, a key, and the kind of row for the message."""
 
 Says = Callable[[Any, Any], str]
-"""Takes the value that Plane has (``None`` for a thing to create) and the wanted one; gives a plan's words for it."""
+"""Takes Plane's value (``None`` for a resource to create) and the wanted value; returns the plan's text."""
 
 
 def as_dict(answer: Any, what: str) -> dict[str, Any]:
-    """An answer that is an object."""
+    """Require an object."""
     if not isinstance(answer, dict):
         raise PlaneBadAnswer(f"{what}: wanted an object, Plane answered {type(answer).__name__}")
     return answer
 
 
 def text(row: Mapping[str, Any], key: str, what: str) -> str:
-    """A text that must be there."""
+    """Read a required text."""
     value = row.get(key)
     if not isinstance(value, str):
         raise PlaneBadAnswer(f"{what}: no {key} in Plane's answer")
@@ -40,7 +40,7 @@ def text(row: Mapping[str, Any], key: str, what: str) -> str:
 
 
 def number(row: Mapping[str, Any], key: str, what: str) -> int:
-    """A whole number that must be there."""
+    """Read a required whole number."""
     value = row.get(key)
     if not isinstance(value, int) or isinstance(value, bool):
         raise PlaneBadAnswer(f"{what}: no {key} in Plane's answer")
@@ -48,7 +48,7 @@ def number(row: Mapping[str, Any], key: str, what: str) -> int:
 
 
 def maybe(kind: type[T], default: Any = None) -> Read:
-    """What may be missing or null, and is of one kind if it is there."""
+    """Read an optional value of one kind, which may be missing or null."""
 
     def read(row: Mapping[str, Any], key: str, what: str) -> Any:
         value = row.get(key)
@@ -62,19 +62,19 @@ def maybe(kind: type[T], default: Any = None) -> Read:
 
 
 def switch(default: bool | None) -> Read:
-    """Whether something is on; `default` if it is missing or null."""
+    """Read a switch; `default` if it is missing or null."""
     return lambda row, key, what: default if row.get(key) is None else bool(row[key])
 
 
 def as_text(value: Any, what: str) -> str:
-    """A text, a number or a switch, as text."""
+    """Convert a text, a number or a switch to text."""
     if isinstance(value, (str, int, float)):
         return str(value)
     raise PlaneBadAnswer(f"{what}: a value in Plane's answer is {type(value).__name__}")
 
 
 def texts(row: Mapping[str, Any], key: str, what: str) -> tuple[str, ...]:
-    """A list of texts; none if it is missing or null."""
+    """Read a list of texts; empty if it is missing or null."""
     values = row.get(key)
     return tuple(as_text(one, what) for one in values) if isinstance(values, list) else ()
 
@@ -98,14 +98,14 @@ def answered(
     sent: Callable[[Any], Any] | None = None,
     by_session: bool = False,
 ) -> Any:
-    """A field of a row.
+    """Declare a field of a row.
 
     Args:
-        key: in Plane's requests and answers, if it is not the field's name.
-        default: if it is missing or null there; without one, a text or number must be there.
+        key: its key in Plane's requests and answers, if it is not the field's name.
+        default: its value if it is missing or null; without a default, a text or number is required.
         read: how it is read, if not by the field's type.
-        says: what a plan says of a value that differs; :func:`arrow` with the field's name if not given.
-        sent: gives what Plane is sent for a wanted value, if that is another one.
+        says: the plan's text for a value that differs; :func:`arrow` with the field's name by default.
+        sent: converts a wanted value to the value that Plane is sent.
         by_session: whether a key cannot write it.
     """
     further = {} if default is MISSING else {"default": default}
@@ -113,12 +113,12 @@ def answered(
 
 
 def arrow(label: str) -> Says:
-    """The label with both values, or with the wanted one for a thing to create."""
+    """The label with both values, or with the wanted one for a resource to create."""
     return lambda has, wants: f"{label} {wants}" if has is None else f"{label} {has or 'none'} → {wants}"
 
 
 def only(label: str) -> Says:
-    """The label alone, for values that are long."""
+    """The label without values, for values that are long."""
     return lambda has, wants: label
 
 
@@ -134,13 +134,13 @@ def switched(label: str) -> Says:
 
 @dataclass(frozen=True)
 class Difference:
-    """One field that is not as wanted.
+    """One field that differs from the wanted value.
 
     Args:
         key: Plane's name of the field.
-        value: gives the value that Plane is sent. Called when it is sent, because it may be an id that an earlier
-            change makes.
-        words: for the plan.
+        value: returns the value to send to Plane. Called when it is sent, because it may be an id that an earlier
+            change creates.
+        words: text for the plan.
         by_session: whether a key cannot write it.
     """
 
@@ -152,22 +152,22 @@ class Difference:
 
 @dataclass(frozen=True)
 class Row:
-    """One thing that Plane lists."""
+    """One resource that Plane lists."""
 
     WHAT: ClassVar[str]
-    """The kind in the plural, as messages name it."""
+    """The kind in the plural, for messages."""
     PATH: ClassVar[Path | None] = None
-    """Where an API key lists it."""
+    """The path where an API key lists it."""
     SESSION_PATH: ClassVar[Path | None] = None
-    """Where a session lists it."""
+    """The path where a session lists it."""
     IDENTITY: ClassVar[str] = "name"
-    """The field that tells one from another."""
+    """The field that identifies it."""
     IS_INDEPENDENT: ClassVar[bool] = True
-    """Whether creating one leaves the others as they are."""
+    """Whether creating one leaves the others unchanged."""
 
     @classmethod
     def of(cls: type[R], item: dict[str, Any]) -> R:
-        """From JSON."""
+        """Parse JSON."""
         return cls(**{name: read(item, key, cls.WHAT) for name, key, read in _plan(cls)})  # type: ignore[arg-type]
 
     @classmethod
@@ -182,7 +182,7 @@ class Row:
 
     @classmethod
     def sent(cls, name: str, value: Any) -> Any:
-        """What Plane is sent for a value of a field."""
+        """The value that Plane is sent for a field's value."""
         sent = cls.__dataclass_fields__[name].metadata.get("sent")
         return value if sent is None else sent(value)
 
@@ -193,12 +193,15 @@ class Row:
 
     @classmethod
     def says(cls, name: str, wants: Any, has: Any = None) -> str:
-        """What a plan says of a field that is to have this value."""
+        """The plan's text for a field that gets this value."""
         says = cls.__dataclass_fields__[name].metadata.get("says") or arrow(name)
         return str(says(has, wants))
 
     def difference(self, name: str, wants: Any) -> Difference | None:
-        """How a field differs from a wanted value; ``None`` if it does not. Colours differ in more than capitals."""
+        """The difference between a field and a wanted value.
+
+        ``None`` if there is none. Colours are compared without case.
+        """
         has, value = getattr(self, name), self.sent(name, wants)
         if has in (wants, value) or (name == "color" and has.lower() == value.lower()):
             return None
@@ -207,7 +210,7 @@ class Row:
 
 @cache
 def _plan(kind: Any) -> list[tuple[str, str, Read]]:
-    """By field of a row: its name here, its key in the answer, and how it is read."""
+    """For each field of a row: its name here, its key in the answer, and its reader."""
     plan = []
     for one in fields(kind):
         default = None if one.default_factory is not MISSING else one.default
@@ -217,7 +220,7 @@ def _plan(kind: Any) -> list[tuple[str, str, Read]]:
 
 
 def listed(answer: Any, of: Callable[[dict[str, Any]], T], what: str) -> list[T]:
-    """Each item of a JSON list, made by `of`."""
+    """Parse each item of a JSON list with `of`."""
     if not isinstance(answer, list):
         raise PlaneBadAnswer(f"{what}: wanted a list, Plane answered {type(answer).__name__}")
     return [of(as_dict(item, what)) for item in answer]

@@ -1,8 +1,8 @@
-"""A `requests` adapter whose connections leave from somewhere else: through SSH, or a command on the target.
+"""A `requests` adapter whose connections leave from another machine: through SSH, or a command on the target.
 
-``Dial`` is all that differs between ways: a function that opens a stream to a host and port and gives a socket. The
-SSH ways give one end of a socket pair and keep the other end and the channel pumping, so that urllib3 has a real
-socket to time out on, to watch for a close, and to wrap in TLS, which is therefore checked here.
+The ways differ only in ``Dial``: a function that opens a stream to a host and port and returns a socket. Over SSH, it
+returns one end of a socket pair and copies between the other end and the channel, so that urllib3 has a real socket for
+timeouts, for noticing a close, and for TLS, whose certificates are therefore checked on this machine.
 """
 
 from __future__ import annotations
@@ -29,18 +29,21 @@ CONNECT_TIMEOUT = 10.0
 """Seconds to wait for a connection."""
 
 READ_TIMEOUT = 30.0
-"""Seconds to wait for an answer to begin, and for each next part of it."""
+"""Seconds to wait for the beginning of an answer, and for each further part."""
 
 LONGEST_ANSWER = 120.0
-"""Seconds that an answer may take as a whole, its head included: a server that sends a byte a second keeps within
-:data:`READ_TIMEOUT` for ever."""
+"""Maximum seconds of a whole answer with its headers: a server that sends a byte a second never exceeds
+:data:`READ_TIMEOUT`."""
 
 IDLE_LIMIT = 1.5
-"""Seconds after which a kept connection is not used again: Plane closes it after 2.0 (every tried release), and a
-write that meets the close could not be told from one that was carried out."""
+"""Seconds after which an idle connection is not used again: Plane closes it after 2.0 (every tried release).
+
+If a write arrived during the close, this machine could not know whether Plane executed it.
+"""
 
 LARGEST_ANSWER = 16 * 2**20
-"""Bytes of an answer, head and framing included: for the thousand projects of Plane's fullest page, 16 KB each."""
+"""Maximum bytes of an answer, with headers and framing: for the thousand projects of Plane's fullest page, 16 KB
+each."""
 
 _CHUNK = 65536
 
@@ -50,11 +53,11 @@ _now = time.monotonic
 _ADMINISTRATIVELY_PROHIBITED = 1
 
 _NO_BASH = b"N"
-"""What the relay says first on a host without bash."""
+"""The relay's first byte on a host without bash."""
 
 
 class Dial(Protocol):
-    """Opens a stream to `host`:`port`, as seen from where it dials; raises ``OSError`` when that fails."""
+    """Opens a stream to `host`:`port`, as seen from where it dials; raises ``OSError`` if that fails."""
 
     def __call__(self, host: str, port: int) -> socket.socket: ...
 
@@ -64,7 +67,7 @@ class ForwardingForbidden(OSError):
 
 
 class NoWay(OSError):
-    """Neither forwarding nor bash: nothing on the target can be reached, however often it is tried."""
+    """The target allows neither forwarding nor bash, so repeating cannot help."""
 
 
 def dial_directly(host: str, port: int) -> socket.socket:
@@ -73,12 +76,12 @@ def dial_directly(host: str, port: int) -> socket.socket:
 
 
 class SSHDial:
-    """Dial from the far end of an SSH connection: a ``direct-tcpip`` channel, else bash's ``/dev/tcp``.
+    """Dial from the far end of an SSH connection: a ``direct-tcpip`` channel, otherwise bash's ``/dev/tcp``.
 
     Args:
-        transport: gives the connection's paramiko transport; asked at each dial, because a host can reconnect.
-        session: opens a channel of the connection that a command can be run in; raises ``OSError`` when that fails.
-        on_relay: told once when forwarding turns out to be forbidden and the relay is used.
+        transport: returns the connection's paramiko transport; called at each dial, because a host can reconnect.
+        session: opens a channel of the connection for a command; raises ``OSError`` if that fails.
+        on_relay: called once if forwarding is forbidden and the relay is used.
     """
 
     def __init__(
@@ -123,7 +126,8 @@ class SSHDial:
             channel = self._session()
             channel.settimeout(CONNECT_TIMEOUT)
             channel.exec_command(relay_command(host, port))
-            # The relay says one byte once it is connected; without it, nothing tells a refusal from a slow server.
+            # The relay sends one byte once it is connected; without it, a refusal and a slow server would look the
+            # same.
             said = channel.recv(1)
             if said == _NO_BASH:
                 channel.close()
@@ -141,15 +145,15 @@ class SSHDial:
 
 
 def relay_command(host: str, port: int) -> str:
-    """The command that joins its standard input and output to `host`:`port`, with nothing but bash and cat."""
-    # Whichever side ends first takes the other along: the command leads a process group of its own.
+    """The command that connects its standard input and output to `host`:`port`, with only bash and cat."""
+    # When one side ends, the other ends too: the command leads its own process group.
     script = 'exec 3<>"/dev/tcp/$1/$2" 4<&0 || exit 1; printf +; { cat <&4 >&3; kill 0; } & cat <&3; kill 0'
     no_bash = f"command -v bash >/dev/null || exec printf {_NO_BASH.decode()}"
     return f"{no_bash}; exec bash -c {shlex.quote(script)} relay {shlex.quote(host)} {port}"
 
 
 def _pumped(channel: Channel) -> socket.socket:
-    """One end of a socket pair whose other end is copied to and from `channel` until either closes."""
+    """Return one end of a socket pair; the other end is copied to and from `channel` until either closes."""
     near, far = socket.socketpair()
     channel.settimeout(None)
     for source, sink in ((_receive(channel), far.sendall), (_receive(far), channel.sendall)):
@@ -166,7 +170,7 @@ def _copy(receive: Callable[[], bytes], send: Callable[[bytes], Any], channel: C
         while data := receive():
             send(data)
     except (OSError, EOFError, SSHException):
-        # Either side went away; the reader of the near end sees it as the end of the stream.
+        # One side has closed; the reader of the near end sees the end of the stream.
         pass
     finally:
         channel.close()
@@ -184,10 +188,10 @@ class AnswerTooLarge(OSError):
 
 
 class _Bounded(io.RawIOBase):
-    """What an answer is read from: only so much, and only for so long.
+    """The stream of an answer, limited in bytes and seconds.
 
-    Below HTTP, so that it also bounds what the HTTP libraries read without counting: heads, ``100 Continue`` without
-    end, sizes and trailers of chunks.
+    It is below HTTP, so that it also limits what the HTTP libraries read without counting: headers, ``100 Continue``
+    without end, sizes and trailers of chunks.
     """
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
@@ -232,11 +236,12 @@ class _BoundedResponse(HTTPResponse):
 
 
 class DialAdapter(HTTPAdapter):
-    """A `requests` adapter that opens its connections with `dial` and keeps them alive, each as long as Plane does.
+    """A `requests` adapter that opens its connections with `dial` and keeps them alive as long as Plane does.
 
     Args:
         dial: opens a connection.
-        kept: how many are kept; as many as requests are under way at the same time, or each wave opens some anew.
+        kept: maximum number of idle connections; at least the number of requests at the same time, or each wave opens
+            some again.
     """
 
     def __init__(self, dial: Dial, kept: int = 1) -> None:
@@ -244,7 +249,7 @@ class DialAdapter(HTTPAdapter):
         super().__init__(pool_connections=1, pool_maxsize=kept, max_retries=0)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
-        """Called by `requests`: the pool that makes the connections."""
+        """Called by `requests`: creates the pool of connections."""
         self.poolmanager = PoolManager(num_pools=connections, maxsize=maxsize, block=block, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {
             "http": _pool(HTTPConnectionPool, HTTPConnection, self._dial),
@@ -253,14 +258,14 @@ class DialAdapter(HTTPAdapter):
 
 
 def _connect(self: Any, conn: Any) -> None:
-    # In place of urllib3's own, which warns on every request of a certificate that is not checked: whoever has it so
-    # is told by this deploy, in its own words and once.
+    # Replaces urllib3's own, which warns on every request about an unchecked certificate: this deploy warns about that
+    # itself, once.
     if conn.is_closed:
         conn.connect()
 
 
 def _pool(pool: Any, connection: Any, dial: Dial, **members: Any) -> Any:
-    """Subclasses of urllib3's `pool` and `connection` that differ in how a socket is opened, and read within bounds."""
+    """Subclasses of urllib3's `pool` and `connection` that open a socket with `dial`, and read within limits."""
 
     def new_conn(self: Any) -> socket.socket:
         try:
@@ -276,7 +281,7 @@ def _pool(pool: Any, connection: Any, dial: Dial, **members: Any) -> Any:
         pool._put_conn(self, conn)
 
     def get_conn(self: Any, timeout: float | None = None) -> Any:
-        # Each by itself: while one was in use all the time, another may not have been.
+        # Each connection has its own time: while one was in use all the time, another may have been idle.
         conn = pool._get_conn(self, timeout)
         if _now() - conn.idle_since > IDLE_LIMIT:
             conn.close()  # it is opened again

@@ -1,7 +1,7 @@
 """Work item types and their properties ("custom fields"), in the commercial editions.
 
 A project owns them, or the workspace does and projects import them (Plane's Enterprise Grid). Each method takes the
-project that owns what it is about, or ``None`` for the workspace. From Plane's public API reference and the
+project that owns the type or property, or ``None`` for the workspace. From Plane's public API reference and the
 ``plane-sdk`` package 0.3; no commercial edition was run.
 """
 
@@ -20,12 +20,12 @@ from pyinfra_plane.api.rows import listed_ids
 
 
 class WorkItemTypesApi(ProjectsApi):
-    """What a work item of a project can be, and what it can carry."""
+    """Requests about work item types and their properties."""
 
     def workspace_owns_types(self, slug: str, key: ApiKey) -> bool:
-        """Whether the workspace owns work item types and properties; its projects do where Plane does not say.
+        """Whether the workspace owns work item types and properties. If Plane does not say, its projects do.
 
-        Only a commercial edition may be asked: the Community Edition has no such path.
+        Only for commercial editions: the Community Edition has no such path.
         """
 
         def read() -> bool:
@@ -34,13 +34,13 @@ class WorkItemTypesApi(ProjectsApi):
             except PlaneKeyInvalid:
                 raise
             except PlaneRefused:
-                return False  # an older version, another plan, or a key that may not see it
+                return False  # an older version, another plan, or a key without permission
             return isinstance(answer, dict) and answer.get("work_item_types") is True
 
         return self.cached(("features", slug), read)
 
     def enable_work_item_types(self, slug: str, key: ApiKey, project: Project) -> None:
-        """Switch work item types on in a project: by its features, or in older versions by the project itself."""
+        """Turn work item types on in a project: by its features, or in older versions by the project itself."""
         try:
             path = paths.V1_PROJECT_FEATURES(slug=slug, project=project.id)
             answer = self.http.call("PATCH", path, headers=key.headers(), json={"work_item_types": True})
@@ -64,7 +64,7 @@ class WorkItemTypesApi(ProjectsApi):
     def work_item_properties(
         self, slug: str, key: ApiKey, owner: Project | None, kind: WorkItemType
     ) -> Collection[WorkItemProperty]:
-        """The custom fields of a project's type, or of a workspace that owns them, in whichever of its types."""
+        """The custom fields of a project's type; if the workspace owns them, those of all its types."""
         if owner is None:
             return Collection(self, WorkItemProperty, key, paths.V1_WORKSPACE_PROPERTIES, slug=slug)
         return Collection(self, WorkItemProperty, key, slug=slug, project=owner.id, kind=kind.id)
@@ -80,9 +80,10 @@ class WorkItemTypesApi(ProjectsApi):
     def create_work_item_property(
         self, slug: str, key: ApiKey, owner: Project | None, kind: WorkItemType, definition: Mapping[str, Any]
     ) -> None:
-        """Create a custom field in a type; `definition` as :mod:`pyinfra_plane.api.properties` gives it.
+        """Create a custom field in a type; `definition` comes from :mod:`pyinfra_plane.api.properties`.
 
-        In a workspace that takes two requests. When the second is missing, the property is there and not in the type.
+        In a workspace that takes two requests. After an interruption between them, the property exists but is not in
+        the type.
         """
         properties = self.work_item_properties(slug, key, owner, kind)
         answer = properties.create(**definition)
@@ -92,7 +93,7 @@ class WorkItemTypesApi(ProjectsApi):
     # A workspace that owns types
 
     def has_imported(self, slug: str, key: ApiKey, project: Project, kind: WorkItemType) -> bool:
-        """Whether a project uses a type of its workspace, as the type or else the project tells."""
+        """Whether a project uses a type of its workspace, by the type's data or otherwise the project's."""
         if project.id in kind.project_ids:
             return True
         try:
@@ -102,10 +103,10 @@ class WorkItemTypesApi(ProjectsApi):
         except PlaneRefused as error:
             if error.status not in (400, 404):
                 raise
-            return False  # it uses none yet
+            return False  # it uses no types yet
 
     def import_work_item_type(self, slug: str, key: ApiKey, project: Project, kind: WorkItemType) -> None:
-        """Have a project use a type of its workspace."""
+        """Import a type of the workspace into a project."""
         path = paths.V1_IMPORT_TYPES(slug=slug, project=project.id)
         self.http.call("POST", path, headers=key.headers(), json={"work_item_types": [kind.id]})
         self.forget("projects", WorkItemType.WHAT)
@@ -119,7 +120,7 @@ class WorkItemTypesApi(ProjectsApi):
         )
 
     def link_property(self, slug: str, key: ApiKey, kind: WorkItemType, property_id: str) -> None:
-        """Put a property of the workspace into a type of the workspace."""
+        """Add a property of the workspace to a type of the workspace."""
         path = paths.V1_TYPE_PROPERTIES(slug=slug, kind=kind.id)
         self.http.call("POST", path, headers=key.headers(), json={"properties": [property_id]})
         self.forget(WorkItemProperty.WHAT)

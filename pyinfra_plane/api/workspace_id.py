@@ -1,4 +1,4 @@
-"""The id of a workspace, which an API key is shown beside a project alone."""
+"""The id of a workspace, which an API key sees only in the data of a project."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workspaces, who is in them, and who is invited."""
+"""Workspaces, their members, and invitations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pyinfra_plane.api.rows import listed
 
 
 class WorkspacesApi(AccountsApi, ProjectsApi):
-    """What concerns a workspace and its members."""
+    """Requests about a workspace and its members."""
 
     # Workspaces
 
@@ -32,7 +32,7 @@ class WorkspacesApi(AccountsApi, ProjectsApi):
         )
 
     def create_workspace(self, session: Session, slug: str, name: str, size: str) -> None:
-        """Make a workspace that the session's account owns."""
+        """Create a workspace that the session's account owns."""
         self.http.call(
             "POST",
             paths.WORKSPACES(),
@@ -43,7 +43,7 @@ class WorkspacesApi(AccountsApi, ProjectsApi):
         self.forget_projects()
 
     def create_workspace_as_instance_admin(self, session: Session, slug: str, name: str, size: str) -> None:
-        """Make a workspace that the instance admin owns, also where others may not (every tried release)."""
+        """Create a workspace that the instance admin owns, also if other accounts may not (every tried release)."""
         self.http.call(
             "POST",
             paths.INSTANCE_WORKSPACES(),
@@ -61,9 +61,9 @@ class WorkspacesApi(AccountsApi, ProjectsApi):
     # Members
 
     def members(self, slug: str, caller: ApiKey | Session) -> list[WorkspaceMember]:
-        """The members of a workspace, removed ones among them.
+        """The members of a workspace, including removed ones.
 
-        To an API key of the Community Edition they look like the others before the release in
+        To an API key of the Community Edition, removed members look like the others before the release in
         :data:`versions.LITE_LISTS`.
         """
         if isinstance(caller, Session):
@@ -82,7 +82,7 @@ class WorkspacesApi(AccountsApi, ProjectsApi):
             try:
                 return self.pages(paths.V1_MEMBERS_LITE(slug=slug), {}, key, WorkspaceMember.of_lite)
             except PlaneRefused as error:
-                if error.status != 404:  # which release brought it was not seen
+                if error.status != 404:  # the release that added the path is not known
                     raise
         answer = self.http.call("GET", paths.V1_MEMBERS(slug=slug), headers=key.headers())
         return listed(answer, WorkspaceMember.of_v1, "workspace members")
@@ -111,14 +111,15 @@ class WorkspacesApi(AccountsApi, ProjectsApi):
                 json={"email": email, "role": role},
             )
         except PlaneRefused as error:
-            # v1 refuses to repeat an open invitation, which is what was asked for (Plane 1.2.2).
+            # v1 refuses to repeat an open invitation, which is already the wanted state (Plane 1.2.2).
             if error.status != 400 or "already invited" not in error.detail:
                 raise
 
     def invitations(self, slug: str, caller: ApiKey | Session) -> dict[str, Invitation]:
         """The open invitations of a workspace by address.
 
-        One with capitals, as v1 keeps them, fits no account, and another stands beside it (every tried release).
+        An invitation with capitals, as v1 stores them, matches no account, and another can exist besides it (every
+        tried release).
         """
         path = paths.INVITATIONS if isinstance(caller, Session) else paths.V1_INVITATIONS
         found = self.cached(
@@ -132,7 +133,7 @@ class WorkspacesApi(AccountsApi, ProjectsApi):
         return {invitation.email: invitation for invitation in found}
 
     def withdraw(self, slug: str, caller: ApiKey | Session, invitation: Invitation) -> None:
-        """Delete an open invitation, so that nobody joins by it."""
+        """Delete an open invitation, so that nobody can join with it."""
         path = paths.INVITATIONS if isinstance(caller, Session) else paths.V1_INVITATIONS
         self.remove(
             f"the invitation of {invitation.email}",
@@ -146,7 +147,7 @@ class WorkspacesApi(AccountsApi, ProjectsApi):
         """Accept an invitation as the invited account.
 
         Args:
-            keys: those of the session's account, as for :meth:`put_project_members`.
+            keys: the keys of the session's account, as for :meth:`put_project_members`.
         """
         self.http.call(
             "POST",
@@ -160,10 +161,10 @@ class WorkspacesApi(AccountsApi, ProjectsApi):
     def change_role(
         self, slug: str, session: Session, membership_id: str, role: int, keys: Iterable[ApiKey] | None = None
     ) -> None:
-        """Give a member another role in the workspace. Nobody can change their own.
+        """Change a member's role in the workspace. No account can change its own role.
 
         Args:
-            keys: the member's, as for :meth:`put_project_members`.
+            keys: the member's keys, as for :meth:`put_project_members`.
         """
         self.http.call(
             "PATCH",
@@ -175,12 +176,12 @@ class WorkspacesApi(AccountsApi, ProjectsApi):
         self.forget_projects(keys)
 
     def remove_member(self, slug: str, caller: ApiKey | Session, member: WorkspaceMember) -> None:
-        """End a membership, and with it those in the workspace's projects. What the member made stays.
+        """End a membership, and with it those in the workspace's projects. The member's work stays.
 
         A key may do this in the commercial editions.
 
         Args:
-            member: as the caller is shown it.
+            member: the member, as the caller sees it.
         """
         is_session = isinstance(caller, Session)
         by = {} if is_session else {"method": "POST", "json": {"email": member.email}}

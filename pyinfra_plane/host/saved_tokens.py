@@ -100,8 +100,10 @@ class SavedTokens:
 
     @property
     def mark(self) -> str:
-        """The description of a token that this deploy creates. It distinguishes the token from one that a person
-        created."""
+        """The description of a token that this deploy creates.
+
+        It distinguishes the token from one that a person created.
+        """
         return f"Made by the deploy, which keeps it in {self.settings.plane_tokens_path}"
 
     def keys_of(self, agents: Iterable[Agent]) -> list[ApiKey]:

@@ -135,8 +135,7 @@ class Sessions:
             raise PlaneSettings(f"{error}; {needs}") from error
 
     def open(self, agents: Iterable[tuple[Agent, bool]]) -> None:
-        """Open sessions of agents' accounts, several at the same time; :meth:`of` then returns each, or raises its
-        error.
+        """Open sessions of agents' accounts, several at once; :meth:`of` then returns each, or raises its error.
 
         Args:
             agents: each with whether its account may be new.
