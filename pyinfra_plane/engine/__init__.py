@@ -1,1 +1,1 @@
-"""What drives pyinfra: operations that compare and plan, commands and files on the host, the lock, the summary."""
+"""Drive pyinfra: operations that compare and plan, commands and files on the host, the lock, the summary."""

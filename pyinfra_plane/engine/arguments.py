@@ -1,4 +1,4 @@
-"""What an operation is called with: told in one line where it does not fit, and wrapped where it is secret."""
+"""Arguments of operations: wrong ones are refused in one line, and secret ones are wrapped."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from pyinfra_plane.text import as_text
 def checked(
     operation: str, takes: Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arguments of an operation, those that are secret wrapped: a command line gives them as plain text.
+    """Check an operation's arguments, and wrap the secret ones, which a command line gives as plain text.
 
     Args:
         operation: its name.
-        takes: what it can be called with.
-        args: by position.
-        kwargs: by name, pyinfra's own left out.
+        takes: its signature.
+        args: positional arguments.
+        kwargs: keyword arguments, without pyinfra's own.
 
     Raises:
         OperationTypeError: they do not fit; on pyinfra's command line its own ``CliError``.
@@ -79,5 +79,5 @@ def _hidden(path: str, value: Any) -> HiddenValue:
 def _refusal(problem: str) -> Exception:
     if not pyinfra.is_cli or ctx_state.get().current_deploy_filename is not None:
         return OperationTypeError(problem)
-    # The other would name a line, and a person wrote none.
+    # The other error would name a line of a file, although the call came from a command line.
     return cli_error(problem)

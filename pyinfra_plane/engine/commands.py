@@ -1,10 +1,9 @@
-"""Commands on the host, without showing what must not be shown.
+"""Commands on the host that never show secrets.
 
-pyinfra prints the output of facts and commands at ``-vvv``. What goes through here is printed only when the caller
-says that it holds no secret; secrets go in on standard input.
+pyinfra prints the output of facts and commands at ``-vvv``. The output of commands run here is printed only if the
+caller says that it holds no secret; secrets are sent on standard input.
 
-The host is not trusted with this machine: what is read from it is bounded in bytes and seconds, and what it says is
-made printable before it is shown.
+The host is not trusted: its output is limited in bytes and seconds, and made printable before it is shown.
 """
 
 from __future__ import annotations
@@ -34,32 +33,32 @@ from pyinfra_plane.text import printable, quote
 T = TypeVar("T")
 
 WHEN_REFUSED = (0.0, 0.1, 0.5, 2.0)
-"""Seconds after which to ask an SSH server again that refused a command: one that ended here counts for a moment more
-there."""
+"""Seconds after which to retry a command that an SSH server refused: the server still counts a command that has just
+ended here."""
 
 LONGEST_OPENING = 10.0
-"""Seconds within which an SSH server says whether it will run a command."""
+"""Maximum seconds in which an SSH server says whether it will run a command."""
 
 LONGEST_READING = 300
 LONGEST_COMMAND = 3600
-"""Seconds after which reading, and any other command, is given up. ``docker compose up`` may fetch images."""
+"""Maximum seconds for a reading or any other command. ``docker compose up`` may pull images."""
 
 
 class TargetError(ExpectedError):
-    """A command or file on the target did not do as asked; the message is one line that says what to do."""
+    """A command or file on the target failed; the message is one line that says what to do."""
 
 
 class _TooManyAtOnce(TargetError):
-    """The SSH server would not run one command more."""
+    """The SSH server refused to run one more command."""
 
 
 class TargetTooMuch(TargetError):
-    """A command printed far more than it should."""
+    """A command printed far more than expected."""
 
 
 @dataclass(frozen=True)
 class Output:
-    """What a command did."""
+    """The result of a command."""
 
     ok: bool
     stdout: list[str]
@@ -67,8 +66,8 @@ class Output:
 
     @property
     def reason(self) -> str:
-        """The last line that it complained with; not where help is to be had, nor the help itself."""
-        # The prompt of su's does not end its line.
+        """The last line of its complaint, without hints about help and without the help text itself."""
+        # The prompt of su does not end its line.
         lines = [quote(line.removeprefix("Password: "), 300) for line in (self.stderr or self.stdout)[-LONGEST_HELP:]]
         complaints = takewhile(lambda line: not line.startswith("Usage:"), lines)
         said = [line for line in complaints if line and not _ADVICE.fullmatch(line)] or [line for line in lines if line]
@@ -85,10 +84,10 @@ _CURES = {
     "must have a tty to run sudo": "put into sudoers, with the user's name: Defaults:NAME !requiretty",
     "askpass-[^ ]+: Permission denied": "set _temp_dir in host data to a folder in which programs can be executed",
 }
-"""By words of what refuses every command, what to do."""
+"""Advice for complaints that stop every command, by words in the complaint."""
 
 LONGEST_HELP = 200
-"""Lines that a command may end with and that are looked at for a reason. Docker 20.10 has some 70 of help."""
+"""Maximum number of last lines that are searched for a reason. Docker 20.10 prints about 70 lines of help."""
 
 _ADVICE = re.compile(r"(Run|See|Try) '.*--help.*|BusyBox v.* multi-call binary\.?", re.I)
 
@@ -100,14 +99,14 @@ def run(
     show_output: bool = False,
     longest: int = LONGEST_COMMAND,
 ) -> Output:
-    """Run a shell command on the target with the rights (sudo and so on) of the operation that is running.
+    """Run a shell command on the target with the rights (sudo and so on) of the current operation.
 
     Args:
         host: the pyinfra host.
         bits: as for pyinfra's ``StringCommand``; shown at ``-vv``, so never a secret.
-        stdin: what the command reads; never shown.
-        show_output: whether ``-vvv`` may show what the command prints.
-        longest: seconds that it may take, where the operation has no ``_timeout``.
+        stdin: the command's standard input; never shown.
+        show_output: whether ``-vvv`` may show the command's output.
+        longest: maximum seconds, if the operation has no ``_timeout``.
 
     Raises:
         TargetError: the connection to the host broke, or the command did not end.
@@ -117,10 +116,10 @@ def run(
 
 
 def open_session(host: Any) -> Channel:
-    """A channel of the host's SSH connection, for a command that :func:`run` cannot run: one that keeps running.
+    """Open a channel of the host's SSH connection, for a command that :func:`run` cannot run: one that keeps running.
 
     Raises:
-        TargetError: the connection to the host broke, or the SSH server runs as many commands as it will.
+        TargetError: the connection to the host broke, or the SSH server runs its maximum number of commands.
     """
 
     def attempt() -> Channel:
@@ -153,11 +152,11 @@ def run_with(
     longest: int = LONGEST_COMMAND,
     show_output: bool = False,
 ) -> Output:
-    """As :func:`run`, once, with rights that were looked up before."""
+    """As :func:`run`, once, with rights that were determined before."""
     arguments = {**own, "_timeout": own.get("_timeout") or longest}
     if stdin is not None:
         arguments["_stdin"] = stdin
-        # A terminal would repeat what goes in, and change it: the line's length, its ends.
+        # A terminal would echo the input and change it: the length of lines, and their ends.
         arguments.pop("_get_pty", None)
     ok, output = _run_shell_command(host, command, arguments)
     if patches.has_overflown(host):
@@ -170,7 +169,7 @@ def run_with(
     is_connected = transport is None or transport.is_active()
     if not (ok or output.stdout_lines or output.stderr_lines or is_connected):
         raise TargetError("the connection to the host broke while it ran a command; run again")
-    # A terminal (_get_pty) ends lines as a typewriter does.
+    # A terminal (_get_pty) ends lines with CRLF.
     stdout, stderr = ([line.rstrip("\r") for line in lines] for lines in (output.stdout_lines, output.stderr_lines))
     if show_output:
         show(host, (*stdout, *stderr))
@@ -197,7 +196,7 @@ def _run_shell_command(host: Any, command: StringCommand, arguments: dict[str, A
 
 
 def show(host: Any, lines: Iterable[str]) -> None:
-    """Show what a command printed, if pyinfra was asked for output (``-vvv``)."""
+    """Show a command's output, if pyinfra was asked for output (``-vvv``)."""
     if host.state.print_output:
         for line in lines:
             echo(f"{host.print_prefix}{printable(line)}", err=True)
@@ -205,7 +204,7 @@ def show(host: Any, lines: Iterable[str]) -> None:
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turns what paramiko raises into a :class:`TargetError`."""
+    """Convert paramiko's exceptions into a :class:`TargetError`."""
     try:
         yield
     except ChannelException as error:
@@ -223,33 +222,33 @@ def explained() -> Iterator[None]:
 
 @dataclass
 class _OutsideOperations:
-    """How commands outside an operation are run on a host."""
+    """The rights of commands that run on a host outside an operation."""
 
     arguments: AllArguments | None = None
 
 
 def rights(host: Any) -> dict[str, Any]:
-    """How the operation that is running has its commands run: sudo and so on; outside one, as the host's data say."""
+    """The rights (sudo and so on) of the current operation; outside an operation, those in the host's data."""
     arguments = host.current_op_global_arguments
     if arguments is None:
         kept = run_of(host).part(_OutsideOperations)
         if kept.arguments is None:
-            # pyinfra evaluates the type of each argument for it, every time.
+            # pyinfra evaluates the type of each argument for this, every time.
             kept.arguments = pop_global_arguments(host.state, host, {})[0]
         arguments = kept.arguments
     return {key: value for key, value in arguments.items() if key in CONNECTOR_ARGUMENT_KEYS}
 
 
 def run_beside(host: Any, function: Callable[[], T]) -> gevent.Greenlet:
-    """Begin something that runs commands, while others are run."""
+    """Start a function that runs commands, in parallel with other commands."""
     return run_of(host).part(Group).spawn(function)
 
 
 def wait_for_others(host: Any) -> None:
-    """Wait until nothing that was begun is under way any more, asked for or not."""
+    """Wait until every function that was started has ended, requested or not."""
     run_of(host).part(Group).join()
 
 
 def is_ssh_user(host: Any) -> bool:
-    """Whether commands outside an operation run as the SSH user, so that nobody is asked for another password."""
+    """Whether commands outside an operation run as the SSH user, so that no further password is requested."""
     return not any(rights(host).get(key) for key in ("_sudo", "_su_user", "_doas"))

@@ -1,4 +1,4 @@
-"""Why a host cannot be connected to, in one line with what to do."""
+"""The reason why a connection to a host failed, in one line with advice."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pyinfra_plane.text import quote
 
 
 def fail(connector: Any, error: PyinfraError) -> NoReturn:
-    """Have a connection fail with the reason in one line.
+    """Fail a connection with the reason in one line.
 
     Raises:
         ConnectError: always.
@@ -29,11 +29,11 @@ def fail(connector: Any, error: PyinfraError) -> NoReturn:
 
 
 def explain(connector: Any, error: PyinfraError) -> str:
-    """Why a connection failed, and what to do.
+    """Explain why a connection failed, and what to do.
 
     Args:
         connector: the host's SSH connector.
-        error: pyinfra's own, which was raised while paramiko's was handled.
+        error: pyinfra's error, which was raised while paramiko's was handled.
     """
     data, cause = connector.data, error.__context__
     name = str(data["ssh_hostname"] or connector.host.name)
@@ -67,7 +67,7 @@ def explain(connector: Any, error: PyinfraError) -> str:
 
 
 def _by_words(said: str, data: Any, where: str, name: str, port: int, cause: BaseException | None) -> str:
-    """What pyinfra says by itself, without an error of paramiko's or the system's."""
+    """Explain an error that pyinfra raises itself, without an error of paramiko's or the system's."""
     key = data["ssh_key"]
     if "found in known_hosts" in said:
         known_hosts = str(data["ssh_known_hosts_file"] or "~/.ssh/known_hosts")
@@ -90,5 +90,5 @@ def _by_words(said: str, data: Any, where: str, name: str, port: int, cause: Bas
 
 
 def _said(error: BaseException) -> str:
-    """An error's words, without the address, which the line has already."""
+    """An error's words, without the address, which the line contains already."""
     return quote(re.sub(r"^\[Errno \w+\] ", "", str(error)) or type(error).__name__, 80)

@@ -1,9 +1,9 @@
-"""How every operation here is built: a function that reads and compares, and gives the changes that are needed.
+"""The base of every operation: a function that reads and compares, and yields the necessary changes.
 
-pyinfra runs an operation's generator up to its first command to see whether it would change anything, and again to do
-it. ``converging`` turns a function that yields :class:`Change` into such an operation: the whole plan is made before
-the first command, printed in words when previewing, and carried out one change after the other. What a person can
-cause ends in one line and fails that host alone.
+pyinfra runs an operation's generator up to its first command to see whether it would change anything, and again to
+execute it. ``converging`` turns a function that yields :class:`Change` into such an operation: the whole plan is built
+before the first command, printed in words in a preview, and executed one change after the other. An error that a person
+can cause ends in one line and fails only that host.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True)
 class Change:
-    """Something that differs, and what brings it in line.
+    """A difference, and the function that corrects it.
 
     Args:
-        lines: what will be said of it, each beginning with a sign: ``+`` made, ``~`` changed, ``-`` removed, ``?``
-            cannot be told before the run.
-        apply: does it; raises one of :class:`ExpectedError` when it cannot.
-        done: what is said once it is done, where that is not the same.
+        lines: text of the change, each line beginning with a sign: ``+`` created, ``~`` changed, ``-`` removed, ``?``
+            cannot be checked before the run.
+        apply: makes the change; raises an :class:`ExpectedError` if it cannot.
+        done: text after the change, if it differs.
     """
 
     lines: tuple[str, ...]
@@ -49,7 +49,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Kept:
-    """Something that is as it should be; shown with ``-v``, or always where it is worth a line."""
+    """Something that is as it should be; shown with ``-v``, or always if it deserves a line."""
 
     what: str
     shown_in_preview: bool = False
@@ -58,7 +58,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Note:
-    """Something that a person should know, and that is no change; `is_unavailable` where Plane has no such thing."""
+    """Information for a person that is no change; `is_unavailable` if Plane lacks the feature."""
 
     line: str
     is_unavailable: bool = False
@@ -68,7 +68,7 @@ Plan = Iterator[Change | Kept | Note]
 
 
 class Unsupported(Exception):
-    """A change was not made, and that is no failure: Plane has no such thing. `plan` is what is done in its place."""
+    """A change was not made because Plane does not support it, which is no failure. `plan` replaces the change."""
 
     def __init__(self, plan: Plan) -> None:
         super().__init__()
@@ -76,17 +76,17 @@ class Unsupported(Exception):
 
 
 def converging(function: Callable[P, Plan]) -> PyinfraOperation[P]:
-    """Make an operation of a function that yields what differs (:class:`Change`) and what does not (:class:`Kept`)."""
+    """Create an operation from a function that yields differences (:class:`Change`) and the rest (:class:`Kept`)."""
     return _operation(function, None)
 
 
 def converging_with(
     reads: Callable[..., Iterable[Reading]],
 ) -> Callable[[Callable[P, Plan]], PyinfraOperation[P]]:
-    """As :func:`converging`, for an operation that can name what it will read, so that this can be begun early.
+    """As :func:`converging`, for an operation that can name its readings in advance, so that they can start early.
 
     Args:
-        reads: takes the operation's arguments, by name.
+        reads: takes the operation's arguments, by name, and returns the readings.
     """
     return partial(_operation, reads=reads)
 
@@ -113,12 +113,12 @@ def _operation(function: Callable[P, Plan], reads: Callable[..., Iterable[Readin
 
 
 def current_host() -> Any:
-    """The host that the operation runs for: itself, not pyinfra's proxy, so that things can be kept by host."""
+    """The current host itself, not pyinfra's proxy, so that values can be stored by host."""
     return ctx_host.get()
 
 
 def _preview(host: Any, plan: Callable[[], Plan]) -> Generator[PyinfraCommand, None, None]:
-    """Show the plan; pyinfra takes a command as the sign that something would change, and does not run it."""
+    """Show the plan. Yield a command to pyinfra as the sign of a change; pyinfra does not run it."""
     if report_of(host).would_fail is not None:
         say_once(host, "! what follows is not planned: the run would end here")
         return
@@ -126,7 +126,7 @@ def _preview(host: Any, plan: Callable[[], Plan]) -> Generator[PyinfraCommand, N
         interrupt.check()
         items = list(plan())
     except ExpectedError as error:
-        # An earlier step may bring what is missing, so a preview goes on. The same reason is said once.
+        # An earlier step may create what is missing, so a preview continues. The same reason is shown once.
         line = f"! would fail: {error}" if error.is_certain else f"? cannot tell before the run: {error}"
         say_once(host, line, error.cause)
         if error.is_certain:
@@ -143,13 +143,13 @@ def _preview(host: Any, plan: Callable[[], Plan]) -> Generator[PyinfraCommand, N
 
 
 def _run(host: Any, plan: Callable[[], Plan]) -> Generator[PyinfraCommand, None, None]:
-    """Look, and carry out what differs, one change after the other, once this run has the host for itself."""
+    """Plan, take the host's lock if there are changes, and make them one after the other."""
     readings.enter_operation(host)
     try:
         interrupt.check()
         items = list(plan())
         if _changes(items) and _take_lock(host):
-            # Another run may have been at work until now.
+            # Another run may have changed things until now.
             items = list(plan())
     except ExpectedError as error:
         yield FunctionCommand(_fail, (error,), {})
@@ -221,13 +221,13 @@ def _fail(state: Any, host: Any, error: ExpectedError) -> bool:
 
 
 def expect_changes(host: Any) -> None:
-    """Take the host's lock before reading, where changes are sure to come: what is read then need not be read again."""
+    """Take the host's lock before reading, if changes are certain: then nothing needs to be read again."""
     if is_executing():
         _take_lock(host)
 
 
 def _take_lock(host: Any) -> bool:
-    """Take the host's lock; whether this run did not have it before."""
+    """Take the host's lock; returns whether this run did not have it before."""
     directory = lock.folder_of(host)
     if directory is None or lock.is_held(host):
         return False

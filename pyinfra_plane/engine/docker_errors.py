@@ -1,4 +1,4 @@
-"""Explains what docker says when it refuses a command: Docker's own words, and those of Podman's ``docker``."""
+"""Explain docker's refusals of a command: Docker's own words, and those of Podman's ``docker``."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pyinfra_plane.text import quote
 
 @dataclass(frozen=True)
 class Failure:
-    """Why something on the host failed, as one line that says what to do.
+    """The reason for a failure on the host, as one line that says what to do.
 
     Args:
-        may_pass: whether waiting may be enough, because something is starting.
+        may_pass: whether waiting may help, because something is starting.
     """
 
     line: str
@@ -23,7 +23,7 @@ class Failure:
 _NO_CONTAINER = re.compile("no such (container|object)")
 _NOT_PODMANS = "no container with name or id"
 _IMPROPER = "container state improper"
-"""What Podman says of a container that was never started, is stopped or is paused."""
+"""Podman's words for a container that was never started, is stopped or is paused."""
 
 _NO_RIGHT = re.compile(r"permission denied.*(docker daemon|docker api|docker\.sock)|podman.*permission denied")
 _NO_DAEMON = re.compile("(cannot|failed to|unable to) connect to (the docker|podman)")
@@ -34,7 +34,7 @@ _ELSEWHERE = re.compile(
 _NO_DOCKER = re.compile("docker: (command )?not found|command not found: docker")
 _NO_PROGRAM = re.compile(r"exec: \"([^\"]+)\": (executable file not found|stat )|executable file `([^`]+)` not found")
 _NO_COMPOSE = re.compile(
-    # Docker 20.10 to 28; where a flag follows, it is taken for one of docker's own. Podman before 4.7 and since.
+    # Docker 20.10 to 28; docker takes a flag after it for one of its own. Podman before 4.7 and since.
     r"'compose' is not a docker command|unknown command: docker compose|unknown flag: --project-directory"
     r"|unknown shorthand flag: '[fp]' in -|unrecognized command `(podman|docker) compose`"
     r"|looking up compose provider failed"
@@ -42,16 +42,16 @@ _NO_COMPOSE = re.compile(
 
 
 def explain_docker(said: str, container: str = "", setting: str = "", waited: int = 0) -> Failure | None:
-    """Explain docker's complaint; ``None`` when the words are not docker's, or not known.
+    """Explain docker's complaint; ``None`` if the words are not docker's, or not known.
 
     Args:
-        said: the line that docker complained with.
-        container: the container that the command was about; nothing is said of a container without it.
+        said: docker's line of complaint.
+        container: the container that the command was about; without it, the explanation mentions no container.
         setting: the setting that names the container.
         waited: seconds spent waiting for the container.
     """
     words, reason = said.lower(), quote(said)
-    # Podman says of a program that is missing in a container that a command was not found, too.
+    # Podman also says "command not found" about a program that is missing in a container.
     if container and (
         failure := _explain_container(said, container, setting, f" (waited {waited} s)" if waited else "")
     ):
@@ -77,7 +77,7 @@ def explain_docker(said: str, container: str = "", setting: str = "", waited: in
 
 
 def explain_no_compose(said: str) -> Failure | None:
-    """Explain that docker has no plugin compose; ``None`` when the words say something else."""
+    """Explain that docker has no compose plugin; ``None`` if the words say something else."""
     if not _NO_COMPOSE.search(said.lower()):
         return None
     return Failure(f"docker has no plugin compose on this host ({quote(said)}); install docker-compose-plugin")

@@ -1,4 +1,4 @@
-"""The text of an env file as Docker Compose reads it: found by name, changed in place, otherwise kept byte for byte."""
+"""The text of an env file as Docker Compose reads it: variables are changed in place, other bytes are kept."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _QUOTED = re.compile(r"""[ \t]*(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")""", re.DO
 
 @dataclass(frozen=True)
 class Entry:
-    """A variable, a comment, or any other line. A value in quotes may have line breaks in it.
+    """A variable, a comment, or any other line. A quoted value may contain line breaks.
 
     Args:
-        text: as it stands in the file, without the line break at its end.
-        name: of the variable; ``None`` for a line that is none.
-        value: as it stands there, quotes included; ``None`` for a bare name, which passes a variable on.
-        is_plain: whether the line can be read as ``NAME=value``.
+        text: the text in the file, without the final line break.
+        name: the variable's name; ``None`` for a line that is no variable.
+        value: the text of the value, with quotes; ``None`` for a bare name, which passes a variable on.
+        is_plain: whether the line has the form ``NAME=value``.
     """
 
     text: str
@@ -31,12 +31,12 @@ class Entry:
 
     @property
     def is_blank(self) -> bool:
-        """Whether the line says nothing: a comment, or no text at all."""
+        """Whether the line has no content: a comment, or an empty line."""
         return not self.text.strip() or self.text.lstrip("\ufeff \t\r").startswith("#")
 
 
 def split(text: str) -> list[Entry]:
-    """The entries of an env file, in their order."""
+    """Parse the entries of an env file, in order."""
     entries = []
     position = 0
     while position < len(text):
@@ -45,7 +45,7 @@ def split(text: str) -> list[Entry]:
             end = _line_end(text, position)
             entries.append(Entry(text[position:end], key[1] if key else None))
         else:
-            # Compose refuses a file with a quote that is not closed; other readers take such a line as it is.
+            # Compose refuses a file with an unclosed quote; other readers take such a line literally.
             quoted = _QUOTED.match(text, key.end())
             end = _line_end(text, quoted.end() if quoted else key.end())
             value = text[key.end() : end].strip(" \t\r")
@@ -60,16 +60,16 @@ def _line_end(text: str, position: int) -> int:
 
 
 def variables(text: str) -> dict[str, str]:
-    """The variables of an env file, each as it stands there, quotes included; of a name that stands twice, the last."""
+    """The variables of an env file as written, with quotes; if a name occurs twice, the last one."""
     return {entry.name: entry.value for entry in split(text) if entry.name is not None and entry.value is not None}
 
 
 def updated(entries: Sequence[Entry], wanted: Mapping[str, str]) -> str:
-    """The text of an env file with each wanted variable in it once.
+    """Return the text of an env file with each wanted variable in it once.
 
     Args:
-        entries: of the file as it is.
-        wanted: the whole line of each variable, by its name. It replaces the last one of that name, which is the one
+        entries: the current entries of the file.
+        wanted: the whole line of each variable, by its name. It replaces the last line of that name, which is the one
             that counts; a new one is added at the end.
     """
     last = {entry.name: number for number, entry in enumerate(entries)}
@@ -85,11 +85,11 @@ def updated(entries: Sequence[Entry], wanted: Mapping[str, str]) -> str:
 
 @dataclass
 class EnvChanges:
-    """What this run changes in one env file, or would: a preview has no new file to look at.
+    """The changes of this run to one env file. In a preview, they stand for the new file, which does not exist.
 
     Args:
         pending: the variables of the file afterwards; ``None`` if it does not change.
-        removed: the variables that are taken out of it: the containers that have them keep them.
+        removed: the variables that are removed from it; containers that have them keep them.
     """
 
     pending: dict[str, str] | None = None
@@ -102,5 +102,5 @@ class _EnvFiles:
 
 
 def env_changes(host: Any, path: str) -> EnvChanges:
-    """What this run changes in the env file at a path of a host."""
+    """This run's changes to the env file at a path of a host."""
     return run_of(host).part(_EnvFiles).by_path.setdefault(path, EnvChanges())

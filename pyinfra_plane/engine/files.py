@@ -1,4 +1,4 @@
-"""Files on the host: read, written whole, given to an owner."""
+"""Files on the host: read, written as a whole, and given an owner."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pyinfra_plane.text import quote
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file on the target: text, mode (such as ``600``), owner and group, these by name and by number."""
+    """A file on the target: text, mode (such as ``600``), owner and group, both by name and by number."""
 
     text: str
     mode: str
@@ -34,7 +34,7 @@ _ODD = "odd"
 
 
 def file_reading(path: str) -> Reading:
-    """What :func:`read_file` runs."""
+    """The command that :func:`read_file` runs."""
     quoted = QuoteString(path)
     command = StringCommand(
         "if [ -f", quoted, "]; then LC_ALL=C stat -L -c '%a %u %g %U/%G' --", quoted, "&& base64 --", quoted,
@@ -45,10 +45,10 @@ def file_reading(path: str) -> Reading:
 
 
 def read_file(host: Any, path: str) -> RemoteFile | None:
-    """A text file on the target, ``None`` when there is none. What it holds is never printed.
+    """Read a text file on the target; ``None`` if it does not exist. Its content is never printed.
 
     Raises:
-        TargetError: it is there and cannot be read, or is no file: a pipe would be waited for, a device has no end.
+        TargetError: it cannot be read, or is no regular file: reading a pipe would block, and a device has no end.
     """
     try:
         output = read(host, file_reading(path))
@@ -66,14 +66,14 @@ def read_file(host: Any, path: str) -> RemoteFile | None:
 
 
 def _parsed(path: str, access_line: str, encoded: list[str]) -> RemoteFile:
-    # A name may hold blanks, where it comes from a directory service.
+    # A name from a directory service may contain blanks.
     access = re.fullmatch(r"([0-7]{1,4}) ([0-9]+) ([0-9]+) ([^/]+)/([^/]+)", access_line)
     if access is None:
         said = quote(access_line, 80)
         raise TargetError(f"cannot read {path}: the host said '{said}' first; its shell must not print anything itself")
     mode, uid, gid, user, group = access.groups()
     try:
-        # In base64, because pyinfra's reading of lines is not exact for every byte.
+        # In base64, because pyinfra does not preserve every byte of a line.
         text = base64.b64decode("".join(encoded), validate=True).decode()
     except ValueError as error:
         raise TargetError(f"{path} is not UTF-8 text; mend it or move it away") from error
@@ -82,7 +82,7 @@ def _parsed(path: str, access_line: str, encoded: list[str]) -> RemoteFile:
 
 @dataclass(frozen=True)
 class RemoteFolder:
-    """A folder on the target, with those of its files that were asked for, by name."""
+    """A folder on the target, with the requested files in it, by name."""
 
     mode: str
     files: dict[str, RemoteFile]
@@ -103,10 +103,10 @@ done; done
 
 
 def read_folder(host: Any, path: str, *endings: str) -> RemoteFolder | None:
-    """The text files of a folder on the target, in one command; ``None`` when there is no folder.
+    """Read the text files of a folder on the target, in one command; ``None`` if the folder does not exist.
 
     Args:
-        endings: of the names of those files; names with other characters than letters, digits and ``._-`` are not seen.
+        endings: endings of the files' names; names with other characters than letters, digits and ``._-`` are ignored.
 
     Raises:
         TargetError: the folder or a file in it cannot be read.
@@ -127,10 +127,10 @@ def read_folder(host: Any, path: str, *endings: str) -> RemoteFolder | None:
 
 
 def make_folder(host: Any, path: str, mode: str) -> None:
-    """Make a folder with this mode, or give it to one that exists.
+    """Create a folder with this mode, or set the mode of an existing one.
 
     Raises:
-        TargetError: it could not be made.
+        TargetError: it could not be created.
     """
     quoted = QuoteString(path)
     output = run(host, "umask 022; mkdir -p --", quoted, "&& chmod --", mode, quoted)
@@ -139,7 +139,7 @@ def make_folder(host: Any, path: str, mode: str) -> None:
 
 
 def remove_file(host: Any, path: str) -> None:
-    """Remove a file; one that is gone already is no error.
+    """Remove a file. A file that does not exist is no error.
 
     Raises:
         TargetError: it could not be removed.
@@ -152,23 +152,23 @@ def remove_file(host: Any, path: str) -> None:
 def write_file(
     host: Any, path: str, text: str, mode: str = "600", user: str | None = None, group: str | None = None
 ) -> None:
-    """Write a file on the target whole and rename it into place; nobody else can read it for an instant.
+    """Write a whole file on the target and rename it into place. No other user can read it at any moment.
 
-    What arrives is counted before the rename, so that a connection that drops cannot leave half a file. The folder is
-    made where it is missing. Readers keep the old file until the new one is complete and on the disk.
+    The received bytes are counted before the rename, so that an interrupted connection cannot leave half a file. The
+    folder is created if it is missing. Readers keep the old file until the new one is complete and on the disk.
 
-    Where the path is a link, the file that it leads to is written, beside which the new one is made: that is the file
-    that was read and compared. In the link's place, a new file would leave the old one with its secrets where nobody
-    looks, and whoever reads that one with what is no longer true. Who can put a link into the folder could put a file
-    there as well.
+    If the path is a link, its target is written, and the new file is created next to that target: the target is the
+    file that was read and compared. A new file in place of the link would leave the old one, with its secrets, where
+    nobody looks, and programs that read that one would get outdated values. A user who can create a link in the folder
+    could create a file there as well.
 
     Args:
-        text: must end in a newline; goes in on standard input.
+        text: must end in a newline; sent on standard input.
         mode: octal digits.
-        user, group: who it is to belong to; whoever writes it when ``None``.
+        user, group: owner and group of the file; the user that writes it if ``None``.
 
     Raises:
-        TargetError: it could not be written; what was there is untouched.
+        TargetError: it could not be written; the old file is unchanged.
     """
     output = run(host, *_write_command(host, path, len(text.encode()), mode, user, group), stdin=text)
     if not output.ok:
@@ -185,7 +185,7 @@ def _write_command(
         '&& for old in "${file%/*}/.${file##*/}.new"*; do rm -f -- "$old" || exit 1; done',
         # Without PIPE, a shell would end at a complaint that nobody reads, and leave the file.
         """&& trap 'rm -f -- "$new"' EXIT && trap '' PIPE""",
-        # noclobber: the file is made, never followed or reused.
+        # noclobber: the file is created; an existing file or link is never used.
         '&& set -C && cat >"$new" && [ $(wc -c <"$new"', f') -eq {size} ] && chmod -- {mode} "$new"',
         *_chown(user, group, '"$new"'),
         '&& { sync -- "$new" 2>/dev/null || sync; }', _if_run_lives(host), '&& mv -fT -- "$new" "$file"',
@@ -193,10 +193,10 @@ def _write_command(
 
 
 def _if_run_lives(host: Any) -> str:
-    """Ends a command whose run does not hold its lock any more.
+    """Return shell code that ends a command whose run no longer holds its lock.
 
-    OpenSSH does not end a command whose run was killed: a write that was held up goes on, maybe after the next run. In
-    words, since ``kill`` also fails for a process of another user.
+    OpenSSH does not end the command of a killed run: a delayed write continues, maybe after the next run. The check
+    compares words, because ``kill`` also fails for a process of another user.
     """
     process = holding_process(host)
     if process is None:
@@ -208,7 +208,7 @@ def _if_run_lives(host: Any) -> str:
 
 
 _FOLLOW_LINK = (
-    # The dot keeps line breaks that a name may end in.
+    # The dot preserves line breaks at the end of a name.
     '; file=$1; [ ! -L "$1" ] || { file=$(readlink -nf -- "$1" && echo .) && file=${file%.}; } || '
     '{ echo "it is a link that leads nowhere" >&2; exit 1; }; '
     '[ "$file" = "$1" ] || for one in "$1" "${1%/*}/" "${file%/*}/"; do '
@@ -219,9 +219,9 @@ _FOLLOW_LINK = (
 
 
 def _file_at(path: str) -> list[object]:
-    """Sets ``$file`` to the file that is meant by a path: where that is a link, what it leads to.
+    """Return shell code that sets ``$file`` to the file at a path, or to the target of a link at that path.
 
-    If somebody else put the link there, that file is not written, nor given to anybody, and the command ends.
+    If another user created the link, the target is neither written nor given to anybody, and the command ends.
     """
     return ["set --", QuoteString(path if "/" in path else f"./{path}"), _FOLLOW_LINK]
 
@@ -232,7 +232,7 @@ def _chown(user: str | None, group: str | None, file: str | QuoteString) -> list
 
 
 def differing_access(file: RemoteFile, mode: str, user: str | None = None, group: str | None = None) -> str | None:
-    """How a file's mode and owner differ from what is wanted, in words; ``None`` when they do not.
+    """Describe how a file's mode and owner differ from the wanted ones; ``None`` if they do not.
 
     Args:
         user, group: a name or a number.

@@ -1,4 +1,4 @@
-"""All that this run keeps about one host, in one object."""
+"""Everything that this run stores about one host, in one object."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ T = TypeVar("T")
 
 
 class HostRun:
-    """What a run knows about one host: its report, its lock, what was read; each kept by the class that describes it.
+    """This run's data about one host: its report, its lock, its readings. The class of each part describes it.
 
-    A module that keeps something for a host declares a class for it and asks for it with :meth:`part`; there is no
-    other place where something is kept by host.
+    A module that stores something by host declares a class for it and gets the instance with :meth:`part`; no other
+    place stores anything by host.
     """
 
     def __init__(self) -> None:
         self._parts: dict[Callable[..., Any], Any] = {}
 
     def part(self, kind: Callable[[], T]) -> T:
-        """The part of this kind, made when it is first asked for."""
+        """Return the part of this kind, created on first use."""
         if kind not in self._parts:
             self._parts[kind] = kind()
         return cast(T, self._parts[kind])
@@ -32,7 +32,7 @@ _runs: WeakKeyDictionary[Any, HostRun] = WeakKeyDictionary()
 
 
 def run_of(host: Any) -> HostRun:
-    """The run on a pyinfra host, or on the one that pyinfra's ``host`` stands for."""
+    """Return the run's data of a pyinfra host, or of the host behind pyinfra's ``host``."""
     if isinstance(host, ContextObject):
         host = host._get_module()
     run = _runs.get(host)

@@ -1,6 +1,6 @@
-"""Ctrl-C: a run stops at the next safe point, when what is being written is whole.
+"""Ctrl-C: a run stops at the next safe point, when the current write is complete.
 
-pyinfra 3.10 ends with exit code 0 at any point, while what its hosts are at goes on unseen.
+pyinfra 3.10 exits with code 0 at any point, while its hosts' work continues unseen.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pyinfra.api.state import State, StateStage
 from pyinfra_plane.errors import ExpectedError
 
 CODE = 128 + signal.SIGINT
-"""The exit code, as shells have it."""
+"""The exit code that shells use."""
 
 _SLICE = 0.1
 
@@ -33,20 +33,20 @@ def is_requested() -> bool:
 
 
 def check() -> None:
-    """A safe point: nothing is under way on the host.
+    """Mark a safe point: no change of the host is in progress.
 
     Raises:
-        Interrupted: the run is to end.
+        Interrupted: a person asked the run to end.
     """
     if _is_requested:
         raise Interrupted("interrupted: nothing further is changed")
 
 
 def pause(seconds: float) -> None:
-    """Wait, unless the run is to end.
+    """Wait, and stop waiting if the run must end.
 
     Raises:
-        Interrupted: the run is to end.
+        Interrupted: a person asked the run to end.
     """
     until = time.monotonic() + seconds
     check()
@@ -56,7 +56,7 @@ def pause(seconds: float) -> None:
 
 
 def take_signal(state: State) -> None:
-    """Have Ctrl-C stop a run where it is safe, in place of pyinfra's own handling.
+    """Let Ctrl-C stop a run at a safe point, in place of pyinfra's own handling.
 
     Args:
         state: the state of the run.
@@ -69,7 +69,7 @@ def take_signal(state: State) -> None:
             # Not with print, which may be what was interrupted.
             os.write(2, b"\n    interrupted: what is under way is finished first; Ctrl-C again ends it at once\n")
             return
-        # Else the end waits for its turn behind what the hosts are at.
+        # Otherwise the end would wait until the hosts' current work is done.
         if getattr(state, "pool", None) is not None:
             state.pool.kill(block=False)
         sys.exit(CODE)

@@ -1,13 +1,13 @@
 """One run at a time on a host: a lock that ends with the connection that holds it.
 
-The lock is ``flock`` on a folder of the target, held by a command that lives as long as its standard input, which is a
-channel of this run's own SSH connection. A run that ends or is killed takes its connection along, and with it the lock;
-nothing has to be cleaned up, and nothing is guessed from the age of a file.
+The lock is ``flock`` on a folder of the target. A command holds it that lives as long as its standard input, which is a
+channel of this run's own SSH connection. When a run ends or is killed, its connection ends, and with it the lock;
+nothing has to be cleaned up, and nothing depends on the age of a file.
 
-Where this machine loses its power or its network, nobody tells the host that the connection is gone. The command says a
-byte now and then, which nobody confirms; TCP gives up after some 15 minutes (Linux's ``tcp_retries2``), and the SSH
-server ends the command. Without that byte, nothing would be sent and the lock be held for two hours or more. Who cannot
-wait is told which process to end.
+If this machine loses power or network, the host notices only after a TCP timeout. The command sends a byte now and
+then; TCP gives up after about 15 minutes without an acknowledgement (Linux's ``tcp_retries2``), and the SSH server ends
+the command. Without that byte, nothing would be sent, and the lock would be held for two hours or more. The message
+names the process to end.
 """
 
 from __future__ import annotations
@@ -36,19 +36,21 @@ from pyinfra_plane.engine.host_run import run_of
 from pyinfra_plane.text import quote
 
 NAME = ".deploy-lock"
-"""Beside the files that the lock protects; says who holds it, and is gone when nobody does."""
+"""The lock's note in the protected folder. It names the holder, and is removed with the lock."""
 
 BEAT = 30
-"""Seconds between the bytes that the host sends. Nobody reads them: SSH holds 2 MB of them for us. On this machine,
-where no connection can be lost, the command waits with more once some hundred are unread."""
+"""Seconds between the bytes that the host sends. This run does not read them: SSH buffers 2 MB.
+
+On this machine, whose connection cannot be lost, the command stops sending when a few hundred are unread.
+"""
 
 LONGEST_OUTPUT = 2**16
-"""Bytes that may come before the word that counts: warnings of sudo's and of the shell's."""
+"""Maximum bytes before the answer: warnings of sudo and of the shell."""
 
-# Says `held` and its process, or `taken` and the note. That is written by who holds the lock, so it is never of two.
-# A shell minds no signal while another program runs in front of it, so `cat` is behind, and its input on 3: what is
-# behind has none on 0. The shell alone has 9, so the lock ends when it does. The word that counts begins a line:
-# a prompt of su's does not end its own.
+# Prints `held` and its process, or `taken` and the note. The holder writes the note, so it is never a mix of two. A
+# shell ignores signals while another program runs in the foreground, so `cat` runs in the background, with its input on
+# 3, because background programs have none on 0. Only the shell has 9, so the lock ends with it. The answer begins a
+# line: the prompt of su does not end its own.
 _SCRIPT = """
 umask 022; mkdir -p -- "$1" && exec 9<"$1" || exit 1
 command -v flock >/dev/null || { printf '\\nwithout %s\\n' $$; exec cat >/dev/null; }
@@ -76,8 +78,8 @@ class Lock:
     """The lock of one host, while this run holds it.
 
     Args:
-        holder: this end of the standard input and output of the command on the host that holds it.
-        process: that command's number there, which is the number of a shell that ends with it.
+        holder: this end of the standard input and output of the command on the host that holds the lock.
+        process: the number there of a shell that ends together with that command.
         local: that command, if the host is this machine.
     """
 
@@ -90,21 +92,21 @@ _folders: list[Callable[[Any], str | None]] = []
 
 
 def use_folder(of: Callable[[Any], str | None]) -> None:
-    """Say which folder on a host stands for what one run at a time may change.
+    """Set the function that returns the folder that represents everything a run may change on a host.
 
     Args:
-        of: takes a pyinfra host; ``None``: the host has none, and no lock.
+        of: takes a pyinfra host; returns ``None`` if the host needs no lock.
     """
     _folders[:] = [of]
 
 
 def folder_of(host: Any) -> str | None:
-    """The folder whose lock a run takes before it changes something; ``None`` if nothing is to be protected."""
+    """The folder whose lock a run takes before its first change; ``None`` if nothing needs protection."""
     return _folders[0](host) if _folders else None
 
 
 def _user() -> str:
-    """The name of the user here; a container may run as a number that has none."""
+    """The name of this user; in a container, the user's number may have no name."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -117,7 +119,7 @@ def is_held(host: Any) -> bool:
 
 
 def holding_process(host: Any) -> int | None:
-    """The number of the process on the host that lives as long as this run has its lock; ``None`` without a lock."""
+    """The number of the process on the host that lives as long as this run's lock; ``None`` without a lock."""
     return run_of(host).part(Lock).process
 
 
@@ -126,10 +128,10 @@ def hold(host: Any, directory: str) -> None:
 
     Args:
         host: a connected pyinfra host.
-        directory: the folder on the target that stands for what is protected; made where it is missing.
+        directory: the folder on the target that represents the protected data; created if it is missing.
 
     Raises:
-        TargetError: another run holds it, or the folder cannot be made, or the host does not answer.
+        TargetError: another run holds the lock, the folder cannot be created, or the host does not answer.
     """
     if is_held(host):
         return
@@ -138,7 +140,7 @@ def hold(host: Any, directory: str) -> None:
     own = rights(host)
     longest = own.get("_timeout") or LONGEST_READING
     with explained():
-        # Not every shell gives way to its last command by itself; where one stays, it may end before the note is gone.
+        # Not every shell replaces itself with its last command; one that stays may end before the note is removed.
         holder, local = _start(host, StringCommand("exec sh -c", *(QuoteString(word) for word in words)), own)
         try:
             said: list[str] | None = _said(holder, longest)
@@ -156,7 +158,7 @@ def hold(host: Any, directory: str) -> None:
 
 
 def _broken(said: list[str] | None, directory: str, longest: float) -> str:
-    """Why the host did not say whether the lock is free, within so many seconds if it said nothing that counts."""
+    """Explain why the host did not say whether the lock is free, or did not answer within so many seconds."""
     if said is None:
         return (
             f"cannot lock {directory}: the host did not say within {longest} s whether it is free; see whether the "
@@ -168,7 +170,7 @@ def _broken(said: list[str] | None, directory: str, longest: float) -> str:
 
 
 def _taken(note: str, directory: str, who: str) -> str:
-    """Who holds the lock, as their note says, and what to do."""
+    """Name the holder of the lock, from its note, and what to do."""
     other, pid = [*map(quote, note.split("\t")), "", ""][:2]
     if other.startswith(f"{who.partition(' since ')[0]} ") and other.endswith(f"(process {os.getpid()})"):
         return (
@@ -184,9 +186,9 @@ def _taken(note: str, directory: str, who: str) -> str:
 
 
 def _said(holder: Channel | socket.socket, longest: float) -> list[str]:
-    """What the command said, up to the line that counts; all of it, as far as it is read, when that never came.
+    """Read the command's output up to the answer; all that was read if no answer came.
 
-    Anything may come before that line: a warning of sudo's or of the shell's.
+    Warnings of sudo or of the shell may precede the answer.
     """
     end, data = time.monotonic() + longest, b""
     lines: list[str] = []
@@ -209,12 +211,12 @@ def _said(holder: Channel | socket.socket, longest: float) -> list[str]:
 def _start(
     host: Any, command: StringCommand, own: dict[str, Any]
 ) -> tuple[Channel | socket.socket, subprocess.Popen[bytes] | None]:
-    """Start a command that keeps running: this end of its input and output, and its process if it runs here."""
+    """Start a command that keeps running; returns this end of its input and output, and its process if it runs here."""
     not_kept = ("_get_pty", "_timeout", "_stdin", "_success_exit_codes")
     arguments = {key: value for key, value in own.items() if key not in not_kept}
     words = make_unix_command_for_host(host.state, host, command, **arguments).get_raw_value()
     if not own.get("_su_password"):
-        # Else a shell might stay in front for as long as the lock is held, with the password for sudo in its words.
+        # Otherwise a shell might stay for as long as the lock is held, with the password for sudo in its arguments.
         words = f"exec {words}"
     if isinstance(host.connector, LocalConnector):
         ours, theirs = socket.socketpair()

@@ -1,7 +1,7 @@
-"""Every change that this project makes to pyinfra (3.10) and paramiko (4.0) while they run, and the reason for each.
+"""Every change that this project makes to pyinfra (3.10) and paramiko (4.0) at run time, and the reason for each.
 
 ``pyinfra_plane.configure`` applies them from ``config.py``, which pyinfra reads before the inventory. Each is applied
-once in a process. ``docs/upstream.md`` has what pyinfra does, how to reproduce it, and what was proposed there.
+once per process. ``docs/upstream.md`` has pyinfra's behaviour, how to reproduce it, and the upstream proposal.
 """
 
 from __future__ import annotations
@@ -35,17 +35,23 @@ from pyinfra_plane.text import printable
 
 MOST_RECEIVED = 16 * 2**20
 MOST_RECEIVED_LINES = 200_000
-"""Bytes and lines that a command may send in all, counted on this side: a target's shell can get around any count
-there. pyinfra makes an object of some 300 bytes of each line."""
+"""Maximum bytes and lines of a command's output, counted on this side, because a target's shell can evade any count
+there.
+
+pyinfra creates an object of about 300 bytes for each line.
+"""
 
 
 def _in_place_of(owner: Any, name: str) -> Callable[[Callable[..., Any]], None]:
-    """Have the decorated function called in place of ``owner.name``, which it gets as its first argument."""
+    """Call the decorated function in place of ``owner.name``, which it gets as its first argument."""
     return lambda function: setattr(owner, name, _around(getattr(owner, name), function))
 
 
 def _around(present: Callable[..., Any], function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that calls `function` with `present` as its first argument; `present` if it is one already."""
+    """Return a function that calls `function` with `present` first.
+
+    `present` itself if it is such a function already.
+    """
     if hasattr(present, "is_of_pyinfra_plane"):
         return present
 
@@ -58,8 +64,8 @@ def _around(present: Callable[..., Any], function: Callable[..., Any]) -> Callab
 
 
 def cli_error(message: str) -> Exception:
-    """An error that pyinfra's command line shows as one line; any other names a line of this package as well."""
-    # Importing it patches the process, which is for pyinfra's command line to do.
+    """An error that pyinfra's command line shows as one line; for any other, it also names a line of this package."""
+    # Importing it patches the process, which only pyinfra's command line should do.
     from pyinfra_cli.exceptions import CliError
 
     error: Exception = CliError(message)
@@ -70,11 +76,11 @@ def cli_error(message: str) -> Exception:
 
 
 def stages(state: State, before_connecting: Callable[[State], object]) -> None:
-    """Call `before_connecting` before the first connection; end the run at a stage's begin if Ctrl-C was pressed.
+    """Call `before_connecting` before the first connection; end the run at the start of a stage after Ctrl-C.
 
     Args:
         state: the state of the run.
-        before_connecting: raises ``SettingsError`` and the like, which are shown as one line.
+        before_connecting: raises ``SettingsError`` and similar errors, which are shown as one line.
     """
 
     @_in_place_of(state, "set_stage")
@@ -91,17 +97,17 @@ def stages(state: State, before_connecting: Callable[[State], object]) -> None:
 
 
 class _WithoutPlace(PyinfraError):
-    """An error of pyinfra's without its traceback: pyinfra would name a line of this file as if it were a deploy's."""
+    """An error of pyinfra's without its traceback, in which pyinfra would name a line of this file like a deploy's."""
 
-    # contextlib sets it.
+    # contextlib sets the traceback.
     __traceback__ = property(lambda self: None, lambda self, traceback: None)
 
 
 def failed_hosts(state: State, without_hosts: Callable[[], object]) -> None:
-    """End the run after Ctrl-C, and have `without_hosts` called if no host is left; pyinfra exits with 0 after Ctrl-C,
-    and prints no JSON without hosts.
+    """End the run after Ctrl-C, and call `without_hosts` if no host is left.
 
-    pyinfra calls ``fail_hosts`` at the end of each operation, when no host is at work.
+    pyinfra exits with 0 after Ctrl-C, and prints no JSON without hosts. It calls ``fail_hosts`` at the end of each
+    operation, when no host is at work.
     """
 
     @_in_place_of(state, "fail_hosts")
@@ -120,11 +126,12 @@ def failed_hosts(state: State, without_hosts: Callable[[], object]) -> None:
 
 
 def conflicting_data(conflicts: Callable[[Mapping[str, Any]], list[str]]) -> None:
-    """Refuse an inventory in which `conflicts` finds problems; pyinfra takes the last entry of a name, whichever group
-    ``--limit`` asks for.
+    """Refuse an inventory in which `conflicts` finds problems.
+
+    pyinfra uses the last entry of a name, whichever group ``--limit`` selects.
 
     Args:
-        conflicts: takes the groups as pyinfra makes them: by name, the hosts and the data.
+        conflicts: takes pyinfra's groups: by name, the hosts and the data.
     """
 
     @_in_place_of(Inventory, "make_hosts_and_groups")
@@ -136,7 +143,7 @@ def conflicting_data(conflicts: Callable[[Mapping[str, Any]], list[str]]) -> Non
 
 
 def inventory_mistakes() -> None:
-    """Name file and line of a mistake in an inventory or in group data, where pyinfra shows a traceback."""
+    """Name file and line of a mistake in an inventory or in group data; pyinfra shows a traceback."""
     module: Any = sys.modules.get("pyinfra_cli.inventory")
     if module is None:
         return
@@ -156,7 +163,7 @@ def inventory_mistakes() -> None:
 
 
 def question_without_terminal() -> None:
-    """Say in one line that nobody can answer pyinfra's question (cron, CI, Ctrl-D); pyinfra ends in a traceback.
+    """Report in one line that nobody can answer pyinfra's question (cron, CI, Ctrl-D); pyinfra ends in a traceback.
 
     Any text on standard input is an answer, as before.
     """
@@ -168,7 +175,7 @@ def question_without_terminal() -> None:
         try:
             return input()
         except EOFError:
-            click.echo(err=True)  # the question has no end of its line
+            click.echo(err=True)  # the question does not end its line
             raise cli_error("there is no terminal to answer on; use -y to go ahead, --dry to only look") from None
 
     command_line.input = ask
@@ -178,7 +185,7 @@ def question_without_terminal() -> None:
 
 
 def connection_failures(fail: Callable[[SSHConnector, PyinfraError], object]) -> None:
-    """Have each failed SSH connection say why in one line, where pyinfra shows paramiko's words or a traceback.
+    """Report each failed SSH connection in one line; pyinfra shows paramiko's words or a traceback.
 
     Args:
         fail: takes the connector and pyinfra's error, and raises one with the line.
@@ -198,15 +205,17 @@ def connection_failures(fail: Callable[[SSHConnector, PyinfraError], object]) ->
 
 
 def wrapped_passwords(resolve: Callable[[Host], Mapping[str, HiddenValue]]) -> None:
-    """Let the data of a host's connector be wrapped, and the passwords of sudo and su stay so; pyinfra takes text only.
+    """Accept wrapped data for a host's connector, and keep the passwords of sudo and su wrapped.
+
+    Pyinfra accepts text only.
 
     Args:
-        resolve: gives the wrapped secrets in a host's data with what they stand for.
+        resolve: returns the wrapped secrets in a host's data with their values.
     """
 
     @_in_place_of(Host, "init")
     def unwrapped(init: Any, self: Host, state: Any) -> None:
-        # Only meanwhile: `debug-inventory` shows a host's data.
+        # Only during the connection: `debug-inventory` shows a host's data.
         given = self.data.override_datas
         before = dict(given)
         given.update({key: value.unmask() for key, value in resolve(self).items()})
@@ -218,15 +227,15 @@ def wrapped_passwords(resolve: Callable[[Host], Mapping[str, HiddenValue]]) -> N
 
     @_in_place_of(HiddenValue, "__init__")
     def wrapped_once(wrap: Any, self: HiddenValue, content: Any = "", *masked: str) -> None:
-        # pyinfra wraps a password itself when it makes a command of it.
+        # pyinfra wraps a password itself when it puts the password into a command.
         wrap(self, content.unmask() if isinstance(content, HiddenValue) else content, *masked)
 
 
 def passwords_for_su_and_sudo() -> None:
-    """Have commands behind `su` read their input, and notice at once that no program can give sudo its password.
+    """Let commands behind `su` read their input, and report at once if sudo's password program cannot run.
 
-    pyinfra pipes the password into `su`, and nothing after it: SQL or a file would arrive empty. For `sudo` it makes a
-    program that prints the password; if that cannot run, `sudo` would seem to have been given none.
+    pyinfra pipes the password into `su`, and nothing after it: SQL or a file would arrive empty. For `sudo` it creates
+    a program that prints the password; if that cannot run, `sudo` would report a missing password.
     """
     give = """printf '%s\\n' "${1}"\n"""
     made = 'chmod 755 "$temp"\n'
@@ -236,25 +245,25 @@ def passwords_for_su_and_sudo() -> None:
 
 
 class _AtOnce(BaseStateCallback):
-    """Sets TCP_NODELAY on each connection, which neither pyinfra nor paramiko does.
+    """Set TCP_NODELAY on each connection, which neither pyinfra nor paramiko does.
 
-    Without it, a small packet that follows another waits until the first is acknowledged, which the other side may put
-    off for 40 ms: every third request or command of this deploy.
+    Without it, a small packet that follows another waits until the first is acknowledged, which the other side may
+    delay for 40 ms: every third request or command of this deploy.
     """
 
     @staticmethod
     def host_connect(state: State, host: Any) -> None:
         transport = transport_of(host)
-        # A proxy command's is no socket, and has nothing to set.
+        # The connection of a proxy command is no socket, and has no such option.
         if transport is not None and isinstance(transport.sock, socket.socket):
             transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 _room: WeakKeyDictionary[Channel, tuple[int, int]] = WeakKeyDictionary()
-"""By channel of a command, the bytes and the lines that it may still send."""
+"""By a command's channel, the bytes and lines that it may still send."""
 
 _overflown: WeakSet[Any] = WeakSet()
-"""The transports on which a command sent more than it may."""
+"""The transports on which a command sent more than the maximum."""
 
 
 def received_output() -> None:
@@ -269,7 +278,7 @@ def received_output() -> None:
         _room[channel] = MOST_RECEIVED, MOST_RECEIVED_LINES
         return channel
 
-    # paramiko keeps its receivers in this table; replacing the methods does nothing.
+    # paramiko stores its receivers in this table; replacing the methods has no effect.
     receivers = cast(Any, Transport)._channel_handler_table
     for kind in (MSG_CHANNEL_DATA, MSG_CHANNEL_EXTENDED_DATA):
         receivers[kind] = _around(receivers[kind], _receive)
@@ -284,12 +293,12 @@ def _receive(feed: Callable[[Channel, Any], None], channel: Channel, message: An
         feed(channel, message)
     elif channel.get_transport() not in _overflown:
         _overflown.add(channel.get_transport())
-        # Not from here: paramiko reads what comes in this very thread.
+        # Not from here: paramiko receives in this very thread.
         Thread(target=channel.close, daemon=True).start()
 
 
 def leave_unbounded(channel: Channel) -> None:
-    """Do not count what a channel receives: its reader bounds it."""
+    """Do not count a channel's output: its reader limits it."""
     _room.pop(channel, None)
 
 
@@ -303,7 +312,7 @@ def has_overflown(host: Any) -> bool:
 
 
 def transport_of(host: Any) -> Transport | None:
-    """What carries the host's SSH connection; ``None`` for a connector that has none."""
+    """The transport of the host's SSH connection; ``None`` for a connector without one."""
     client = getattr(host.connector, "client", None)
     return client.get_transport() if client is not None else None
 
@@ -312,7 +321,7 @@ def transport_of(host: Any) -> Transport | None:
 
 
 def json_output(hosts: Callable[[], Iterable[Mapping[str, Any]]]) -> None:
-    """Add `hosts` to pyinfra's JSON, which has no word of what this project's operations did."""
+    """Add `hosts` to pyinfra's JSON, which says nothing about this project's operations."""
 
     @_in_place_of(import_module("pyinfra_cli.prints"), "print_json")
     def with_hosts(print_json: Any, payload: Any) -> None:
@@ -333,12 +342,14 @@ def no_colours() -> None:
 
 
 def paramikos_last_words() -> None:
-    """Hide one traceback of paramiko 4: a command whose connection broke complains again when it is deleted
-    (``BufferedFile.__del__``), beside the line that says what happened."""
+    """Hide one traceback of paramiko 4, which follows the line about a broken connection.
+
+    A command whose connection broke raises again when it is deleted (``BufferedFile.__del__``).
+    """
 
     @_in_place_of(sys, "unraisablehook")
     def shown(hook: Any, unraisable: Any) -> None:
-        # From Python 3.14 on, the object that complains is not named.
+        # From Python 3.14 on, the object that raised is not named.
         trace = unraisable.exc_traceback
         module = trace.tb_frame.f_globals.get("__name__", "") if trace is not None else ""
         if not (module.startswith("paramiko.") and isinstance(unraisable.exc_value, (EOFError, OSError))):

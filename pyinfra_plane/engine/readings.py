@@ -1,4 +1,4 @@
-"""What commands read on the host: facts and files, some begun ahead of their time."""
+"""Readings on the host: facts and files, some of which are started ahead of time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from pyinfra_plane.text import quote
 T = TypeVar("T")
 
 LARGEST_OUTPUT = 4 * 2**20
-"""Bytes that a file or a fact's command may come to; a file in base64. What is read here are a few KB."""
+"""Maximum bytes of a file (in base64) or of a fact's output. The readings here have a few KB."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class Reading:
 
     Args:
         command: the shell command, as it is run.
-        through: what its output goes through on its way.
-        stdin: what it reads; never shown.
+        through: a command that its output is piped through.
+        stdin: its standard input; never shown.
     """
 
     command: str
@@ -51,24 +51,24 @@ class Reading:
 
 
 AT_ONCE = 3
-"""Commands that are under way ahead of their time. OpenSSH allows ten in a connection (``MaxSessions``)."""
+"""Maximum number of commands that run ahead of time. OpenSSH allows ten in a connection (``MaxSessions``)."""
 
 LONGEST_AHEAD = 30.0
-"""Seconds after which what was read ahead of its time is read again: the other hosts may have taken long."""
+"""Maximum age in seconds of a reading ahead of time: the other hosts may have taken long."""
 
 MOST_HOSTS_AHEAD = 150
-"""With more of them, pyinfra goes through the deploy for so long that what is read meanwhile gets old."""
+"""With more hosts, pyinfra needs so long to go through the deploy that readings ahead of time get too old."""
 
 
 @dataclass
 class _Ahead:
-    """What the operations to come read on one host.
+    """The readings of the operations to come on one host.
 
     Args:
-        operations: those that the host begins with and that name what they read, by pyinfra's hash. An operation of
-            another kind ends them: nobody knows what it changes.
-        named: what they read, and is not begun yet.
-        begun: by reading and rights, when it was begun, and what gives its output.
+        operations: the first operations of the host that name their readings, by pyinfra's hash. An operation of
+            another kind ends them: its changes are not known.
+        named: their readings that are not started yet.
+        begun: by reading and rights, the time of the start, and the running reading.
     """
 
     operations: set[str] = field(default_factory=set)
@@ -78,10 +78,10 @@ class _Ahead:
 
 
 def name_next(host: Any, readings: Iterable[Reading]) -> None:
-    """Name what the operation reads that was just added, so that it can be begun early: now, if it is sure to run soon.
+    """Name the readings of the operation that was just added. Start them now if the operation is sure to run soon.
 
-    It is with ``-y``, since pyinfra does not look first. Where sudo is used, nothing is begun before a command was run
-    with it: it may have to ask a person for a password, once.
+    It is sure with ``-y``, because pyinfra does not preview first. With sudo, nothing is started before one command ran
+    with it: sudo may have to ask a person for a password, once.
     """
     state, ahead = host.state, run_of(host).part(_Ahead)
     if state.is_executing or len(state.ops[host]) != len(ahead.operations) + 1:
@@ -91,25 +91,25 @@ def name_next(host: Any, readings: Iterable[Reading]) -> None:
     if not state.should_check_for_changes() and len(state.activated_hosts) <= MOST_HOSTS_AHEAD and is_ssh_user(host):
         begin_named(host)
     if ahead.begun:
-        gevent.idle()  # lets them go on, while pyinfra goes through the deploy
+        gevent.idle()  # lets them continue, while pyinfra goes through the deploy
 
 
 def begin_named(host: Any) -> None:
-    """Begin what the operations to come read; for when a look has found nothing to change."""
+    """Start the readings of the operations to come, after a plan without changes."""
     ahead = run_of(host).part(_Ahead)
     named, ahead.named = ahead.named, []
     begin_readings(host, named)
 
 
 def begin_readings(host: Any, readings: Iterable[Reading]) -> None:
-    """Start what will be read next, some at the same time; it is waited for when it is asked for."""
+    """Start the next readings, some at the same time; :func:`read` waits for them."""
     if not is_module_patched("socket"):
-        return  # nothing would take turns
+        return  # without greenlets, nothing would run in parallel
     own, ahead = rights(host), run_of(host).part(_Ahead)
 
     def begin(reading: Reading) -> Output | None:
         with ahead.turns:
-            # What fails is tried again when it is asked for, and then told.
+            # A failed reading is repeated and reported when it is needed.
             try:
                 output = run_with(host, _bounded(reading), own, reading.stdin, LONGEST_READING)
             except TargetError:
@@ -122,20 +122,20 @@ def begin_readings(host: Any, readings: Iterable[Reading]) -> None:
 
 
 def enter_operation(host: Any) -> None:
-    """Have everything read anew once an operation of another kind may have run."""
+    """Drop all readings if an operation of another kind may have run."""
     if host.current_op_hash not in run_of(host).part(_Ahead).operations:
         forget_readings(host)
 
 
 def forget_readings(host: Any) -> None:
-    """Have everything read anew that is asked for from now on. What is under way ends by itself."""
+    """Drop all readings, so that they are repeated. Running ones end by themselves."""
     ahead = run_of(host).part(_Ahead)
     ahead.named.clear()
     ahead.begun.clear()
 
 
 def read(host: Any, reading: Reading) -> Output:
-    """What a command prints, as begun before or else as it is now.
+    """Return a command's output, from a reading that was started before, otherwise from a new one.
 
     Raises:
         TargetError: as :func:`run`.
@@ -149,14 +149,14 @@ def read(host: Any, reading: Reading) -> Output:
     if output is None:
         ahead.named = [named for named in ahead.named if named != reading]
         output = run(host, _bounded(reading), stdin=reading.stdin, longest=LONGEST_READING)
-    # Line breaks are not counted, and what had been printed when the rest was cut off may count as a good end.
+    # Line breaks are not counted; if the output was interrupted, the part before that may look complete.
     if sum(map(len, output.stdout)) >= LARGEST_OUTPUT // 2:
         raise TargetTooMuch(f"more than {LARGEST_OUTPUT / 2**21:.3g} MiB came from the host, where a few KB should")
     return output
 
 
 def _bounded(reading: Reading) -> StringCommand:
-    # POSIX sh keeps the status of a pipe's last command alone, so the first one's goes around it, on 3.
+    # POSIX sh keeps only the status of a pipe's last command, so the first one's status is passed around it, on 3.
     return StringCommand(
         f"exec 4>&1; {{ {{ (\n{reading.command}\n); echo $? >&3; }} | head -c {LARGEST_OUTPUT} | "
         f'{reading.through} >&4; }} 3>&1 | {{ read -r status; exit "${{status:-1}}"; }}'
@@ -164,25 +164,25 @@ def _bounded(reading: Reading) -> StringCommand:
 
 
 def fact_reading(fact: type[FactBase[Any]], stdin: str | None = None, **arguments: Any) -> Reading:
-    """What :func:`read_fact` runs."""
+    """The command that :func:`read_fact` runs."""
     # FactBase leaves command to its subclasses, each with arguments of its own.
     command: Any = fact().command
-    # In base64, because a byte that is no UTF-8 would end the reading, with a traceback of pyinfra's.
+    # In base64, because a byte that is not UTF-8 would end the reading, with a traceback of pyinfra's.
     return Reading(StringCommand(command(**arguments)).get_raw_value(), "base64", stdin)
 
 
 def read_fact(host: Any, fact: type[FactBase[T]], stdin: str | None = None, **arguments: Any) -> T:
-    """What a fact reads from the host.
+    """Read a fact from the host.
 
-    Not ``host.get_fact``: where a command cannot be run at all (a wrong sudo password, say), that ends the whole run
-    with a traceback when the host is the last one.
+    Not with ``host.get_fact``: if a command cannot be run at all (a wrong sudo password, for example), that ends the
+    whole run with a traceback if the host is the last one.
 
     Args:
-        stdin: what the fact's command reads; never shown, nor is what it prints then, which may repeat it.
+        stdin: standard input of the fact's command; never shown, nor is its output then, which may repeat it.
         arguments: the fact's own.
 
     Raises:
-        TargetError: the host did not run the command, or answered what the fact does not understand.
+        TargetError: the host did not run the command, or the fact does not understand the answer.
     """
     output = read(host, fact_reading(fact, stdin, **arguments))
     try:

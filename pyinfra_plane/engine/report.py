@@ -1,7 +1,7 @@
-"""What a person is shown of a run: the plan of each host, what was done, and how it ended.
+"""The output of a run for people: the plan of each host, the changes, and the result.
 
-Lines go where pyinfra's own go (standard error), with the host in front. With ``--json`` the lines of a plan are in
-pyinfra's JSON as well: as the ``args`` of the operation that they belong to.
+Lines go to standard error like pyinfra's own, with the host in front. With ``--json`` the lines of a plan are in
+pyinfra's JSON as well: as the ``args`` of their operation.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from pyinfra_plane.text import may_hold_password, printable
 _COLOURS = {"+": "green", "~": "yellow", "-": "red", "!": "yellow", "?": "cyan"}
 
 _BY_ITSELF = ("+", "~", "-", "?")
-"""How a line begins beside which it cannot be said that there is nothing to change; so it is of what would fail."""
+"""Signs of lines that contradict "nothing to change"; a line about a failure does so too."""
 
 _WORDS = {"+": "made", "~": "changed", "-": "removed"}
 
 
 class Line(dict[str, str]):
-    """A line of a plan, as it stands in pyinfra's JSON."""
+    """A line of a plan, in its form in pyinfra's JSON."""
 
     def __str__(self) -> str:
         return f"{self['host']}: {self['line']}"
@@ -45,7 +45,7 @@ class Line(dict[str, str]):
 
 @dataclass
 class Report:
-    """What happened on one host."""
+    """The events on one host."""
 
     begun: float = field(default_factory=time.monotonic)
     done: Counter[str] = field(default_factory=Counter)
@@ -55,42 +55,43 @@ class Report:
     reason: str = ""
     is_interrupted: bool = False
     would_fail: str | None = None
-    """Why the run would end on this host where the preview is, so that nothing further is planned."""
+    """The reason why the run would end on this host at this point of the preview; nothing further is planned."""
     not_reached: str | None = None
-    """Why the host could not be connected to."""
+    """The reason why the connection to the host failed."""
     facts: list[Callable[[], str | None]] = field(default_factory=list)
-    """What is said at the end beside the counts; each is asked then."""
+    """Functions that return further text for the summary; each is called at the end."""
     is_collecting: bool = False
     is_planned: bool = False
     is_broken: bool = False
-    """Whether an error ends the run while the plan is being made; it says so itself, at the end."""
+    """Whether an error ends the run during planning; that error is reported at the end."""
     planned: list[str] = field(default_factory=list)
     lines: list[dict[str, str]] = field(default_factory=list)
-    """What was said, and what was kept, for JSON: of a plan or of a run, since a run with JSON has ``-y``."""
+    """The lines for JSON: of a plan or of a run, since a run with JSON has ``-y``."""
     said: set[str] = field(default_factory=set)
 
 
 _SECRET_OPTIONS = ("--ssh-password", "--password", "--ssh-key-password", "--key-password")
-"""Those of pyinfra 3.10; every other password it asks for."""
+"""Options of pyinfra 3.10 with a secret, besides every other password that it asks for."""
 
 _SECRET_NAME = re.compile("passw|secret|token|seed|_key$|^values$|^text$", re.I)
-"""Of data of one's own, and of operations' arguments; ``--data ssh_key=…`` is a path, and is hidden with them."""
+"""Names of custom data and of operations' arguments with a secret; ``--data ssh_key=…`` is a path, and is hidden
+too."""
 
 _known_names: dict[str, bool] = {}
-"""By name, whether a setting may hold a secret; of any other the name decides."""
+"""By name, whether a setting may hold a secret; for any other name, the name decides."""
 
 _json = False
 _is_preview_only = False
-"""Whether the command ends with the preview."""
+"""Whether the command ends after the preview."""
 
 
 def report_of(host: Any) -> Report:
-    """The report of a host, begun when it is first asked for."""
+    """Return the report of a host, created on first use."""
     return run_of(host).part(Report)
 
 
 def is_executing() -> bool:
-    """Whether changes are being made, rather than looked for."""
+    """Whether changes are being made, not planned."""
     return bool(context_state.is_executing)
 
 
@@ -98,9 +99,9 @@ def is_executing() -> bool:
 
 
 def say(host: Any, line: str) -> None:
-    """Show a line of the plan, or of what was done: its first character is the sign.
+    """Show a line of the plan, or of a change: its first character is the sign.
 
-    While a plan is collected it is shown with the others of its host, when all hosts are through.
+    While a plan is collected, the line is shown with the others of its host, when all hosts are done.
     """
     report, line = report_of(host), printable(line)
     record(host, line, is_said=True)
@@ -111,7 +112,7 @@ def say(host: Any, line: str) -> None:
 
 
 def record(host: Any, line: str, is_said: bool = False) -> None:
-    """Keep a line for JSON, without showing it; one of a plan that `is_said` is in pyinfra's part of it as well."""
+    """Store a line for JSON, without showing it. A line of a plan with `is_said` is also in pyinfra's part of it."""
     if not _json:
         return
     operation = getattr(host, "current_op_hash", None)
@@ -121,7 +122,7 @@ def record(host: Any, line: str, is_said: bool = False) -> None:
         # pyinfra joins them to text, or writes them as JSON.
         lines: list[Any] = context_state.get_op_meta(operation).args
         lines.append(Line(host=host.name, sign=line[0], line=line))
-        # Those of an operation without a name hold its arguments as well, which stay in front.
+        # If an operation has no name, its lines also hold its arguments, which stay in front.
         lines.sort(key=lambda one: one["host"] if isinstance(one, Line) else "")
 
 
@@ -130,7 +131,10 @@ def _name(state: Any, operation: str) -> str:
 
 
 def say_once(host: Any, line: str, reason: str = "") -> None:
-    """As :func:`say`, but not again in the same stage of the run; nor is another line with the same `reason`."""
+    """As :func:`say`, but once per stage of the run.
+
+    A line with the same `reason` as an earlier one is not shown either.
+    """
     stage = f"{is_executing()} {reason or line}"
     if stage not in report_of(host).said:
         report_of(host).said.add(stage)
@@ -142,7 +146,7 @@ def _show(host: Any, line: str) -> None:
 
 
 def stop_planning(host: Any, reason: str) -> None:
-    """Plan nothing further for a host, because the run would fail there; a command that only looks then ends with 1."""
+    """Plan nothing further for a host, because the run would fail there; a preview then exits with 1."""
     report_of(host).would_fail = printable(reason)
     if _is_preview_only:
         context_state.failed_hosts.add(host)
@@ -153,8 +157,10 @@ def stop_planning(host: Any, reason: str) -> None:
 
 @contextmanager
 def plan() -> Iterator[None]:
-    """Collect the plan of the current host, and show the plans of all hosts in the inventory's order once they are
-    whole. Within another, or while changes are being made, it does nothing."""
+    """Collect the plan of the current host; show all hosts' plans in the inventory's order at the end.
+
+    Within another plan, or while changes are being made, this has no effect.
+    """
     report = report_of(ctx_host.get())
     if report.is_collecting:
         yield
@@ -169,7 +175,7 @@ def plan() -> Iterator[None]:
     finally:
         report.is_collecting = False
         report.is_planned = True
-        # Each host asks, and the last one shows them.
+        # Each host calls this, and the last one shows them.
         if all(report_of(host).is_planned for host in context_state.inventory.get_active_hosts()):
             _show_plans()
 
@@ -180,7 +186,7 @@ def _show_plans() -> None:
         report = report_of(host)
         for line in report.planned:
             _show(host, line)
-        # With -y nothing was compared yet, so there is nothing to tell.
+        # With -y nothing was compared yet, so there is nothing to show.
         is_told = report.is_broken or any(
             line.startswith(_BY_ITSELF) or line[2:].startswith("would fail: ") for line in report.planned
         )
@@ -195,9 +201,9 @@ def _show_plans() -> None:
 
 @contextmanager
 def waiting(host: Any, what: str) -> Iterator[Callable[[str], None]]:
-    """Say that something is awaited, and for how long yet.
+    """Report a wait, and its remaining time.
 
-    Gives a function to be told how it stands: on a terminal its line is rewritten, in a log only the first is kept.
+    Yields a function that takes the current status: a terminal rewrites the line, a log only gets the first one.
     """
     rewrites = sys.stderr.isatty() and len(list(context_state.inventory.get_active_hosts())) == 1
     begun = time.monotonic()
@@ -217,13 +223,13 @@ def waiting(host: Any, what: str) -> Iterator[Callable[[str], None]]:
 
 
 def note_ends(state: Any) -> None:
-    """Have it said how each host ended, those that were not reached included; ``config.py`` asks for it."""
+    """Report each host's result at the end, including hosts that were not reached; called by ``config.py``."""
     if not any(isinstance(handler, _Ending) for handler in state.callback_handlers):
         state.add_callback_handler(_Ending())
 
 
 class _Ending(BaseStateCallback):
-    """Shows how each host ended, after pyinfra's own table."""
+    """Shows each host's result, after pyinfra's own table."""
 
     shown = False
 
@@ -252,7 +258,7 @@ class _Ending(BaseStateCallback):
 
 
 def _outcome(report: Report) -> tuple[str, str]:
-    """How a host ended, in the words of JSON, and why."""
+    """A host's result, in the words of JSON, and its reason."""
     if report.not_reached is not None:
         return "not reached", report.not_reached
     if report.failed_at is not None:
@@ -279,7 +285,7 @@ def _show_end(host: Any) -> None:
 
 
 def _facts(report: Report) -> Iterator[str]:
-    """What was done on a host, and how long it took."""
+    """Yield the changes on a host, and the duration."""
     counts = [f"{report.done[sign]} {word}" for sign, word in _WORDS.items() if report.done[sign]]
     counts.append(f"{report.kept} kept")
     if report.unavailable:
@@ -290,8 +296,10 @@ def _facts(report: Report) -> Iterator[str]:
 
 
 def _command(host: Any = None) -> str:
-    """The command that was given, for this host alone where one is given; without the values of secrets, which had
-    better not be in it."""
+    """The command of this run, limited to one host if one is given, without the values of secrets.
+
+    Secrets should not be on a command line in the first place.
+    """
     given, words = sys.argv[1:], ["pyinfra"]
     for before, word in pairwise(["", *given]):
         if host is None or ("--limit" not in (before, word) and not word.startswith("--limit=")):
@@ -315,14 +323,14 @@ def _is_secret(name: str) -> bool:
 
 
 def prepare_output(settings: Mapping[str, bool]) -> None:
-    """Take from pyinfra's command line what concerns the output. With ``--json`` the plan goes into pyinfra's JSON.
+    """Read the options of pyinfra's command line about output. With ``--json``, plans go into pyinfra's JSON.
 
     Args:
-        settings: by name, whether a setting may hold a secret: the command to go on with hides those.
+        settings: by name, whether a setting may hold a secret; the shown command hides those.
     """
     global _json, _is_preview_only
     _known_names.update(settings)
-    # The command line is known here, and not in the greenlets that hosts are worked on in.
+    # The command line is known here, but not in the greenlets that work on hosts.
     context = click.get_current_context(silent=True)
     if context is None:
         return
@@ -335,13 +343,13 @@ def prepare_output(settings: Mapping[str, bool]) -> None:
 
 
 def print_json_without_hosts() -> None:
-    """Print JSON of a run that no host is left in, where pyinfra 3.10 prints none."""
+    """Print JSON of a run without remaining hosts; pyinfra 3.10 prints none."""
     if _json:
         import_module("pyinfra_cli.prints").print_run_json(context_state, dry=not is_executing())
 
 
 def _host_as_json(host: Any) -> dict[str, Any]:
-    """What happened on a host; the names are stable."""
+    """One host's results; the names are stable."""
     report = report_of(host)
     outcome, why = _outcome(report)
     return {

@@ -1,7 +1,7 @@
-"""PostgreSQL's SCRAM-SHA-256 verifiers: made from a password, and compared with one.
+"""PostgreSQL's SCRAM-SHA-256 verifiers: created from a password, and compared with one.
 
-A verifier is what PostgreSQL stores (RFC 5803; ``src/common/scram-common.c``): it lets the server check a password
-and cannot be used to log in.
+A verifier is the value that PostgreSQL stores (RFC 5803; ``src/common/scram-common.c``): it lets the server check a
+password and cannot be used to log in.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import stringprep
 import unicodedata
 
 MOST_ITERATIONS = 10_000_000
-"""Of a password's hash, which take this machine seconds to repeat; PostgreSQL's default is 4,096 (15 and 18)."""
+"""Maximum iterations of a password's hash, which take this machine seconds; PostgreSQL's default is 4,096 (15 and
+18)."""
 
 ITERATIONS = 4096
 """PostgreSQL's default (``scram_iterations``)."""
@@ -24,7 +25,7 @@ def verifier(password: str, salt: bytes | None = None, iterations: int = ITERATI
     """The verifier of `password`: ``SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>``.
 
     Args:
-        salt: 16 random bytes when ``None``.
+        salt: 16 random bytes if ``None``.
     """
     salt = os.urandom(16) if salt is None else salt
     salted = hashlib.pbkdf2_hmac("sha256", prepare(password).encode(), salt, iterations)
@@ -38,7 +39,7 @@ def matches(password: str, stored: str) -> bool:
     try:
         scheme, cost, _ = stored.split("$", 2)
         iterations, salt = cost.split(":", 1)
-        # So many that this machine would be busy, or that hashlib cannot count them.
+        # So many iterations that this machine would be busy, or that hashlib cannot count them.
         if int(iterations) > MOST_ITERATIONS:
             return False
         wanted = verifier(password, base64.b64decode(salt, validate=True), int(iterations))
@@ -48,11 +49,11 @@ def matches(password: str, stored: str) -> bool:
 
 
 def prepare(password: str) -> str:
-    """The password as PostgreSQL hashes it: SASLprep (RFC 4013), or unchanged where that is not possible."""
+    """Return the password as PostgreSQL hashes it: SASLprep (RFC 4013), or unchanged if that is not possible."""
     if password.isascii():
         return password
-    # As pg_saslprep does it: spaces before what is mapped to nothing, checks before the normalisation, and that with
-    # today's Unicode. Tried against PostgreSQL 18.
+    # As pg_saslprep: map spaces first, then map characters to nothing, then check, then normalise, with today's
+    # Unicode. Tested with PostgreSQL 18.
     spaced = (" " if stringprep.in_table_c12(char) else char for char in password)
     mapped = "".join(char for char in spaced if not stringprep.in_table_b1(char))
     if not mapped or any(_prohibited(char) for char in mapped) or not _good_direction(mapped):
