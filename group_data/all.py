@@ -16,56 +16,56 @@ ssh_strict_host_key_checking = "yes"
 
 # --- The shared PostgreSQL container, reached on its host with `docker exec` ---
 postgres_container = "javisi_postgresql"
-# The user of the container that psql runs as. None: the container's own default, root in PostgreSQL's image.
+# The container's user that psql runs as. None: the container's default, root in PostgreSQL's image.
 postgres_container_user = None
 # The port that PostgreSQL listens on in its container. None: psql's default, 5432.
 postgres_port = None
-# The database to connect to before Plane's exists.
+# The database that the deploy connects to before Plane's exists.
 postgres_maintenance_db = "postgres"
 postgres_superuser = "postgres"
 # Secret. Only if the container asks for a password on its local socket (PostgreSQL's own image does not).
 postgres_superuser_password = None
 # Secret. One password shared by all database users: the convention of these hosts.
 postgresql_password = None
-# Where the container's init scripts live on the host. When set, a script for Plane is kept there, for the day the
-# container starts on an empty data directory.
+# The folder of the container's init scripts on the host. If set, the deploy keeps a script for Plane there, which runs
+# when the container starts with an empty data directory.
 postgres_init_dir = None
-# How long to wait for a container that is starting, in seconds.
+# Seconds to wait for a container that is starting.
 postgres_wait_seconds = 30
 plane_db_name = "plane_production"
 plane_db_user = "plane"
-# Where Plane's containers find PostgreSQL. None: the name of postgres_container.
+# The address at which Plane's containers reach PostgreSQL. None: the name of postgres_container.
 plane_db_host = None
 plane_db_port = 5432
 
 # --- Plane's environment file ---
 plane_config_dir = "/opt/javisi/configs/plane"
 plane_env_path = "{plane_config_dir}/plane.env"
-# The owner and group of the two files with secrets on the host, which no other user can read. None: the user who writes
-# them.
+# The owner and group of the two files with secrets on the host, which no other user can read. None: the user that
+# writes them.
 plane_files_user = None
 plane_files_group = None
 # The address at which people and agents open Plane, without a path. Cookies are Secure if it is https.
 plane_web_url = "https://work.example.com"
-# Secret. None: the one that the file already has, or a new one.
+# Secret. None: the key that the file already has, otherwise a new one.
 plane_secret_key = None
-# The Redis container on the host: a warning says if other services keep keys in Plane's databases. None: do not look.
+# The Redis container on the host; the deploy warns if other services keep keys in Plane's databases. None: no check.
 redis_container = "javisi_redis"
-# Secrets, since these addresses may have a password in them ("redis://:PASSWORD@redis:6379/4", percent-encoded: %23 for
-# #). None: redis://redis:6379/4 and redis://redis:6379/5, databases of their own in the shared Redis, because Plane has
-# no key prefix.
+# Secrets, because these addresses may contain a password ("redis://:PASSWORD@redis:6379/4", percent-encoded: %23 for
+# #). None: redis://redis:6379/4 and redis://redis:6379/5, separate databases in the shared Redis, because Plane has no
+# key prefix.
 plane_redis_url = None
 plane_amqp_url = None
-# Storage of files: a MinIO as Plane's containers reach it, for example "http://plane-minio:9000", to which Plane's
-# proxy passes /<bucket>, so that browsers reach it at plane_web_url. Without an endpoint here and without
-# plane_s3_bucket, no storage variable is written.
+# Storage for files: a MinIO as Plane's containers reach it, for example "http://plane-minio:9000". Plane's proxy passes
+# /<bucket> to it, so browsers reach it at plane_web_url. Without an endpoint here and without plane_s3_bucket, no
+# storage variable is written.
 plane_minio_endpoint = None
 plane_minio_bucket = "plane"
 # Secret.
 plane_minio_access_key = None
 # Secret.
 plane_minio_secret_key = None
-# Or storage that browsers reach at an address of its own: AWS, Cloudflare R2, Google Cloud Storage, another MinIO.
+# Or storage with an address of its own for browsers: AWS, Cloudflare R2, Google Cloud Storage, another MinIO.
 plane_s3_bucket = None
 # None: AWS. R2: "https://<account>.r2.cloudflarestorage.com"; GCS: "https://storage.googleapis.com" (with HMAC keys).
 plane_s3_endpoint = None
@@ -76,38 +76,38 @@ plane_s3_access_key = None
 # Secret.
 plane_s3_secret_key = None
 plane_gunicorn_workers = 2
-# Any further variable, for example {"API_KEY_RATE_LIMIT": "300/minute", "LLM_API_KEY": None}. None: a secret, looked
-# for under that name in the environment and the secrets files. A value here wins over one that another setting writes.
+# Any further variable, for example {"API_KEY_RATE_LIMIT": "300/minute", "LLM_API_KEY": None}. None: a secret, looked up
+# under that name in the environment and the secrets files. A value here overrides one that another setting writes.
 plane_env_extra = {}
 # False: variables in the file that no setting names stay, with comments and their order. True: they are removed.
 plane_env_prune = False
-# The folder of Plane's docker-compose.yml. When set, the containers that read the file above are created, and recreated
+# The folder of Plane's docker-compose.yml. If set, the containers that read the file above are created, and recreated
 # if they run with other values. None: you do that.
 plane_compose_dir = None
-# The services that read the file, the one that migrates the database and ends, and the one that is Plane's API. None:
-# found in the Compose file, by env_file: or ${DATABASE_URL}, and by what they run.
+# The services that read the file, the one that migrates the database and exits, and the one of Plane's API. None: found
+# in the Compose file, by env_file: or ${DATABASE_URL}, and by their commands.
 plane_compose_services = None
 plane_compose_migrator = None
 plane_compose_api = None
-# What Plane's image does if it starts by its own scripts, done if the Compose file has other commands: migrate the
-# database, register and configure the instance (manage.py, in the API's service). With storage, the bucket is created
-# and written to once, too. False: you do that.
+# The steps of the image's own start scripts, which the deploy runs if the Compose file has other commands: migrate the
+# database, register and configure the instance (manage.py, in the API's service). With storage, the deploy also creates
+# the bucket and writes to it once. False: you do that.
 plane_management_commands = True
 
 # --- Plane's API ---
-# Seen from the host. None: the address of plane_api_container, port plane_api_port.
+# Plane's address as the host reaches it. None: the address of plane_api_container, port plane_api_port.
 plane_api_url = None
 # None: the container of the API's service in plane_compose_dir; without plane_compose_dir, javisi_plane_api.
 plane_api_container = None
 plane_api_port = 8000
-# The certificate of a private CA, a file on this machine. None: REQUESTS_CA_BUNDLE, or else the public ones.
+# The certificate of a private CA, a file on this machine. None: REQUESTS_CA_BUNDLE, otherwise the public ones.
 plane_api_ca = None
-# True: accept any certificate; anybody between here and Plane can read every password and token. Each run prints a
-# warning.
+# True: accept any certificate; anybody between this machine and Plane can read every password and token. Each run
+# prints a warning.
 plane_api_tls_insecure = False
-# How many requests that do not depend on each other may be under way at once. Plane's default is two workers.
+# How many independent requests may run at the same time. Plane's default is two workers.
 plane_requests_together = 2
-# How many times to ask whether Plane is up, and how long to wait in between, in seconds.
+# How many times to ask whether Plane is up, and the seconds between requests.
 plane_health_retries = 12
 plane_health_delay = 10
 
@@ -121,31 +121,31 @@ plane_admin_last_name = "Admin"
 plane_company_name = "Javisi"
 # Secret. An API token of a workspace admin, instead of the password, on an instance that a person set up.
 plane_admin_api_token = None
-# Settings that Plane keeps in its own database, so that the environment no longer changes them once it was started, for
+# Settings that Plane stores in its own database, so the environment no longer changes them after the first start, for
 # example {"ENABLE_SIGNUP": "0", "EMAIL_HOST": "smtp.example.com", "EMAIL_HOST_PASSWORD": None}. None: a secret, looked
-# for under that name in the environment and the secrets files. Only what is named is changed. Comparing a setting that
-# Plane does not show to everybody takes a sign-in as the instance admin on every run.
+# up under that name in the environment and the secrets files. Settings that are not named stay unchanged. To compare a
+# setting that Plane shows only to instance admins, the deploy signs in as one on every run.
 plane_instance_config = {}
 plane_workspace_slug = "javisi"
 plane_workspace_name = "Javisi"
 plane_workspace_size = "2-10"
 
 # --- The agents ---
-# Secret. The concierge's own, so that a person can sign in as it.
+# Secret. The concierge's own password, so that a person can sign in as it.
 plane_concierge_password = None
-# Secret. The passwords of the other agents are derived from it.
+# Secret. The seed from which the passwords of the other agents are derived.
 plane_agent_password_seed = None
-# What is mixed into the derived passwords, so that somebody who runs a Plane cannot derive another's. None: the host in
-# plane_web_url; set that here before plane_web_url changes.
+# A text that is part of the derivation, so that one Plane's operator cannot derive another Plane's passwords. None: the
+# host in plane_web_url; set that host here before plane_web_url changes.
 plane_seed_host = None
 # True: several Planes may have the same plane_admin_password, plane_concierge_password or plane_secret_key. Each Plane
-# is sent its own at every sign-in, so with one of them a Plane opens the others.
+# receives its own at every sign-in, so whoever runs one Plane could use a shared one to sign in to the others.
 plane_shared_passwords = False
-# Each {"name", "role"}, role one of admin, member, guest, and where wanted "email" (else <name>@<workspace
-# slug>.local), "password" (else derived from the seed and the address), "display_name" (else the name), "user" and
-# "group" (who on the host owns its file in plane_agent_files_dir; else plane_files_user and plane_files_group). An
-# agent with "present": False is removed: its tokens are revoked, its membership ends, its line is taken out; what it
-# wrote stays.
+# Each {"name", "role"}, role one of admin, member, guest, and optionally "email" (otherwise <name>@<workspace
+# slug>.local), "password" (otherwise derived from the seed and the address), "display_name" (otherwise the name),
+# "user" and "group" (the owner of its file in plane_agent_files_dir on the host; otherwise plane_files_user and
+# plane_files_group). An agent with "present": False is removed: its tokens are revoked, its membership ends, its line
+# is removed; its work stays.
 plane_agents = [
     {"name": "concierge", "role": "admin"},
     {"name": "imhotep", "role": "member"},
@@ -166,33 +166,33 @@ plane_prune = False
 # Days after which a new token expires; None: never. A token with fewer than plane_token_renew_days left is rotated.
 plane_token_lifetime_days = None
 plane_token_renew_days = 14
-# Once, with --data rotate_tokens=thot,cfo (or all): new tokens for these agents. All others with their label are
-# revoked, also those that somebody else made, which every other run leaves alone.
+# Once, with --data rotate_tokens=thot,cfo (or all): new tokens for these agents. All other tokens with their label are
+# revoked, including those that somebody else created, which every other run keeps.
 rotate_tokens = None
-# An env file with PLANE_TOKEN_<NAME>=… for each agent, readable by its owner only. A token in it that answers is kept,
-# whoever made it.
+# An env file with PLANE_TOKEN_<NAME>=… for each agent, readable by its owner only. A token in it that works is kept,
+# whoever created it.
 plane_tokens_path = "{plane_config_dir}/agent-tokens.env"
-# A folder with a file for each agent, for example "{plane_config_dir}/agents": its token and no other's, as
-# PLANE_API_KEY, with PLANE_BASE_URL, PLANE_WORKSPACE_SLUG and PLANE_PROJECT_<IDENTIFIER>, the ids of the projects.
-# Readable by its owner only. None: no such files.
+# A folder with a file for each agent, for example "{plane_config_dir}/agents": only its own token, as PLANE_API_KEY,
+# with PLANE_BASE_URL, PLANE_WORKSPACE_SLUG and PLANE_PROJECT_<IDENTIFIER>, the ids of the projects. Readable by its
+# owner only. None: no such files.
 plane_agent_files_dir = None
 # "env" (<name>.env) or "json" (<name>.json, the same names in one object).
 plane_agent_files_format = "env"
-# PLANE_BASE_URL in these files: Plane as agents reach it, without /api. None: plane_web_url.
+# PLANE_BASE_URL in these files: the address at which agents reach Plane, without /api. None: plane_web_url.
 plane_agent_base_url = None
-# A JSON file that everybody on the host can read, for example "{plane_config_dir}/plane-ids.json": by name, the ids of
-# the workspace, members, projects, states, labels, work item types and custom fields. None: none.
+# A JSON file that every user on the host can read, for example "{plane_config_dir}/plane-ids.json": by name, the ids of
+# the workspace, members, projects, states, labels, work item types and custom fields. None: no such file.
 plane_ids_path = None
-# What uses a token: each {"service": "n8n", "directory": "/opt/n8n", "agent": "hermes"}, a service of a Compose project
-# that is recreated if it runs with another token than the agent's, or {"command": "systemctl restart hermes", "agent":
-# "hermes"}, run on the host when the agent's token or file changed. Without "agent": for every agent. A rotation
-# revokes the former token after that.
+# Programs that use a token: each {"service": "n8n", "directory": "/opt/n8n", "agent": "hermes"}, a service of a Compose
+# project that is recreated if it runs with another token than the agent's, or {"command": "systemctl restart hermes",
+# "agent": "hermes"}, run on the host after the agent's token or file changed. Without "agent": for every agent. A
+# rotation revokes the former token after that.
 plane_token_consumers = []
-# How long a rotation waits before it revokes the former token, in seconds.
+# Seconds that a rotation waits before it revokes the former token.
 plane_token_grace = 0
 
 # --- Projects ---
-# Each {"name", "identifier"}, and where wanted:
+# Each {"name", "identifier"}, and optionally:
 #   "description"         text
 #   "network"             "public" (everybody in the workspace sees it) or "secret" (only its members do)
 #   "timezone"            a name such as "Europe/Berlin"
@@ -201,22 +201,22 @@ plane_token_grace = 0
 #   "guest_view_all_features"    True: guests see all work items, not only their own
 #   "archive_in", "close_in"     months after which finished work items are archived, and others closed; 0:
 #                         never
-#   "emoji", "cover"      what stands in front of its name; the address of a picture
+#   "emoji", "cover"      the emoji before its name; the address of a picture
 #   "states"              each {"name", "group"} with group one of backlog, unstarted, started, completed,
-#                         cancelled, and where wanted "color" ("#3f76ff"), "description", "default" (True for
+#                         cancelled, and optionally "color" ("#3f76ff"), "description", "default" (True for
 #                         one of them)
-#   "labels"              each {"name"}, and where wanted "color", "description", "parent" (a label before it)
-#   "module_names", "cycle_names"   lists of names, created if missing; both are switched on for that
+#   "labels"              each {"name"}, and optionally "color", "description", "parent" (a label before it)
+#   "module_names", "cycle_names"   lists of names, created if missing; both are turned on for that
 #   "work_item_type"      the type that has the custom fields, created if missing; None: the default one, or
 #                         "Task" if Plane has created none
 #   "custom_fields"       each {"name", "type"}, type one of text, number, boolean, date, option, url, email,
-#                         member, and where wanted "description", "required", "options" (of type option),
+#                         member, and optionally "description", "required", "options" (of type option),
 #                         "multiple" (of type option or member), "default" (not of a required one: Plane drops
 #                         it)
 #   "prune"               True: states, labels, fields and options that are not named here are deleted; Plane
 #                         keeps a state with work items in it, but deletes the drafts in one, which only their
 #                         writers can see
-# What is not named, or None, is left as it is.
+# Keys that are not given, or None, stay unchanged.
 plane_projects = [
     {
         "name": "Onboarding",
@@ -231,23 +231,23 @@ plane_projects = [
         ],
     },
 ]
-# People, each {"email"}, and where wanted "role" (admin, member, guest; member if it is not given) and "projects" (a
-# list of identifiers; all of plane_projects if it is not given). They are invited, and put into projects once they have
-# joined. They choose their own password, and nobody is removed.
+# People, each {"email"}, and optionally "role" (admin, member, guest; member by default) and "projects" (a list of
+# identifiers; all of plane_projects by default). They are invited, and added to projects after they join. They choose
+# their own password, and nobody is removed.
 plane_people = []
-# Each {"name", "url"}, and where wanted "events" (a list of project, issue, issue_comment, cycle, module; all if it is
-# not given), "active" (True or False), "present" (False deletes it). A webhook is known by its url. Listing webhooks
-# takes a sign-in as a workspace admin on every run, in a preview too. Plane refuses addresses in private networks
-# unless plane_env_extra allows them: {"WEBHOOK_ALLOWED_HOSTS": "n8n"}.
+# Each {"name", "url"}, and optionally "events" (a list of project, issue, issue_comment, cycle, module; all by
+# default), "active" (True or False), "present" (False deletes it). A webhook is identified by its url. To list
+# webhooks, the deploy signs in as a workspace admin on every run, in a preview too. Plane refuses addresses in private
+# networks unless plane_env_extra allows them: {"WEBHOOK_ALLOWED_HOSTS": "n8n"}.
 plane_webhooks = []
 # An env file with PLANE_WEBHOOK_SECRET_<NAME>=… for each webhook, readable by its owner only: the secret that Plane
 # signs its requests with, which it shows once.
 plane_webhook_secrets_path = "{plane_config_dir}/webhook-secrets.env"
-# What to do if the edition, its plan or the workspace has no custom fields for a project: "warn" (say so and go on),
-# "fail" (in the Community Edition before anything is written), or "labels" (keep what labels can carry: a group
-# agent_id with a label for each agent, a group for each option field).
+# What to do if the edition, its plan or the workspace has no custom fields for a project: "warn" (warn and continue),
+# "fail" (in the Community Edition before any change), or "labels" (use labels instead: a group agent_id with a label
+# for each agent, a group for each option field).
 plane_custom_fields_unsupported = "warn"
 
 # --- This machine ---
-# Where secrets are read from, relative to where pyinfra is started; see docs/first-deployment.md.
+# The folder of secrets, relative to the folder in which pyinfra is started; see docs/first-deployment.md.
 plane_secrets_dir = "secrets"

@@ -92,7 +92,7 @@ _folders: list[Callable[[Any], str | None]] = []
 
 
 def use_folder(of: Callable[[Any], str | None]) -> None:
-    """Set the function that returns the folder that represents everything a run may change on a host.
+    """Set the function that returns the folder to lock on a host.
 
     Args:
         of: takes a pyinfra host; returns ``None`` if the host needs no lock.

@@ -1,7 +1,7 @@
-"""The settings of one host, read from pyinfra's data: typed, checked as a whole, secrets wrapped.
+"""The settings of one host, read from pyinfra's data: typed, checked together, secrets wrapped.
 
-Every name, default and meaning is in ``settings/table.py``; group and host data override it, ``--data`` overrides
-both. The same file says where secrets are looked for, and in which order.
+``settings/table.py`` has every name, default and meaning; group and host data override the defaults, and ``--data``
+overrides both. The same file says where secrets are looked for, and in which order.
 """
 
 from pyinfra_plane.settings.agents import CONCIERGE, ROLE_NAMES, ROLES, Agent, token_variable, with_password

@@ -1,4 +1,7 @@
-"""Checks of addresses: of accounts, hosts and services. One of a service may hold a password, so it is never shown."""
+"""Checks of addresses: of accounts, hosts and services.
+
+A service's address may hold a password, so it is never shown.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[^\W_](?:(?:[^\W_]|-)*[^\W_])?"
 
 EMAIL = rf"(?=.{{1,254}}\Z){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+"
-"""What Plane takes as an address: Django's rule, without quoted names and bare numbers of hosts."""
+"""The addresses that Plane accepts: Django's rule, without quoted names and numeric hosts."""
 
 _HOST = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*"
 
@@ -35,12 +38,12 @@ host = also(text(r"[A-Za-z0-9_.:-]+", "a host name"), "be a host name or an addr
 
 
 def url(*schemes: str) -> Check[str]:
-    """An address with one of these schemes."""
+    """Check an address with one of these schemes."""
     return lambda given: _url(given, given.found(), schemes)
 
 
 def secret_url(default: str, *schemes: str) -> Check[HiddenValue]:
-    """An address with a password in it, from wherever it is given first; `default` if it is given nowhere."""
+    """Check an address with a password in it, from the first source that has it; `default` if no source has it."""
 
     def check(given: Given) -> HiddenValue:
         value = given.found(given.own_variable())
@@ -53,7 +56,7 @@ def _url(given: Given, value: object, schemes: tuple[str, ...]) -> str:
     wanted = f"an address that starts with {' or '.join(f'{scheme}://' for scheme in schemes)} and names a host"
     if not isinstance(value, str) or re.search(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]", value):
         given.must_be(wanted, shown=False)
-    # Programs take different parts of such an address for its host.
+    # Programs disagree about which part of such an address is its host.
     if re.search(r"[/?#@]|%(?![0-9A-Fa-f]{2})", value.partition("://")[2].rpartition("@")[0]):
         codes = "%23 for #, %2F for /, %3F for ?, %40 for @, %3A for : and %25 for %"
         given.must(f"have a percent-encoded user and password: write {codes}", shown=False)
@@ -95,9 +98,9 @@ _origin = also(
 
 
 def origin(given: Given) -> str:
-    """An address as a browser sends it in its header Origin.
+    """Check an address, and return it in the form of a browser's Origin header.
 
-    That is lower case, in punycode, without a port that goes without saying, and without a slash at the end.
+    That is lower case, in punycode, without the scheme's default port, and without a trailing slash.
     """
     parts = urlsplit(_origin(given))
     host = parts.hostname or ""
@@ -105,7 +108,7 @@ def origin(given: Given) -> str:
         host = f"[{ipaddress.IPv6Address(host).compressed}]"
     else:
         if not host.isascii():
-            import idna  # takes longer to load than all settings to read
+            import idna  # takes longer to load than reading all settings
 
             with suppress(idna.IDNAError):
                 host = idna.encode(host, uts46=True).decode()

@@ -1,4 +1,4 @@
-"""``plane_agents``: what an agent may be, and what it is called where."""
+"""``plane_agents``: an agent's settings, and its names in different places."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ def _email(given: Given) -> str:
 
 @dataclass(frozen=True)
 class Agent:
-    """One account in the workspace, with its role, its token and its password; `present` is false for one to remove."""
+    """An account in the workspace, with its role, its token and its password.
+
+    `present` is false for an agent to remove.
+    """
 
     name: str = entry(
         checks.text(r"[A-Za-z0-9][A-Za-z0-9._-]{0,47}", "letters, digits, dots, dashes, underscores, at most 48")
@@ -43,9 +46,9 @@ class Agent:
     present: bool = entry(optional(checks.flag, True), True)
     user: str | None = entry(optional(checks.account("user")), None)
     group: str | None = entry(optional(checks.account("group")), None)
-    """Who the agent's own file belongs to; ``plane_files_user`` and ``plane_files_group`` when ``None``."""
+    """Owner and group of the agent's file; ``plane_files_user`` and ``plane_files_group`` if ``None``."""
     former_password: HiddenValue | None = field(default=None, repr=False)
-    """As it was derived before 0.1.0, for an account that was made then."""
+    """The password as derived before 0.1.0, for an account that was created then."""
 
     @property
     def role_number(self) -> int:
@@ -69,14 +72,14 @@ def token_variable(name: str) -> str:
 
 
 def plane_agents(given: Given) -> tuple[Agent, ...]:
-    """The agents that are to be there; those to be removed become ``absent_agents``."""
+    """The agents with `present`; those to be removed become ``absent_agents``."""
     agents = [with_password(agent, given.beside) for agent in entries(Agent, "email", "token_variable")(given)]
     given.values.checked["absent_agents"] = tuple(agent for agent in agents if not agent.present)
     return tuple(agent for agent in agents if agent.present)
 
 
 def with_password(agent: Agent, settings: Mapping[str, Any]) -> Agent:
-    """The agent with the password of its account: given with it, the concierge's own, or derived from the seed."""
+    """The agent with its account's password: its own setting, the concierge's setting, or derived from the seed."""
     if agent.password is not None or not agent.email:
         return agent
     if agent.name == CONCIERGE:

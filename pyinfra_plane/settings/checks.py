@@ -1,4 +1,4 @@
-"""What each kind of value must be: few words to build checks with, and the checks of one thing each."""
+"""The check of each kind of value: functions that build checks, and the checks of single settings."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 CHARACTER = r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]"
-"""No control character, and no half of a pair (which is no text: UTF-8 has none)."""
+"""No control character, and no lone surrogate, which UTF-8 cannot encode."""
 
 LONGEST_PATH = 4000
 LONGEST_PART = 240
-"""Bytes of a path, and of a name in it: Linux takes 4,095 and 255, and a file that is written has a longer name."""
+"""Maximum bytes of a path and of a name in it: Linux allows 4,095 and 255, and a file gets a longer name while it is
+written."""
 
-# What Plane 1.2.2 says is not free on an instance without workspaces, out of 410 words that were tried.
+# The words that Plane 1.2.2 reports as taken on an instance without workspaces, out of 410 that were tried.
 RESERVED_SLUGS = frozenset(
     """
     404 accounts admin api billing business calendar chat config configuration create-workspace dashboard desktop
@@ -32,13 +33,13 @@ RESERVED_SLUGS = frozenset(
     """.split()  # noqa: SIM905 - one a line would fill the screen
 )
 
-# PostgreSQL keeps these for itself (15 and 18): such a role cannot be made, such a database cannot be changed.
+# PostgreSQL reserves these (15 and 18): such a role cannot be created, such a database cannot be changed.
 RESERVED_ROLES = re.compile(r"pg_.*|public|none", re.DOTALL)
 RESERVED_DATABASES = re.compile(r"template[01]")
 
 
 def being(wanted: str, good: Callable[[Any], bool]) -> Check[Any]:
-    """A value for which `good` holds; any other must be what is `wanted`."""
+    """Accept a value for which `good` holds; refuse others with the text `wanted`."""
 
     def check(given: Given) -> Any:
         if not good(given.value):
@@ -49,7 +50,7 @@ def being(wanted: str, good: Callable[[Any], bool]) -> Check[Any]:
 
 
 def also(check: Check[T], what: str, good: Callable[[T], bool], shown: bool = True) -> Check[T]:
-    """As `check`, and `good` holds for the checked value; any other must do `what`."""
+    """As `check`, and `good` must hold for the checked value; refuse others with the text `what`."""
 
     def checked(given: Given) -> T:
         value = check(given)
@@ -61,12 +62,12 @@ def also(check: Check[T], what: str, good: Callable[[T], bool], shown: bool = Tr
 
 
 def then(check: Check[T], change: Callable[[T], U]) -> Check[U]:
-    """What `change` makes of the checked value."""
+    """Check a value, and return the result of `change` for it."""
     return lambda given: change(check(given))
 
 
 def optional(check: Check[T], default: Any = None) -> Check[Any]:
-    """As `check`, or ``None``, which stands for `default`, or for what it returns if it is a function."""
+    """As `check`, or ``None``, which stands for `default`, or for its result if it is a function."""
 
     def checked(given: Given) -> Any:
         if given.value is None:
@@ -77,12 +78,12 @@ def optional(check: Check[T], default: Any = None) -> Check[Any]:
 
 
 def text(pattern: str, wanted: str) -> Check[str]:
-    """One line of text that matches `pattern` as a whole."""
+    """Accept one line of text that matches `pattern` as a whole."""
     return being(wanted, lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None)
 
 
 def number(low: int, high: int) -> Check[int]:
-    """A whole number from `low` to `high`."""
+    """Accept a whole number from `low` to `high`."""
     return being(
         f"a whole number from {low} to {high}",
         lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high,
@@ -90,31 +91,31 @@ def number(low: int, high: int) -> Check[int]:
 
 
 def choice(*allowed: str) -> Check[str]:
-    """One of `allowed`."""
+    """Accept one of `allowed`."""
     return being(f"one of {', '.join(allowed)}", lambda value: isinstance(value, str) and value in allowed)
 
 
 def list_of(check: Check[T], wanted: str) -> Check[tuple[T, ...]]:
-    """A list of at least one element, each as `check`."""
+    """Accept a list of at least one element, each checked by `check`."""
     filled = being(wanted, lambda value: isinstance(value, (list, tuple)) and len(value) > 0)
     return lambda given: tuple(one.checked(check) for one in given.elements()) if filled(given) else ()
 
 
 def name_of(longest: int) -> Check[str]:
-    """A name. Plane drops blanks at its ends (every tried release), so they would differ on every run."""
+    """Accept a name. Plane strips blanks at its ends (every tried release), so they would differ on every run."""
     pattern = rf"(?!\s){CHARACTER}{{1,{longest}}}(?<!\s)"
     return text(pattern, f"one line, at most {longest} characters, without blanks at its ends")
 
 
 def account(what: str, or_group: bool = False) -> Check[str]:
-    """The name or number of a user or group; with `or_group` also both, as ``user:group``."""
+    """Accept the name or number of a user or group; with `or_group` also both, as ``user:group``."""
     pattern = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
     return text(rf"{pattern}(:{pattern})?" if or_group else pattern, f"a {what}'s name or number")
 
 
 def postgres_name(reserved: re.Pattern[str] | None = None) -> Check[str]:
-    """The name of a role or database, and not one of `reserved`."""
-    # psql takes a database's name with "=" or an address in it for a connection string.
+    """Accept the name of a role or database that does not match `reserved`."""
+    # psql parses a database's name with "=" or an address in it as a connection string.
     wanted = "a PostgreSQL name: one line, at most 63 bytes, without ="
     line = text(rf"(?!postgres(ql)?://)(?:(?!=){CHARACTER})+", wanted)
     short = also(line, f"be {wanted}", lambda value: len(value.encode()) <= 63)
@@ -123,7 +124,7 @@ def postgres_name(reserved: re.Pattern[str] | None = None) -> Check[str]:
 
 
 def path(*settings: str) -> Check[str]:
-    """A path, with each ``{setting}`` in it replaced by that setting's value."""
+    """Accept a path, with each ``{setting}`` in it replaced by that setting's value."""
     whole = text(rf"{CHARACTER}*(?!/){CHARACTER}", "a path that does not end in /")
 
     def filled(given: Given) -> str:
@@ -139,7 +140,7 @@ def path(*settings: str) -> Check[str]:
 
 
 def is_text(value: object) -> bool:
-    """Whether Plane can keep it: its database takes no NUL, and half of a pair of surrogates is no text."""
+    """Whether Plane can store it: its database accepts no NUL, and a lone surrogate is no text."""
     return isinstance(value, str) and not re.search(r"[\x00\ud800-\udfff]", value)
 
 
@@ -155,7 +156,7 @@ local_file = text(rf"{CHARACTER}+", "the path of a certificate file on this mach
 port = number(1, 65535)
 page_url = text(rf"https?://(?:(?!\s){CHARACTER})+", "an address that starts with http:// or https://")
 color = text(r"#[0-9A-Fa-f]{6}", "a colour such as #3f76ff")
-# Plane keeps it so (every tried release): the line break at the end of a long text would differ on every run.
+# Plane stores it without them (every tried release): a line break at the end of a long text would differ on every run.
 words: Check[str] = then(being("text", is_text), str.strip)
 slug = also(
     text(r"[A-Za-z0-9_-]{1,48}", "letters, digits, - and _, at most 48"),
@@ -168,7 +169,7 @@ workspace_name = also(
 
 
 def timezone(given: Given) -> str:
-    """The name of a time zone that exists; any on a machine without a database of time zones."""
+    """Accept the name of an existing time zone; any name on a machine without a database of time zones."""
     value = text(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", "a time zone such as Europe/Berlin")(given)
     try:
         ZoneInfo(value)
@@ -180,12 +181,12 @@ def timezone(given: Given) -> str:
 
 
 def host_of_web_url(given: Given) -> str:
-    """The host in ``plane_web_url``."""
+    """Return the host in ``plane_web_url``."""
     return urlsplit(given.beside["plane_web_url"] or "").hostname or ""
 
 
 def rotate(given: Given) -> frozenset[str]:
-    """The names of the agents whose tokens are to be rotated."""
+    """Return the names of the agents whose tokens must be rotated."""
     value, known = given.value, [agent.name for agent in given.beside["plane_agents"] or ()]
     names = value.replace(",", " ").split() if isinstance(value, str) else value
     wanted = "all, or names of agents, separated by commas"

@@ -1,4 +1,4 @@
-"""``plane_token_consumers``: what uses a token, and is told when that changes."""
+"""``plane_token_consumers``: programs that use tokens, and the action after a token changes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pyinfra_plane.settings.values import Given, entries, entry
 
 
 def _agent(given: Given) -> str:
-    """The name of an agent that is to be there."""
+    """Accept the name of an agent with `present`."""
     known = [agent.name for agent in given.values.checked["plane_agents"] or ()]
     if given.value not in known:
         given.must_be("the name of an agent in plane_agents")
@@ -21,9 +21,9 @@ def _agent(given: Given) -> str:
 
 @dataclass(frozen=True)
 class TokenConsumer:
-    """A service of a Compose project that is recreated, or a command that is run, when an agent's token changed.
+    """A service of a Compose project that is recreated, or a command that is run, after an agent's token changed.
 
-    `agent` is whose token it uses; ``None``: everybody's.
+    `agent` is the agent whose token it uses; ``None`` if it uses every agent's.
     """
 
     agent: str | None = entry(optional(_agent), None)
@@ -32,7 +32,7 @@ class TokenConsumer:
     command: str | None = entry(optional(checks.text(rf"{CHARACTER}+", "one line for the host's shell")), None)
 
     name: ClassVar[None] = None
-    """Nothing tells one from another."""
+    """Entries need no unique name."""
 
 
 def token_consumers(given: Given) -> tuple[TokenConsumer, ...]:

@@ -1,4 +1,4 @@
-"""What an environment file can carry unchanged."""
+"""Values that an environment file can hold unchanged."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pyinfra.api.hiddenvalue import HiddenValue
 
 from pyinfra_plane.settings.table import Settings
 
-# What `docker run --env-file` and Compose read differently from one another, or not at all.
+# Characters that `docker run --env-file` and Compose read differently from one another, or not at all.
 _AMBIGUOUS = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff\"'`$#\\]|^\s|\s$")
 
 LONGEST_VALUE = 60_000
-"""Bytes of a variable. `docker run --env-file` reads lines of less than 64 KiB, its name among them."""
+"""Maximum bytes of a variable. `docker run --env-file` reads lines of less than 64 KiB, including the name."""
 
 KEPT = "if the file on the host has this key already, set plane_secret_key to None: the file keeps it as it is"
 
@@ -24,7 +24,7 @@ def fits_env_file(value: str) -> bool:
 
 
 def verbatim_values(settings: Settings) -> dict[str, str]:
-    """The settings that stand in Plane's environment file as they are, by name.
+    """The settings that Plane's environment file contains verbatim, by name.
 
     The database's name, role and password are percent-encoded there, so they can be anything.
     """
@@ -39,7 +39,7 @@ def verbatim_values(settings: Settings) -> dict[str, str]:
 
 
 def refusals(values: Mapping[str, str]) -> list[str]:
-    """The lines about the settings or variables, by name, that cannot be carried."""
+    """The lines about settings or variables, by name, that an environment file cannot hold."""
     problems = []
     for name in (name for name, value in values.items() if not fits_env_file(value)):
         problems.append(

@@ -1,4 +1,4 @@
-"""Secrets and passwords: their checks, and how an agent's password is derived. None of them is shown."""
+"""Secrets and passwords: their checks, and the derivation of an agent's password. None of them is ever shown."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pyinfra_plane.settings.values import Check, Given, is_like_a_name
 from pyinfra_plane.text import as_text
 
 LEAST_SCORE = 3
-"""Of 4, by zxcvbn: what Plane asks of a password (every tried release)."""
+"""Minimum score of a password in Plane, out of 4, by zxcvbn (every tried release)."""
 
 LONG, VARIED = 24, 10
 
@@ -26,7 +26,10 @@ LONG, VARIED = 24, 10
 def _hidden(
     wanted: str, as_text: Callable[[Any], str | None], variable: Callable[[Given], str | None]
 ) -> Check[HiddenValue | None]:
-    """A value that is never shown; `as_text` makes ``None`` of a bad one, and ``None`` is looked for in `variable`."""
+    """Check a value that is never shown.
+
+    `as_text` returns ``None`` for a bad one, and ``None`` is looked up in `variable`.
+    """
 
     def check(given: Given) -> HiddenValue | None:
         value = given.found(variable(given))
@@ -46,7 +49,7 @@ def _line(value: object) -> str | None:
 
 def _instance_setting(value: object) -> str | None:
     line = _line(int(value) if isinstance(value, bool) else value)
-    return line and line.strip()  # Plane 1.3.1 keeps it without blanks around it
+    return line and line.strip()  # Plane 1.3.1 stores it without surrounding blanks
 
 
 def _secret(variable: Callable[[Given], str | None]) -> Check[HiddenValue | None]:
@@ -67,7 +70,7 @@ seed = _strong(secret, "all agents' passwords are derived from it")
 
 
 def _dict_of(what: str, names: Check[str], value: Check[HiddenValue | None]) -> Check[dict[str, HiddenValue]]:
-    """A dict of variables, in which ``None`` is looked for under the variable's name."""
+    """Accept a dict of variables, in which ``None`` is looked up under the variable's name."""
     a_dict = being(f"a dict of {what}", lambda value: isinstance(value, Mapping))
 
     def check(given: Given) -> dict[str, HiddenValue]:
@@ -96,8 +99,8 @@ instance_config = _dict_of(
 def is_weak(password: str) -> bool:
     """Whether Plane would refuse the password as too weak.
 
-    One that looks drawn at random is taken as strong without zxcvbn, whose word lists take longer to load than all
-    settings to read; Plane itself has the last word.
+    A password that looks random counts as strong without zxcvbn, whose word lists take longer to load than all
+    settings; Plane itself decides.
     """
     kinds = [(char.islower(), char.isupper(), char.isdigit()) for char in password]
     changes = sum(left != right for left, right in pairwise(kinds))
@@ -105,19 +108,19 @@ def is_weak(password: str) -> bool:
         return False
     from zxcvbn import zxcvbn
 
-    # It refuses longer ones, and no more is needed to tell.
+    # zxcvbn refuses longer ones, and this many characters are enough.
     return int(zxcvbn(password[:72])["score"]) < LEAST_SCORE
 
 
 def derive_password(seed: HiddenValue, email: str, plane: str = "") -> HiddenValue:
-    """The password of an agent's account: HMAC-SHA-256 of the Plane and the address under the seed, in base64.
+    """Derive the password of an agent's account: HMAC-SHA-256 of the Plane and the address under the seed, in base64.
 
-    The same seed, Plane and address give the same password on every run, so nothing has to be stored.
+    The same seed, Plane and address give the same password on every run, so it does not have to be stored.
 
     Args:
         seed: the secret.
-        email: of the account; in capitals or not.
-        plane: what stands for the Plane (``plane_seed_host``). Empty: as before 0.1.0, the same in every Plane.
+        email: the account's address, in any case.
+        plane: the name of the Plane (``plane_seed_host``). Empty: as before 0.1.0, the same password in every Plane.
     """
     text = f"{plane.lower()}\n{email.lower()}" if plane else email.lower()
     digest = hmac.new(seed.unmask().encode(), text.encode(), hashlib.sha256).digest()

@@ -31,7 +31,7 @@ def _email(given: Given) -> str:
 
 @dataclass(frozen=True)
 class Person:
-    """One person, known by the address; `projects` is ``None`` for all of ``plane_projects``."""
+    """One person, identified by the address; `projects` is ``None`` for all of ``plane_projects``."""
 
     email: str = entry(_email)
     role: str = entry(optional(checks.choice(*ROLES), "member"), "member")
@@ -44,4 +44,4 @@ class Person:
 
 
 plane_people = entries(Person, "email")
-"""Every person; none of them is an agent."""
+"""Every person; none of them may be an agent."""

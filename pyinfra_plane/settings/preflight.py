@@ -1,4 +1,4 @@
-"""What is checked before the first connection: the inventory, and every host's settings."""
+"""Checks before the first connection: the inventory, and every host's settings."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ PARTS = ("database", "environment", "provisioning")
 LOOPBACK = re.compile(r"localhost|127\.[0-9.]+|::1|@local")
 
 PLACEHOLDER = re.compile(r"(.*\.)?(example\.(com|net|org)|example|invalid)")
-"""Names that nobody can have (RFC 2606)."""
+"""Names that nobody can register (RFC 2606)."""
 
 PASSWORDS_OF_A_PLANE = ("plane_admin_password", "plane_concierge_password", "plane_secret_key")
-"""The secrets that a Plane knows, or is sent at a sign-in."""
+"""The secrets that a Plane knows, or receives at a sign-in."""
 
 MOST_NAMES = 10
-"""Of hosts, in a message."""
+"""Maximum number of hosts in a message."""
 
 
 def before_connecting(state: State, deploy: Path | None = None) -> None:
-    """Check what can be checked before the first connection: that there are hosts, and all of their settings.
+    """Check everything that can be checked before the first connection: that hosts exist, and all of their settings.
 
     Args:
         state: of the run.
@@ -63,10 +63,11 @@ def before_connecting(state: State, deploy: Path | None = None) -> None:
 
 
 def conflicts(groups: Mapping[str, tuple[Iterable[Any], Mapping[str, Any]]]) -> list[str]:
-    """The settings of which hosts have two values, as lines; never a value.
+    """Name the hosts with two values for a setting, one line each; never a value.
 
     Args:
-        groups: by name, its hosts (each a name, or a name and its data) and its data, as pyinfra makes an inventory.
+        groups: by name, its hosts (each a name, or a name and its data) and its data, in pyinfra's form of an
+            inventory.
     """
     entries: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
     for group, (hosts, _) in groups.items():
@@ -87,7 +88,7 @@ def conflicts(groups: Mapping[str, tuple[Iterable[Any], Mapping[str, Any]]]) -> 
 
 
 def _nobody(state: State, options: Mapping[str, Any]) -> str:
-    """Why there is no host, which pyinfra 3.10 takes for a run that is done."""
+    """The reason why there is no host; pyinfra 3.10 would report a completed run."""
     given = [f"--{option} {pattern}" for option in ("limit", "exclude") for pattern in options.get(option) or ()]
     if not given or not len(state.inventory):
         return "there is no host in the inventory; name one in it"
@@ -96,7 +97,7 @@ def _nobody(state: State, options: Mapping[str, Any]) -> str:
     return f"no host is left with {printable(' '.join(given))}; correct it: the inventory has {printable(shown)}"
 
 
-# What deploy.py needs beside what a run has already, the parts of what takes long by themselves.
+# Modules that deploy.py needs and a run has not imported yet; the slow parts are listed one by one.
 _NEEDED = (
     *("urllib3", "charset_normalizer", "requests", "pyinfra_plane.api.models", "pyinfra_plane.api.plane"),
     *("operations.postgres", "operations.redis", "operations.environment", "operations.plane"),
@@ -104,17 +105,17 @@ _NEEDED = (
 
 
 def _import_beside() -> None:
-    """Import what is needed next, while the hosts are being connected to: most of that is waiting for their answers."""
+    """Import the next modules while pyinfra connects to the hosts, which is mostly waiting for answers."""
     for module in _NEEDED:
         import_module(module)
         gevent.idle()
 
 
 def parts_of(operations: Iterable[str], folder: Path, deploy: Path | None) -> tuple[str, ...]:
-    """Which parts of `deploy` a command line asks for: ``deploy.py`` for all, ``deploy.database`` for one.
+    """The parts of `deploy` that a command line names: ``deploy.py`` for all, ``deploy.database`` for one.
 
     Args:
-        operations: as they were given to pyinfra, which runs in `folder`.
+        operations: the operations given to pyinfra, which runs in `folder`.
     """
     wanted: list[str] = []
     for operation in operations:
@@ -126,7 +127,7 @@ def parts_of(operations: Iterable[str], folder: Path, deploy: Path | None) -> tu
 
 
 def resolve_for_pyinfra(hosts: Sequence[Any]) -> None:
-    """Look up what the wrapped passwords of pyinfra itself (``_sudo_password``, say) stand for, or refuse them."""
+    """Look up the values of pyinfra's own wrapped passwords, such as ``_sudo_password``, or refuse them."""
     problems: dict[str, None] = {}
     for host in hosts:
         found, wrong = resolved(host)
@@ -138,7 +139,7 @@ def resolve_for_pyinfra(hosts: Sequence[Any]) -> None:
 
 
 def resolved(host: Any) -> tuple[dict[str, HiddenValue], list[str]]:
-    """The wrapped secrets for pyinfra (of SSH, sudo and su) in a host's data with what they stand for, and problems."""
+    """The wrapped secrets for pyinfra (of SSH, sudo and su) in a host's data with their values, and problems."""
     data = host.data.dict()
     wrapped: dict[str, HiddenValue] = {}
     problems: list[str] = []
@@ -158,7 +159,10 @@ def resolved(host: Any) -> tuple[dict[str, HiddenValue], list[str]]:
 
 
 def check(hosts: Sequence[Any], parts: Sequence[str]) -> None:
-    """Read the settings of all `hosts`, and the secrets that `parts` of the deploy need; refuse with every problem."""
+    """Read the settings of all `hosts`, and the secrets that `parts` of the deploy need.
+
+    Report every problem at once.
+    """
     if not parts:
         return
     found: dict[str, list[str]] = {}
@@ -190,7 +194,7 @@ def check(hosts: Sequence[Any], parts: Sequence[str]) -> None:
 
 
 def shared_passwords(settings: Mapping[str, Settings]) -> list[str]:
-    """The passwords that several Planes have, as lines: one Plane is sent them, and opens the others.
+    """Name the passwords that several Planes share: each of these Planes could sign in to the others.
 
     Args:
         settings: by host. Hosts with the same ``plane_web_url`` are one Plane.
@@ -218,7 +222,7 @@ def shared_passwords(settings: Mapping[str, Settings]) -> list[str]:
 
 
 def placeholders(settings: Settings, target: str) -> list[str]:
-    """What still is the address of an example, but for a target on this machine, such as the sandbox."""
+    """Name the settings that still have an example's address, except on this machine, such as for the sandbox."""
     if LOOPBACK.fullmatch(target):
         return []
     names = ("plane_web_url", "plane_api_url", "plane_minio_endpoint", "plane_s3_endpoint")
@@ -230,9 +234,9 @@ def placeholders(settings: Settings, target: str) -> list[str]:
 
 
 def missing_secrets(settings: Settings, parts: Sequence[str]) -> tuple[str, ...]:
-    """The secrets that parts of the deploy need and do not have.
+    """The secrets that parts of the deploy need and that are missing.
 
-    The admin's password is named along with others and not by itself: an instance that is set up may do without.
+    The admin's password is named only together with others: an instance that is set up may work without it.
     """
     needed = [name for part in PARTS if part in parts for name in settings.secrets_of(part)]
     lacking = [name for name in dict.fromkeys(needed) if getattr(settings, name) is None]

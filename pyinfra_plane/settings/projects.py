@@ -1,4 +1,4 @@
-"""``plane_projects``: what a project, and each thing in it, may be."""
+"""``plane_projects``: the settings of a project, and of each resource in it."""
 
 from __future__ import annotations
 
@@ -16,26 +16,27 @@ from pyinfra_plane.settings.checks import also, being, optional, then
 from pyinfra_plane.settings.values import Check, Given, entries, entry, refuse_shared
 
 FIELD_TYPES = ("text", "number", "boolean", "date", "option", "url", "email", "member")
-"""Custom field types that can be asked for; ``pyinfra_plane.api.properties`` says what Plane calls them."""
+"""Custom field types in settings; ``pyinfra_plane.api.properties`` has Plane's names for them."""
 
 SEVERAL = ("option", "member")
-"""The types of which a field can hold more than one."""
+"""The types that allow several values."""
 
 STATE_GROUPS = ("backlog", "unstarted", "started", "completed", "cancelled")
-"""What a state can belong to; the columns of a board are sorted by it."""
+"""The groups of states; a board sorts its columns by them."""
 
 NETWORKS = ("secret", "public")
-"""Who sees a project: its members alone, or everybody in the workspace."""
+"""A project's visibility: its members only, or everybody in the workspace."""
 
 HIDDEN_STATE = "Triage"
-"""Each project has a state of this name that no list shows, so Plane answers 500 to another (every tried release)."""
+"""A state of each project that no list shows, so Plane answers 500 to another of this name (every tried release)."""
 
 LONGEST_SLUG = 100
-"""Of a state. Plane makes it of the name without a look at its length, and answers 500 (every tried release)."""
+"""Maximum length of a state's slug. Plane builds it from the name without a check, and answers 500 (every tried
+release)."""
 
 
 def _has_short_slug(name: str) -> bool:
-    # In ASCII where a character has such a form, and blanks as one dash.
+    # In ASCII if a character has such a form, and blanks as one dash.
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     slug = re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", plain)).strip("-_")
     return len(slug) <= LONGEST_SLUG
@@ -50,7 +51,7 @@ _state_name = also(
 
 @dataclass(frozen=True)
 class State:
-    """One state of a project, known by its name."""
+    """A state of a project, identified by its name."""
 
     name: str = entry(_state_name)
     group: str = entry(checks.choice(*STATE_GROUPS))
@@ -68,7 +69,7 @@ _states = also(
 
 @dataclass(frozen=True)
 class Label:
-    """One label of a project, known by its name; `parent` is the label that groups it."""
+    """A label of a project, identified by its name; `parent` is the label that groups it."""
 
     name: str = entry(checks.name)
     color: str | None = entry(optional(checks.color), None)
@@ -87,7 +88,7 @@ def _labels(given: Given) -> tuple[Label, ...]:
 
 
 def _person(given: Given) -> str:
-    """The address of a member, who may be named as an agent."""
+    """Accept a member's address, or an agent's name instead."""
     known = {agent.name: agent.email for agent in given.values.checked["plane_agents"] or ()}
     if isinstance(given.value, str) and given.value in known:
         return str(known[given.value])
@@ -114,7 +115,7 @@ def _options(given: Given) -> tuple[str, ...]:
 def _default(given: Given) -> tuple[str, ...] | None:
     kind = given.beside["type"]
     if kind is None:
-        return None  # nothing can be said of it
+        return None  # this field was refused, so its default cannot be checked
     if given.beside["required"]:
         # Plane drops the default of a required property (public API reference).
         given.must("be None, since the field is required")
@@ -124,7 +125,7 @@ def _default(given: Given) -> tuple[str, ...] | None:
 
 
 def _is_number(value: object) -> bool:
-    # Compared, not converted: a whole number can be too large for that.
+    # Compared, not converted: a whole number can be too large for a conversion.
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e100
 
 
@@ -147,12 +148,12 @@ _one_default: Mapping[str, Check[str]] = {
     "option": lambda given: checks.choice(*given.beside["options"] or ())(given),
     "member": _person,
 }
-"""By type of a field, the check of its default, which becomes text."""
+"""By a field's type, the check of its default, which is converted to text."""
 
 
 @dataclass(frozen=True)
 class CustomField:
-    """One custom field ("work item property") of a project. What is ``None`` is left as it is."""
+    """A custom field ("work item property") of a project. ``None`` leaves a property unchanged."""
 
     name: str = entry(checks.name)
     type: str = entry(checks.choice(*FIELD_TYPES))
@@ -164,11 +165,11 @@ class CustomField:
 
 
 AGENT_FIELD = "agent_id"
-"""The text field that a group of labels can stand in for, since its values are known: the agents' names."""
+"""The text field that a group of labels can replace, because its values are known: the agents' names."""
 
 
 def labels_for(fields: Sequence[CustomField], agents: Sequence[Agent]) -> list[Label]:
-    """Labels in place of custom fields: for each field whose values are known beforehand a group, and them in it."""
+    """Labels that replace custom fields: a group for each field whose values are known, with a label for each value."""
     labels = []
     for one in fields:
         values: Sequence[str] = one.options
@@ -181,10 +182,10 @@ def labels_for(fields: Sequence[CustomField], agents: Sequence[Agent]) -> list[L
 
 
 MOST_MONTHS = 12
-"""After which Plane archives or closes work items at the latest (every tried release)."""
+"""Maximum months until Plane archives or closes work items (every tried release)."""
 
 LONGEST_EMOJI = 10
-"""Characters that make one: a family of four with skin tones."""
+"""Maximum characters of one emoji: a family of four with skin tones."""
 
 _months = checks.number(0, MOST_MONTHS)
 _emoji = being(
@@ -195,7 +196,7 @@ _emoji = being(
 
 @dataclass(frozen=True, kw_only=True)
 class ProjectSettings:
-    """What a project is like, each an argument of the operation ``plane.project``. What is ``None`` is left as it is.
+    """The settings of a project, each an argument of the operation ``plane.project``. ``None`` leaves one unchanged.
 
     `lead` and `default_assignee` are addresses.
     """
@@ -218,7 +219,7 @@ class ProjectSettings:
 
 
 def _names(switch: str) -> Check[tuple[str, ...]]:
-    """A list of names; `switch` is the key that has to be on for them."""
+    """Accept a list of names; `switch` is the key that must be on for them."""
 
     def check(given: Given) -> tuple[str, ...]:
         found = tuple(one.checked(checks.name) for one in given.elements())
@@ -232,7 +233,7 @@ def _names(switch: str) -> Check[tuple[str, ...]]:
 
 @dataclass(frozen=True)
 class Project(ProjectSettings):
-    """One project: everyone in ``plane_agents`` is a member of it."""
+    """A project. Every agent in ``plane_agents`` is a member of it."""
 
     name: str = entry(checks.name)
     identifier: str = entry(
@@ -251,7 +252,7 @@ class Project(ProjectSettings):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What :class:`ProjectSettings` has, by name. Named modules and cycles switch both on."""
+        """The values of :class:`ProjectSettings`, by name. Named modules and cycles turn both on."""
         given = {one.name: getattr(self, one.name) for one in fields(ProjectSettings)}
         return given | ({"modules": True} if self.module_names else {}) | ({"cycles": True} if self.cycle_names else {})
 

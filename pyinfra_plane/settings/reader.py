@@ -1,4 +1,4 @@
-"""The settings of a host out of its data: each checked by itself, then what must hold between them."""
+"""Read the settings of a host from its data: each is checked alone, then their combinations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pyinfra_plane.settings.table import DEFAULTS, NOBODY_IS_ADMIN, Settings
 from pyinfra_plane.settings.values import Given, SettingsError, Values, read
 
 OURS = ("plane_", "postgres", "rotate_", "redis_")
-"""How the names of settings begin, and no other data of a host."""
+"""Prefixes of the settings' names; no other data of a host has them."""
 
 
 @dataclass
@@ -24,7 +24,10 @@ class _Read:
 
 
 def settings_of(host: Any) -> Settings:
-    """The checked settings of a pyinfra ``Host`` (or of the context's ``host``), read once; else as `read_settings`."""
+    """Return the checked settings of a pyinfra ``Host`` (or of the context's ``host``), read once.
+
+    See `read_settings`.
+    """
     kept = run_of(host).part(_Read)
     if kept.settings is None:
         kept.settings = read_settings(host.data.dict(), host.name)
@@ -32,9 +35,9 @@ def settings_of(host: Any) -> Settings:
 
 
 def config_dir_of(host: Any) -> str | None:
-    """The folder that stands for what one run at a time may change on a host: ``plane_config_dir``, as it is given.
+    """Return the folder that stands for everything a run may change on a host: ``plane_config_dir``, as it is given.
 
-    A host whose data say nothing of Plane has none.
+    A host whose data have nothing about Plane has none.
     """
     given = {
         name: value for name in DEFAULTS if name.startswith("plane_") and (value := host.data.get(name)) is not None
@@ -44,7 +47,7 @@ def config_dir_of(host: Any) -> str | None:
 
 
 def values_of(data: Mapping[str, Any], host_name: str) -> Values:
-    """What a host is given, with the defaults for what its data lack, and its secrets files."""
+    """The values given for a host, with defaults for missing ones, and its secrets files."""
     values = Values({**DEFAULTS, **data})
     folder = Given(values, "plane_secrets_dir", values.data["plane_secrets_dir"])
     values.secrets_dir = folder.checked(checks.path()) or ""
@@ -54,14 +57,14 @@ def values_of(data: Mapping[str, Any], host_name: str) -> Values:
 
 
 def read_settings(data: Mapping[str, Any], host_name: str = "") -> Settings:
-    """The checked settings out of plain data, as ``host.data.dict()`` gives it; what it lacks has its default.
+    """Read and check the settings in plain data, as ``host.data.dict()`` returns it; missing ones have their defaults.
 
     Args:
         data: setting name to value.
         host_name: names the host's own secrets file.
 
     Raises:
-        SettingsError: with every problem found, one to a line.
+        SettingsError: with every problem found, one per line.
     """
     values = values_of(data, host_name)
     _refuse_unknown(values)
@@ -73,7 +76,7 @@ def read_settings(data: Mapping[str, Any], host_name: str = "") -> Settings:
 
 
 def _check_together(values: Values, settings: Settings) -> None:
-    """Keep what is wrong between settings; one that was refused by itself is ``None`` here."""
+    """Record problems between settings; a setting that was refused is ``None`` here."""
     problems, renew, lifetime = values.problems, settings.plane_token_renew_days, settings.plane_token_lifetime_days
     if lifetime is not None and (renew or 0) >= lifetime:
         problems.append(f"plane_token_renew_days must be less than plane_token_lifetime_days, {lifetime} (got {renew})")
@@ -84,7 +87,7 @@ def _check_together(values: Values, settings: Settings) -> None:
         problems.append("plane_db_user must be a role of its own, not postgres_superuser")
     if settings.plane_db_name and settings.plane_db_name in ("postgres", settings.postgres_maintenance_db):
         problems.append("plane_db_name must be a database of its own, not the one that tools connect to")
-    # With no list at all, a deploy of one's own may ask for something else than agents.
+    # Without any list, a custom deploy may manage something other than agents.
     named = settings.plane_agents or settings.absent_agents or settings.plane_prune
     if settings.plane_agents is not None and named and not settings.has_admin:
         problems.append(NOBODY_IS_ADMIN)
@@ -117,7 +120,7 @@ def _check_storage(values: Values, settings: Settings) -> None:
 def _refuse_unknown(values: Values) -> None:
     for name in values.data:
         if isinstance(name, str) and name.startswith(OURS) and name not in DEFAULTS:
-            # What all names begin with makes none of them alike.
+            # A prefix that all names share makes none of them similar.
             begin = next(prefix for prefix in OURS if name.startswith(prefix))
             rests = [one.removeprefix(begin) for one in DEFAULTS if one.startswith(begin)]
             near = difflib.get_close_matches(name.removeprefix(begin), rests, n=1)

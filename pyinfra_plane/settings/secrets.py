@@ -1,4 +1,4 @@
-"""Where secrets are read from on this machine."""
+"""The sources of secrets on this machine."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from pathlib import Path
 from pyinfra.api.hiddenvalue import HiddenValue
 
 GENERATED = ("POSTGRESQL_PASSWORD", "PLANE_ADMIN_PASSWORD", "PLANE_CONCIERGE_PASSWORD", "PLANE_AGENT_PASSWORD_SEED")
-"""What ``make secrets`` makes. Plane's SECRET_KEY is made on the host, and storage keys come from the storage."""
+"""The secrets that ``make secrets`` generates. The host generates Plane's SECRET_KEY; storage keys come from the
+storage."""
 
 DECRYPT = ("sops", "-d", "--input-type", "dotenv", "--output-type", "dotenv")
-"""Understood by every release of sops 3."""
+"""An option that every release of sops 3 supports."""
 
 
 class Wrapped(HiddenValue):
-    """A variable of the environment or a secrets file, for the data of a host or group: wrapped, so that nothing prints
-    it (``debug-inventory`` shows a mask). `variable` is its name.
+    """A variable of the environment or a secrets file, for the data of a host or group.
+
+    It is wrapped, so that nothing prints it (``debug-inventory`` shows a mask). `variable` is its name.
     """
 
     def __init__(self, variable: str) -> None:
@@ -29,7 +31,7 @@ class Wrapped(HiddenValue):
         self.variable = variable
 
     def __copy__(self) -> Wrapped:
-        """Itself: pyinfra copies data when it is asked for, and checks the type of what differs from the first copy."""
+        """Return itself: pyinfra copies data on access, and checks the type of values that differ from the copy."""
         return self
 
     def __eq__(self, other: object) -> bool:
@@ -39,23 +41,24 @@ class Wrapped(HiddenValue):
         return hash(self.variable)
 
     def to_json(self) -> str:
-        """What stands in JSON; pyinfra 3.10 has nothing for a HiddenValue."""
+        """The mask for JSON; pyinfra 3.10 has none for a HiddenValue."""
         return str(self)
 
 
 secret_variable = Wrapped
-"""As inventories and group data call it."""
+"""The name that inventories and group data use."""
 
 
 class Unreadable(Exception):
-    """A secrets file cannot be used; the message says why and what to do, never what is in it."""
+    """A secrets file cannot be used; the message says why and what to do, and shows no content."""
 
 
 def read_secret_files(directory: str, host_name: str, alone: bool = False) -> tuple[dict[str, str], list[str]]:
-    """The variables of the secrets files in `directory`, as far as there are some, and what is wrong with the files.
+    """Read the variables of the existing secrets files in `directory`, and the problems of the files.
 
-    In order, the first that names a variable wins: ``<host_name>.env``, ``all.env``, ``<host_name>.sops.env``,
-    ``all.sops.env``. The latter two are read with the command ``sops``. With `alone`, those for all hosts are left out.
+    The first file that has a variable wins, in this order: ``<host_name>.env``, ``all.env``, ``<host_name>.sops.env``,
+    ``all.sops.env``. The latter two are read with the command ``sops``. With `alone`, the files for all hosts are
+    skipped.
     """
     values: dict[str, str] = {}
     problems: list[str] = []
@@ -86,7 +89,7 @@ def variables(text: str) -> dict[str, str]:
 
 
 def _refuse_others(path: Path) -> None:
-    """Refuse a file that another user could have written: it, or its folder, is theirs, or open to them."""
+    """Refuse a file that another user could have written, because of the owner or mode of it or its folder."""
     if not hasattr(os, "getuid"):
         return
     trusted = {0, os.getuid(), int(os.environ.get("SUDO_UID") or 0)}
@@ -109,8 +112,10 @@ def _plain(path: Path) -> str:
 
 
 _one_at_a_time = threading.Lock()
-"""Otherwise each host begins to decrypt before the first one is done, and each asks a person for a passphrase. Under
-pyinfra, which patches it, it makes greenlets wait for one another."""
+"""Decrypt one file at a time: otherwise several hosts would start at once, and each would ask for a passphrase.
+
+pyinfra patches this lock, so that greenlets wait for one another.
+"""
 
 
 def _decrypted(path: Path) -> str:
@@ -121,7 +126,7 @@ def _decrypted(path: Path) -> str:
 
 @cache
 def _sops(path: Path, _changed: int) -> str:
-    """Once for each file, since many hosts may read the same one."""
+    """Decrypt each file once, because many hosts may read the same one."""
     if shutil.which(DECRYPT[0]) is None:
         raise Unreadable("the command sops is needed to read it; install sops, or give the secrets in another way")
     done = subprocess.run([*DECRYPT, str(path)], capture_output=True, stdin=subprocess.DEVNULL)

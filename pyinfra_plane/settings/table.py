@@ -1,6 +1,6 @@
-"""Every setting, declared once: its name, type, check and default, with a docstring that says what it is for.
+"""Every setting, declared once: its name, type, check and default, with a docstring that describes it.
 
-From this table follow the checks of a host's data, ``group_data/all.py`` and ``docs/settings.md`` (``make reference``
+This table determines the checks of a host's data, ``group_data/all.py`` and ``docs/settings.md`` (``make reference``
 writes both, with the docstring of each class as a heading), and which settings may hold a secret.
 """
 
@@ -47,7 +47,10 @@ PROJECTS = [
 
 
 def setting(check: Check[Any], default: object = None, holds_secrets: bool = False) -> Any:
-    """A line of the table; `default` is what ``group_data/all.py`` has. Of what `holds_secrets` no value is shown."""
+    """Declare a line of the table.
+
+    ``group_data/all.py`` shows `default`; a setting that `holds_secrets` is never shown.
+    """
     metadata = {"check": check, "default": default, "holds_secrets": holds_secrets}
     return field(repr=not holds_secrets, metadata=metadata)
 
@@ -58,25 +61,25 @@ class Database:
 
     postgres_container: str = setting(checks.container, "javisi_postgresql")
     postgres_container_user: str | None = setting(optional(checks.account("user", or_group=True)))
-    """The user of the container that psql runs as. None: the container's own default, root in PostgreSQL's image."""
+    """The container's user that psql runs as. None: the container's default, root in PostgreSQL's image."""
     postgres_port: int | None = setting(optional(checks.port))
     """The port that PostgreSQL listens on in its container. None: psql's default, 5432."""
     postgres_maintenance_db: str = setting(checks.postgres_name(), "postgres")
-    """The database to connect to before Plane's exists."""
+    """The database that the deploy connects to before Plane's exists."""
     postgres_superuser: str = setting(checks.postgres_name(), "postgres")
     postgres_superuser_password: HiddenValue | None = setting(passwords.secret)
     """Only if the container asks for a password on its local socket (PostgreSQL's own image does not)."""
     postgresql_password: HiddenValue | None = setting(passwords.secret)
     """One password shared by all database users: the convention of these hosts."""
     postgres_init_dir: str | None = setting(optional(checks.path()))
-    """Where the container's init scripts live on the host. When set, a script for Plane is kept there, for the day the
-    container starts on an empty data directory."""
+    """The folder of the container's init scripts on the host. If set, the deploy keeps a script for Plane there, which
+    runs when the container starts with an empty data directory."""
     postgres_wait_seconds: int = setting(checks.number(0, 3600), 30)
-    """How long to wait for a container that is starting, in seconds."""
+    """Seconds to wait for a container that is starting."""
     plane_db_name: str = setting(checks.postgres_name(checks.RESERVED_DATABASES), "plane_production")
     plane_db_user: str = setting(checks.postgres_name(checks.RESERVED_ROLES), "plane")
     plane_db_host: str = setting(optional(addresses.host, lambda given: given.beside["postgres_container"]))
-    """Where Plane's containers find PostgreSQL. None: the name of postgres_container."""
+    """The address at which Plane's containers reach PostgreSQL. None: the name of postgres_container."""
     plane_db_port: int = setting(checks.port, 5432)
 
 
@@ -87,33 +90,32 @@ class EnvironmentFile:
     plane_config_dir: str = setting(checks.path(), "/opt/javisi/configs/plane")
     plane_env_path: str = setting(checks.path("plane_config_dir"), "{plane_config_dir}/plane.env")
     plane_files_user: str | None = setting(optional(checks.account("user")))
-    """The owner and group of the two files with secrets on the host, which no other user can read. None: the user who
+    """The owner and group of the two files with secrets on the host, which no other user can read. None: the user that
     writes them."""
     plane_files_group: str | None = setting(optional(checks.account("group")))
     plane_web_url: str = setting(addresses.origin, "https://work.example.com")
     """The address at which people and agents open Plane, without a path. Cookies are Secure if it is https."""
     plane_secret_key: HiddenValue | None = setting(passwords.secret)
-    """None: the one that the file already has, or a new one."""
+    """None: the key that the file already has, otherwise a new one."""
     redis_container: str | None = setting(optional(checks.container), "javisi_redis")
-    """The Redis container on the host: a warning says if other services keep keys in Plane's databases. None: do not
-    look."""
+    """The Redis container on the host; the deploy warns if other services keep keys in Plane's databases. None: no
+    check."""
     plane_redis_url: HiddenValue = setting(addresses.secret_url("redis://redis:6379/4", "redis", "rediss"))
-    """Secrets, since these addresses may have a password in them ("redis://:PASSWORD@redis:6379/4", percent-encoded:
-    %23 for #). None: redis://redis:6379/4 and redis://redis:6379/5, databases of their own in the shared Redis, because
-    Plane has no key prefix."""
+    """Secrets, because these addresses may contain a password ("redis://:PASSWORD@redis:6379/4", percent-encoded: %23
+    for #). None: redis://redis:6379/4 and redis://redis:6379/5, separate databases in the shared Redis, because Plane
+    has no key prefix."""
     plane_amqp_url: HiddenValue = setting(
         addresses.secret_url("redis://redis:6379/5", "redis", "rediss", "amqp", "amqps")
     )
     plane_minio_endpoint: str | None = setting(optional(addresses.url("http", "https")))
-    """Storage of files: a MinIO as Plane's containers reach it, for example "http://plane-minio:9000", to which Plane's
-    proxy passes /<bucket>, so that browsers reach it at plane_web_url. Without an endpoint here and without
-    plane_s3_bucket, no storage variable is written."""
+    """Storage for files: a MinIO as Plane's containers reach it, for example "http://plane-minio:9000". Plane's proxy
+    passes /<bucket> to it, so browsers reach it at plane_web_url. Without an endpoint here and without plane_s3_bucket,
+    no storage variable is written."""
     plane_minio_bucket: str = setting(checks.bucket, "plane")
     plane_minio_access_key: HiddenValue | None = setting(passwords.secret)
     plane_minio_secret_key: HiddenValue | None = setting(passwords.secret)
     plane_s3_bucket: str | None = setting(optional(checks.bucket))
-    """Or storage that browsers reach at an address of its own: AWS, Cloudflare R2, Google Cloud Storage, another MinIO.
-    """
+    """Or storage with an address of its own for browsers: AWS, Cloudflare R2, Google Cloud Storage, another MinIO."""
     plane_s3_endpoint: str | None = setting(optional(addresses.origin))
     """None: AWS. R2: "https://<account>.r2.cloudflarestorage.com"; GCS: "https://storage.googleapis.com" (with HMAC
     keys)."""
@@ -124,23 +126,23 @@ class EnvironmentFile:
     plane_gunicorn_workers: int = setting(checks.number(1, 256), 2)
     plane_env_extra: Mapping[str, HiddenValue] = setting(passwords.env_extra, {}, holds_secrets=True)
     """Any further variable, for example {"API_KEY_RATE_LIMIT": "300/minute", "LLM_API_KEY": None}. None: a secret,
-    looked for under that name in the environment and the secrets files. A value here wins over one that another setting
+    looked up under that name in the environment and the secrets files. A value here overrides one that another setting
     writes."""
     plane_env_prune: bool = setting(checks.flag, False)
-    """False: variables in the file that no setting names stay, with comments and their order. True: they are removed.
-    """
+    """False: variables in the file that no setting names stay, with comments and their order. True: they are
+    removed."""
     plane_compose_dir: str | None = setting(optional(checks.path()))
-    """The folder of Plane's docker-compose.yml. When set, the containers that read the file above are created, and
+    """The folder of Plane's docker-compose.yml. If set, the containers that read the file above are created, and
     recreated if they run with other values. None: you do that."""
     plane_compose_services: tuple[str, ...] | None = setting(optional(checks.services))
-    """The services that read the file, the one that migrates the database and ends, and the one that is Plane's API.
-    None: found in the Compose file, by env_file: or ${DATABASE_URL}, and by what they run."""
+    """The services that read the file, the one that migrates the database and exits, and the one of Plane's API. None:
+    found in the Compose file, by env_file: or ${DATABASE_URL}, and by their commands."""
     plane_compose_migrator: str | None = setting(optional(checks.service))
     plane_compose_api: str | None = setting(optional(checks.service))
     plane_management_commands: bool = setting(checks.flag, True)
-    """What Plane's image does if it starts by its own scripts, done if the Compose file has other commands: migrate the
-    database, register and configure the instance (manage.py, in the API's service). With storage, the bucket is created
-    and written to once, too. False: you do that."""
+    """The steps of the image's own start scripts, which the deploy runs if the Compose file has other commands: migrate
+    the database, register and configure the instance (manage.py, in the API's service). With storage, the deploy also
+    creates the bucket and writes to it once. False: you do that."""
 
 
 @dataclass(frozen=True)
@@ -148,19 +150,19 @@ class Api:
     """Plane's API."""
 
     plane_api_url: str | None = setting(optional(addresses.api_url))
-    """Seen from the host. None: the address of plane_api_container, port plane_api_port."""
+    """Plane's address as the host reaches it. None: the address of plane_api_container, port plane_api_port."""
     plane_api_container: str | None = setting(optional(checks.container))
     """None: the container of the API's service in plane_compose_dir; without plane_compose_dir, javisi_plane_api."""
     plane_api_port: int = setting(checks.port, 8000)
     plane_api_ca: str | None = setting(optional(checks.local_file))
-    """The certificate of a private CA, a file on this machine. None: REQUESTS_CA_BUNDLE, or else the public ones."""
+    """The certificate of a private CA, a file on this machine. None: REQUESTS_CA_BUNDLE, otherwise the public ones."""
     plane_api_tls_insecure: bool = setting(checks.flag, False)
-    """True: accept any certificate; anybody between here and Plane can read every password and token. Each run prints a
-    warning."""
+    """True: accept any certificate; anybody between this machine and Plane can read every password and token. Each run
+    prints a warning."""
     plane_requests_together: int = setting(checks.number(1, 16), 2)
-    """How many requests that do not depend on each other may be under way at once. Plane's default is two workers."""
+    """How many independent requests may run at the same time. Plane's default is two workers."""
     plane_health_retries: int = setting(checks.number(1, 1000), 12)
-    """How many times to ask whether Plane is up, and how long to wait in between, in seconds."""
+    """How many times to ask whether Plane is up, and the seconds between requests."""
     plane_health_delay: int = setting(checks.number(0, 3600), 10)
 
 
@@ -177,10 +179,10 @@ class Instance:
     plane_admin_api_token: HiddenValue | None = setting(passwords.secret)
     """An API token of a workspace admin, instead of the password, on an instance that a person set up."""
     plane_instance_config: Mapping[str, HiddenValue] = setting(passwords.instance_config, {}, holds_secrets=True)
-    """Settings that Plane keeps in its own database, so that the environment no longer changes them once it was
-    started, for example {"ENABLE_SIGNUP": "0", "EMAIL_HOST": "smtp.example.com", "EMAIL_HOST_PASSWORD": None}. None: a
-    secret, looked for under that name in the environment and the secrets files. Only what is named is changed.
-    Comparing a setting that Plane does not show to everybody takes a sign-in as the instance admin on every run."""
+    """Settings that Plane stores in its own database, so the environment no longer changes them after the first start,
+    for example {"ENABLE_SIGNUP": "0", "EMAIL_HOST": "smtp.example.com", "EMAIL_HOST_PASSWORD": None}. None: a secret,
+    looked up under that name in the environment and the secrets files. Settings that are not named stay unchanged. To
+    compare a setting that Plane shows only to instance admins, the deploy signs in as one on every run."""
     plane_workspace_slug: str = setting(checks.slug, "javisi")
     plane_workspace_name: str = setting(checks.workspace_name, "Javisi")
     plane_workspace_size: str = setting(checks.name_of(20), "2-10")
@@ -191,23 +193,24 @@ class Agents:
     """The agents."""
 
     plane_concierge_password: HiddenValue | None = setting(passwords.password)
-    """The concierge's own, so that a person can sign in as it."""
+    """The concierge's own password, so that a person can sign in as it."""
     plane_agent_password_seed: HiddenValue | None = setting(passwords.seed)
-    """The passwords of the other agents are derived from it."""
+    """The seed from which the passwords of the other agents are derived."""
     plane_seed_host: str = setting(optional(checks.name, checks.host_of_web_url))
-    """What is mixed into the derived passwords, so that somebody who runs a Plane cannot derive another's. None: the
-    host in plane_web_url; set that here before plane_web_url changes."""
+    """A text that is part of the derivation, so that one Plane's operator cannot derive another Plane's passwords.
+    None: the host in plane_web_url; set that host here before plane_web_url changes."""
     plane_shared_passwords: bool = setting(checks.flag, False)
     """True: several Planes may have the same plane_admin_password, plane_concierge_password or plane_secret_key. Each
-    Plane is sent its own at every sign-in, so with one of them a Plane opens the others."""
+    Plane receives its own at every sign-in, so whoever runs one Plane could use a shared one to sign in to the
+    others."""
     plane_agents: tuple[Agent, ...] = setting(plane_agents, AGENTS, holds_secrets=True)
-    """Each {"name", "role"}, role one of admin, member, guest, and where wanted "email" (else <name>@<workspace
-    slug>.local), "password" (else derived from the seed and the address), "display_name" (else the name), "user" and
-    "group" (who on the host owns its file in plane_agent_files_dir; else plane_files_user and plane_files_group). An
-    agent with "present": False is removed: its tokens are revoked, its membership ends, its line is taken out; what it
-    wrote stays."""
+    """Each {"name", "role"}, role one of admin, member, guest, and optionally "email" (otherwise <name>@<workspace
+    slug>.local), "password" (otherwise derived from the seed and the address), "display_name" (otherwise the name),
+    "user" and "group" (the owner of its file in plane_agent_files_dir on the host; otherwise plane_files_user and
+    plane_files_group). An agent with "present": False is removed: its tokens are revoked, its membership ends, its line
+    is removed; its work stays."""
     absent_agents: tuple[Agent, ...] = field(default=(), kw_only=True)
-    """No setting: those in plane_agents that are to be removed."""
+    """No setting: the agents in plane_agents that must be removed."""
     plane_agent_emails: bool = setting(checks.flag, False)
     """False: Plane sends agents no mail, because most of their addresses do not exist. It is set when an account is
     created, and not changed later."""
@@ -218,29 +221,29 @@ class Agents:
     rotated."""
     plane_token_renew_days: int = setting(checks.number(0, 3649), 14)
     rotate_tokens: frozenset[str] = setting(optional(checks.rotate, frozenset()))
-    """Once, with --data rotate_tokens=thot,cfo (or all): new tokens for these agents. All others with their label are
-    revoked, also those that somebody else made, which every other run leaves alone."""
+    """Once, with --data rotate_tokens=thot,cfo (or all): new tokens for these agents. All other tokens with their label
+    are revoked, including those that somebody else created, which every other run keeps."""
     plane_tokens_path: str = setting(checks.path("plane_config_dir"), "{plane_config_dir}/agent-tokens.env")
-    """An env file with PLANE_TOKEN_<NAME>=… for each agent, readable by its owner only. A token in it that answers is
-    kept, whoever made it."""
+    """An env file with PLANE_TOKEN_<NAME>=… for each agent, readable by its owner only. A token in it that works is
+    kept, whoever created it."""
     plane_agent_files_dir: str | None = setting(optional(checks.path("plane_config_dir")))
-    """A folder with a file for each agent, for example "{plane_config_dir}/agents": its token and no other's, as
+    """A folder with a file for each agent, for example "{plane_config_dir}/agents": only its own token, as
     PLANE_API_KEY, with PLANE_BASE_URL, PLANE_WORKSPACE_SLUG and PLANE_PROJECT_<IDENTIFIER>, the ids of the projects.
     Readable by its owner only. None: no such files."""
     plane_agent_files_format: str = setting(checks.choice("env", "json"), "env")
     """"env" (<name>.env) or "json" (<name>.json, the same names in one object)."""
     plane_agent_base_url: str | None = setting(optional(addresses.origin))
-    """PLANE_BASE_URL in these files: Plane as agents reach it, without /api. None: plane_web_url."""
+    """PLANE_BASE_URL in these files: the address at which agents reach Plane, without /api. None: plane_web_url."""
     plane_ids_path: str | None = setting(optional(checks.path("plane_config_dir")))
-    """A JSON file that everybody on the host can read, for example "{plane_config_dir}/plane-ids.json": by name, the
-    ids of the workspace, members, projects, states, labels, work item types and custom fields. None: none."""
+    """A JSON file that every user on the host can read, for example "{plane_config_dir}/plane-ids.json": by name, the
+    ids of the workspace, members, projects, states, labels, work item types and custom fields. None: no such file."""
     plane_token_consumers: tuple[TokenConsumer, ...] = setting(token_consumers, [])
-    """What uses a token: each {"service": "n8n", "directory": "/opt/n8n", "agent": "hermes"}, a service of a Compose
-    project that is recreated if it runs with another token than the agent's, or {"command": "systemctl restart hermes",
-    "agent": "hermes"}, run on the host when the agent's token or file changed. Without "agent": for every agent. A
-    rotation revokes the former token after that."""
+    """Programs that use a token: each {"service": "n8n", "directory": "/opt/n8n", "agent": "hermes"}, a service of a
+    Compose project that is recreated if it runs with another token than the agent's, or {"command": "systemctl restart
+    hermes", "agent": "hermes"}, run on the host after the agent's token or file changed. Without "agent": for every
+    agent. A rotation revokes the former token after that."""
     plane_token_grace: int = setting(checks.number(0, 86400), 0)
-    """How long a rotation waits before it revokes the former token, in seconds."""
+    """Seconds that a rotation waits before it revokes the former token."""
 
 
 @dataclass(frozen=True)
@@ -248,7 +251,7 @@ class Projects:
     """Projects."""
 
     plane_projects: tuple[Project, ...] = setting(plane_projects, PROJECTS)
-    """Each {"name", "identifier"}, and where wanted:
+    """Each {"name", "identifier"}, and optionally:
       "description"         text
       "network"             "public" (everybody in the workspace sees it) or "secret" (only its members do)
       "timezone"            a name such as "Europe/Berlin"
@@ -257,39 +260,39 @@ class Projects:
       "guest_view_all_features"    True: guests see all work items, not only their own
       "archive_in", "close_in"     months after which finished work items are archived, and others closed; 0:
                             never
-      "emoji", "cover"      what stands in front of its name; the address of a picture
+      "emoji", "cover"      the emoji before its name; the address of a picture
       "states"              each {"name", "group"} with group one of backlog, unstarted, started, completed,
-                            cancelled, and where wanted "color" ("#3f76ff"), "description", "default" (True for
+                            cancelled, and optionally "color" ("#3f76ff"), "description", "default" (True for
                             one of them)
-      "labels"              each {"name"}, and where wanted "color", "description", "parent" (a label before it)
-      "module_names", "cycle_names"   lists of names, created if missing; both are switched on for that
+      "labels"              each {"name"}, and optionally "color", "description", "parent" (a label before it)
+      "module_names", "cycle_names"   lists of names, created if missing; both are turned on for that
       "work_item_type"      the type that has the custom fields, created if missing; None: the default one, or
                             "Task" if Plane has created none
       "custom_fields"       each {"name", "type"}, type one of text, number, boolean, date, option, url, email,
-                            member, and where wanted "description", "required", "options" (of type option),
+                            member, and optionally "description", "required", "options" (of type option),
                             "multiple" (of type option or member), "default" (not of a required one: Plane drops
                             it)
       "prune"               True: states, labels, fields and options that are not named here are deleted; Plane
                             keeps a state with work items in it, but deletes the drafts in one, which only their
                             writers can see
-    What is not named, or None, is left as it is.
+    Keys that are not given, or None, stay unchanged.
     """
     plane_people: tuple[Person, ...] = setting(plane_people, [])
-    """People, each {"email"}, and where wanted "role" (admin, member, guest; member if it is not given) and "projects"
-    (a list of identifiers; all of plane_projects if it is not given). They are invited, and put into projects once they
-    have joined. They choose their own password, and nobody is removed."""
+    """People, each {"email"}, and optionally "role" (admin, member, guest; member by default) and "projects" (a list of
+    identifiers; all of plane_projects by default). They are invited, and added to projects after they join. They choose
+    their own password, and nobody is removed."""
     plane_webhooks: tuple[Webhook, ...] = setting(plane_webhooks, [])
-    """Each {"name", "url"}, and where wanted "events" (a list of project, issue, issue_comment, cycle, module; all if
-    it is not given), "active" (True or False), "present" (False deletes it). A webhook is known by its url. Listing
-    webhooks takes a sign-in as a workspace admin on every run, in a preview too. Plane refuses addresses in private
-    networks unless plane_env_extra allows them: {"WEBHOOK_ALLOWED_HOSTS": "n8n"}."""
+    """Each {"name", "url"}, and optionally "events" (a list of project, issue, issue_comment, cycle, module; all by
+    default), "active" (True or False), "present" (False deletes it). A webhook is identified by its url. To list
+    webhooks, the deploy signs in as a workspace admin on every run, in a preview too. Plane refuses addresses in
+    private networks unless plane_env_extra allows them: {"WEBHOOK_ALLOWED_HOSTS": "n8n"}."""
     plane_webhook_secrets_path: str = setting(checks.path("plane_config_dir"), "{plane_config_dir}/webhook-secrets.env")
     """An env file with PLANE_WEBHOOK_SECRET_<NAME>=… for each webhook, readable by its owner only: the secret that
     Plane signs its requests with, which it shows once."""
     plane_custom_fields_unsupported: str = setting(checks.choice("warn", "fail", "labels"), "warn")
-    """What to do if the edition, its plan or the workspace has no custom fields for a project: "warn" (say so and go
-    on), "fail" (in the Community Edition before anything is written), or "labels" (keep what labels can carry: a group
-    agent_id with a label for each agent, a group for each option field)."""
+    """What to do if the edition, its plan or the workspace has no custom fields for a project: "warn" (warn and
+    continue), "fail" (in the Community Edition before any change), or "labels" (use labels instead: a group agent_id
+    with a label for each agent, a group for each option field)."""
 
 
 @dataclass(frozen=True)
@@ -297,12 +300,12 @@ class Machine:
     """This machine."""
 
     plane_secrets_dir: str = setting(lambda given: given.values.secrets_dir, "secrets")
-    """Where secrets are read from, relative to where pyinfra is started; see docs/first-deployment.md."""
+    """The folder of secrets, relative to the folder in which pyinfra is started; see docs/first-deployment.md."""
 
 
 @dataclass(frozen=True)
 class Storage:
-    """The S3 storage of Plane's files. MinIO (`is_minio`) is reached by browsers at Plane's own address."""
+    """The S3 storage of Plane's files. Browsers reach MinIO (`is_minio`) at Plane's own address."""
 
     is_minio: bool
     endpoint: str
@@ -319,14 +322,15 @@ class Settings(Machine, Projects, Agents, Instance, Api, EnvironmentFile, Databa
 
     @property
     def storage(self) -> Storage | None:
-        """Where Plane keeps files; ``None`` when the settings name no storage."""
+        """The storage of Plane's files; ``None`` if the settings name none."""
         if self.plane_minio_endpoint is not None:
             keys = self.plane_minio_access_key, self.plane_minio_secret_key
             return Storage(True, self.plane_minio_endpoint, "", self.plane_minio_bucket, *keys)
         if self.plane_s3_bucket is None:
             return None
         region = self.plane_s3_region or ""
-        # Never empty: boto3 would refuse that, and without one it sends browsers to another region's address first.
+        # Never empty: boto3 would refuse that, and without a region it sends browsers to another region's address
+        # first.
         aws = f"https://s3.{region}.amazonaws.com{'.cn' if region.startswith('cn-') else ''}"
         keys = self.plane_s3_access_key, self.plane_s3_secret_key
         return Storage(False, self.plane_s3_endpoint or aws, region, self.plane_s3_bucket, *keys)
@@ -354,37 +358,37 @@ class Settings(Machine, Projects, Agents, Instance, Api, EnvironmentFile, Databa
 
     @property
     def has_admin(self) -> bool:
-        """Whether there is somebody who can create projects."""
+        """Whether an account that can create projects is configured."""
         return self.plane_admin_api_token is not None or any(agent.role == "admin" for agent in self.plane_agents)
 
     @property
     def instance_config_first(self) -> Mapping[str, HiddenValue]:
-        """The instance settings that are set before accounts are made."""
+        """The instance settings that are set before accounts are created."""
         last = self.instance_config_last
         return {name: value for name, value in self.plane_instance_config.items() if name not in last}
 
     @property
     def instance_config_last(self) -> Mapping[str, HiddenValue]:
-        """The instance settings that are set once nobody has to sign in any more."""
+        """The instance settings that are set after the last sign-in."""
         value = self.plane_instance_config.get("ENABLE_EMAIL_PASSWORD")
         return {} if value is None or value.unmask() == "1" else {"ENABLE_EMAIL_PASSWORD": value}
 
     def labels_in_place(self, project: Project) -> tuple[str, ...]:
-        """The labels that may stand in for custom fields of the project, and their groups."""
+        """The labels that may replace custom fields of the project, and their groups."""
         if self.plane_custom_fields_unsupported != "labels":
             return ()
         labels = labels_for(project.custom_fields, self.plane_agents)
         return tuple(dict.fromkeys([*(one.name for one in project.custom_fields), *(one.name for one in labels)]))
 
     def secret(self, name: str) -> HiddenValue:
-        """The secret setting `name`; a :class:`SettingsError` if it is missing."""
+        """Return the secret setting `name`; raise a :class:`SettingsError` if it is missing."""
         self.require(name)
         value = getattr(self, name)
         assert isinstance(value, HiddenValue)
         return value
 
     def require(self, *names: str) -> None:
-        """Raise a :class:`SettingsError` that names in one line which of the settings `names` are missing."""
+        """Raise a :class:`SettingsError` that names the missing settings among `names` in one line."""
         lacking = [name for name in names if getattr(self, name) is None]
         if lacking:
             raise SettingsError(missing(lacking, self.plane_secrets_dir))
@@ -405,11 +409,11 @@ SECRETS = tuple(one.name for one in fields(Settings) if one.type == "HiddenValue
 MAY_HOLD_SECRETS = frozenset(
     one.name for one in fields(Settings) if "HiddenValue" in str(one.type) or one.metadata.get("holds_secrets")
 )
-"""Those of which no value is shown: secrets, addresses that may have a password in them, dicts with some of either."""
+"""The settings whose value is never shown: secrets, addresses that may contain a password, dicts with either."""
 
 
 def missing(names: Sequence[str], secrets_dir: str) -> str:
-    """The line that asks for secrets by their names."""
+    """Return the line that asks for secrets by their names."""
     variables = [name.upper() for name in names]
     made = [name for name in variables if name in GENERATED]
     what = "what is missing" if len(made) == len(names) else ", ".join(made)

@@ -1,7 +1,7 @@
-"""A value as it is given: where it stands, what it stands for, what is wrong with it.
+"""A given value: its path, its meaning, and its problems.
 
 A check takes a :class:`Given` and returns the checked value, or refuses it. The same checks serve a setting, a key of a
-dict and an element of a list. Every refusal is kept for one report.
+dict and an element of a list. All refusals are collected into one report.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pyinfra_plane.text import LARGE, may_hold_password, printable
 T = TypeVar("T")
 
 LONGEST_SHOWN = 300
-"""Characters of a refused value."""
+"""Maximum characters of a refused value."""
 
 
 class SettingsError(DeployError):
@@ -42,9 +42,9 @@ class Refused(Exception):
 
 @dataclass
 class Values:
-    """What one host is given, with the variables of its secrets files, and what has been read of it.
+    """The values given for one host, with the variables of its secrets files, and the settings checked so far.
 
-    `checked` has the settings that were checked before, ``None`` for one that was refused; `problems` is the report.
+    `checked` has the settings that were checked before, ``None`` for a refused one; `problems` is the report.
     """
 
     data: Mapping[str, Any]
@@ -54,7 +54,7 @@ class Values:
     problems: list[str] = field(default_factory=list)
 
     def variable(self, name: str) -> str | None:
-        """A variable of the environment or the secrets files."""
+        """Return a variable of the environment or the secrets files."""
         return os.environ.get(name) or self.secret_files.get(name)
 
 
@@ -63,10 +63,10 @@ class Given:
     """One value as it is given.
 
     Args:
-        values: of the host.
-        path: where the value stands, for example ``plane_projects[0].states[1].name``.
-        value: as it is given; ``None`` if it is not.
-        beside: what was checked before in the same dict, or of the settings; ``None`` if it was refused.
+        values: the host's values.
+        path: the value's path, for example ``plane_projects[0].states[1].name``.
+        value: as it is given; ``None`` if it is missing.
+        beside: values checked before in the same dict, or the settings; ``None`` for a refused one.
         holds_secrets: whether a message must not show the value.
         may_be_none: whether ``None`` would be accepted.
     """
@@ -90,11 +90,11 @@ class Given:
         return [self.at(f"[{index}]", one) for index, one in enumerate(self.value)]
 
     def at(self, place: str, value: object) -> Given:
-        """A part of this value, or what stands in its place, checked like it."""
+        """Return a part of this value, or a value that replaces it, to be checked like it."""
         return replace(self, path=f"{self.path}{place}", value=value, may_be_none=False)
 
     def checked(self, check: Check[T]) -> Any:
-        """What `check` returns; ``None`` if it refuses the value, which is kept for the report."""
+        """Return the result of `check`; ``None`` if it refuses the value, which is then in the report."""
         try:
             return check(self)
         except Refused as refused:
@@ -102,11 +102,11 @@ class Given:
             return None
 
     def must_be(self, wanted: str, shown: bool = True) -> NoReturn:
-        """As :meth:`must`: a good value must be what is `wanted`."""
+        """Refuse the value as in :meth:`must`: it must be `wanted`."""
         self.must(f"be {wanted}{', or None' if self.may_be_none else ''}", shown)
 
     def must(self, what: str, shown: bool = True) -> NoReturn:
-        """Refuse the value, since a good one must do `what`. Shown is only the kind of what may hold a secret."""
+        """Refuse the value: it must do `what`. Of a value that may hold a secret, only its type is shown."""
         raise Refused(f"{self.path} must {what}" + (f" (got {self._shown()})" if shown else ""))
 
     def refuse(self, problem: str) -> NoReturn:
@@ -129,12 +129,12 @@ class Given:
         return self.path.rpartition(".")[2]
 
     def own_variable(self) -> str | None:
-        """The variable of a setting that is a secret, if the environment or a secrets file has it."""
+        """The variable of a secret setting, if the environment or a secrets file has it."""
         name = self.name.upper()
         return name if self.values.variable(name) is not None else None
 
     def found(self, variable: str | None = None) -> Any:
-        """What the value stands for: it may be wrapped, and ``None`` be in `variable`, if there is to be one."""
+        """Return the actual value: unwrapped, and for ``None`` the value of `variable`, if it exists."""
         value = self.value
         if isinstance(value, Wrapped):
             variable, value = value.variable, value.unmask() or None
@@ -153,12 +153,12 @@ Check = Callable[[Given], T]
 
 
 def entry(check: Check[Any], default: Any = MISSING, **further: Any) -> Any:
-    """A field of a dataclass that a dict becomes; `default` is for Python code: what a dict lacks, `check` decides."""
+    """Declare a field of a dataclass that is read from a dict. `default` is for Python code; `check` gives a dict's."""
     return field(metadata={"check": check}, default=default, **further)
 
 
 def read(kind: type[T], given: Given, checked: dict[str, Any]) -> T:
-    """The dataclass that a dict becomes; its values are in `checked` as soon as each is checked."""
+    """Read a dict into a dataclass. `checked` gets each value as soon as it is checked."""
     for one in fields(kind):  # type: ignore[arg-type]
         if "check" in one.metadata:
             key = given.key(one.name, checked, one.metadata.get("holds_secrets", False))
@@ -167,7 +167,7 @@ def read(kind: type[T], given: Given, checked: dict[str, Any]) -> T:
 
 
 def entries(kind: type[T], *unique: str) -> Check[tuple[T, ...]]:
-    """A list of dicts, of which no two share the attributes `unique`, or if none is named, their name."""
+    """Accept a list of dicts, no two of which share the attributes `unique`, by default their name."""
     allowed = [one.name for one in fields(kind) if "check" in one.metadata]  # type: ignore[arg-type]
 
     def one_entry(given: Given) -> T:
@@ -183,7 +183,7 @@ def entries(kind: type[T], *unique: str) -> Check[tuple[T, ...]]:
         checked = {one.path: one.checked(one_entry) for one in given.elements()}
         found = {path: one for path, one in checked.items() if one is not None}
         for key in unique or ("name",):
-            # Nothing is made of a name that was refused.
+            # A refused name is not compared.
             named = {path: one for path, one in found.items() if getattr(one, "name", "") is not None}
             refuse_shared(given.values, key, {path: getattr(one, key) for path, one in named.items()})
         return tuple(found.values())
@@ -192,7 +192,7 @@ def entries(kind: type[T], *unique: str) -> Check[tuple[T, ...]]:
 
 
 def refuse_shared(values: Values, what: str, found: Mapping[str, str | None]) -> None:
-    """Refuse that two places of `found` have the same value, unless it is ``None``, for it was refused."""
+    """Refuse two places of `found` with the same value, unless it is ``None``, because it was refused."""
     places: dict[str, list[str]] = {}
     for path, value in found.items():
         if value:
@@ -203,5 +203,5 @@ def refuse_shared(values: Values, what: str, found: Mapping[str, str | None]) ->
 
 
 def is_like_a_name(key: object) -> bool:
-    """Whether a key can be shown: what is not like a name may be a password that got there."""
+    """Whether a key can be shown: a key that does not look like a name may be a misplaced password."""
     return isinstance(key, str) and re.fullmatch(r"[\w-]{1,64}", key) is not None

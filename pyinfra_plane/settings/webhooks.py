@@ -1,4 +1,4 @@
-"""``plane_webhooks``: addresses that Plane tells of what happens in the workspace."""
+"""``plane_webhooks``: addresses to which Plane reports events in the workspace."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pyinfra_plane.settings.checks import also, being, optional, then
 from pyinfra_plane.settings.values import entries, entry
 
 EVENTS = ("project", "issue", "issue_comment", "cycle", "module")
-"""What a webhook can be told of, by Plane's names (every tried release)."""
+"""The events that a webhook can receive, by Plane's names (every tried release)."""
 
 LONGEST_URL = 1024
-"""Characters of an address that Plane keeps (every tried release)."""
+"""Maximum characters of an address that Plane stores (every tried release)."""
 
 _url = also(checks.page_url, f"have at most {LONGEST_URL} characters", lambda url: len(url) <= LONGEST_URL)
 _events = being(
@@ -24,7 +24,7 @@ _events = being(
 
 @dataclass(frozen=True)
 class Webhook:
-    """One webhook of the workspace, known by its address; `name` is what its secret is saved under."""
+    """A webhook of the workspace, identified by its address; its secret is saved under `name`."""
 
     name: str = entry(checks.text(r"[A-Za-z][A-Za-z0-9_-]{0,47}", "letters, digits, dashes, underscores, at most 48"))
     url: str = entry(_url)
