@@ -1,14 +1,14 @@
-"""What the operations stand on: a library for pyinfra that provisions a self-hosted Plane.
+"""A library for pyinfra that provisions a self-hosted Plane. The operations use it.
 
-    operations      what can be asked for, one module for each system (in a checkout beside this package)
+    operations      the operations that a deploy calls, one module for each system (in a checkout next to this package)
       |
-    host            one host's Plane: how it is reached, its containers, the saved tokens, who may do what
+    host            one host's Plane: its address, its containers, the saved tokens, permissions
       |      \\
     settings  api   every setting, checked; Plane's API over HTTP, without pyinfra and without our settings' names
       |      /
-    facts           what is read from a host (facts.plane, which asks Plane, stands on host)
+    facts           facts about a host (facts.plane, which reads from Plane, uses host)
       |
     engine          drives pyinfra, and knows nothing of Plane: operations, plans, commands, files, lock, summary
 
-A module imports only from its own layer and those below it; ``tests/unit/test_layers.py`` holds that.
+A module imports only from its own layer and those below it; ``tests/unit/test_layers.py`` checks that.
 """

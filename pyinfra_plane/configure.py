@@ -1,4 +1,4 @@
-"""What ``config.py`` of a deploy calls, before pyinfra reads the inventory."""
+"""The function that a deploy's ``config.py`` calls, before pyinfra reads the inventory."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.state import State
 
 PACKAGES = ("requests", "zxcvbn")
-"""What is needed beside pyinfra, which may be one that was installed for itself."""
+"""Packages that are needed besides pyinfra, which may be installed on its own."""
 
 
 def configure(state: State, deploy: Path | None = None) -> None:
-    """Check the settings of all hosts before the first connection, show plans and a summary, end safely at Ctrl-C.
+    """Check the settings of all hosts before the first connection, show plans and a summary, and stop safely at Ctrl-C.
 
-    Without it, ``deploy.py`` finds the same problems, once connected.
+    Without it, ``deploy.py`` finds the same problems, after connecting.
 
     Args:
         state: the state of the run, pyinfra's ``state``.
-        deploy: the deploy with the parts ``database``, ``environment`` and ``provisioning``; when a command asks for
-            it, all of its secrets must be given.
+        deploy: the deploy with the parts ``database``, ``environment`` and ``provisioning``; if a command runs it, all
+            of its secrets must be given.
 
     Raises:
         PyinfraError: a package is missing.
@@ -32,7 +32,7 @@ def configure(state: State, deploy: Path | None = None) -> None:
             f"the Python of this pyinfra has no {' and no '.join(absent)}; run the pyinfra that was installed from "
             f"requirements.txt (. .venv/bin/activate), or: {sys.executable} -m pip install {' '.join(absent)}"
         )
-    # Not before that is known.
+    # Only after the packages are known to exist.
     from pyinfra_plane.engine import interrupt, patches, report
     from pyinfra_plane.engine.connecting import fail
     from pyinfra_plane.settings import preflight

@@ -1,6 +1,6 @@
-"""Whether a deploy would change something, as an exit code: for a timer, a monitor, a CI job.
+"""Report whether a deploy would change something, as an exit code: for a timer, a monitor, a CI job.
 
-python -m pyinfra_plane.drift inventory.py                            # looks with deploy.py
+python -m pyinfra_plane.drift inventory.py                            # previews deploy.py
 python -m pyinfra_plane.drift inventory.py deploy.environment         # one part of it
 python -m pyinfra_plane.drift inventory.py --limit sese --sudo        # further words go to pyinfra as they are
 python -m pyinfra_plane.drift inventory.py --json                     # the same as JSON
@@ -8,16 +8,16 @@ python -m pyinfra_plane.drift inventory.py --json                     # the same
 Prints the plan's lines, each with its host, on standard output; nothing is changed. The exit code is
 
     0    nothing would change
-    2    something would; there may be more that cannot be told before the run
-    1    it cannot be told: a host could not be reached, a setting is wrong, or all that the plan has are lines that
-         begin with ``?`` or say ``! would fail``. Why is on standard error
+    2    something would change; there may be more that cannot be checked before the run
+    1    not known: a host could not be reached, a setting is wrong, or the plan has only lines that begin
+         with ``?`` or say ``! would fail``. The reason is on standard error
 
-With ``--json`` one object is printed: ``code`` and ``meaning`` (``same``, ``different``, ``unknown``), ``why`` (what
-stands on standard error otherwise), and ``hosts``, each with ``host``, ``outcome`` (``previewed``, ``would fail``,
-``not reached``, ``failed``), ``why``, and ``lines``, each with ``operation``, ``sign`` and ``line``.
+With ``--json`` one object is printed: ``code`` and ``meaning`` (``same``, ``different``, ``unknown``), ``why`` (the
+text that is otherwise on standard error), and ``hosts``, each with ``host``, ``outcome`` (``previewed``, ``would
+fail``, ``not reached``, ``failed``), ``why``, and ``lines``, each with ``operation``, ``sign`` and ``line``.
 
-So 1 wins over 2 where a host could not be looked at. GNU make ends with 2 whatever a command of its ended with: where
-the code counts, call this and not ``make drift``.
+So 1 takes precedence over 2 if a host could not be checked. GNU make exits with 2 after any failed command: if you need
+the code, call this and not ``make drift``.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ WITH_VALUE = frozenset((
     "--ssh-port", "--port", "--ssh-key", "--key", "--ssh-key-password", "--key-password", "--ssh-password",
     "--password",
 ))  # fmt: skip
-"""The options of pyinfra (3.10) that take a value, in the word after them where they have no ``=``."""
+"""pyinfra's options (3.10) with a value, which is the next word if the option has no ``=``."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Preview the deploy, print its plan, and give one of the three codes."""
+    """Preview the deploy, print its plan, and return one of the three codes."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     as_json = "--json" in given
     given = [word for word in given if word != "--json"]
@@ -62,11 +62,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @dataclass
 class _Found:
-    """What a preview found.
+    """The result of a preview.
 
     Args:
         shown: the lines for people.
-        why: why it cannot be told whether something would change.
+        why: the reason if it is not known whether something would change.
     """
 
     code: int = UNKNOWN
@@ -84,18 +84,18 @@ class _Found:
 
 
 def _look(given: list[str], found: _Found) -> int:
-    """Preview the deploy; one of the three codes."""
+    """Preview the deploy; return one of the three codes."""
     inventory, *rest = given or ["inventory.py"]
     if inventory in ("-h", "--help"):
         found.shown.append(str(__doc__).rstrip())
         return SAME
     if inventory.startswith("-") or {"-y", "--yes"} & {*rest}:
-        # With -y pyinfra compares nothing, and nothing would seem to be the same.
+        # With -y pyinfra compares nothing, and every host would seem to have no changes.
         return found.cannot_tell(
             "usage: python -m pyinfra_plane.drift INVENTORY [DEPLOY] [OPTIONS OF PYINFRA, but not -y]"
         )
     if inventory.endswith(".py") and not Path(inventory).exists():
-        # pyinfra takes it for the name of a host, and ends well.
+        # pyinfra takes it for the name of a host, and exits with 0.
         return found.cannot_tell(f"there is no inventory {inventory}")
     if not names_a_deploy(rest):
         rest.insert(0, "deploy.py")
@@ -107,14 +107,14 @@ def _look(given: list[str], found: _Found) -> int:
 
 
 def _preview(words: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    """What pyinfra says of a preview."""
+    """Run pyinfra's preview, and return its output."""
     environment = {name: value for name, value in os.environ.items() if name != "PYINFRA_YES"}
     command = [sys.executable, "-m", "pyinfra", *words, "--dry", "--json"]
     return subprocess.run(command, env=environment, capture_output=True, text=True)
 
 
 def _judge(done: subprocess.CompletedProcess[str], found: _Found) -> int:
-    """What a preview comes to; one of the three codes."""
+    """Evaluate a preview; return one of the three codes."""
     try:
         answer = json.loads(done.stdout)
         plan, found.hosts = answer["plan"], answer.get("hosts", [])
@@ -125,7 +125,7 @@ def _judge(done: subprocess.CompletedProcess[str], found: _Found) -> int:
     if reasons:
         return found.cannot_tell("\n".join(reasons))
     if done.returncode:
-        # What went wrong stands between the plan's own lines.
+        # Errors are between the plan's own lines.
         said = (line for line in done.stderr.splitlines() if line.strip() not in found.shown)
         return found.cannot_tell("\n".join(said))
     if not plan:
@@ -144,7 +144,7 @@ def names_a_deploy(words: Sequence[str]) -> bool:
 
 
 def _lines(plan: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str]]:
-    """What would change and what a person should know, by host; an operation that has no words is named."""
+    """Yield changes and notes by host; an operation without text is named."""
     for operation in plan:
         spoken = set()
         for line in _ours(operation):
@@ -172,7 +172,7 @@ def _code(plan: Sequence[dict[str, Any]]) -> int:
 
 
 def _ours(operation: dict[str, Any]) -> Iterator[dict[str, str]]:
-    """The lines of an operation of this deploy; pyinfra's own operations have their arguments there."""
+    """Yield the lines of an operation of this deploy; pyinfra's own operations have their arguments there."""
     yield from (line for line in operation["args"] if isinstance(line, dict) and {"host", "sign", "line"} <= {*line})
 
 

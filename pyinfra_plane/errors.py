@@ -1,4 +1,4 @@
-"""What every error here has in common that a person, the network or a server can cause: it ends in one line."""
+"""The base of every error that a person, the network or a server can cause: it ends in one line."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from pyinfra_plane.text import printable
 class ExpectedError(Exception):
     """An error whose message is one line that says what failed, why, and what to do.
 
-    A message may quote a server or a host, so it is made printable here, in the one place that all of them pass.
+    A message may quote a server or a host, so it is made printable here, the one place that every message passes.
     """
 
     is_certain = False
-    """Whether a preview that meets it knows that the run would fail; else an earlier step of the run may help."""
+    """Whether a preview that meets the error knows that the run would fail; otherwise an earlier step of the run may
+    help."""
 
     def __init__(self, message: str = "") -> None:
         super().__init__(printable(message))

@@ -1,6 +1,6 @@
-"""``make secrets``: write secrets/all.env with strong values for what is missing; with ``HOST=…``, a host's own file.
+"""``make secrets``: write strong values for missing secrets into secrets/all.env; with ``HOST=…``, into a host's file.
 
-Nothing that is there is touched.
+Existing values stay unchanged.
 """
 
 from __future__ import annotations
@@ -15,20 +15,21 @@ from pyinfra_plane.settings.secrets import GENERATED, read_secret_files
 ADMIN, TOKEN = "PLANE_ADMIN_PASSWORD", "PLANE_ADMIN_API_TOKEN"
 
 OF_ONE_PLANE = (ADMIN, "PLANE_CONCIERGE_PASSWORD")
-"""What several Planes must not share: who runs one of them is sent its passwords."""
+"""Secrets that several Planes must not share: the operator of a Plane receives its passwords."""
 
 RANDOM_BYTES = 24
 
 
 def main(directory: str = "secrets", host: str = "") -> int:
-    """Add to ``<directory>/all.env`` what neither the environment nor a secrets file has.
+    """Add the secrets to ``<directory>/all.env`` that neither the environment nor a secrets file has.
 
     Args:
-        directory: where the secrets files are.
-        host: of the inventory: the passwords that each Plane has of its own are added to ``<directory>/<host>.env``.
+        directory: the folder of the secrets files.
+        host: a host of the inventory: the passwords that each Plane must have of its own are added to
+            ``<directory>/<host>.env``.
 
     Returns:
-        the exit code: 1 when a file cannot be used.
+        the exit code: 1 if a file cannot be used.
     """
     values, problems = read_secret_files(directory, "")
     path = Path(directory) / f"{host or 'all'}.env"
@@ -40,7 +41,7 @@ def main(directory: str = "secrets", host: str = "") -> int:
         return 1
     wanted = OF_ONE_PLANE if host else GENERATED
     given = {name for name in (*wanted, TOKEN) if values.get(name) or (os.environ.get(name) and not host)}
-    # With a token of an admin there is an admin, whose password cannot be made up.
+    # If there is an admin's token, the admin exists, and its password cannot be generated.
     missing = [name for name in wanted if name not in given and not (name == ADMIN and TOKEN in given)]
     if not missing:
         print(f"{path}: nothing is missing")
@@ -62,7 +63,7 @@ def _write(path: Path, before: str, missing: list[str]) -> None:
     lines = [f"{name}={secrets.token_urlsafe(RANDOM_BYTES)}" for name in missing]
     text = (before if not before or before.endswith("\n") else before + "\n") + "\n".join(lines) + "\n"
     new = path.with_name(f".{path.name}.{os.getpid()}")
-    # Made for its owner alone, not changed to it; and renamed, so that a full disk leaves the old file.
+    # Created with its owner's access only, not changed to it; and renamed, so that a full disk keeps the old file.
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

@@ -1,1 +1,1 @@
-"""Taking a workspace over that people made: what it has, written as settings that change nothing in it."""
+"""Adopt a workspace that people created: print its contents as settings that change nothing in it."""

@@ -1,4 +1,4 @@
-"""Print a workspace that people made as settings for group_data: with them a deploy changes nothing in it.
+"""Print a workspace that people created as settings for group_data: with them a deploy changes nothing in it.
 
 python -m pyinfra_plane.adopt inventory.py                            # on standard output; keep it in a file
 python -m pyinfra_plane.adopt inventory.py --limit sese --sudo        # further words go to pyinfra as they are
@@ -28,11 +28,11 @@ from pyinfra_plane.text import printable
 FACT = "pyinfra_plane.facts.plane.PlaneWorkspace"
 
 STAGE = re.compile(r"--> (Loading|Connecting|Gathering|Disconnecting) .*|(\[\S+\] (Connected|Loaded fact .*))?")
-"""Lines of pyinfra's that say how far it is."""
+"""pyinfra's lines about its progress."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Read the workspace and print it; 0, or 1 if it cannot be read."""
+    """Read the workspace and print it. Returns 0, or 1 if it cannot be read."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     if {"-h", "--help"} & {*given}:
         print(str(__doc__).rstrip())
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _read(given: Sequence[str]) -> tuple[str, Mapping[str, Any]]:
-    """The host and what its workspace has, by pyinfra's command ``fact``.
+    """Read the host and its workspace, by pyinfra's command ``fact``.
 
     Raises:
         AdoptError: it could not be read, or there are several hosts.
@@ -75,15 +75,15 @@ def _read(given: Sequence[str]) -> tuple[str, Mapping[str, Any]]:
             f"{', '.join(names)}"
         )
     for host, seen in found.items():
-        # With another host that failed, pyinfra ends with 1.
+        # If another host failed, pyinfra exits with 1.
         if seen is not None and not done.returncode:
             return host, seen
     raise AdoptError("; ".join(unreached.values()) or _said(done.stderr))
 
 
 def _said(text: str) -> str:
-    """What pyinfra complained of, in one line."""
-    # The summary says again what was said before.
+    """pyinfra's complaint, in one line."""
+    # The summary repeats earlier lines.
     lines = [" ".join(printable(line).split()) for line in text.partition("--> Summary:")[0].splitlines()]
     lines = [line for line in lines if not STAGE.fullmatch(line)]
     for mark in ("PlaneNotRead: ", "--> pyinfra error: "):

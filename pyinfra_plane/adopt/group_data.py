@@ -1,4 +1,4 @@
-"""What a workspace has, as settings: those that differ from the defaults; in comments, what a deploy would change."""
+"""A workspace as settings: those that differ from the defaults; in comments, the changes that a deploy would make."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pyinfra_plane.settings import ROLES, SettingsError, read_settings
 from pyinfra_plane.settings.table import DEFAULTS
 
 NEEDED = ("name", "identifier", "role", "email", "group", "type")
-"""Keys without which an entry of a list is none."""
+"""Keys that an entry of a list requires."""
 
 NOWHERE = "/nonexistent"
-"""A folder of secrets: what is read here is checked without any."""
+"""A folder of secrets that does not exist: these settings are checked without secrets."""
 
 
 class AdoptError(ExpectedError):
@@ -24,11 +24,11 @@ class AdoptError(ExpectedError):
 
 
 def blocks(host: str, seen: Mapping[str, Any]) -> list[Block]:
-    """The settings of a workspace.
+    """Return the settings of a workspace.
 
     Args:
         host: its name in the inventory.
-        seen: what ``PlaneWorkspace`` gave.
+        seen: the result of ``PlaneWorkspace``.
     """
     slug = seen["slug"]
     agents = {one["agent"]: (email, one) for email, one in seen["members"].items() if one["token_saved"]}
@@ -63,7 +63,7 @@ def blocks(host: str, seen: Mapping[str, Any]) -> list[Block]:
 
 
 def _plain(entries: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Entries, and the fields in them, so that neither order nor what is not given counts."""
+    """Entries in a form for comparison, in which neither the order nor missing fields count."""
     return sorted(
         repr(sorted((key, sorted(map(repr, value)) if isinstance(value, list) else value)
                     for key, value in one.items() if value is not None))
@@ -93,7 +93,7 @@ def _of_agents(entries: Sequence[Mapping[str, Any]], seen: Mapping[str, Any]) ->
 
 
 def _people(members: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The members who are no agents. A deploy puts them into no further project."""
+    """The members who are not agents. A deploy adds them to no further project."""
     return [
         {"email": email, "role": one["role"], "projects": []}
         for email, one in members.items()
@@ -134,7 +134,7 @@ def _unsaved(members: Mapping[str, Mapping[str, Any]]) -> list[Block]:
 def _sorted_out(
     projects: Mapping[str, Mapping[str, Any]], roles: Mapping[str, str]
 ) -> tuple[dict[str, Mapping[str, Any]], dict[str, Mapping[str, Any]]]:
-    """The projects that a deploy would leave as they are, and the others: it puts every agent into each."""
+    """The projects that a deploy would not change, and the others: a deploy adds every agent to each."""
     inside: dict[str, Mapping[str, Any]] = {}
     outside: dict[str, Mapping[str, Any]] = {}
     for identifier, project in projects.items():
@@ -157,7 +157,7 @@ def _would_change(outside: Mapping[str, Mapping[str, Any]], names: Mapping[str, 
 
 
 def _remarks(identifier: str, project: Mapping[str, Any]) -> list[str]:
-    """What could not be read of a project, or cannot be managed in it."""
+    """Data of a project that could not be read, or that a deploy cannot manage."""
     found = []
     if project["states"] is None:
         found.append(
@@ -178,10 +178,10 @@ def _remarks(identifier: str, project: Mapping[str, Any]) -> list[str]:
 
 
 def _checked(given: dict[str, list[dict[str, Any]]], known: Mapping[str, str]) -> list[str]:
-    """Take out what the settings refuse, which Plane may hold all the same; what that was, as lines.
+    """Remove values that the settings refuse, although Plane may hold them; return them as lines.
 
     Raises:
-        AdoptError: it cannot be taken out.
+        AdoptError: a value cannot be removed.
     """
     left_out = []
     while problems := _problems({**known, **given}):
@@ -194,13 +194,13 @@ def _problems(given: Mapping[str, Any]) -> list[str]:
     try:
         read_settings({**others, **given})
     except SettingsError as error:
-        # What the environment holds was checked before.
+        # Values from the environment were checked before.
         return [problem for problem in error.problems if problem.startswith(tuple(given))]
     return []
 
 
 def _drop(given: dict[str, Any], problem: str) -> str:
-    """Take the value out that a problem is about, or the entry that cannot be without it."""
+    """Remove the value that a problem is about, or its entry if the entry requires the value."""
     named_at = re.match(r"[\w.\[\]]+", problem)
     path, why = (named_at[0], problem[named_at.end() :].removeprefix(":").strip()) if named_at else ("", problem)
     parts = [int(number) if number else name for name, number in re.findall(r"(\w+)|\[(\d+)\]", path)]

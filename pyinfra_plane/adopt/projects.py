@@ -1,4 +1,4 @@
-"""A project as it was read, as an entry of ``plane_projects``: what differs from a project that Plane has just made."""
+"""A project as an entry of ``plane_projects``: its differences from a project that Plane has just created."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ NEW: Mapping[str, Any] = {
     "intake": False,
     "estimates": False,
 }
-"""What a new project has (every tried release); nothing, or off, of what is not here."""
+"""A new project's values (every tried release); the others are empty, or off."""
 
 NO_SETTING = ("name", "is_archived", "agents", "states", "labels", "custom_fields", "custom_fields_refused")
-"""What is read of a project and is no setting of that value."""
+"""Data of a project that is not a setting with that value."""
 
 
 def entry(identifier: str, seen: Mapping[str, Any], agents: Mapping[str, str]) -> dict[str, Any]:
-    """A project's entry.
+    """Return a project's entry.
 
     Args:
         identifier: of the project.
-        seen: the project, as ``PlaneWorkspace`` gives it.
+        seen: the project, from ``PlaneWorkspace``.
         agents: by address, the agents' names.
     """
     found: dict[str, Any] = {"name": seen["name"], "identifier": identifier}
@@ -56,22 +56,22 @@ def entry(identifier: str, seen: Mapping[str, Any], agents: Mapping[str, str]) -
 
 
 def is_kept(value: object) -> bool:
-    """Whether the settings keep it as it is: they take blanks off the ends of a text."""
+    """Whether the settings keep the value unchanged: they strip the blanks at the ends of a text."""
     return not isinstance(value, str) or (value != "" and value == value.strip())
 
 
 def _given(**values: Any) -> dict[str, Any]:
-    """What is given, and kept as it is."""
+    """The given values that the settings keep unchanged."""
     return {name: value for name, value in values.items() if value not in (None, "", False, []) and is_kept(value)}
 
 
 def _states(states: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The states in Plane's order; none if they are those that Plane makes with a project."""
+    """The states in Plane's order; none if they are those that Plane creates with a project."""
     first = {(one.name, one.group, one.color.lower(), one.description, one.default) for one in FIRST_STATES.values()}
     seen = {(one["name"], one["group"], one["color"].lower(), one["description"], one["default"]) for one in states}
     if seen == first:
         return []
-    # Plane may have several; the settings name one.
+    # Plane may have several default states; the settings name one.
     is_one = sum(one["default"] for one in states) == 1
     return [
         {"name": one["name"], "group": one["group"]}
@@ -81,7 +81,10 @@ def _states(states: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _labels(labels: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The labels by name, each group before what is in it; of groups that are in one another one is in none."""
+    """The labels by name, each group before its labels.
+
+    Of groups that are in one another, one is listed without a group.
+    """
     within: dict[str | None, list[Mapping[str, Any]]] = {}
     for label in sorted(labels, key=lambda one: str(one["name"])):
         within.setdefault(label["parent"] or None, []).append(label)
@@ -107,7 +110,7 @@ def _labels(labels: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def chosen(kinds: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The work item type whose fields are managed: the default one, else the first."""
+    """The work item type whose fields are managed: the default one, otherwise the first."""
     return next((kind for kind in kinds if kind["is_default"]), kinds[0])
 
 
@@ -119,14 +122,14 @@ def _field(seen: Mapping[str, Any], agents: Mapping[str, str]) -> dict[str, Any]
         options=seen["options"],
     )
     values = [_value(one, seen["type"], agents) for one in seen["default"]]
-    # Plane keeps no default of a required field (public API reference).
+    # Plane stores no default of a required field (public API reference).
     if values and None not in values and not seen["required"] and (seen["multiple"] or len(values) == 1):
         found["default"] = values if seen["multiple"] else values[0]
     return found
 
 
 def _value(text: str, kind: str, agents: Mapping[str, str]) -> Any:
-    """A default as the settings have it; ``None`` if they would write it otherwise."""
+    """A default in the settings' form; ``None`` if the settings would write it differently."""
     if kind == "boolean":
         return {"true": True, "false": False}.get(text)
     if kind == "member":

@@ -1,4 +1,4 @@
-"""Settings as Python source that a person reads and keeps: one line where it fits, else one entry a line."""
+"""Settings as Python source for people: a value on one line if it fits, otherwise one entry per line."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ STEP = "    "
 
 @dataclass(frozen=True)
 class Block:
-    """A setting with what is said of it.
+    """A setting with a comment.
 
     Args:
-        name: of the setting; empty if only something is said.
+        name: of the setting; empty if there is only a comment.
         value: a text, number, switch, ``None``, list or dict.
-        comment: sentences in front of it.
+        comment: sentences before it.
         is_off: whether the setting is a comment too.
     """
 
@@ -31,12 +31,12 @@ class Block:
 
 
 def source(blocks: Iterable[Block]) -> str:
-    """The blocks as a Python module."""
+    """Return the blocks as a Python module."""
     return "\n\n".join(_block(block) for block in blocks) + "\n"
 
 
 def _block(block: Block) -> str:
-    # What Plane holds may be anything, and must not end the comment that it is in.
+    # Plane's text may contain anything, and must not end the comment that contains it.
     lines = [f"# {line}" for line in textwrap.wrap(printable(block.comment), WIDTH - 2)]
     if block.name:
         text = literal(block.value, len(block.name) + 3 + (2 if block.is_off else 0))
@@ -46,12 +46,12 @@ def _block(block: Block) -> str:
 
 
 def literal(value: Any, used: int = 0, indent: str = "") -> str:
-    """A value as Python source; everything that is not printable is escaped.
+    """Return a value as Python source; non-printable characters are escaped.
 
     Args:
         value: as in :class:`Block`.
-        used: the columns that are taken in its first line.
-        indent: of the line that it begins in.
+        used: the columns that are already used on its first line.
+        indent: of the line that it begins on.
     """
     flat = _flat(value)
     if used + len(flat) <= WIDTH - 1 and not _is_deep(value):
@@ -66,7 +66,7 @@ def literal(value: Any, used: int = 0, indent: str = "") -> str:
 
 
 def _is_deep(value: Any) -> bool:
-    """Whether something of several parts is in it; those are told apart best in lines of their own."""
+    """Whether it contains nested values, which are easier to read on separate lines."""
     return isinstance(value, (list, tuple, Mapping)) and any(
         isinstance(one, Mapping) or (isinstance(one, (list, tuple)) and _is_deep(one))
         for one in (value.values() if isinstance(value, Mapping) else value)
@@ -85,7 +85,7 @@ _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}
 
 
 def text(value: str) -> str:
-    """A text as Python source, in double quotes."""
+    """Return a text as Python source, in double quotes."""
     return '"' + "".join(_ESCAPES.get(char) or (char if char.isprintable() else _escape(char)) for char in value) + '"'
 
 

@@ -1,1 +1,1 @@
-"""What is read from a host, as pyinfra facts. None of them prints a secret, at any verbosity."""
+"""pyinfra facts about a host. None of them prints a secret, at any verbosity."""

@@ -1,6 +1,6 @@
-"""What Docker Compose says of a project: its services, what each of them is given, and what its containers run with.
+"""Facts about a Docker Compose project: its services, the variables of each, and those that its containers run with.
 
-Values of environment variables leave a fact only as digests: they tell whether two values are the same, nothing else.
+A fact contains environment variables only as digests, which show whether two values are the same, and nothing else.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Digests = Mapping[str, str]
 
 
 def digest(value: str) -> str:
-    """Return what tells a value from another one within this run, and is of no use to anybody who reads it."""
+    """Return a digest that distinguishes a value from others within this run, and is of no use to a reader."""
     return hashlib.blake2b(value.encode(errors="surrogateescape"), key=_KEY, digest_size=16).hexdigest()
 
 
@@ -38,7 +38,7 @@ _DEFAULT_FILE = re.compile(r"(docker-)?compose(\.override)?\.ya?ml")
 
 @dataclass(frozen=True)
 class ComposeProject:
-    """What a Compose project was started with, as Compose 2 notes it on each of its containers."""
+    """The options that a Compose project was started with, from the labels that Compose 2 puts on its containers."""
 
     name: str
     folder: str
@@ -47,11 +47,11 @@ class ComposeProject:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """The options of `docker compose` that lead to this project again.
+        """The options of `docker compose` that select this project again.
 
         Without them, `up` would start a second project, or this one without its overrides.
         """
-        # What Compose finds by itself is left to it: an override may have been added since.
+        # Files that Compose finds by itself are not named: an override may have been added since.
         files = [posixpath.join(self.folder, file) for file in self.files]
         is_found = all(
             posixpath.dirname(file) == self.folder and _DEFAULT_FILE.fullmatch(posixpath.basename(file))
@@ -67,7 +67,7 @@ class ComposeProject:
 
 @dataclass(frozen=True)
 class PlaneCode:
-    """What an image of Plane's API holds: its migrations, as ``app name``, and its version."""
+    """The content of an image of Plane's API: its migrations, as ``app name``, and its version."""
 
     migrations: frozenset[str] = frozenset()
     version: str | None = None
@@ -78,11 +78,11 @@ class ServiceContainer:
     """A service's container.
 
     Args:
-        status: Docker's word for it (``running``, ``exited``, …).
+        status: Docker's word for its status (``running``, ``exited``, …).
         image: the image's name, as the Compose file gave it.
-        image_id: the image that it runs.
-        app_version: its ``APP_VERSION``, which Plane takes for its version.
-        code: what its image holds, if it runs Plane's API.
+        image_id: the id of the image that it runs.
+        app_version: its ``APP_VERSION``, which Plane uses as its version.
+        code: the content of its image, if it runs Plane's API.
     """
 
     service: str
@@ -98,7 +98,7 @@ class ServiceContainer:
 
     @property
     def has_failed(self) -> bool:
-        """Whether it ended, and not well."""
+        """Whether it exited with an error."""
         return self.status in ("exited", "stopped") and self.exit_code != 0
 
 
@@ -107,9 +107,9 @@ class Composed:
     """The containers of the Compose projects in a folder, the newest first.
 
     Args:
-        images: by an image's name, the image that the host has under it now.
-        folder: the one that commands run in, which relative paths start from.
-        has_dotenv: whether a file ``.env`` lies in the folder.
+        images: by an image's name, the image that has this name on the host now.
+        folder: the folder that commands run in, to which paths are relative.
+        has_dotenv: whether the folder has a file ``.env``.
         unavailable: why nothing could be read.
     """
 
@@ -120,7 +120,7 @@ class Composed:
     unavailable: str | None = None
 
     def image_id(self, name: str) -> str | None:
-        """The image that the host has under this name; ``None`` if it cannot be told."""
+        """The id of the image with this name on the host; ``None`` if it is not known."""
         return self.images.get(full_name(name))
 
 
@@ -137,9 +137,9 @@ _CONTAINER = "{" + ",".join(f'"{name}":{{{{json {place}}}}}' for name, place in 
 _IMAGE = "image {{.ID}} {{.Repository}}:{{.Tag}}"
 
 API_COMMAND = r"docker-entrypoint-api|gunicorn|uvicorn"
-"""How the command that starts Plane's API is known: its image's own script, or the servers that run it."""
+"""The commands by which Plane's API is recognised: its image's own script, or the servers that run it."""
 
-# In the working directory of Plane's own image; of another image nothing is printed.
+# Run in the working directory of Plane's own image; for another image it prints nothing.
 _READ_CODE = (
     "cd plane 2>/dev/null && for app in db license; do for file in $app/migrations/[0-9]*.py*; do "
     'echo "migration $app ${file##*/}"; done; done; grep "\\"version\\"" ../package.json'
@@ -168,7 +168,8 @@ done
 
 class ComposeServices(AnswerFact[Composed]):
     """
-    Returns the containers of the Compose projects in a folder, as ``Composed``; none that ``docker compose run`` made.
+    Returns the containers of the Compose projects in a folder, as ``Composed``, without those of ``docker compose
+    run``.
 
     + directory: the host's folder with the Compose file
     """
@@ -193,9 +194,9 @@ class ComposeServices(AnswerFact[Composed]):
 
 class PlaneImage(FactBase[PlaneCode | None]):
     """
-    Returns what an image on the host holds, as ``PlaneCode``; ``None`` if it is no image of Plane's API.
+    Returns the content of an image on the host, as ``PlaneCode``; ``None`` if it is no image of Plane's API.
 
-    + image: the image's name; it is not fetched
+    + image: the image's name; it is not pulled
     """
 
     @override
@@ -209,13 +210,13 @@ class PlaneImage(FactBase[PlaneCode | None]):
 
 
 def full_name(image: str) -> str:
-    """An image's name as every engine would write it: Podman writes out what Docker leaves out."""
+    """Normalise an image's name, so that Docker's short and Podman's full form are equal."""
     image = re.sub(r"^(docker\.io|localhost)/", "", image).removeprefix("library/")
     return image if ":" in image.rpartition("/")[2] else f"{image}:latest"
 
 
 def _paths(label: str) -> tuple[str, ...]:
-    """Split a label that lists paths; a path may have a comma of its own. Only Compose 1 lists relative ones."""
+    """Split a label that lists paths, which may contain commas. Only Compose 1 lists relative paths."""
     return tuple(filter(None, re.split(",(?=/)" if label.startswith("/") else ",", label)))
 
 
@@ -232,7 +233,7 @@ def _container(item: dict[str, Any], output: Sequence[str]) -> ServiceContainer:
         code,
         ComposeProject(checked_text(item["project"]), checked_text(item["folder"]), files, env_files),
         checked_text(item["image"]),
-        checked_text(item["image_id"]).removeprefix("sha256:"),  # which Podman leaves out here
+        checked_text(item["image_id"]).removeprefix("sha256:"),  # a prefix that Podman omits here
         {name: digest(value) for name, _, value in variables},
         next((value for name, _, value in variables if name == "APP_VERSION" and value), None),
         _code(output, f"code of {item['id']}: "),
@@ -240,7 +241,7 @@ def _container(item: dict[str, Any], output: Sequence[str]) -> ServiceContainer:
 
 
 def _code(output: Sequence[str], mark: str = "") -> PlaneCode | None:
-    """What an image holds, out of the lines with this mark in front."""
+    """Parse an image's content from the lines with this prefix."""
     migrations, version = set(), None
     for line in (line.removeprefix(mark) for line in output if line.startswith(mark)):
         if migration := re.fullmatch(r"migration (db|license) (\d\w*)\.pyc?", line):
@@ -259,15 +260,15 @@ class Service:
 
     Args:
         image: its image's name.
-        command: the words of its entrypoint and command; none where they are the image's own.
+        command: the words of its entrypoint and command; empty if they are the image's own.
         env_files: the files under its ``env_file:``, as paths on the host.
         depends_on: the services that it depends on.
         awaits_health: those of them that must be healthy first.
-        literals: variables that its ``environment:`` sets to a value of its own.
+        literals: variables that its ``environment:`` sets to a literal value.
         references: by variable of its ``environment:``, the names that its value is interpolated from.
-        copies: by variable of its ``environment:``, the name whose value it takes as a whole.
-        environment: what its containers get; ``None`` where Compose could not tell.
-        is_off: whether it is to have no container (``scale: 0``).
+        copies: by variable of its ``environment:``, the name whose whole value it takes.
+        environment: the variables of its containers; ``None`` if Compose could not resolve them.
+        is_off: whether it has no container by configuration (``scale: 0``).
     """
 
     name: str
@@ -284,12 +285,12 @@ class Service:
 
     @property
     def own(self) -> frozenset[str]:
-        """The variables that its ``environment:`` sets, which win over those of its env files."""
+        """The variables that its ``environment:`` sets, which override those of its env files."""
         return frozenset({*self.literals, *self.references})
 
     @property
     def given(self) -> Digests:
-        """What its containers get, as far as Compose can tell."""
+        """The variables of its containers, as far as Compose can resolve them."""
         return self.literals if self.environment is None else self.environment
 
 
@@ -299,9 +300,9 @@ class ComposeFile:
 
     Args:
         name: the project's name.
-        unresolved: why Compose could not tell what its services get: a missing env file, say.
-        unwritten: why Compose could not tell what the file says before interpolation; then no service has
-            ``env_files``, ``literals`` and ``references``.
+        unresolved: why Compose could not resolve the services' variables: a missing env file, for example.
+        unwritten: why Compose could not show the file before interpolation; then no service has ``env_files``,
+            ``literals`` and ``references``.
         unavailable: why nothing could be read.
     """
 
@@ -316,17 +317,17 @@ class ComposeConfig(AnswerFact[ComposeFile]):
     """
     Returns the services of a Compose project, as a ``ComposeFile``.
 
-    + command_words: the words of ``docker compose`` that lead to the project
+    + command_words: the words of ``docker compose`` that select the project
     """
 
     kind = ComposeFile
 
     @override
     def command(self, command_words: StringCommand) -> StringCommand:
-        # Without interpolation env files are named and need not exist; with it they are merged and no longer named.
+        # Without interpolation, env files are named and need not exist; with it, they are merged and no longer named.
         raw = StringCommand(command_words, "config --no-interpolate --format json")
         resolved = StringCommand(command_words, "config --format json")
-        # The JSON does not end in a line break (Compose 2.26.1).
+        # The JSON does not end with a line break (Compose 2.26.1).
         failed, following = (f"printf '\\n%s\\n' '{mark}'" for mark in (FAILED, _NEXT))
         return StringCommand("{", raw, f"; }} 2>&1 || {failed}; {following}; {{", resolved, f"; }} 2>&1 || {failed}")
 
@@ -335,14 +336,14 @@ class ComposeConfig(AnswerFact[ComposeFile]):
         lines = [line for line in output if line]
         middle = lines.index(_NEXT) if _NEXT in lines else len(lines)
         try:
-            # Compose 2.26.1 reads `${DATA:-/x}:/data:ro` with interpolation only.
+            # Compose 2.26.1 parses `${DATA:-/x}:/data:ro` only with interpolation.
             written, unwritten = _project(lines[:middle])
             got, unresolved = _project(lines[middle + 1 :])
             if written is None and got is None:
                 return ComposeFile(unavailable=unwritten)
             raw = _services(written)
             services = {
-                # Services of a profile that is not on are missing from what Compose resolved.
+                # Compose omits services of an inactive profile when it resolves a project.
                 name: _service(name, raw.get(name, {}), None if got is None else item)
                 for name, item in (raw if got is None else _services(got)).items()
                 if got is not None or not item.get("profiles")
@@ -362,7 +363,7 @@ _WARNING = re.compile(r"time=|WARN")
 
 
 def _without_values(lines: list[str]) -> str:
-    """A complaint of Compose without values: what it quotes, and what follows on lines of their own (2.26.1)."""
+    """A complaint of Compose without values: without quoted parts, and without lines that follow (2.26.1)."""
     said = [line for line in lines if line.strip() and not _WARNING.match(line)]
     return _QUOTED.sub(lambda match: match[1] or '"…"', AnswerFact.reason(said[:1]))
 
@@ -372,10 +373,10 @@ _REFERENCE = re.compile(r"\$(?:\{([A-Za-z_]\w*)|([A-Za-z_]\w*)|(\$))", re.ASCII)
 
 
 def _project(output: list[str]) -> tuple[dict[str, Any] | None, str | None]:
-    """A project as Compose prints it, or else what it complains of."""
+    """The project in Compose's output, otherwise its complaint."""
     if output[-1:] == [FAILED]:
         return None, _without_values(output[:-1])
-    # A warning may stand in front of the JSON.
+    # A warning may precede the JSON.
     start = next((number for number, line in enumerate(output) if line.startswith("{")), len(output))
     return checked_object(json.loads("\n".join(output[start:]))), None
 
@@ -386,7 +387,7 @@ def _services(project: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
 
 
 def _service(name: str, raw: dict[str, Any], resolved: dict[str, Any] | None = None) -> Service:
-    # What it was before Compose read the env files; older versions of Compose do not tell.
+    # The value before Compose read the env files; older versions of Compose do not show it.
     written = _environment(raw)
     references = {
         key: frozenset(one or other for one, other, _ in _REFERENCE.findall(value) if one or other)
@@ -415,7 +416,7 @@ def _service(name: str, raw: dict[str, Any], resolved: dict[str, Any] | None = N
 
 
 def _environment(service: dict[str, Any]) -> dict[str, str]:
-    """What ``environment:`` sets, as a map or a list; not the bare names."""
+    """The variables that ``environment:`` sets, as a map or a list, without bare names."""
     value = service.get("environment") or {}
     if isinstance(value, list):
         return {key: text for key, equals, text in (str(entry).partition("=") for entry in value) if equals}
@@ -424,7 +425,7 @@ def _environment(service: dict[str, Any]) -> dict[str, str]:
 
 
 def _digested(value: str) -> str:
-    # Compose doubles a dollar, also where it has interpolated.
+    # Compose doubles a dollar, also after interpolation.
     return digest(value.replace("$$", "$"))
 
 

@@ -1,4 +1,4 @@
-"""What docker tells, and of a container where it is. pyinfra's own fact prints the environment, passwords and all."""
+"""Facts from docker, and a container's addresses. pyinfra's own fact prints the environment, including passwords."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from pyinfra_plane.text import LONGEST_QUOTE, printable, quote
 T = TypeVar("T")
 
 FAILED = "##FAILED##"
-"""What the commands of facts print last if they fail: a container that is not there is an answer."""
+"""The last line of a fact's command that failed. A missing container is an answer, not a failure."""
 
 GARBLED = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
-"""What reading an answer raises that is not as docker gives it."""
+"""The errors of parsing an answer that docker did not write."""
 
 NOT_UNDERSTOOD = "docker's answer on this host cannot be understood"
 
 
 class AnswerFact(FactBase[T]):
-    """What a command tells in lines that are JSON objects, beside others.
+    """A fact whose command prints JSON objects, one per line, among other lines.
 
     Attributes:
         kind: a dataclass whose field ``unavailable`` says why nothing could be read.
@@ -35,7 +35,7 @@ class AnswerFact(FactBase[T]):
 
     @staticmethod
     def answering(*words: object) -> StringCommand:
-        """The command whose output :meth:`process` takes."""
+        """Return the command whose output :meth:`process` parses."""
         return StringCommand("{", *words, f"}} 2>&1 || echo '{FAILED}'")
 
     @classmethod
@@ -45,7 +45,7 @@ class AnswerFact(FactBase[T]):
 
     @classmethod
     def unread(cls, why: str) -> T:
-        """The answer when nothing could be read."""
+        """Return the answer if nothing could be read."""
         return cls.kind(unavailable=why)
 
     @override
@@ -62,12 +62,15 @@ class AnswerFact(FactBase[T]):
             return self.unread(f"{NOT_UNDERSTOOD}: {quote(line, 80)}")
 
     def understand(self, objects: list[dict[str, Any]], output: list[str]) -> T:
-        """Make the answer of the objects, and of all lines; raises one of :data:`GARBLED` if it cannot."""
+        """Build the answer from the objects, and from all lines.
+
+        Raise one of :data:`GARBLED` if that is not possible.
+        """
         raise NotImplementedError
 
     @staticmethod
     def reason(lines: list[str]) -> str:
-        """Why the command failed, out of what it printed."""
+        """The reason why the command failed, from its output."""
         said = [line for line in lines if line.strip()]
         return printable(said[-1], LONGEST_QUOTE) if said else "docker said nothing"
 
@@ -80,7 +83,7 @@ _FORMAT = (
 
 @dataclass(frozen=True)
 class Container:
-    """A container: `status` is Docker's word for it (``running``, ``exited``, …)."""
+    """A container. `status` is Docker's word for its status (``running``, ``exited``, …)."""
 
     status: str
     addresses: dict[str, str]
@@ -89,7 +92,7 @@ class Container:
 
 class DockerContainer(FactBase[Container | None]):
     """
-    Returns a container of the host, as a ``Container``; ``None`` if there is none of that name.
+    Returns a container of the host, as a ``Container``; ``None`` if no container has this name.
 
     + container: its name
     """
@@ -110,14 +113,14 @@ class DockerContainer(FactBase[Container | None]):
 
 
 def checked_object(value: Any) -> dict[str, Any]:
-    """Return a value of docker's JSON that must be an object, else raise ``ValueError``."""
+    """Return a value of docker's JSON that must be an object; otherwise raise ``ValueError``."""
     if not isinstance(value, dict):
         raise ValueError("wanted an object")
     return value
 
 
 def checked_text(value: Any) -> str:
-    """Return a value of docker's JSON that must be a line of text, else raise ``ValueError``."""
+    """Return a value of docker's JSON that must be a line of text; otherwise raise ``ValueError``."""
     if not isinstance(value, str) or not value.isprintable():
         raise ValueError("wanted a line of text")
     return value

@@ -1,11 +1,11 @@
-"""Facts about Plane, asked of its API from the host: who is in a workspace, its projects, the agents' tokens.
+"""Facts about Plane, read from its API from the host: the members of a workspace, its projects, the agents' tokens.
 
-A fact of pyinfra is a command and what its output means. The command here only shows that the host runs commands with
-the rights that are asked for (``--sudo`` and so on); with the same rights the token file is read, and Plane is asked
-over the host's own connection. Nobody signs in, nothing is changed, and no token's value is in a fact, in pyinfra's
-JSON or in its output at any verbosity.
+A fact of pyinfra is a command and a parser for its output. The command here only checks that the host runs commands
+with the requested rights (``--sudo`` and so on). With the same rights the token file is read, and Plane is reached over
+the host's own connection. Nobody signs in, nothing is changed, and no token's value is in a fact, in pyinfra's JSON or
+in its output at any verbosity.
 
-Unlike the other modules of this folder, this one stands on :mod:`pyinfra_plane.host`; no other module imports it.
+Unlike the other modules of this folder, this one uses :mod:`pyinfra_plane.host`; no other module imports it.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ Found = dict[str, Any]
 
 
 class _PlaneFact(FactBase[Found | None]):
-    """What :meth:`read` gives; ``None`` if it could not be read, which is an error of the host's."""
+    """The result of :meth:`read`; ``None`` if it could not be read, which is an error of the host's."""
 
     _host: Any = None
     _slug: str | None = None
 
     @override
     def check_preconditions(self, state: Any, host: Any) -> str | None:
-        # A fact may be asked of another host than the one that an operation runs for.
+        # A fact may be read from another host than the one that an operation runs for.
         self._host = host
         return None
 
     @override
     def command(self, slug: str | None = None) -> str:
-        # pyinfra's command line makes a number of what looks like one.
+        # pyinfra's command line converts values that look like numbers.
         self._slug = None if slug is None else str(slug)
         return "echo ready"
 
@@ -50,24 +50,24 @@ class _PlaneFact(FactBase[Found | None]):
                 return self.read(WorkspaceReading(current_plane(), self._slug))
             except (ExpectedError, SettingsError) as error:
                 if self._host.current_op_global_arguments is None:
-                    # pyinfra's command `fact` would end with 0.
+                    # pyinfra's command `fact` would exit with 0.
                     self._host.state.failed_hosts.add(self._host)
                 raise PlaneNotRead(str(error)) from None
 
     def read(self, reading: WorkspaceReading) -> Found:
-        """The fact."""
+        """Read the fact."""
         raise NotImplementedError
 
 
 class PlaneNotRead(FactProcessError):
-    """What was asked of Plane could not be read; the message is one line."""
+    """The requested data of Plane could not be read; the message is one line."""
 
 
 class PlaneMembers(_PlaneFact):
     """
     Returns the members of a workspace by address, without Plane's own bot.
 
-    + slug: the workspace; ``plane_workspace_slug`` when not given
+    + slug: the workspace; ``plane_workspace_slug`` by default
 
     .. code:: python
 
@@ -83,7 +83,7 @@ class PlaneMembers(_PlaneFact):
         }
 
     ``agent`` is the name in ``plane_agents`` or in the token file, ``None`` for a person. ``is_active`` is ``None``
-    before Plane 1.4, where a token is shown those who were removed like the others.
+    before Plane 1.4, in which a token sees removed members like the others.
     """
 
     @override
@@ -95,11 +95,11 @@ class PlaneProjects(_PlaneFact):
     """
     Returns the projects of a workspace by identifier: their settings, states, labels and custom fields.
 
-    + slug: the workspace; ``plane_workspace_slug`` when not given
+    + slug: the workspace; ``plane_workspace_slug`` by default
 
-    ``states``, ``labels`` and ``custom_fields`` are ``None`` in a project in which no known token's owner is, and in an
-    archived one: Plane shows them to nobody else. ``agents`` has the role in the project of each agent whose token
-    answers.
+    ``states``, ``labels`` and ``custom_fields`` are ``None`` in an archived project, and in a project that no known
+    token's owner is a member of: Plane shows them only to members. ``agents`` has the role in the project of each agent
+    whose token works.
     """
 
     @override
@@ -111,7 +111,7 @@ class PlaneTokens(_PlaneFact):
     """
     Returns the state of the agents' API tokens by the agent's name; never a value.
 
-    + slug: the workspace; ``plane_workspace_slug`` when not given
+    + slug: the workspace; ``plane_workspace_slug`` by default
 
     .. code:: python
 
@@ -128,9 +128,9 @@ class PlaneTokens(_PlaneFact):
             },
         }
 
-    ``owner`` is the account that Plane names for the saved token, ``account`` the one of the settings. ``ends`` is the
-    day that the token file remembers: Plane tells nobody but the account itself, signed in. Lines of the token file
-    that no agent of the settings has are listed too, without ``label`` and ``account``.
+    ``owner`` is the account that Plane returns for the saved token, ``account`` the one in the settings. ``ends`` is
+    the day in the token file's note: Plane shows it only to the account itself, signed in. Lines of the token file that
+    belong to no agent in the settings are listed too, without ``label`` and ``account``.
     """
 
     @override
@@ -140,11 +140,11 @@ class PlaneTokens(_PlaneFact):
 
 class PlaneWorkspace(_PlaneFact):
     """
-    Returns a workspace whole: ``slug``, ``name``, ``edition``, ``version``, ``members``, ``projects``.
+    Returns a whole workspace: ``slug``, ``name``, ``edition``, ``version``, ``members``, ``projects``.
 
-    + slug: the workspace; ``plane_workspace_slug`` when not given
+    + slug: the workspace; ``plane_workspace_slug`` by default
 
-    ``name`` is ``None`` in a workspace without a project: Plane shows it to a token only with one.
+    ``name`` is ``None`` in a workspace without a project: a token sees the name only in a project's data.
     """
 
     @override

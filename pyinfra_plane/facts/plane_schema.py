@@ -1,4 +1,4 @@
-"""What Plane's own tables tell of it: which migrations were made, and whether the instance is registered."""
+"""A fact about Plane's own tables: the migrations that have run, and whether the instance is registered."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class Schema:
     """Plane's tables.
 
     Args:
-        migrations: those that were made, as ``app name``; ``None`` where there is no table of them.
-        is_registered: whether the instance is.
+        migrations: those that have run, as ``app name``; ``None`` if the table of migrations does not exist.
+        is_registered: whether the instance is registered.
         version: the version that it was registered with.
         is_configured: whether it has instance settings.
         unavailable: why nothing could be read.
@@ -28,9 +28,9 @@ class Schema:
 
 class PlaneSchema(SqlFact[Schema]):
     """
-    Returns what Plane's tables in a PostgreSQL container tell of it, as a ``Schema``.
+    Returns the state of Plane's tables in a PostgreSQL container, as a ``Schema``.
 
-    + server: the ``Server`` to ask; its ``stdin()`` goes in on standard input
+    + server: the ``Server`` to read from; its ``stdin()`` is sent on standard input
     + database: name of Plane's database
     """
 

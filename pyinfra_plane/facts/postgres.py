@@ -1,4 +1,4 @@
-"""What a PostgreSQL container holds of one service: its role, its database, its privileges."""
+"""A fact about one service in a PostgreSQL container: its role, its database, its privileges."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from pyinfra_plane.text import printable
 T = TypeVar("T")
 
 NONCE = secrets.token_hex(16)
-"""What the digest of a verifier is made with in this run."""
+"""The nonce of this run for the digests of verifiers."""
 
 UTF8 = "UTF8"
 """PostgreSQL's name of the encoding."""
 
 NO_LIMIT = -1
 INVALID = -2
-"""As a database's limit of connections: a ``DROP DATABASE`` of it was interrupted, and nobody can connect."""
+"""A database's connection limit after a ``DROP DATABASE`` was interrupted: nobody can connect to it."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """A PostgreSQL server in a container, and how psql reaches it.
+    """A PostgreSQL server in a container, and psql's options to reach it.
 
     Args:
         superuser: the role to connect as.
         password: the superuser's, if the server asks for one.
-        container_user: whom psql runs as in the container; the container's own default when ``None``.
-        port: psql's own default when ``None``.
+        container_user: the user that psql runs as in the container; the container's default if ``None``.
+        port: psql's default if ``None``.
         maintenance_db: the database to connect to first.
     """
 
@@ -52,15 +52,16 @@ class Server:
     maintenance_db: str = "postgres"
 
     def psql(self, **variables: str) -> StringCommand:
-        """The command that runs SQL from :meth:`stdin` and stops at the first error.
+        """Return the command that runs SQL from :meth:`stdin` and stops at the first error.
 
         Args:
-            variables: psql variables, for ``:'name'`` and ``:"name"`` in the SQL. On the command line, so no secrets.
+            variables: psql variables, for ``:'name'`` and ``:"name"`` in the SQL. They are on the command line, so no
+                secrets.
         """
-        # The password goes into the environment of the processes that need it, and into no command line.
+        # The password is only in the environment of the processes that need it, never on a command line.
         bits: list[object] = ["IFS= read -r PGPASSWORD; export PGPASSWORD;"] if self.password is not None else []
         bits += self.exec("-e PGPASSWORD" if self.password is not None else "")
-        # Terse, so that an error is one line, in whichever language; and the statement it is in is not repeated.
+        # Terse, so that an error is one line in every language, without the statement that caused it.
         bits.append("psql -X -q -w -A -t -v ON_ERROR_STOP=1 -v VERBOSITY=terse")
         for name, value in variables.items():
             bits += ["-v", QuoteString(f"{name}={value}")]
@@ -73,18 +74,18 @@ class Server:
         return ["docker exec -i", *filter(None, [options]), *user, QuoteString(self.container)]
 
     def stdin(self, sql: str | None = None) -> str | None:
-        """What :meth:`psql` reads: the password, if there is one, and the SQL."""
+        """Return the standard input of :meth:`psql`: the password, if there is one, and the SQL."""
         return sql if self.password is None else f"{self.password}\n{sql or ''}"
 
 
 class SqlFact(AnswerFact[T]):
-    """What SQL prints as JSON objects, whose names are the fields of a dataclass; other lines are notices."""
+    """A fact whose SQL prints JSON objects with the names of a dataclass's fields; other lines are notices."""
 
     sql: str
 
     @override
     def command(self, server: Server, **variables: str) -> StringCommand:
-        # That nothing is there is an answer as well.
+        # An empty result is an answer as well.
         return self.answering(server.psql(**variables), f"<<'SQL'\n\\echo {{}}\n{self.sql}SQL\n")
 
     @override
@@ -100,10 +101,10 @@ class SqlFact(AnswerFact[T]):
 
 
 def checked_as(kind: Any, value: Any) -> Any:
-    """Return a value of JSON as a type: a dataclass, ``X | None``, ``frozenset[X]``, ``tuple[X, ...]`` or a plain one.
+    """Convert a value of JSON to a type: a dataclass, ``X | None``, ``frozenset[X]``, ``tuple[X, ...]`` or a plain one.
 
     Raises:
-        ValueError, TypeError: it is no such value.
+        ValueError, TypeError: the value does not have this type.
     """
     inner = get_args(kind)
     if is_dataclass(kind) and isinstance(value, dict):
@@ -120,14 +121,14 @@ def checked_as(kind: Any, value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Scram:
-    """What tells whether a password is the one that a role has, without saying anything else about it."""
+    """A digest of a role's verifier, which shows whether a password is the role's, and nothing else."""
 
     iterations: int | None
     salt: str
     digest: str
 
     def is_of(self, password: str) -> bool:
-        """Whether the role has this password; not if this is no verifier, or is made to keep this machine busy."""
+        """Whether the role has this password. Not if this is no verifier, or one that would keep this machine busy."""
         try:
             salt = base64.b64decode(self.salt, validate=True)
         except ValueError:
@@ -140,10 +141,10 @@ class Scram:
 
 @dataclass(frozen=True)
 class OtherOwner:
-    """Somebody else to whom relations in a service's database belong.
+    """Another role that owns relations in a service's database.
 
     Args:
-        owns_more: whether ``REASSIGN OWNED BY`` would go beyond this database, or be refused.
+        owns_more: whether ``REASSIGN OWNED BY`` would affect more than this database, or be refused.
     """
 
     name: str
@@ -153,13 +154,13 @@ class OtherOwner:
 
 @dataclass(frozen=True)
 class Service:
-    """A service's share of a PostgreSQL server. `unavailable` says why nothing could be read.
+    """A service's part of a PostgreSQL server. `unavailable` says why nothing could be read.
 
     Args:
-        role_expired: the day since which its password is not accepted any more.
-        others: whose tables, views and sequences in the database are out of the role's hands.
+        role_expired: the day on which its password expired.
+        others: owners of tables, views and sequences in the database that the role cannot change.
         database_encoding: PostgreSQL's name of it.
-        database_collation_is_outdated: whether the system sorts text by other rules than when the database was made.
+        database_collation_is_outdated: whether the system's sort order has changed since the database was created.
     """
 
     unavailable: str | None = None
@@ -182,14 +183,14 @@ class PostgresService(SqlFact[Service]):
     """
     Returns the role, database and privileges of one service in a PostgreSQL container, as a ``Service``.
 
-    + server: the ``Server`` to ask; its ``stdin()`` goes in on standard input
+    + server: the ``Server`` to read from; its ``stdin()`` is sent on standard input
     + database: name of the service's database
     + role: name of the service's role
     """
 
     kind = Service
-    # Everything in one session. The verifier itself stays in the server: what comes out is a digest of it under a nonce
-    # of this run, enough to tell whether a password is the one, and of no use to anybody who reads along.
+    # Everything in one session. The verifier itself never leaves the server: it sends a digest of it under a nonce of
+    # this run, which is enough to check a password, and of no use to an eavesdropper.
     sql = r"""
 SELECT json_build_object(
   'role_exists', true,
@@ -255,15 +256,15 @@ SELECT json_build_object(
 
 
 SOCKETS = "/var/run/postgresql"
-"""The folder of the sockets, where PostgreSQL's image and Debian have it."""
+"""The folder of the sockets in PostgreSQL's image and in Debian."""
 
 
 @dataclass(frozen=True)
 class Listening:
-    """What listens in a PostgreSQL container: the `ports` that have a socket.
+    """The `ports` of a PostgreSQL container that have a socket.
 
-    `is_settled` is whether the container's first process is PostgreSQL. While it is still the image's script, which
-    sets up a new data directory, another server may listen for a while.
+    `is_settled` is whether the container's first process is PostgreSQL. Before that it is the image's script, which
+    sets up a new data directory, and another server may listen for a while.
     """
 
     ports: tuple[int, ...] = ()
@@ -274,7 +275,7 @@ class PostgresPorts(FactBase[Listening]):
     """
     Returns the ports that a PostgreSQL container has sockets for, as ``Listening``.
 
-    + server: the ``Server`` to look at
+    + server: the ``Server`` to check
     + directory: the folder of the sockets in the container
     """
 
@@ -294,14 +295,14 @@ class PostgresPorts(FactBase[Listening]):
 
 
 LONGEST_COMPLAINT = 500
-"""Characters of a complaint that are shown; a hint of PostgreSQL's has some 200."""
+"""Maximum characters of a complaint that are shown; a hint of PostgreSQL's has about 200."""
 
 _FAILED_WITH = re.compile(r"\b(ERROR|FATAL|PANIC):|^psql: error:|^Error response from daemon")
 _ADDS = re.compile(r"\s|(DETAIL|HINT|CONTEXT|LINE \d+|Run|See)\b")
 
 
 def complaint(lines: Iterable[str]) -> str | None:
-    """The line that says what failed, and the hint that PostgreSQL gives with it."""
+    """The line that says what failed, and PostgreSQL's hint."""
     lines = [line for line in lines if line.strip()]
     telling = [number for number, line in enumerate(lines) if not _ADDS.match(line)] or list(range(len(lines)))
     failed = [number for number in telling if _FAILED_WITH.search(lines[number])] or telling[-1:]

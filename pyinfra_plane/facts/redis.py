@@ -1,4 +1,4 @@
-"""Whose keys live in the databases of a Redis container that many services share."""
+"""A fact about the owners of keys in the databases of a Redis container that many services share."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pyinfra_plane.text import printable, quote
 _MARK = "##DATABASE##"
 
 KEYS_SCANNED = 2000
-"""How much of a database one SCAN looks at: enough to meet a neighbour, and no burden to a busy server."""
+"""Number of keys that one SCAN reads: enough to find a neighbour's, and no burden to a busy server."""
 
 PLANES_KEY = re.compile(
-    # Seen on every tried release: Django's cache, codes for signing in, work items that were just changed, Celery.
+    # Seen on every tried release: Django's cache, sign-in codes, recently changed work items, Celery.
     r":1:.*|magic_.*|[0-9a-f-]{36}(\..*)?|celery.*|_kombu\..*|unacked.*|hocuspocus.*",
     re.S,
 )
@@ -25,10 +25,10 @@ PLANES_KEY = re.compile(
 
 @dataclass(frozen=True)
 class SharedRedis:
-    """By number of the databases that were seen, the beginnings of keys that are not Plane's.
+    """By number of each database that was read, the beginnings of keys that are not Plane's.
 
-    `unavailable` says why none could be read, `refused` why Redis let nobody in with the user and password that it was
-    given, or with none.
+    `unavailable` says why none could be read, `refused` why Redis refused the given user and password, or a connection
+    without them.
     """
 
     others: dict[int, list[str]] = field(default_factory=dict)
@@ -41,12 +41,14 @@ _REFUSED = {
     "WRONGPASS": "it knows no such user with this password",
     "ERR": "it knows no such user or password, or wants none",
 }
-"""By the word that Redis begins its answer to AUTH with, or to a command without it; 5 has none but the last. Never in
-Redis' own words: of a server whose AUTH has another name, they repeat the password."""
+"""By the first word of Redis' answer to AUTH, or to a command without it; Redis 5 has only the last.
+
+Never in Redis' own words: a server that names AUTH differently repeats the password in them.
+"""
 
 
 def scan(databases: list[int], username: str | None = None, password: str | None = None) -> str:
-    """What `redis-cli` reads from its standard input to look at the databases: SCAN, never KEYS."""
+    """Return the commands for `redis-cli` that read the databases: SCAN, never KEYS."""
     lines = []
     if password is not None:
         lines.append(f"AUTH {_quoted(username)} {_quoted(password)}" if username else f"AUTH {_quoted(password)}")
@@ -61,11 +63,11 @@ def _quoted(value: str | None) -> str:
 
 class RedisNeighbours(AnswerFact[SharedRedis]):
     """
-    Returns which keys in a Redis container's databases are not Plane's, as a ``SharedRedis``.
+    Returns the keys in a Redis container's databases that are not Plane's, as a ``SharedRedis``.
 
     + container: name of the container
 
-    What to look at goes in on standard input; see ``scan``.
+    The commands are sent on standard input; see ``scan``.
     """
 
     kind = SharedRedis
@@ -77,7 +79,7 @@ class RedisNeighbours(AnswerFact[SharedRedis]):
     @override
     def process(self, output: list[str]) -> SharedRedis:
         before, *parts = "\n".join(output).split(_MARK)
-        # redis-cli ends well all the same.
+        # redis-cli exits with 0 after an error too.
         refused = [_REFUSED[word] for line in before.split("\n") if (word := line.partition(" ")[0]) in _REFUSED]
         if refused:
             return SharedRedis(refused=refused[0])
@@ -97,6 +99,6 @@ class RedisNeighbours(AnswerFact[SharedRedis]):
 
 
 def _beginning(key: str) -> str:
-    """What a key begins with: enough to tell whose it is. The rest may be an address or a session."""
+    """The beginning of a key: enough to recognise its owner. The rest may be an address or a session."""
     head, separator, _ = key.partition(":")
     return f"{printable(head[:24])}{separator}…"

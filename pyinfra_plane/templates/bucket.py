@@ -1,4 +1,4 @@
-"""Run by Python in a container of Plane's image: create the bucket if it is missing, and write to it once."""
+"""Run by Python in a container of Plane's image: create the bucket if it is missing, and write a test file to it."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def main() -> dict[str, object]:
         )
         created = not awaited(lambda: exists(client, bucket))
         if created:
-            # AWS itself wants the region, but for the first one; MinIO wants nothing.
+            # AWS requires the region, except for the first one; MinIO requires none.
             wants_region = not endpoint and region not in (None, "", "us-east-1")
             options = {"CreateBucketConfiguration": {"LocationConstraint": region}} if wants_region else {}
             client.create_bucket(Bucket=bucket, **options)
@@ -39,7 +39,7 @@ def main() -> dict[str, object]:
 
 
 def awaited(ask):  # type: ignore[no-untyped-def]
-    """Ask for some seconds, because storage that was just started may not listen yet."""
+    """Retry for some seconds, because storage that was just started may not listen yet."""
     for _ in range(TRIES):
         try:
             return ask()
@@ -55,7 +55,7 @@ def exists(client, bucket) -> bool:  # type: ignore[no-untyped-def]
         if str(error.response.get("Error", {}).get("Code")) in ("404", "NoSuchBucket"):
             return False
         if str(error.response.get("Error", {}).get("Code")) == "403":
-            return True  # keys that may only read and write objects; writing tells
+            return True  # keys that may only read and write objects; writing shows whether the bucket exists
         raise
     return True
 

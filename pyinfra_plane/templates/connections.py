@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 TRIES = int(os.environ.get("CONNECTION_TRIES", "15"))
 
-# What waiting does not cure, in the words of PostgreSQL, Redis and RabbitMQ.
+# Errors that waiting does not fix, in the words of PostgreSQL, Redis and RabbitMQ.
 FINAL = ("authentication", "noauth", "wrongpass", "invalid username", "access_refused", "not allowed", "does not exist")
 
 
@@ -34,7 +34,7 @@ def main() -> dict[str, object]:
     checks = {
         "DATABASE_URL": postgresql,
         "REDIS_URL": redis,
-        # Celery takes the first of these two.
+        # Celery uses the first of these two.
         "CELERY_BROKER_URL" if get("CELERY_BROKER_URL") else "AMQP_URL": broker,
     }
     for name, connect in checks.items():
@@ -46,7 +46,7 @@ def main() -> dict[str, object]:
 
 
 def awaited(connect, url):  # type: ignore[no-untyped-def]
-    """Try for some seconds, because a server that was just started may not listen yet; what went wrong, or None."""
+    """Retry for some seconds, because a server that was just started may not listen yet; return the error, or None."""
     for left in range(TRIES, -1, -1):
         try:
             connect(url)
