@@ -1,10 +1,10 @@
-# make demo   see the whole deploy run, twice, against a sandbox that leaves nothing behind
-# make lab    once, so that make test also deploys to a real Docker engine through a real sshd
-# make test   every test that this machine can run; REQUIRED=all turns skips into failures
-# make drift  whether a run would change something, as an exit code: see pyinfra_plane/drift.py
-# make bench  how long it takes, against an empty deploy, a bare script and an Ansible playbook
+# make demo   runs the whole deploy twice, against a sandbox that leaves nothing behind
+# make lab    run once, so that make test also deploys to a real Docker engine through a real sshd
+# make test   runs every test that this machine can run; REQUIRED=all turns skips into failures
+# make drift  shows whether a run would change something, as an exit code: see pyinfra_plane/drift.py
+# make bench  measures run times, against an empty deploy, a bare script and an Ansible playbook
 PYTHON ?= python3
-# What deploys needs, and with that the sandbox, the tests and the tools.
+# VENV has the packages that a deploy needs; DEV adds those of the sandbox, the tests and the tools.
 VENV := .venv
 DEV := .venv-dev
 BIN := $(DEV)/bin
@@ -12,11 +12,11 @@ REQUIRED ?=
 
 .PHONY: reference audit demo sandbox secrets lab test test-deep test-live bench lint lock clean drift recording
 
-# What a shell says to every Python is not meant for this one: other packages, an encoding that lacks a letter.
+# A shell's variables for every Python are not for this one: other packages, an encoding that lacks a letter.
 unexport PYTHONHOME PYTHONIOENCODING PYTHONOPTIMIZE PYTHONPATH PYTHONSAFEPATH PYTHONWARNINGS
 export PYTHONUTF8 := 1
 
-# Make an environment from a file of requirements; one that was not finished is made anew.
+# Create an environment from a file of requirements; an incomplete one is created again.
 define environment
 @fail() { echo "make: $$*; then run: make $(MAKECMDGOALS)" >&2; exit 1; }; \
 version=$$($(PYTHON) -c 'import sys; print("Python %d.%d" % sys.version_info[:2])' 2>/dev/null) || version=missing; \
@@ -46,27 +46,27 @@ demo: $(DEV)/.made
 sandbox: $(DEV)/.made
 	@$(BIN)/python -m sandbox
 
-# Make ends with 2 where anything ended badly; call `python -m pyinfra_plane.drift` itself to tell a difference from a failure.
+# Make exits with 2 after any failure; call `python -m pyinfra_plane.drift` to distinguish changes from a failure.
 # make drift DRIFT="inventory.py --limit sese"
 DRIFT ?= inventory.py
 
 drift: $(VENV)/.made
 	@$(VENV)/bin/python -m pyinfra_plane.drift $(DRIFT)
 
-# The picture of `make demo`, docs/demo.svg. Each run differs in its seconds, so: when what it shows has changed.
+# The picture of `make demo`, docs/demo.svg. Its seconds differ on each run, so run this only if its text has changed.
 recording: $(DEV)/.made
 	@$(BIN)/python -m sandbox.recording
 
-# Strong values for what is missing, into secrets/all.env; with HOST=sese the passwords that each Plane has of its own,
-# into secrets/sese.env. A value that is there stays.
+# Writes strong values for missing secrets into secrets/all.env; with HOST=sese, the passwords that each Plane must have of
+# its own into secrets/sese.env. Existing values stay.
 secrets: $(VENV)/.made
 	@$(VENV)/bin/python -m pyinfra_plane.make_secrets secrets $(HOST)
 
-# Debian or Ubuntu, as root: a Docker engine, an sshd and images, for the tests that deploy to a real target.
+# Installs a Docker engine, an sshd and images (Debian or Ubuntu, as root), for the tests that deploy to a real target.
 lab:
 	@tests/docker/setup.sh
 
-# Plane's MCP server, which a test talks to: it insists on another plane-sdk, so it has an environment of its own.
+# A test uses Plane's MCP server, which requires another plane-sdk, so the server has an environment of its own.
 MCP := .venv-mcp
 NEWER_MCP := .venv-mcp-1.4
 
@@ -76,7 +76,7 @@ $(MCP)/.made: tests/clients/mcp/requirements.txt
 $(NEWER_MCP)/.made: tests/clients/mcp-1.4/requirements.txt
 	$(environment)
 
-# The coverage of what runs of the real pyinfra command reach counts too: see tests/measured.py.
+# Coverage includes the code that runs of the real pyinfra command reach: see tests/measured.py.
 test: $(DEV)/.made $(MCP)/.made $(NEWER_MCP)/.made
 	@$(BIN)/python -m coverage erase
 	@status=0; \
@@ -84,15 +84,15 @@ test: $(DEV)/.made $(MCP)/.made $(NEWER_MCP)/.made
 	$(BIN)/python -m coverage combine -q && $(BIN)/python -m coverage report || status=1; \
 	exit $$status
 
-# Hostile values for every setting, new ones on each run, and how many there were; some minutes. See tests/values.
+# Tests every setting with hostile values, new ones on each run, and shows their number; takes minutes. See tests/values.
 test-deep: $(DEV)/.made
 	@DEEP=1 LEAST_EXAMPLES=10000 $(BIN)/python -m pytest -q -n 2 --dist worksteal --required values tests/values
 
-# A real Plane that may be written to: make test-live PLANE_URL=http://127.0.0.1:8000; see tests/live/test_live.py.
+# Tests a real Plane, and writes to it: make test-live PLANE_URL=http://127.0.0.1:8000; see tests/live/test_live.py.
 test-live: $(DEV)/.made
 	@$(BIN)/python -m pytest -q -s --required live tests/live
 
-# How long it takes, against what; about half an hour. `make bench BENCH=--quick` only tries it, and writes no file.
+# Measures run times, for about half an hour. `make bench BENCH=--quick` only tests the benchmark, and writes no file.
 BENCH ?=
 ANSIBLE := .venv-ansible
 
@@ -102,12 +102,12 @@ $(ANSIBLE)/.made: benchmarks/ansible/requirements.txt
 bench: $(DEV)/.made $(ANSIBLE)/.made
 	@$(BIN)/python -m benchmarks $(BENCH)
 
-# docs/reference.md, from the operations' signatures and docstrings; a test says when it is out of date.
+# Writes docs/reference.md from the operations' signatures and docstrings; a test fails if it is out of date.
 reference: $(DEV)/.made
 	@$(BIN)/python -m docs.reference
 
-# Nothing here needs the network. The tests are full of made-up secrets, so they are not searched for real ones; and
-# KeywordDetector takes whatever is named after a secret for one.
+# No step needs the network. The tests are full of fake secrets, so they are not searched for real ones.
+# KeywordDetector reports everything that is named after a secret.
 lint: $(DEV)/.made
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -115,11 +115,11 @@ lint: $(DEV)/.made
 	git ls-files -z | grep -zvE '^(tests|sandbox|benchmarks)/|requirements(-dev)?.txt$$' | \
 		xargs -0 $(BIN)/detect-secrets-hook --no-verify --disable-plugin KeywordDetector
 
-# Known vulnerabilities in what is locked. Needs the network, and uv.
+# Reports known vulnerabilities in locked packages. Needs the network, and uv.
 audit:
 	uvx pip-audit --require-hashes --disable-pip -r requirements-dev.txt
 
-# Needs uv. No address of an index goes into the file.
+# Writes the locks. Needs uv. The files contain no address of an index.
 lock:
 	uv pip compile --universal --python-version 3.10 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--no-header --upgrade --group dev pyproject.toml -o requirements-dev.txt

@@ -82,7 +82,7 @@ def _read(given: Sequence[str]) -> tuple[str, Mapping[str, Any]]:
 
 
 def _said(text: str) -> str:
-    """pyinfra's complaint, in one line."""
+    """Return pyinfra's complaint, in one line."""
     # The summary repeats earlier lines.
     lines = [" ".join(printable(line).split()) for line in text.partition("--> Summary:")[0].splitlines()]
     lines = [line for line in lines if not STAGE.fullmatch(line)]

@@ -168,8 +168,7 @@ done
 
 class ComposeServices(AnswerFact[Composed]):
     """
-    Returns the containers of the Compose projects in a folder, as ``Composed``, without those of ``docker compose
-    run``.
+    Returns the Compose containers of a folder, as ``Composed``, without those of ``docker compose run``.
 
     + directory: the host's folder with the Compose file
     """
