@@ -1,1 +1,1 @@
-"""What the deploy costs, measured: `make bench`."""
+"""Measure what the deploy costs: `make bench`."""

@@ -19,7 +19,7 @@ RESULTS = HERE / "results.md"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Take the figures; 1 when a command that was to be measured failed."""
+    """Take the figures. Returns 1 if a measured command failed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="How long it takes, against what.")
     parser.add_argument("--quick", action="store_true", help="once, and little of it; writes no file")
     parser.add_argument("--repeats", type=int, metavar="N", help=f"how many times (default: {FULL.repeats})")
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         minutes = (time.monotonic() - begun) / 60
         text = f"{_heading(size)}\n{render(rows)}\nFigures taken: {', '.join(taken)}; {minutes:.0f} minutes.\n"
         if not options.quick:
-            # After each, since the whole takes long and may be broken off.
+            # After each figure, because all of them take long and may be interrupted.
             RESULTS.write_text(text)
     print(text)
     if not options.quick:
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def say(line: str) -> None:
-    """Tell how far it is."""
+    """Report progress."""
     print(line, file=sys.stderr, flush=True)
 
 

@@ -1,8 +1,8 @@
-"""The least requests that make an instance, a workspace, ten members with a token each, and a project: no checks.
+"""The minimum of requests that create an instance, a workspace, ten members with tokens, and a project.
 
     python -m benchmarks.bare URL
 
-One request for each thing that must be made, and one for each that must be known to make it.
+One request for each thing to create, and one for each fact that its creation requires.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ AGENTS = ("concierge", "imhotep", "thot", "basquiat", "r2d2", "shuri", "piccolo"
 
 
 class Bare:
-    """Requests to one Plane, each checked for its status and nothing else."""
+    """Requests to one Plane, each checked only for its status."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -26,7 +26,7 @@ class Bare:
         self._pair = ("", "")
 
     def ask(self, method: str, path: str, cookie: str, body: object = None) -> requests.Response:
-        """A request with JSON."""
+        """Send a request with JSON."""
         self._session.cookies.clear()
         answer = self._session.request(
             method, self._url + path, headers={"Cookie": cookie}, json=body, allow_redirects=False
@@ -35,12 +35,12 @@ class Bare:
         return answer
 
     def csrf(self) -> None:
-        """Fetch the pair that all forms are sent with."""
+        """Fetch the CSRF pair for all forms."""
         answer = self.ask("GET", "/auth/get-csrf-token/", "")
         self._pair = (answer.json()["csrf_token"], answer.cookies["csrftoken"])
 
     def form(self, path: str, **fields: str) -> str:
-        """Send a form and give the cookie of the session that it opens."""
+        """Send a form and return the cookie of the session that it opens."""
         token, cookie = self._pair
         self._session.cookies.clear()
         answer = self._session.post(
@@ -55,7 +55,7 @@ class Bare:
 
 
 def main(url: str) -> None:
-    """Make all of it."""
+    """Create everything."""
     bare = Bare(url)
     bare.csrf()
     names = {"first_name": "Plane", "last_name": "Admin", "company_name": "Javisi", "is_telemetry_enabled": "False"}
@@ -64,7 +64,7 @@ def main(url: str) -> None:
     bare.ask("PATCH", "/api/users/me/onboard/", admin, {"is_onboarded": True})
     bare.ask("POST", "/api/workspaces/", admin, {"name": "Javisi", "slug": "javisi", "organization_size": "2-10"})
     emails = [f"{name}@javisi.local" for name in AGENTS]
-    # The admin makes the project, so any of the agents may be an admin of the workspace.
+    # The admin creates the project, so any of the agents may be an admin of the workspace.
     invited = [{"email": email, "role": 20 if email == emails[0] else 15} for email in emails]
     bare.ask("POST", "/api/workspaces/javisi/invitations/", admin, {"emails": invited})
     open_ones = bare.ask("GET", "/api/workspaces/javisi/invitations/", admin).json()

@@ -1,4 +1,4 @@
-"""Where it is measured: sandbox hosts, and the commands that are run against them, each with what it took."""
+"""The place of the measurements: sandbox hosts, and the commands that are run against them, each with its cost."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ CHECKOUT = HERE.parent
 ANSIBLE = CHECKOUT / ".venv-ansible" / "bin" / "ansible-playbook"
 
 REAL_HASHING = 600_000
-"""Rounds of PBKDF2 in Django 4.2, which every tried release hashes passwords with."""
+"""Rounds of PBKDF2 in Django 4.2, with which every tried release hashes passwords."""
 
 AGENTS = ("concierge", "imhotep", "thot", "basquiat", "r2d2", "shuri", "piccolo", "cfo", "maintainer", "hermes")
 
 SECRETS = {
-    # Long, and as if drawn at random, as `make secrets` makes them.
+    # Long and random, as `make secrets` generates them.
     name: base64.urlsafe_b64encode(hashlib.sha256(name.encode()).digest()).decode()[:32]
     for name in (
         "POSTGRESQL_PASSWORD", "PLANE_ADMIN_PASSWORD", "PLANE_CONCIERGE_PASSWORD", "PLANE_AGENT_PASSWORD_SEED"
@@ -38,12 +38,12 @@ SECRETS = {
 
 
 class BenchmarkError(Exception):
-    """A command that was to be measured did not do well."""
+    """A measured command failed."""
 
 
 @dataclass(frozen=True)
 class Spent:
-    """What a command took: seconds, CPU seconds of it and its children, MB at most; requests that reached Plane."""
+    """The cost of a command: seconds, CPU seconds with its children, maximum MB, and requests that reached Plane."""
 
     seconds: float
     cpu: float
@@ -53,7 +53,7 @@ class Spent:
 
 @dataclass
 class Bed:
-    """A sandbox, and a folder for what its hosts are deployed to with."""
+    """A sandbox, and a folder with the files for deploying to its hosts."""
 
     sandbox: Sandbox
     directory: Path
@@ -64,7 +64,7 @@ class Bed:
         return self.sandbox.hosts
 
     def warm(self, hosts: Sequence[Host]) -> None:
-        """Have PostgreSQL running on hosts: on a real one it is."""
+        """Start PostgreSQL on hosts; on a real host it runs already."""
         for host in hosts:
             host.psql("SELECT 1")
 
@@ -86,13 +86,13 @@ class Bed:
             "ssh_key": str(self.sandbox.key_path),
             "ssh_known_hosts_file": str(self.sandbox.known_hosts_path),
             "plane_secrets_dir": str(self.directory),
-            # Plane's limit of 60 a minute for each key would be measured otherwise.
+            # Otherwise the measurement would include Plane's limit of 60 requests a minute for each key.
             "plane_env_extra": {"API_KEY_RATE_LIMIT": "1000000/minute"},
         }
         return host.name, {**given, **data}
 
     def bare(self, host: Host) -> Spent:
-        """Run the script of the least requests against a host's Plane."""
+        """Run the script with the minimum of requests against a host's Plane."""
         return self.run([sys.executable, "-m", "benchmarks.bare", f"http://127.0.0.1:{host.plane_port}"], [host])
 
     def ansible(self, host: Host) -> Spent:
@@ -117,13 +117,13 @@ class Bed:
             "ansible_user": "sandbox",
             "ansible_ssh_private_key_file": str(self.sandbox.key_path),
             "ansible_ssh_common_args": f"-o UserKnownHostsFile={self.sandbox.known_hosts_path}",
-            # Given, so that it need not be looked for.
+            # Given, so that Ansible does not search for it.
             "ansible_python_interpreter": os.path.realpath(sys.executable),
             # A sandbox host has a folder of its own and no users.
             "ansible_remote_tmp": str(host.root / "tmp" / "ansible"),
             "plane_config_dir": str(host.root / "opt/javisi/configs/plane"),
             "plane_compose_dir": str(host.root / "opt/plane"),
-            # The containers' addresses are the sandbox's own invention, so a command on its host cannot go there.
+            # The sandbox invents the containers' addresses, so a command on its host cannot reach them.
             "plane_api_url": f"http://127.0.0.1:{host.plane_port}",
             "plane_web_url": "https://work.example.com",
             "plane_api_container": "javisi_plane_api",
@@ -147,16 +147,16 @@ class Bed:
         }
 
     def run(self, words: Sequence[str], hosts: Sequence[Host], environment: Mapping[str, str] | None = None) -> Spent:
-        """Run a command in the checkout and tell what it took.
+        """Run a command in the checkout and return its cost.
 
         Raises:
-            BenchmarkError: it failed; with all that it said.
+            BenchmarkError: it failed; with all of its output.
         """
         before = sum(len(host.plane.requests) for host in hosts)
         for host in hosts:
             self.sandbox.call(host.plane.forget_throttles)
         report = self.directory / "report.json"
-        # PYTHONDONTWRITEBYTECODE, for one, would have every run compile this project anew.
+        # PYTHONDONTWRITEBYTECODE, for example, would make every run compile this project again.
         others = ("PLANE_", "POSTGRES", "PYTHON")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
         done = subprocess.run(
@@ -176,7 +176,7 @@ class Bed:
 
 @contextmanager
 def bed(hosts: int, hash_iterations: int = 1, edition: str = "community") -> Iterator[Bed]:
-    """Have so many hosts, for as long as the block lasts."""
+    """Start this many hosts, for the duration of the block."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         directory = Path(name)
         (directory / "run").mkdir()

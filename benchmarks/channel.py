@@ -1,4 +1,4 @@
-"""A deploy file that sends the same request through the SSH connection and past it, in turn, and writes the medians."""
+"""A deploy file that sends a request through the SSH connection and around it, in turn, and writes the medians."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _timed(http: Http) -> float:
 
 through = plane_from(host, f"http://172.20.1.3:{host.data.plane_api_port}").http
 past = Http(host.data.bench_url, DialAdapter(dial_directly))
-_timed(through), _timed(past)  # the connections are made
+_timed(through), _timed(past)  # opens the connections
 pairs = [(_timed(through), _timed(past)) for _ in range(host.data.bench_requests)]
 medians = {"through": median(pair[0] for pair in pairs), "past": median(pair[1] for pair in pairs)}
 Path(host.data.bench_report).write_text(json.dumps(medians))

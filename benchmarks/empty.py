@@ -1,1 +1,1 @@
-"""A deploy that does nothing: what is left is pyinfra's own start, the SSH connection, and the end."""
+"""A deploy that does nothing, which leaves only pyinfra's own start, the SSH connection, and the end."""

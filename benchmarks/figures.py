@@ -1,4 +1,4 @@
-"""The figures: each function takes its measurements on hosts of its own and gives rows of the table."""
+"""The figures: each function measures on hosts of its own and yields rows of the table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sandbox.host import Host
 
 @dataclass(frozen=True)
 class Size:
-    """How often is measured, and how much of it."""
+    """How often each figure is measured, and at which size."""
 
     repeats: int
     requests: int
@@ -27,20 +27,19 @@ FULL = Size(repeats=5, requests=300, hosts=(1, 10, 50, 100), agents=(10, 100, 50
 QUICK = Size(repeats=1, requests=20, hosts=(1, 2, 4, 6), agents=(3, 6, 12), projects=(1, 2, 4))
 
 SHORT = 3
-"""How many times as often a short run is measured: what else the machine does is as long as it is."""
+"""Factor for the number of short runs: the machine's other work does not get shorter with them."""
 
 STEADY = 2
-"""How many times as often those are measured whose differences are looked at: what else the machine does is not less in
-a difference."""
+"""Factor for the number of runs whose differences count: a difference contains the noise of both runs."""
 
 Figure = Callable[[Size, Callable[[str], None]], Iterator[Row]]
 Say = Callable[[str], None]
 
 
 def in_turn(repeats: int, measures: Mapping[str, Callable[[], Spent]], say: Say) -> dict[str, list[Spent]]:
-    """Take each measurement once, in turn, so many times over: what else the machine does falls on all of them.
+    """Take each measurement once, in turn, and repeat that, so that the machine's other work affects all of them.
 
-    There and back, since a long one slows down what comes after it.
+    The order alternates, because a long measurement slows down the next one.
     """
     taken: dict[str, list[Spent]] = {name: [] for name in measures}
     names = list(measures)
@@ -59,7 +58,7 @@ def seconds(taken: Sequence[Spent]) -> float:
 
 
 def no_change(size: Size, say: Say) -> Iterator[Row]:
-    """A run that changes nothing, ten agents."""
+    """A run without changes, ten agents."""
     with bed(2) as made:
         first, second = made.hosts
         made.warm(made.hosts)
@@ -74,7 +73,7 @@ def no_change(size: Size, say: Say) -> Iterator[Row]:
 
 
 def first_run(size: Size, say: Say) -> Iterator[Row]:
-    """A first run, ten agents, passwords hashed as Plane does."""
+    """A first run, ten agents, passwords hashed as in Plane."""
     with bed(3 * size.repeats, REAL_HASHING) as made:
         made.warm(made.hosts)
         fresh = iter(made.hosts)
@@ -95,7 +94,7 @@ def first_run(size: Size, say: Say) -> Iterator[Row]:
 
 
 def requests(size: Size, say: Say) -> Iterator[Row]:
-    """How many requests reach Plane."""
+    """The number of requests that reach Plane."""
     numbers = (len(AGENTS) // 2, len(AGENTS), 2 * len(AGENTS))
     firsts, others = [], []
     with bed(len(numbers)) as made:
@@ -109,7 +108,7 @@ def requests(size: Size, say: Say) -> Iterator[Row]:
 
 
 def channel(size: Size, say: Say) -> Iterator[Row]:
-    """What a request costs more through the SSH connection."""
+    """The additional cost of a request through the SSH connection."""
     with bed(1) as made:
         [host] = made.hosts
         report = made.directory / "channel.json"
@@ -136,14 +135,14 @@ def channel(size: Size, say: Say) -> Iterator[Row]:
 
 
 def hosts(size: Size, say: Say) -> Iterator[Row]:
-    """What each further host costs the controller, nothing to change."""
+    """The cost of each further host on the controller, without changes."""
     _, few, some, many = size.hosts
     with bed(many) as made:
         made.warm(made.hosts)
         made.deploy(made.hosts)
         deploys = in_turn(STEADY * size.repeats, {str(n): _over(made, made.deploy, n) for n in size.hosts}, say)
         empties = in_turn(STEADY * size.repeats, {str(n): _over(made, made.empty, n) for n in size.hosts}, say)
-    # The second is pyinfra's own, to compare with: nothing is wanted of it.
+    # The second is pyinfra's own, for comparison: it has no limit.
     for what, taken, rated in (("no change", deploys, True), ("an empty deploy", empties, False)):
         cpu = {n: middle(spent.cpu for spent in taken[str(n)]) * 1000 for n in size.hosts}
         memory = {n: middle(spent.memory for spent in taken[str(n)]) for n in size.hosts}
@@ -159,7 +158,7 @@ def hosts(size: Size, say: Say) -> Iterator[Row]:
 
 
 def _slopes(numbers: Sequence[int], values: Mapping[int, float]) -> tuple[float, float]:
-    """What each further one costs, from the first number to the second, and from there to the third."""
+    """The cost of each further one, from the first number to the second, and from there to the third."""
     low, middling, high = numbers
     near = (values[middling] - values[low]) / (middling - low)
     return near, (values[high] - values[middling]) / (high - middling)
@@ -170,13 +169,13 @@ def _over(made: Bed, command: Callable[[Sequence[Host]], Spent], number: int) ->
 
 
 def many_agents(size: Size, say: Say) -> Iterator[Row]:
-    """What each further agent costs."""
+    """The cost of each further agent."""
     data = {n: {"plane_agents": agents(n)} for n in size.agents}
     yield from _growth("agent", data, "community", size, say)
 
 
 def many_projects(size: Size, say: Say) -> Iterator[Row]:
-    """What each further project with four custom fields costs."""
+    """The cost of each further project with four custom fields."""
     data = {n: {"plane_projects": projects(n)} for n in size.projects}
     yield from _growth("project with four fields", data, "commercial", size, say)
 
@@ -212,13 +211,13 @@ def _growth(thing: str, data: Mapping[int, Mapping[str, object]], edition: str, 
 
 
 def agents(number: int) -> list[dict[str, str]]:
-    """So many agents, the concierge first."""
+    """This many agents, the concierge first."""
     names = [*AGENTS, *(f"agent{each}" for each in range(len(AGENTS), number))][:number]
     return [{"name": name, "role": "admin" if name == "concierge" else "member"} for name in names]
 
 
 def projects(number: int) -> list[dict[str, object]]:
-    """So many projects, each with four custom fields."""
+    """This many projects, each with four custom fields."""
     fields = [
         {"name": "agent_id", "type": "text"},
         {"name": "cost_estimate", "type": "number"},

@@ -1,6 +1,6 @@
-"""Run a command and write down what it took: seconds, CPU seconds, the most memory it held.
+"""Run a command and write its cost to a file: seconds, CPU seconds, and its maximum memory.
 
-Run by path, and small: a process starts its count of memory with what its parent holds.
+Run by path, and small: a process's memory count begins with its parent's memory.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 
 
 def main(report: str, words: list[str]) -> int:
-    """Run `words`, write the figures to `report`, and end as the command did."""
+    """Run `words`, write the figures to `report`, and exit with the command's code."""
     begun = time.perf_counter()
     child = os.posix_spawn(words[0], words, os.environ)
     _, status, used = os.wait4(child, 0)

@@ -11,7 +11,7 @@ HEADINGS = ("what", "against", "measured", "against measured", "ratio", "wanted"
 
 @dataclass(frozen=True)
 class Row:
-    """A figure, what it is held against, and what was wanted of it, if anything."""
+    """A figure, the figure that it is compared with, and its limit, if it has one."""
 
     what: str
     against: str
@@ -29,18 +29,18 @@ class Row:
 
     @property
     def unrated(self) -> Row:
-        """The row of which nothing was wanted."""
+        """The row without a limit."""
         return replace(self, wanted="")
 
 
 def at_most(what: str, against: str, measured: float, other: float, limit: float) -> Row:
-    """A time that is to be at most so many times another."""
+    """A time with a limit: a multiple of another time."""
     ratio = measured / other
     return Row(what, against, seconds(measured), seconds(other), f"{ratio:.2f}", f"at most {limit:g}", ratio <= limit)
 
 
 def times_faster(what: str, against: str, measured: float, other: float, least: float) -> Row:
-    """A time that is to be at least so many times shorter than another."""
+    """A time with a limit: a fraction of another time."""
     ratio = other / measured
     met = ratio >= least
     wanted = f"at least {least:g} times faster"
@@ -48,14 +48,14 @@ def times_faster(what: str, against: str, measured: float, other: float, least: 
 
 
 def flat(what: str, against: str, measured: float, other: float, unit: str, slack: float = 0.2) -> Row:
-    """A cost for each one that is to be no larger than another, `slack` more at most."""
+    """A cost for each one that may exceed another by `slack` at most."""
     met = measured <= (1 + slack) * other
     ratio = f"{measured / other:.2f}" if other > 0 else ""
     return Row(what, against, f"{measured:.2f} {unit}", f"{other:.2f} {unit}", ratio, f"at most {1 + slack:g}", met)
 
 
 def counted(what: str, rule: str, measured: Iterable[int], wanted: Iterable[int]) -> Row:
-    """Counts that are to be no larger."""
+    """Counts with limits."""
     found, due = list(measured), list(wanted)
     text = ", ".join(map(str, found))
     return Row(
@@ -70,7 +70,7 @@ def counted(what: str, rule: str, measured: Iterable[int], wanted: Iterable[int]
 
 
 def seconds(value: float) -> str:
-    """A time, to three digits."""
+    """A time with three digits."""
     return f"{value:.2f} s" if value < 100 else f"{value:.0f} s"
 
 
@@ -80,7 +80,7 @@ def middle(values: Iterable[float]) -> float:
 
 
 def render(rows: Iterable[Row]) -> str:
-    """The table in Markdown, its columns padded so that it can be read as it is."""
+    """The table in Markdown, with padded columns, so that its source is readable."""
     lines = [HEADINGS, *(row.cells for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
     padded = [" | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]

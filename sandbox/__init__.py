@@ -1,6 +1,6 @@
 """An embedded target to deploy to: an SSH server, a `docker` command, PostgreSQL and Plane's API in one process.
 
-Nothing needs installing and nothing is left behind.
+It needs no installation and leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def running(
     log_statement: str = "none",
     stack: str = "scripts",
 ) -> Iterator[Sandbox]:
-    """Run a sandbox on a thread of its own; it is ready on entry and gone on exit.
+    """Run a sandbox on a thread of its own; it is ready on entry and removed on exit.
 
     Not for a process that gevent has patched: run pyinfra's command line in a process of its own.
     """
@@ -76,7 +76,7 @@ def running(
         ready.result()
         yield sandbox
     finally:
-        # A start that failed has closed its loop already.
+        # A failed start has closed its loop already.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(serving.cancel)
         thread.join()

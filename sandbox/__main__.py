@@ -1,4 +1,4 @@
-"""`python -m sandbox`: start the sandbox, say how to deploy to it, stop on Ctrl-C."""
+"""`python -m sandbox`: start the sandbox, print how to deploy to it, stop on Ctrl-C."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def _serve(options: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
-        # Only the first signal counts: a second one must not cut the cleaning up short.
+        # Only the first signal counts: a second one must not interrupt the cleanup.
         for number in SIGNALS:
             loop.add_signal_handler(number, lambda: None)
         serving.cancel()

@@ -1,4 +1,4 @@
-"""Reads the options of a command in the way docker's own command line does."""
+"""Parse the options of a command like docker's own command line."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def read_options(
     values: Sequence[str] = (),
     leading: bool = False,
 ) -> Options:
-    """Read `words`; an option is named as in `e/env`, and told by its long name.
+    """Parse `words`. An option is declared as in `e/env`, and returned by its long name.
 
-    With `leading`, what follows the first word that is no option is left as it is.
+    With `leading`, the words after the first one that is no option stay unparsed.
     """
     switches, takers = _spellings(flags), _spellings(values)
     given: dict[str, list[str]] = {}
@@ -69,7 +69,7 @@ def read_options(
             else:
                 raise NotUnderstood(word if option in switches else option)
         else:
-            # Short options may be run together, the last one with its value: -iupostgres.
+            # Short options may be combined, the last one with its value: -iupostgres.
             letters = word[1:]
             while letters:
                 option, letters = f"-{letters[0]}", letters[1:]
@@ -84,7 +84,7 @@ def read_options(
 
 
 def _spellings(names: Sequence[str]) -> dict[str, str]:
-    """Each way to write an option, with its long name."""
+    """Each spelling of an option, with its long name."""
     spellings = {}
     for each in names:
         for name in each.split("/"):

@@ -1,4 +1,4 @@
-"""What `docker compose` of a host understands: up, ps, run and config, for the one project that exists."""
+"""The `docker compose` commands of a host: up, ps, run and config, for the one project that exists."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NOT_FOUND = 14
 
 @dataclass
 class _Call:
-    """A command, with what it was told of the project."""
+    """A command, with its options for the project."""
 
     host: Host
     env_files: list[Path]
@@ -37,17 +37,17 @@ class _Call:
         return services
 
     def variables(self) -> dict[str, str]:
-        """What `${…}` stands for: the env files, and the caller's own variables, which win."""
+        """The values for `${…}`: the env files, overridden by the caller's own variables."""
         found: dict[str, str] = {}
         for file in self.env_files:
             found |= env_file.parse(file.read_text(), self.caller)
         return found | dict(self.caller)
 
     def environment(self, service: str) -> dict[str, str]:
-        """What a service's container gets.
+        """The variables of a service's container.
 
         Raises:
-            _Refused: an env file of it is missing, or is none.
+            _Refused: an env file is missing, or is not a file.
         """
         definition = self.services[service]
         found: dict[str, str] = {}
@@ -75,7 +75,7 @@ class _Call:
 
 
 class _Refused(Exception):
-    """Compose's own words for what it will not do."""
+    """A refusal in Compose's own words."""
 
 
 async def respond(host: Host, words: Sequence[str], directory: Path, environment: Mapping[str, str]) -> Reply | Run:
@@ -113,7 +113,7 @@ async def respond(host: Host, words: Sequence[str], directory: Path, environment
 
 
 def _raw(call: _Call) -> dict[str, Any]:
-    """The project as it is written, with whole paths; Compose sorts all names, and ends no last line (2.26.1)."""
+    """The project as written, with absolute paths. Compose sorts all names, and does not end the last line (2.26.1)."""
     services = {}
     for name, definition in sorted(call.services.items()):
         files = [{"path": str(file), "required": required} for file, required in call.files_of(definition)]
@@ -122,7 +122,7 @@ def _raw(call: _Call) -> dict[str, Any]:
 
 
 def _resolved(call: _Call) -> dict[str, Any]:
-    """The project with what its services get, by name; a dollar stands twice, as in the file."""
+    """The project with its services' variables, by name; a dollar is doubled, as in the file."""
     services = {}
     for name, definition in sorted(call.services.items()):
         environment = {key: value.replace("$", "$$") for key, value in call.environment(name).items()}
@@ -133,7 +133,7 @@ def _resolved(call: _Call) -> dict[str, Any]:
 
 
 def _choose_project(host: Host, options: Options, directory: Path) -> Reply | None:
-    """Check that the options lead to the host's own project; a reply is the failure."""
+    """Check that the options select the host's own project; a reply is the failure."""
     files = [directory / file for file in options.all("file")]
     for file in files:
         if not file.exists():
@@ -192,7 +192,7 @@ async def _up_service(
 
 
 async def _start(host: Host, service: str, container: Container) -> None:
-    """What the image's own start scripts do, and what else a new container brings about."""
+    """Run the image's own start scripts, and the other effects of a new container."""
     command = " ".join(container.command)
     if "docker-entrypoint-migrator" in command:
         container.exit_code = await asyncio.to_thread(_manage, host, container, "migrate")
@@ -212,7 +212,7 @@ def _manage(host: Host, container: Container, *words: str) -> int:
 
 
 def in_image(host: Host, container: Container, words: Sequence[str], environment: Mapping[str, str]) -> Run:
-    """A command in a container of Plane's image."""
+    """Return a command that runs in a container of Plane's image."""
     folder, own = host.image_of(container), host.image_environment()
     own["PATH"] = f"{folder / 'bin'}:{own['PATH']}"
     program = [str(folder / "bin/python")] if words[0] == "python" else [words[0]]
@@ -227,7 +227,7 @@ def _run(call: _Call, words: Sequence[str]) -> Reply | Run:
     if "rm" not in options or "no-deps" not in options:
         raise NotUnderstood("run without --rm and --no-deps")
     container = call.host.containers[call.services[service]["container_name"]]
-    # What `run` makes has the image that the service's next container would have.
+    # A container of `run` has the image that the service's next container would have.
     new = Container(container.name, container.image, "", image_id=call.host.images.get(container.image, ""))
     entrypoint = options.last("entrypoint")
     return in_image(call.host, new, [*([entrypoint] if entrypoint else []), *command], call.environment(service))

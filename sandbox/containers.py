@@ -1,4 +1,4 @@
-"""The containers of a host as a model: what `docker inspect` and `docker ps` tell of them, and what listens in them."""
+"""A model of a host's containers: the data for `docker inspect` and `docker ps`, and the ports that listen."""
 
 from __future__ import annotations
 
@@ -27,13 +27,16 @@ ENV_FILE = "opt/javisi/configs/plane/plane.env"
 START_SCRIPT = "./bin/docker-entrypoint-{}.sh"
 
 STACKS = ("role", "scripts", "plane")
-"""The Compose files that a host may have: with `env_file:` and commands of its own in place of the image's start
-scripts, and no migrator; with `env_file:`, start scripts and a migrator; and Plane's own, which interpolates."""
+"""The Compose files that a host may have.
+
+One has `env_file:` and commands of its own instead of the image's start scripts, and no migrator; one has `env_file:`,
+start scripts and a migrator; and one is Plane's own, which interpolates.
+"""
 
 
 @dataclass
 class Project:
-    """A Compose project, as its file has it, which a test may rewrite. The file is JSON, which is YAML."""
+    """A Compose project, with the content of its file, which a test may rewrite. The file is JSON, which is YAML."""
 
     name: str
     directory: Path
@@ -50,7 +53,7 @@ class Project:
 
     @property
     def services(self) -> dict[str, str]:
-        """By service, the name of its container."""
+        """The name of each service's container."""
         return {name: service["container_name"] for name, service in self.model["services"].items()}
 
     def write(self) -> None:
@@ -119,18 +122,18 @@ def model(stack: str) -> dict[str, dict[str, Any]]:
 
 @dataclass
 class Container:
-    """A container; `stop` and `start` are what a test does to it."""
+    """A container. Tests call `stop` and `start`."""
 
     name: str
     image: str
     address: str
     image_id: str = field(default_factory=lambda: f"sha256:{secrets.token_hex(32)}")
     network: str = "javisi"
-    # Port in the container: loopback port where the real thing listens.
+    # By port in the container: the loopback port on which the real server listens.
     ports: dict[int, int] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     command: list[str] = field(default_factory=list)
-    # What `docker run --rm` and `compose up` have not made yet, or have removed.
+    # Containers that do not exist: `compose up` has not created them yet, or `docker run --rm` has removed them.
     exists: bool = True
     environment: dict[str, str] = field(default_factory=dict)
     id: str = field(default_factory=lambda: secrets.token_hex(32))
@@ -139,7 +142,7 @@ class Container:
     created_at: str = field(default_factory=lambda: _now())
     started_at: str = field(default_factory=lambda: _now())
     finished_at: str = NEVER
-    # Of one whose work is done at once.
+    # Of a container that exits at once.
     ends: bool = False
     exit_code: int = 0
 
@@ -184,8 +187,7 @@ class Container:
         }
         if self.health is not None:
             state["Health"] = {"Status": self.health, "FailingStreak": 0, "Log": []}
-        # A container on a network of its own making has its address there and none at the top;
-        # a stopped one has neither.
+        # A container on a network of its own has its address there and none at the top; a stopped one has neither.
         address = self.address if self.running else ""
         published = {
             f"{port}/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(loopback)}] for port, loopback in self.ports.items()
@@ -235,7 +237,7 @@ def plane_project(root: Path, stack: str) -> Project:
 
 
 def javisi(number: int, project: Project, api_port: int) -> dict[str, Container]:
-    """The containers of the host with this number, as they are when it is made: Plane's only with start scripts."""
+    """The containers of a new host with this number: Plane's only with start scripts."""
     made = [
         Container(POSTGRESQL, "postgres:18-alpine", f"172.20.{number}.2"),
         Container(API, PLANE_IMAGE, f"172.20.{number}.3", ports={8000: api_port}),

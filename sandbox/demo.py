@@ -1,4 +1,4 @@
-"""`make demo`: the whole deploy against a sandbox, twice: everything is made, and then nothing changes."""
+"""`make demo`: run the whole deploy against a sandbox twice: everything is created, and then nothing changes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DIRECTORY = Path(".sandbox")
 
 
 def main() -> int:
-    """Run the demo; 0 when both runs did well."""
+    """Run the demo. Returns 0 if both runs succeeded."""
     port = PORT if _is_free(PORT) else 0
     sandbox = subprocess.Popen(
         [sys.executable, "-m", "sandbox", "--port", str(port)], stdout=subprocess.PIPE, text=True
@@ -44,7 +44,7 @@ def _is_free(port: int) -> bool:
 
 
 def _deploy_twice() -> int:
-    """With an inventory of its own: by now inventory.py may name the hosts of the person who looks at the demo."""
+    """Deploy twice with a separate inventory: by now inventory.py may name the user's own hosts."""
     [host] = json.loads((DIRECTORY / "inventory.json").read_text())["hosts"]
     data = {"ssh_hostname": "127.0.0.1", "ssh_port": host["port"]}
     with tempfile.TemporaryDirectory() as folder:
@@ -54,7 +54,7 @@ def _deploy_twice() -> int:
 
 
 def _show(host: Mapping[str, Any], inventory: Path) -> int:
-    """Run each step; what is typed for it, with the inventory that comes with the deploy, is shown above it."""
+    """Run each step. The text above it shows the command for the inventory that comes with the deploy."""
     further = [] if host["port"] == PORT else ["--data", f"ssh_port={host['port']}"]
     steps = {
         "A new host, and what would be made on it:": "--dry",

@@ -1,4 +1,4 @@
-"""The directory that holds all of a running sandbox: claimed by one at a time, empty again afterwards."""
+"""The directory that holds all of a running sandbox: only one can claim it, and it is empty again afterwards."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from pathlib import Path
 LOCK = "sandbox.lock"
 OWN = ("id_ed25519", "known_hosts", "inventory.json", "secrets", "hosts", "bin", "postgres", "run")
 
-# The address of a Unix socket has 104 bytes on macOS, 108 on Linux, with a zero at the end.
+# The address of a Unix socket has 104 bytes on macOS, 108 on Linux, with a terminating zero.
 LONGEST_SOCKET_PATH = 103
 
 
 class SandboxError(Exception):
-    """The sandbox cannot start, in one line."""
+    """The sandbox cannot start; the message is one line."""
 
 
 @dataclass
 class Directory:
-    """A claimed directory. What a killed sandbox left in it stays until `clear`."""
+    """A claimed directory. The files of a killed sandbox stay until `clear`."""
 
     path: Path
     sockets: Path
@@ -55,7 +55,7 @@ class Directory:
         return directory
 
     def clear(self) -> None:
-        """Remove everything that a sandbox made, and nothing else."""
+        """Remove everything that a sandbox created, and nothing else."""
         if self.sockets.parent != self.path:
             shutil.rmtree(self.sockets, ignore_errors=True)
             self.sockets = self.path / "run"
@@ -67,11 +67,11 @@ class Directory:
                 entry.unlink(missing_ok=True)
 
     def make_sockets(self) -> None:
-        """Make the directory for sockets, outside when a socket in this one could not be reached by its path."""
+        """Create the directory for sockets, elsewhere if the path of a socket in this one would be too long."""
         if _takes_sockets(self.sockets):
             self.sockets.mkdir(mode=0o700)
             return
-        # TMPDIR may lie as deep as this directory.
+        # TMPDIR may have a path as long as this directory's.
         places = [place for place in (tempfile.gettempdir(), "/tmp") if _takes_sockets(Path(place, "sandbox-12345678"))]
         self.sockets = Path(tempfile.mkdtemp(prefix="sandbox-", dir=places[0]))
         self._write_state()
@@ -97,7 +97,7 @@ class Directory:
 
 
 def _takes_sockets(path: Path) -> bool:
-    """Return whether a host's sockets fit below this path. psql takes a comma for the end of an address."""
+    """Whether a host's sockets fit below this path. psql treats a comma as the end of an address."""
     socket = path / "sandbox-99" / ".s.PGSQL.5432"
     return len(os.fsencode(socket)) <= LONGEST_SOCKET_PATH and not set(str(socket)) & set(',"')
 
@@ -131,6 +131,6 @@ def _read_state(lock: int) -> dict[str, object]:
     try:
         state = json.loads(os.pread(lock, 65536, 0))
     except ValueError:
-        # Killed between making the file and filling it.
+        # The sandbox was killed between creating the file and filling it.
         return {}
     return state if isinstance(state, dict) else {}

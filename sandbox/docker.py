@@ -1,4 +1,4 @@
-"""What the `docker` command of a host understands: exec, inspect, ps, wait, rm, image ls, compose."""
+"""The `docker` commands of a host: exec, inspect, ps, wait, rm, image ls, compose."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ async def _exec(host: Host, words: Sequence[str], caller: Mapping[str, str]) -> 
     if not container.running:
         return Reply(stderr=f"Error response from daemon: container {container.id} is not running\n", code=1)
     if container.name == REDIS and command == ["redis-cli"]:
-        # Its commands come on standard input, which stays with the client.
+        # Its commands arrive on standard input, which stays with the client.
         databases = {str(number): keys for number, keys in host.redis_keys.items()}
         return Run([sys.executable, "-IS", redis_cli.__file__, json.dumps(databases)], {}, host.root, True)
     if container.image == PLANE_IMAGE:
@@ -101,7 +101,7 @@ async def _exec(host: Host, words: Sequence[str], caller: Mapping[str, str]) -> 
         name = user.partition(":")[0]
         if name not in ("root", SUPERUSER) and not name.isdecimal():
             return Reply(stderr=f"unable to find user {name}: no matching entries in passwd file\n", code=126)
-        # libpq would take the name of the system's user, which is not the container's.
+        # libpq would use the name of the system's user, which is not the container's.
         environment["PGUSER"] = name
     for variable in options.all("env"):
         key, given, value = variable.partition("=")
@@ -128,7 +128,7 @@ def _inspect(host: Host, words: Sequence[str], absent: str) -> Reply:
     if template is None:
         stdout = json.dumps(found, indent=4) + "\n"
     else:
-        # With nothing to show, docker still ends the line.
+        # Without output, docker still ends the line.
         stdout = "".join(f"{_render(template, each)}\n" for each in found) or "\n"
     return Reply(stdout=stdout, stderr="".join(errors), code=1 if errors else 0)
 
@@ -235,13 +235,13 @@ def _find(host: Host, name: str) -> Container | None:
 
 
 def _render(template: str, data: Mapping[str, Any]) -> str:
-    """Fill in a Go template that is no more than text, fields, and keys of maps."""
+    """Render a Go template that contains only text, fields, and keys of maps."""
     if "{{" in _FIELD.sub("", template):
         raise NotUnderstood(f"--format {template}")
 
     def replacement(found: re.Match[str]) -> str:
         if found["label"] is not None:
-            # A value may be a path that has a comma of its own.
+            # A value may be a path with a comma.
             pairs = re.split(r",(?=[\w.-]+=)", data.get("Labels", ""))
             held = dict(pair.partition("=")[::2] for pair in pairs)
             return str(held.get(found["label"], ""))
@@ -251,7 +251,7 @@ def _render(template: str, data: Mapping[str, Any]) -> str:
                 raise NotUnderstood(f"--format {template}")
             value = value[key]
         if found["map"] is not None:
-            # A key that a map does not hold is its zero value in Go.
+            # A missing key of a map is its zero value in Go.
             value = value.get(found["key"], "")
         if found["json"]:
             return json.dumps(value, separators=(",", ":"))

@@ -1,7 +1,7 @@
-"""The `docker` command on a host: asks the sandbox what to do, and becomes the command that it is told to run.
+"""The `docker` command on a host: gets a command from the sandbox, and replaces itself with it.
 
-A deploy runs it hundreds of times, so it is run by path and imports only what is built into the interpreter:
-`socket`, `signal`, `json` and `typing` would take as long again as starting Python.
+A deploy runs it hundreds of times, so it is run by path and imports only modules built into the interpreter: `socket`,
+`signal`, `json` and `typing` would take as long as starting Python.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def become(words: list[str], environment: dict[str, str], directory: str, stdin:
         # Without --interactive docker gives the command no input.
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.chdir(directory)
-    # Python ignores SIGPIPE, and what it becomes would too.
+    # Python ignores SIGPIPE, and the command that replaces it would too.
     _signal.signal(_signal.SIGPIPE, _signal.SIG_DFL)
     try:
         os.execvpe(words[0], words, environment)

@@ -1,4 +1,4 @@
-"""Reads an environment file as Docker Compose does for a service: with quotes, comments and interpolation.
+"""Parse an environment file as Docker Compose does for a service: with quotes, comments and interpolation.
 
 Compose expands `$` even here, so a secret with a `$` in it arrives changed unless it is in single quotes.
 """
@@ -18,11 +18,11 @@ _ESCAPED = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v
 
 
 class EnvFileError(Exception):
-    """A file that Compose would refuse."""
+    """Compose would refuse the file."""
 
 
 def parse(text: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that a container gets from the file; `environment` is that of the command."""
+    """The variables that a container gets from the file; `environment` is the command's."""
     variables: dict[str, str] = {}
 
     def lookup(name: str) -> str | None:
@@ -48,7 +48,7 @@ def parse(text: str, environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def interpolate(value: str, variables: Mapping[str, str]) -> str:
-    """A value of a Compose file with its `${…}` filled in."""
+    """Fill in the `${…}` of a value in a Compose file."""
     return _expand(value, variables.get, 0)
 
 

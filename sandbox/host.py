@@ -49,24 +49,24 @@ class Host:
     allow_tcp_forwarding: bool = True
     # Called with each command line before it is run.
     before_command: Callable[[str], Awaitable[None]] | None = None
-    # Command lines in the order they came, as the client sent them.
+    # Command lines in the order in which the client sent them.
     commands: list[str] = field(default_factory=list)
     connections: int = 0
-    # By an image's name, its id now; by its id, the folder with what it holds.
+    # By an image's name, its current id; by its id, the folder with its content.
     images: dict[str, str] = field(default_factory=dict)
     image_folders: dict[str, Path] = field(default_factory=dict)
-    # The keys that Redis holds, by database.
+    # The keys in Redis, by database.
     redis_keys: dict[int, list[str]] = field(default_factory=dict)
-    # What Redis asks of Plane; none at first.
+    # The password that Redis requires from Plane; none at first.
     redis_password: str = ""
 
     @property
     def storage(self) -> Path:
-        """The folder whose folders are the buckets of the storage; without it, no storage answers."""
+        """The folder with the storage's buckets as folders; without the folder, no storage answers."""
         return self.root / "storage"
 
     def add_service(self, service: str, **definition: object) -> Container:
-        """Have the Compose project have one more service, somebody else's, and a container of it that never ran."""
+        """Add a service that is not Plane's to the Compose project, with a container that never ran."""
         name = f"javisi_{service}"
         model = self.project.model
         given = {"image": f"example/{service}:1", "container_name": name, "command": "run", **definition}
@@ -83,7 +83,7 @@ class Host:
         return made
 
     def add_image(self, version: str) -> None:
-        """Have Plane's image in a release from now on; containers keep theirs until they are recreated."""
+        """Release a new version of Plane's image; containers keep theirs until they are recreated."""
         image_id = f"sha256:{secrets.token_hex(32)}"
         folder = self.commands_path.parent / "images" / image_id[7:19]
         write_image(folder, version)
@@ -91,11 +91,11 @@ class Host:
         self.images[PLANE_IMAGE] = image_id
 
     def image_of(self, container: Container) -> Path:
-        """What the working directory of a container's image holds."""
+        """The content of the working directory of a container's image."""
         return self.image_folders.get(container.image_id, self.root)
 
     def image_environment(self) -> dict[str, str]:
-        """What a container of Plane's image has besides its variables, so that the sandbox's PostgreSQL is found."""
+        """Further variables of containers of Plane's image, with which they find the sandbox's PostgreSQL."""
         return {
             "PATH": f"{programs()}:/usr/local/bin:/usr/bin:/bin",
             "SANDBOX_PGHOST": str(self.cluster.sockets),
@@ -106,7 +106,7 @@ class Host:
         }
 
     async def read_progress(self) -> Progress:
-        """How far Plane's database is, as its API finds it."""
+        """Return the state of Plane's database, as its API reads it."""
         address = self.containers[API].environment.get("DATABASE_URL", "")
         return await read_progress(str(programs() / "psql"), address, str(self.cluster.sockets))
 
@@ -120,7 +120,7 @@ class Host:
         return self.cluster.psql(sql, dbname)
 
     def environment(self, user: str) -> dict[str, str]:
-        """The environment of a command that runs on the host: nothing of the sandbox's own."""
+        """The environment of a command on the host, without the sandbox's own variables."""
         path = os.environ.get("PATH", os.defpath)
         return {
             "PATH": f"{self.commands_path}:{path}",
@@ -133,7 +133,7 @@ class Host:
         }
 
     def destination(self, address: str, port: int) -> int:
-        """The loopback port behind an address and port as they are seen from the host."""
+        """The loopback port behind an address and port, as seen from the host."""
         if address in LOOPBACK:
             candidates = [(each, to) for each in self.containers.values() for to in each.ports.values()]
         else:
@@ -148,7 +148,7 @@ class Host:
         raise NotListening(f"{address}:{port}")
 
     def install_docker(self, socket: Path) -> None:
-        """Write the `docker` command; a shell script, since the path to Python may hold spaces."""
+        """Write the `docker` command: a shell script, because the path of Python may contain spaces."""
         words = [sys.executable, "-IS", docker_client.__file__, str(socket)]
         script = self.commands_path / "docker"
         script.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')

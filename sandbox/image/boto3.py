@@ -1,4 +1,4 @@
-"""Stands in for boto3 in Plane's image: buckets are folders in SANDBOX_S3; without it, no storage answers."""
+"""A stand-in for boto3 in Plane's image: buckets are folders in SANDBOX_S3; without it, no storage answers."""
 
 from __future__ import annotations
 

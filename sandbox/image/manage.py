@@ -1,6 +1,6 @@
-"""Stands in for `manage.py` of Plane's image: it makes the tables that tell how far an instance is, and no others.
+"""A stand-in for `manage.py` of Plane's image. It creates only the tables that show the state of an instance.
 
-It needs `psql` and what DATABASE_URL leads to. With SANDBOX_PGHOST set, the server is there, whatever the address says.
+It needs `psql` and the server of DATABASE_URL. SANDBOX_PGHOST overrides the server's address.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import psycopg  # type: ignore[import-not-found]
 
 HERE = Path(__file__).resolve().parent
 
-# Names and columns as on every tried release, as far as somebody looks at them.
+# Names and columns as on every tried release, limited to those that are read.
 _TABLES = """
 CREATE TABLE IF NOT EXISTS django_migrations (id serial, app text, name text, UNIQUE (app, name));
 CREATE TABLE IF NOT EXISTS instances (id serial, current_version text, created_at timestamptz DEFAULT now());
@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS sandbox_cache (cleared int);
 
 
 def psql(sql: str) -> str:
-    """Run SQL as Plane's role; what it prints."""
+    """Run SQL as Plane's role, and return its output."""
     try:
         return str(psycopg.psql(os.environ["DATABASE_URL"], sql))
     except psycopg.OperationalError as error:
@@ -39,7 +39,7 @@ def migrations() -> list[tuple[str, str]]:
 
 
 def migrate() -> None:
-    """Make the tables, and note every migration of the image."""
+    """Create the tables, and record every migration of the image."""
     rows = ", ".join(f"('{app}', '{name}')" for app, name in migrations())
     psql(f"{_TABLES} INSERT INTO django_migrations (app, name) VALUES {rows} ON CONFLICT DO NOTHING;")
     print("  Applying migrations... OK")
@@ -59,7 +59,7 @@ def wait_for_migrations() -> None:
 
 
 def register_instance(signature: str) -> None:
-    """Register the instance, or bring its version up to date."""
+    """Register the instance, or update its version."""
     assert signature
     version = os.environ.get("APP_VERSION") or json.loads((HERE / "package.json").read_text())["version"]
     psql(
@@ -70,7 +70,7 @@ def register_instance(signature: str) -> None:
 
 
 def configure_instance() -> None:
-    """Make the instance's settings."""
+    """Create the instance's settings."""
     if not os.environ.get("SECRET_KEY"):
         raise SystemExit("CommandError: SECRET_KEY env variable is required.")
     psql("INSERT INTO instance_configurations VALUES ('ENABLE_SIGNUP', '1') ON CONFLICT DO NOTHING")
@@ -78,8 +78,8 @@ def configure_instance() -> None:
 
 
 def clear_cache(option: str = "", key: str = "") -> None:
-    """Have the server forget what it remembers."""
-    # As on every tried release, where without a key a whole Redis database is emptied.
+    """Clear the server's cache."""
+    # As on every tried release, on which a call without a key empties a whole Redis database.
     assert (option, key) in (("", ""), ("--key", "/api/instances/"))
     psql("INSERT INTO sandbox_cache VALUES (1)")
     print("Cache Cleared")

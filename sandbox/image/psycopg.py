@@ -1,4 +1,4 @@
-"""Stands in for the client of PostgreSQL in Plane's image, by way of `psql`."""
+"""A stand-in for the PostgreSQL client in Plane's image, which uses `psql`."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from urllib.parse import unquote, urlsplit
 
 
 class OperationalError(Exception):
-    """As the real one is called."""
+    """An error with the name of the real one."""
 
 
 class _Connection:
     def close(self) -> None:
-        """Nothing is left open."""
+        """Do nothing: no connection is open."""
 
 
 def connect(address: str, connect_timeout: int = 0) -> _Connection:
@@ -22,7 +22,7 @@ def connect(address: str, connect_timeout: int = 0) -> _Connection:
 
 
 def psql(address: str, sql: str) -> str:
-    """Run SQL as the role of a `DATABASE_URL`; what it prints. With SANDBOX_PGHOST set, the server is there."""
+    """Run SQL as the role of a `DATABASE_URL`, and return its output. SANDBOX_PGHOST overrides the server's address."""
     url = urlsplit(address)
     host = os.environ.get("SANDBOX_PGHOST") or url.hostname or ""
     port = [] if "SANDBOX_PGHOST" in os.environ else ["-p", str(url.port or 5432)]

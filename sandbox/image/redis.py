@@ -1,4 +1,4 @@
-"""Stands in for the client of Redis in Plane's image: a server that wants SANDBOX_REDIS_PASSWORD, if it is set."""
+"""A stand-in for the Redis client in Plane's image: the server requires SANDBOX_REDIS_PASSWORD, if it is set."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 
 class AuthenticationError(Exception):
-    """As the real one is called."""
+    """An error with the name of the real one."""
 
 
 class Redis:

@@ -1,4 +1,4 @@
-"""Who may do what: the checks in front of every handler, in the order in which Plane makes them."""
+"""Permissions: the checks before every handler, in Plane's order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .state import PlaneState
 
 
 def not_permitted() -> ApiError:
-    """The app API's words for it; v1 has others."""
+    """Return the app API's refusal; v1 has another text."""
     return ApiError(403, {"error": "You don't have the required permissions."})
 
 
@@ -42,7 +42,7 @@ def instance_admin(request: web.Request) -> User:
 
 
 def session_workspace(request: web.Request, role: int = GUEST) -> tuple[User, Workspace]:
-    """The caller and the workspace of the path, where the caller has at least this role."""
+    """The caller and the workspace of the path; the caller must have at least this role."""
     user = session_user(request)
     state = state_of(request)
     workspace = state.workspace_by_slug(request.match_info["slug"])
@@ -52,7 +52,7 @@ def session_workspace(request: web.Request, role: int = GUEST) -> tuple[User, Wo
 
 
 def session_project(request: web.Request, role: int = GUEST) -> tuple[User, Workspace, Project]:
-    """As `session_workspace`, with the project of the path, where the caller has at least this role.
+    """As `session_workspace`, with the project of the path, in which the caller must have at least this role.
 
     An admin of the workspace who is in the project counts as its admin.
     """
@@ -68,7 +68,7 @@ def session_project(request: web.Request, role: int = GUEST) -> tuple[User, Work
 
 
 def session_entity(request: web.Request, role: int = GUEST) -> tuple[User, Project]:
-    """As `session_project`, where it refuses in v1's words and makes no exception for the workspace's admins."""
+    """As `session_project`, for paths that refuse in v1's words and make no exception for the workspace's admins."""
     user = session_user(request)
     state = state_of(request)
     workspace = state.workspace_by_slug(request.match_info["slug"])
@@ -78,7 +78,7 @@ def session_entity(request: web.Request, role: int = GUEST) -> tuple[User, Proje
     return user, project
 
 
-# v1: an API key. Permissions come before the limit, so a 403 costs nothing of it and names none.
+# v1: an API key. Permissions are checked before the limit, so a 403 does not count and has no headers about the limit.
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def v1_workspace(
 ) -> Caller:
     """The key's owner and the workspace of the path; an unknown one answers 403 (seen on Plane 1.2.2).
 
-    + may: what else must be true of the caller
+    + may: a further condition for the caller
     """
     caller = _workspace_caller(request, role)
     if may is not None and not may(state_of(request), caller):
@@ -117,7 +117,7 @@ def v1_workspace(
 
 
 def v1_project(request: web.Request, role: int = GUEST) -> ProjectCaller:
-    """As `v1_workspace`, with the project of the path; a role of 0 asks for no project membership."""
+    """As `v1_workspace`, with the project of the path; a role of 0 requires no project membership."""
     caller = _workspace_caller(request, GUEST)
     state = state_of(request)
     project = find_project(state.projects, caller.workspace, request)
@@ -140,7 +140,7 @@ def has_expired(expired_at: str | None) -> bool:
 
 
 def moment(text: str) -> datetime:
-    """A moment in UTC; one that names no zone is taken to be in it."""
+    """A moment in UTC; a text without a zone is in UTC."""
     read = datetime.fromisoformat(text.replace("Z", "+00:00"))
     return read.replace(tzinfo=timezone.utc) if read.tzinfo is None else read.astimezone(timezone.utc)
 
@@ -186,6 +186,6 @@ def _spend(request: web.Request, rate_headers: bool = True) -> None:
 
 
 def spend_anonymous(request: web.Request, user: User | None) -> None:
-    """Callers without a session share a limit for each address, over all paths that call this."""
+    """Count a request of a caller without a session: each address has one limit, over all paths that call this."""
     if user is None:
         context_of(request).anonymous.spend(request.remote or "")

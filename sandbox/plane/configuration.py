@@ -1,4 +1,4 @@
-"""The instance settings that Plane keeps in its database, with the values of a first start."""
+"""The instance settings that Plane stores in its database, with the values of a first start."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ DEFAULTS: tuple[tuple[str, str | None, str, bool], ...] = (
 
 
 def configurations_by_key(environment: Mapping[str, str], intercom: bool) -> dict[str, Configuration]:
-    """The rows a first start writes; the environment is read here and never again (facts)."""
+    """The rows of a first start; the environment is read here and never again (facts)."""
     return {
         key: Configuration(key=key, value=environment.get(key, value), category=category, is_encrypted=encrypted)
         for key, value, category, encrypted in DEFAULTS

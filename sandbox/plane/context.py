@@ -1,4 +1,4 @@
-"""What every handler needs to know about the server it answers for."""
+"""The data about its server that every handler needs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .throttle import Throttle
 #: Callers without a session share this many requests a minute and address (seen on Plane 1.2.2).
 ANONYMOUS_LIMIT = 30
 
-#: For how many seconds Plane goes on giving some answers, whatever changes (seen on every tried release).
+#: Seconds for which Plane repeats some answers, whatever changes (seen on every tried release).
 ANSWERS_LAST = 2 * 60 * 60.0
 
 
@@ -36,10 +36,10 @@ class Context:
     environment: Environment
     state: PlaneState
     keys: Throttle
-    #: Counts forms by address (from the facts: not recorded). Releases before 1.4 limit none.
+    #: Counts forms by address (from the facts: not recorded). Releases before 1.4 have no limit.
     forms: Throttle
     anonymous: Throttle = field(default_factory=lambda: Throttle(ANONYMOUS_LIMIT, 60.0))
-    #: Asks the database how far it is; `None`: as far as can be.
+    #: Reads the state of the database; `None`: fully migrated and registered.
     read_progress: ReadProgress | None = None
     registered_version: str | None = None
     is_settled: bool = False
@@ -61,7 +61,7 @@ class Context:
         return is_since(self.version, 1, 4)
 
     def cached(self, path: str, shape: Callable[[], Any]) -> Any:
-        """The answer as it was when this path, with its query, was first asked for."""
+        """Return the answer from the first request to this path with its query."""
         until, answer = self._answers.get(path, (0.0, None))
         if time.monotonic() >= until:
             answer = shape()
@@ -69,7 +69,7 @@ class Context:
         return answer
 
     async def follow_database(self) -> bool:
-        """Be as far as the database is; whether it is migrated. Asks no more once nothing further can come."""
+        """Follow the database's state. Returns whether it is migrated. Stops reading once nothing can change."""
         if self.read_progress is None or self.is_settled:
             return True
         progress = await self.read_progress()
@@ -84,12 +84,12 @@ class Context:
         return progress.is_migrated
 
     def drop_cached(self, *paths: str) -> None:
-        """Forget the answers to these paths; those with a query stay."""
+        """Drop the cached answers of these paths; those with a query stay."""
         for path in paths:
             self._answers.pop(path, None)
 
     def in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do something as Plane's worker does: after the answer was given."""
+        """Run something after the answer, as Plane's worker does."""
         task = asyncio.get_running_loop().create_task(work)
         self._work.add(task)
         task.add_done_callback(self._work.discard)

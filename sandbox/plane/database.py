@@ -1,4 +1,4 @@
-"""How far the database of an instance is: whether it is migrated and registered, as Plane's own tables say."""
+"""The state of an instance's database: whether it is migrated and registered, from Plane's own tables."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ SELECT 'migrated', (SELECT count(*) FROM instances), (SELECT count(*) FROM sandb
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a database is.
+    """The state of a database.
 
     Args:
         cleared: how often the cache was cleared.
-        version: what the instance was registered with last.
+        version: the version that the instance was registered with last.
     """
 
     is_migrated: bool = False
@@ -36,12 +36,12 @@ ReadProgress = Callable[[], Awaitable[Progress]]
 
 
 async def read_progress(psql: str, address: str, server: str | None = None) -> Progress:
-    """Ask PostgreSQL.
+    """Read the state from PostgreSQL.
 
     Args:
         psql: the program.
-        address: what ``DATABASE_URL`` is.
-        server: where PostgreSQL is, whatever the address says: a folder with its socket.
+        address: the value of ``DATABASE_URL``.
+        server: the actual server, whatever the address says: a folder with its socket.
     """
     url = urlsplit(address)
     if not url.path[1:]:

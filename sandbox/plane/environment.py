@@ -1,4 +1,4 @@
-"""What the stand-in reads from the environment of Plane's containers."""
+"""The variables that the stand-in reads from the environment of Plane's containers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can go wrong between a client and Plane, on demand: answers that get lost, that are no answer, or never come."""
+"""Faults between a client and Plane, on demand: answers that are lost, invalid, or never sent."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from aiohttp import web
 
 from .http import Handler
 
-#: What becomes of a request: given the request and what would have handled it.
+#: Replaces the handling of a request: takes the request and its handler.
 Action = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 
-#: The status under which a request is logged whose client was told nothing.
+#: The status in the log of a request whose client got no answer.
 NO_ANSWER = 444
 PROXY_PAGE = "<html><head><title>{status}</title></head><body><h1>{status}</h1><hr>nginx</body></html>"
 LOGIN_PAGE = "<!doctype html><html><body><form action='/login'><input name='password'></form></body></html>"
@@ -24,14 +24,14 @@ LOGIN_PAGE = "<!doctype html><html><body><form action='/login'><input name='pass
 
 @dataclass
 class Rule:
-    """Which requests something happens to, and what.
+    """The requests that a fault applies to, and the fault.
 
     Args:
-        action: what happens.
-        method: of the request; any when not given.
-        route: as the log of requests names it, such as ``/api/workspaces/{slug}/invitations/``.
+        action: the fault.
+        method: of the request; any by default.
+        route: as in the log of requests, such as ``/api/workspaces/{slug}/invitations/``.
         path: a regular expression that is found in the request's path.
-        nth: only the request that is the nth to match, from 1; every one when not given.
+        nth: only the nth matching request, from 1; every one by default.
     """
 
     action: Action
@@ -40,11 +40,11 @@ class Rule:
     path: str | None = None
     nth: int | None = None
     matched: int = 0
-    #: Set when it happened, for a test that waits on its own thread.
+    #: Set after it happened, for a test that waits on its own thread.
     happened: threading.Event = field(default_factory=threading.Event)
 
     def applies_to(self, request: web.Request) -> bool:
-        """Whether it is this request's turn; counts those that match."""
+        """Whether this request is the one; counts those that match."""
         resource = request.match_info.route.resource
         if self.method not in (None, request.method):
             return False
@@ -72,22 +72,22 @@ class Faults:
         path: str | None = None,
         nth: int | None = None,
     ) -> Rule:
-        """Let something happen from the next request on; the first rule that applies to a request is the one."""
+        """Add a fault from the next request on. The first rule that applies to a request counts."""
         rule = Rule(action, method, route, path, nth)
         self._rules = (*self._rules, rule)
         return rule
 
     def clear(self) -> None:
-        """From now on all is well; what is stalled is let go, unanswered."""
+        """Remove all faults; stalled requests end without an answer."""
         self._rules = ()
         held, self._held = self._held, []
         for loop, event in held:
-            with suppress(RuntimeError):  # the loop is closed, and what was held with it
+            with suppress(RuntimeError):  # the loop is closed, and so are its stalled requests
                 loop.call_soon_threadsafe(event.set)
 
     @web.middleware
     async def inject(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        # All of them count, and only then does one of them act.
+        # Every rule counts the request before one of them acts.
         applying = [rule for rule in self._rules if rule.applies_to(request)]
         if not applying:
             return await handler(request)
@@ -97,13 +97,13 @@ class Faults:
         finally:
             rule.happened.set()
 
-    # What can happen
+    # The faults
 
     def stalled(self, *, handled: bool = False, then: Callable[[], None] = lambda: None) -> Action:
-        """No answer until the faults are cleared, and then none either.
+        """Send no answer until the faults are removed, and none after that either.
 
         Args:
-            handled: whether the request is carried out first.
+            handled: whether the request is executed first.
             then: called once it is stalled, on the server's thread.
         """
 
@@ -120,18 +120,18 @@ class Faults:
 
 
 async def closed(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """The connection ends before the request was carried out."""
+    """Close the connection before the request is executed."""
     return _hung_up(request)
 
 
 async def lost(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """The request is carried out, and the connection ends before the answer."""
+    """Execute the request, and close the connection before the answer."""
     await handler(request)
     return _hung_up(request)
 
 
 async def half(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """The request is carried out, and the connection ends in the middle of the answer, or before an empty one."""
+    """Execute the request, and close the connection in the middle of the answer, or before an empty one."""
     body, response = await _answer(request, handler)
     if not body:
         return _hung_up(request)
@@ -144,7 +144,7 @@ async def half(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 async def truncated(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """The request is carried out; the answer is whole as HTTP goes, and its body lacks the second half."""
+    """Execute the request, and send a complete HTTP answer whose body lacks the second half."""
     body, response = await _answer(request, handler)
     return web.Response(status=response.status, headers=_headers(response), body=body[: len(body) // 2] or b"{")
 
@@ -157,7 +157,7 @@ def answered(
     headers: Mapping[str, str] | None = None,
     handled: bool = False,
 ) -> Action:
-    """Another answer than Plane's."""
+    """Answer differently from Plane."""
 
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         if handled:
@@ -168,28 +168,28 @@ def answered(
 
 
 def proxy_page(status: int) -> Action:
-    """What a proxy answers when Plane does not."""
+    """Answer like a proxy in front of a Plane that is down."""
     return answered(status, PROXY_PAGE.format(status=status), "text/html")
 
 
 def throttled(retry_after: int | str | None = None) -> Action:
-    """Plane's answer to a caller who asks too much."""
+    """Answer like Plane to a caller above the limit."""
     headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
     return answered(429, '{"error_code": 5900, "error_message": "RATE_LIMIT_EXCEEDED"}', headers=headers)
 
 
 def redirected(to: str) -> Action:
-    """A redirect to somewhere else."""
+    """Redirect to another address."""
     return answered(302, headers={"Location": to})
 
 
 def login_page() -> Action:
-    """What something that guards Plane answers to whom it does not know."""
+    """Answer like an access proxy in front of Plane to an unknown caller."""
     return answered(200, LOGIN_PAGE, "text/html")
 
 
 def called(callback: Callable[[web.Request], None], *, handled: bool = False) -> Action:
-    """All is well, and something is called before, or after the request was carried out and before its answer."""
+    """Answer as usual, and call a function before the request, or after it was executed and before its answer."""
 
     async def call(request: web.Request, handler: Handler) -> web.StreamResponse:
         if not handled:
@@ -202,8 +202,8 @@ def called(callback: Callable[[web.Request], None], *, handled: bool = False) ->
     return call
 
 
-#: How a commercial edition refuses what the plan lacks, or what is managed elsewhere. From the facts on commercial
-#: editions, not recorded: the codes are Plane's, the words are not.
+#: A commercial edition's refusal of a feature that the plan lacks, or of a resource that is managed elsewhere. From the
+#: facts on commercial editions, not recorded: the codes are Plane's, the words are not.
 EDITION_REFUSALS: Mapping[str, Action] = {
     "managed": answered(400, '{"error": "This is managed by the workspace.", "code": "workspace_managed"}'),
     "migrating": answered(400, '{"error": "Try again later.", "code": "governance_migration_in_progress"}'),
@@ -220,7 +220,7 @@ async def _answer(request: web.Request, handler: Handler) -> tuple[bytes, web.St
 
 
 def _headers(response: web.StreamResponse) -> list[tuple[str, str]]:
-    """As they are, but for those that depend on the body."""
+    """The headers, without those that depend on the body."""
     own = ("content-length", "transfer-encoding")
     kept = [(name, value) for name, value in response.headers.items() if name.lower() not in own]
     return kept + [("Set-Cookie", morsel.OutputString()) for morsel in response.cookies.values()]
@@ -232,6 +232,6 @@ def _hang_up(request: web.Request) -> None:
 
 
 def _hung_up(request: web.Request) -> web.Response:
-    """The end of the connection, and what the log of requests says of it."""
+    """End the connection, and mark the request in the log."""
     _hang_up(request)
     return web.Response(status=NO_ANSWER)

@@ -1,4 +1,4 @@
-"""Checks the fields of a body as Plane does: every one of them, and a refusal that names all reasons at once."""
+"""Check the fields of a body like Plane: all of them, and a refusal that names all reasons at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from .http import ApiError
 
-#: Gives back the value as it is stored, or raises `Refused`.
+#: Returns the value as it is stored, or raises `Refused`.
 Check = Callable[[Any], Any]
 LONGEST_TEXT = 255
 TRUE = frozenset(("true", "t", "yes", "y", "on", "1"))
@@ -17,16 +17,16 @@ FALSE = frozenset(("false", "f", "no", "n", "off", "0"))
 
 
 class Refused(Exception):
-    """Why a value is not taken: in words, or by the places in a list."""
+    """The reason why a value is refused: a text, or reasons by the index in a list."""
 
     @property
     def reason(self) -> object:
-        """As it is put into the answer."""
+        """The reason in the form of the answer."""
         return self.args[0] if isinstance(self.args[0], dict) else [str(self)]
 
 
 def checked(body: Mapping[str, Any], checks: Mapping[str, Check], required: Collection[str] = ()) -> dict[str, Any]:
-    """The fields that are known, as they are stored; others are passed over (seen on every tried release)."""
+    """The known fields, as they are stored; others are ignored (seen on every tried release)."""
     fields: dict[str, Any] = {}
     reasons: dict[str, object] = {}
     for name, check in checks.items():
@@ -52,7 +52,7 @@ def nullable(check: Check) -> Check:
 
 
 def text(limit: int | None = LONGEST_TEXT, *, blank: bool = False) -> Check:
-    """A text without the blanks around it."""
+    """Accept a text, without the blanks around it."""
 
     def check(value: Any) -> str:
         if isinstance(present(value), bool) or not isinstance(value, str | int | float):
@@ -68,7 +68,7 @@ def text(limit: int | None = LONGEST_TEXT, *, blank: bool = False) -> Check:
 
 
 def flag(value: Any) -> bool:
-    """A boolean, in any of the words that Plane takes for one."""
+    """Accept a boolean, in any word that Plane accepts."""
     word = str(present(value)).lower()
     if word not in TRUE | FALSE:
         raise Refused("Must be a valid boolean.")
@@ -107,7 +107,7 @@ def one_of(choices: Collection[Any]) -> Check:
 
 
 def id_in(table: Collection[str]) -> Check:
-    """The id of a row, or nothing."""
+    """Accept the id of a row, or nothing."""
 
     def check(value: Any) -> str | None:
         if value is None or value == "":
@@ -126,7 +126,7 @@ def id_in(table: Collection[str]) -> Check:
 
 
 def ids_in(table: Collection[str]) -> Check:
-    """A list of ids of rows."""
+    """Accept a list of ids of rows."""
     one = id_in(table)
 
     def check(value: Any) -> list[str]:
@@ -154,7 +154,7 @@ def day(value: Any) -> str:
 
 
 def present(value: Any) -> Any:
-    """Anything but null."""
+    """Accept anything but null."""
     if value is None:
         raise Refused("This field may not be null.")
     return value

@@ -1,4 +1,4 @@
-"""How the stand-in speaks HTTP: routes, JSON bodies, refusals, and a middleware that answers every error."""
+"""HTTP in the stand-in: routes, JSON bodies, refusals, and a middleware that answers every error."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 
 from aiohttp import web
 
-#: What may stand in a Host header, by the rules of host names: no underscore.
+#: The valid Host headers, by the rules of host names: no underscore.
 HOST = re.compile(r"([a-z0-9.-]+|\[[a-f0-9:.]+\])(:[0-9]+)?", re.IGNORECASE)
 BAD_HOST = "<!doctype html><html><body><h1>Bad Request (400)</h1></body></html>"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-#: Where a handler leaves headers for its answer, be it a refusal or not.
+#: The key under which a handler stores headers for its answer, refused or not.
 ANSWER_HEADERS: ContextVar[dict[str, str]] = ContextVar("answer_headers")
 
 
 class ApiError(Exception):
-    """A refusal: a status and the JSON that goes with it."""
+    """A refusal: a status and its JSON."""
 
     def __init__(self, status: int, payload: object, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(status, payload)
@@ -36,7 +36,7 @@ def page_not_found() -> ApiError:
 
 
 def object_not_found() -> ApiError:
-    """The app API's words for it; most of v1 has others."""
+    """Return the app API's refusal; most of v1 has another text."""
     return ApiError(404, {"error": "The required object does not exist."})
 
 
@@ -45,12 +45,12 @@ def object_not_found_v1() -> ApiError:
 
 
 def invalid_payload() -> ApiError:
-    """What Plane says when its database refuses a row."""
+    """Return Plane's refusal after its database refused a row."""
     return ApiError(400, {"error": "The payload is not valid"})
 
 
 def invalid_detail() -> ApiError:
-    """What Plane says of a value of the wrong kind."""
+    """Return Plane's refusal of a value of the wrong type."""
     return ApiError(400, {"error": "Please provide valid detail"})
 
 
@@ -111,7 +111,7 @@ class Routes:
 
 @web.middleware
 async def wait_for_tables(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Without tables the probe is well and the rest fails (seen on every tried release)."""
+    """Without tables, only the probe succeeds (seen on every tried release)."""
     from .context import context_of  # which imports this module
 
     if request.path != "/" and not await context_of(request).follow_database():
@@ -144,7 +144,7 @@ async def form_body(request: web.Request) -> dict[str, str]:
 
 
 def chosen_fields(request: web.Request, shape: dict[str, Any]) -> dict[str, Any]:
-    """What `?fields=` of v1 leaves of an answer: names as they are written, unknown ones passed over."""
+    """The fields that v1's `?fields=` selects: exact names, unknown ones ignored."""
     names = request.query.get("fields", "")
     if not names:
         return shape

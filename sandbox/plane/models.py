@@ -23,7 +23,7 @@ def timestamp() -> str:
 
 @dataclass(kw_only=True)
 class Row:
-    """What every table has: an id, and who wrote the row when."""
+    """The columns of every table: an id, and the author and time of each write."""
 
     id: str = field(default_factory=new_id)
     created_at: str = field(default_factory=timestamp)
@@ -38,7 +38,7 @@ class Row:
 
 @dataclass(kw_only=True)
 class User(Row):
-    """An account; the bot that Plane gives every workspace is one too."""
+    """An account; each workspace's bot is one too."""
 
     email: str
     password_hash: str
@@ -49,11 +49,11 @@ class User(Row):
     is_active: bool = True
     is_bot: bool = False
     is_onboarded: bool = False
-    #: The id of what Plane keeps apart as a person's profile, and a part of it.
+    #: The id of the person's profile, a separate row in Plane, and a part of it.
     profile: str = field(default_factory=new_id)
     company_name: str = ""
     user_timezone: str = "UTC"
-    #: What Plane mails the account about.
+    #: The events that Plane mails to the account.
     notifications: dict[str, bool] = field(
         default_factory=lambda: dict.fromkeys(
             ("property_change", "state_change", "comment", "mention", "issue_completed"), True
@@ -67,7 +67,7 @@ class User(Row):
 
 @dataclass(kw_only=True)
 class Session:
-    """One signed-in browser: `app` opens /api/ and /auth/, `admin` opens /api/instances/ alone."""
+    """One signed-in browser: `app` is valid for /api/ and /auth/, `admin` only for /api/instances/."""
 
     key: str
     user: str
@@ -76,7 +76,7 @@ class Session:
 
 @dataclass(kw_only=True)
 class Instance(Row):
-    """The one row about this installation."""
+    """The only row about this installation."""
 
     instance_name: str
     instance_id: str = field(default_factory=lambda: secrets.token_hex(12))
@@ -87,7 +87,7 @@ class Instance(Row):
 
 @dataclass(kw_only=True)
 class Configuration(Row):
-    """One instance setting, kept in the database once the instance was first started."""
+    """One instance setting, stored in the database at the instance's first start."""
 
     key: str
     value: str | None
@@ -118,7 +118,7 @@ class WorkspaceMember(Row):
 
 @dataclass(kw_only=True)
 class Invitation(Row):
-    """An open invitation; it is deleted when it is accepted."""
+    """An open invitation; it is deleted after it is accepted."""
 
     workspace: str
     email: str
@@ -173,9 +173,9 @@ class Project(Row):
     is_issue_type_enabled: bool = False
     project_lead: str | None = None
     default_assignee: str | None = None
-    #: The highest number that a work item was ever given; none is given twice.
+    #: The highest number that a work item was ever given; no number is given twice.
     last_number: int = 0
-    #: The settings that nothing here acts on, by their name in the API.
+    #: Settings without an effect here, by their name in the API.
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -216,17 +216,17 @@ class Label(Row):
 
 @dataclass(kw_only=True)
 class Intake(Row):
-    """Where a project takes in what others ask of it; it stays when the setting is switched off again."""
+    """A project's intake of requests; it stays if the setting is turned off again."""
 
     project: str
     name: str
-    #: The id of the state of what is in it.
+    #: The id of the state of its work items.
     triage: str = field(default_factory=new_id)
 
 
 @dataclass(kw_only=True)
 class Estimate(Row):
-    """A scale; the project's `estimate` names the one that is on."""
+    """A scale; the project's `estimate` names the active one."""
 
     project: str
     name: str
@@ -261,7 +261,7 @@ class WorkItem(Row):
     labels: list[str] = field(default_factory=list)
     external_source: str | None = None
     external_id: str | None = None
-    #: Waits in the project's intake: its state is one that no list shows, and no list shows the work item.
+    #: Waits in the project's intake: its state is in no list, and no list has the work item.
     in_triage: bool = False
 
 
@@ -272,7 +272,7 @@ class Comment(Row):
     actor: str
     comment_html: str = "<p></p>"
     access: str = "INTERNAL"
-    #: The id of the text, which Plane keeps apart.
+    #: The id of the text, a separate row in Plane.
     description: str = field(default_factory=new_id)
     external_source: str | None = None
     external_id: str | None = None
@@ -305,7 +305,7 @@ class Activity(Row):
 
 @dataclass(kw_only=True)
 class Attachment(Row):
-    """What is known of a file; the file itself goes to a storage that is not here."""
+    """The metadata of a file; the file itself goes to a storage that does not exist here."""
 
     workspace: str
     project: str
@@ -313,7 +313,7 @@ class Attachment(Row):
     name: str
     type: str
     size: int
-    #: Where the storage keeps it.
+    #: The file's key in the storage.
     asset: str
     is_uploaded: bool = False
     external_source: str | None = None
@@ -322,7 +322,7 @@ class Attachment(Row):
 
 @dataclass(kw_only=True)
 class IntakeItem(Row):
-    """A work item that somebody asked for, and what became of it."""
+    """A requested work item, and the decision about it."""
 
     project: str
     intake: str
@@ -351,7 +351,7 @@ class Sticky(Row):
 
 @dataclass(kw_only=True)
 class WorkItemType(Row):
-    """A commercial edition's work item type; with `workspace` one of a whole workspace, and then without `project`."""
+    """A commercial edition's work item type; with `workspace`, a type of a whole workspace, without `project`."""
 
     project: str = ""
     name: str
@@ -364,7 +364,7 @@ class WorkItemType(Row):
     external_source: str | None = None
     external_id: str | None = None
     workspace: str | None = None
-    #: Of a workspace's type: which projects imported it, and which of the workspace's properties it has.
+    #: Of a workspace's type: the projects that imported it, and the workspace's properties in it.
     project_ids: list[str] = field(default_factory=list)
     properties: list[str] = field(default_factory=list)
 
@@ -386,7 +386,7 @@ class PropertyOption(Row):
 class WorkItemProperty(Row):
     """A commercial edition's custom field; `name` is derived from `display_name`.
 
-    With `workspace` it is one of a whole workspace, and then without `project` and `issue_type`.
+    With `workspace`, it belongs to a whole workspace, and has no `project` and `issue_type`.
     """
 
     project: str = ""
@@ -411,7 +411,7 @@ class WorkItemProperty(Row):
 
 @dataclass(kw_only=True)
 class PropertyValue(Row):
-    """What a work item has in a custom field; one of several where the field is multiple."""
+    """A work item's value of a custom field; one of several if the field is multiple."""
 
     work_item: str
     property: str

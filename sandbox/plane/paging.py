@@ -1,4 +1,4 @@
-"""Paged lists, as v1 gives them: a cursor is `per_page:page:direction`."""
+"""Paged lists, as in v1: a cursor is `per_page:page:direction`."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def paged(
     default: int = LARGEST_PAGE,
     choose: bool = True,
 ) -> web.Response:
-    """A page of the rows.
+    """Return a page of the rows.
 
-    + default: how many are on a page, when the request does not say
-    + choose: whether `?fields=` is heeded
+    + default: the page's length, if the request does not say
+    + choose: whether `?fields=` has an effect
     """
     per_page = _per_page(request.query.get("per_page", str(default)))
     page = _page(request.query.get("cursor", f"{per_page}:0:0"))

@@ -1,4 +1,4 @@
-"""Passwords: how strong they must be, and how they are hashed."""
+"""Passwords: their strength and their hashes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import secrets
 from zxcvbn import zxcvbn
 
 ENOUGH = 3
-#: zxcvbn refuses to score anything longer.
+#: zxcvbn refuses to score longer passwords.
 SCORED_LENGTH = 72
 
 
@@ -25,7 +25,7 @@ async def hash_password(password: str, iterations: int) -> str:
 
 
 async def matches(password: str, encoded: str) -> bool:
-    """Whether the password is the hashed one; costs as much as hashing it."""
+    """Whether the password matches the hash; costs as much as hashing it."""
     if encoded.count("$") != 3:
         return False
     _, iterations, salt, _ = encoded.split("$")

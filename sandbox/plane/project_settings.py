@@ -1,4 +1,4 @@
-"""The settings of a project that a caller may set, checked as the two APIs check them."""
+"""The settings of a project that a caller may set, checked like the two APIs."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ PEOPLE = {"project_lead": "Project lead", "default_assignee": "Default assignee"
 
 
 def v1_new_project(state: PlaneState, workspace: models.Workspace, body: Mapping[str, Any]) -> dict[str, Any]:
-    """v1 has no say in `network` and `logo_props`, and passes the ones below over (seen on every tried release)."""
+    """v1 ignores `network`, `logo_props` and the settings below (seen on every tried release)."""
     fields = _with_identifier(checked(body, _checks(state), NEEDED))
     _refuse_non_members(state, workspace, fields)
     return fields
 
 
 def v1_changed_project(state: PlaneState, project: models.Project, body: Mapping[str, Any]) -> dict[str, Any]:
-    """With `estimate`, and `default_state`, which v1 cannot set but to nothing (seen on every tried release)."""
+    """Also accepts `estimate`, and `default_state`, which v1 can only clear (seen on every tried release)."""
     fields = _with_identifier(checked(body, _checks(state) | _parts(state)))
     _refuse_non_members(state, state.workspaces[project.workspace], fields)
     if fields.get("default_state"):
@@ -53,7 +53,7 @@ def app_new_project(state: PlaneState, body: Mapping[str, Any]) -> dict[str, Any
 
 
 def app_changed_project(state: PlaneState, body: Mapping[str, Any]) -> dict[str, Any]:
-    """The app knows `intake_view` as `inbox_view`; whose people and estimates they are, it does not ask (as v1's)."""
+    """The app names `intake_view` `inbox_view`, and accepts people and estimates of others (like v1)."""
     fields = _with_identifier(checked(body, _app_checks(state)))
     fields.pop("intake_view", None)
     return fields | checked({"intake_view": body["inbox_view"]} if "inbox_view" in body else {}, {"intake_view": flag})
@@ -96,7 +96,10 @@ def _with_identifier(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _refuse_non_members(state: PlaneState, workspace: models.Workspace, fields: Mapping[str, Any]) -> None:
-    """Anybody who ever was in the workspace will do, guests and removed members too (seen on every tried release)."""
+    """Refuse people who were never in the workspace.
+
+    Guests and removed members are accepted (seen on every tried release).
+    """
     for name, title in PEOPLE.items():
         if fields.get(name) and state.workspace_member(workspace.id, fields[name]) is None:
             raise ApiError(400, {"non_field_errors": [f"{title} should be a user in the workspace"]})

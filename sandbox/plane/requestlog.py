@@ -1,4 +1,4 @@
-"""What was asked of the stand-in, in order, for counting requests."""
+"""The requests to the stand-in, in order, for counting them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class RequestLog:
         return len(self._entries)
 
     def by_route(self) -> Counter[str]:
-        """How often each route was asked, by names such as `GET /api/v1/users/me/`."""
+        """The number of requests of each route, by names such as `GET /api/v1/users/me/`."""
         return Counter(f"{entry.method} {entry.route}" for entry in self._entries)
 
     def clear(self) -> None:

@@ -1,1 +1,1 @@
-"""Stands in for botocore in Plane's image; see boto3.py."""
+"""A stand-in for botocore in Plane's image; see boto3.py."""
