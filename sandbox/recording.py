@@ -1,6 +1,6 @@
-"""`make recording`: run the demo in a terminal, and draw what it showed as a moving picture, docs/demo.svg.
+"""`make recording`: run the demo in a terminal, and draw its output as an animated picture, docs/demo.svg.
 
-The picture is one text that is scrolled, as a terminal scrolls; where movement is not wanted it shows the end. Colours
+The picture is one text that scrolls like a terminal; for readers who turned animation off, it shows the end. Colours
 follow the reader's light or dark scheme.
 """
 
@@ -26,7 +26,8 @@ LINE, CHARACTER, MARGIN = 18, 8.4, 14
 """Height of a line and width of a character at 14 px, and the space around all of it."""
 
 SHORTEST, LONGEST, END = 0.06, 1.0, 8.0
-"""Seconds that a line is the last one, since the program is faster than a reader and a pause tells nothing; the end."""
+"""Minimum and maximum seconds for which a line is the last one, because the program is faster than a reader; the
+end."""
 
 COLOURS = {
     # SGR number: class, in a light and in a dark scheme; each at least 4.5:1 on its ground.
@@ -42,11 +43,11 @@ _SGR = re.compile(r"\x1b\[([0-9;]*)m")
 _OTHER = re.compile(r"\x1b\[[0-9;?]*[A-Za-ln-z]")
 
 Piece = tuple[str, str]
-"""Text, and the classes that it has."""
+"""A text and its classes."""
 
 
 def main() -> int:
-    """Record the demo and write the picture; the demo's exit code when it failed."""
+    """Record the demo and write the picture. Returns the demo's exit code if it failed."""
     code, lines = record([sys.executable, "-m", "sandbox.demo"])
     text = "\n".join(line for _, line in lines)
     if code:
@@ -62,11 +63,11 @@ def main() -> int:
 
 
 def record(command: Sequence[str]) -> tuple[int, list[tuple[float, str]]]:
-    """Run a command in a terminal: its exit code, and each line with the second at which it was whole."""
+    """Run a command in a terminal; return its exit code, and each line with the second at which it was complete."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
     environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
-    # Without pyinfra's spinner, which is all that rewrites a line.
+    # Without pyinfra's spinner, the only output that rewrites a line.
     environment |= {"TERM": "xterm-256color", "PYINFRA_PROGRESS": "off", "PYTHONUNBUFFERED": "1"}
     begun, lines, rest = time.monotonic(), [], b""
     with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs) as process:
@@ -81,14 +82,14 @@ def record(command: Sequence[str]) -> tuple[int, list[tuple[float, str]]]:
 def _read(terminal: int) -> bytes:
     try:
         return os.read(terminal, 65536)
-    except OSError:  # how a terminal ends on Linux
+    except OSError:  # the end of a terminal on Linux
         return b""
 
 
 def render(lines: Sequence[tuple[float, str]]) -> str:
     """The picture of lines with escape sequences, each with the second at which it was shown."""
     rows: list[list[Piece]] = []
-    steps: list[tuple[float, int]] = []  # when the picture has how many rows
+    steps: list[tuple[float, int]] = []  # at each time, the number of rows in the picture
     now = before = 0.0
     for at, line in lines:
         now += min(max(at - before, SHORTEST), LONGEST)
@@ -131,7 +132,7 @@ def _scheme(dark: int) -> str:
 
 
 def _pieces(line: str) -> Iterator[Piece]:
-    # What a line says at last is what stands behind its last return.
+    # A line's final text is the part after its last carriage return.
     line = _OTHER.sub("", line.rstrip("\r")).rpartition("\r")[2].expandtabs()
     bold, colour = "", ""
     for number, part in enumerate(_SGR.split(line)):
@@ -146,7 +147,7 @@ def _pieces(line: str) -> Iterator[Piece]:
                 bold = "B"
             if code in (0, 39):
                 colour = ""
-            # The bright ones, 91 to 96, are drawn as the others.
+            # The bright ones, 91 to 96, are drawn like the others.
             colour = COLOURS.get(code % 60 if code > 90 else code, (colour,))[0]
 
 

@@ -1,11 +1,11 @@
-"""`redis-cli` in the sandbox's Redis container: the few commands that look at which keys there are."""
+"""`redis-cli` in the sandbox's Redis container: the few commands that list keys."""
 
 import json
 import sys
 
 
 def main() -> None:
-    """Answer the commands on standard input as redis-cli 7.0 does when its output is no terminal."""
+    """Answer the commands on standard input as redis-cli 7.0 does if its output is no terminal."""
     databases = json.loads(sys.argv[1])
     chosen = "0"
     for line in sys.stdin:

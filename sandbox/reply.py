@@ -1,4 +1,4 @@
-"""What the `docker` command answers by itself, what it becomes, and how it prints a table."""
+"""The `docker` command's own answers, the commands that replace it, and its tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Reply:
 
 @dataclass
 class Run:
-    """A command for the client to become."""
+    """A command that replaces the client."""
 
     words: Sequence[str]
     environment: Mapping[str, str]

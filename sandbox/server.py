@@ -1,4 +1,4 @@
-"""Puts the sandbox together: a directory, and for each host its SSH server, containers, PostgreSQL and Plane."""
+"""The sandbox: a directory, and for each host its SSH server, containers, PostgreSQL and Plane."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Sandbox:
         self._host_count = hosts
         self._first_port = port
         plane_options: dict[str, Any] = {"version": version, "hash_iterations": hash_iterations}
-        # What is not given is the stand-in's own default.
+        # A missing value is the stand-in's own default.
         self._plane_options = {name: value for name, value in plane_options.items() if value is not None}
         self._plane_options["edition"] = edition
         self._log_statement = log_statement
@@ -101,7 +101,7 @@ class Sandbox:
         directory.make_sockets()
 
         clusters = [self._cluster(directory, f"sandbox-{number + 1}") for number in range(self._host_count)]
-        # The slowest part; the rest goes on beside it.
+        # The slowest part; the rest continues in parallel.
         first = asyncio.create_task(clusters[0].ready())
         self._running.push_async_callback(_cancelled, first)
 
@@ -154,7 +154,7 @@ class Sandbox:
         )
         host.add_image(self._version)
         if self._stack == "scripts":
-            # As if the storage of the host were somebody else's container.
+            # As if the host's storage were in a container that is not Plane's.
             host.storage.mkdir()
         for container in host.containers.values():
             container.image_id = host.images.get(container.image, container.image_id)
@@ -180,7 +180,7 @@ class Sandbox:
         self.known_hosts_path.write_text("".join(lines))
 
     def _write_secrets(self) -> None:
-        """The secrets to deploy with, new at each start, where `plane_secrets_dir` finds them."""
+        """Write the secrets for a deploy, new at each start, where `plane_secrets_dir` finds them."""
         self.secrets_path.parent.mkdir(mode=0o700)
         self.secrets_path.touch(mode=0o600)
         self.secrets_path.write_text("".join(f"{name}={secrets.token_urlsafe(24)}\n" for name in SECRETS))
@@ -195,7 +195,10 @@ class Sandbox:
 
 
 def _progress_of(host: Callable[[], Host], stack: str) -> Callable[[], Awaitable[Progress]] | None:
-    """What Plane's API asks for the state of its database; with start scripts it is as far as can be."""
+    """The function with which Plane's API reads the state of its database.
+
+    With start scripts, it is always complete.
+    """
     return None if stack == "scripts" else lambda: host().read_progress()
 
 

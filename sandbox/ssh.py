@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LOOPBACK = "127.0.0.1"
 PART = 65536
 POLL = 0.1
-"""Seconds between two looks whether all that a command started has ended."""
+"""Seconds between two checks whether everything that a command started has ended."""
 
 
 class Server:
@@ -63,14 +63,14 @@ class Server:
         await asyncio.gather(*self._commands, return_exceptions=True)
 
     def _begin(self, process: Process) -> None:
-        # A task of the sandbox's own: one of the connection's would be cancelled with it, before it has cleaned up.
+        # A task of the sandbox's own: a task of the connection would be cancelled with it, before the cleanup.
         command = asyncio.create_task(run_command(self.host, process))
         self._commands.add(command)
         command.add_done_callback(self._commands.discard)
 
 
 class Login(asyncssh.SSHServer):
-    """One client: lets in whoever has the key, under any name."""
+    """One client: accepts everybody with the key, under any name."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -109,7 +109,7 @@ class Login(asyncssh.SSHServer):
 
 
 class Files(asyncssh.SFTPServer):
-    """File transfer inside the host's directory, where a path means what it means to a command."""
+    """File transfer inside the host's directory, in which paths mean the same as in commands."""
 
     def __init__(self, host: Host, channel: Channel) -> None:
         super().__init__(channel, chroot=os.fsencode(host.root))
@@ -126,8 +126,8 @@ class Files(asyncssh.SFTPServer):
 async def run_command(host: Host, process: Process) -> None:
     """Run one command in the host's directory.
 
-    As with OpenSSH and without a terminal, a command whose client goes away is not ended: its input ends, and nobody
-    reads its output any more. What still runs when the sandbox stops is ended then.
+    As with OpenSSH and without a terminal, a command whose client disconnects is not ended: its input ends, and its
+    output is no longer read. Commands that still run when the sandbox stops are ended then.
     """
     if process.subsystem:
         process.exit(127)
@@ -158,7 +158,7 @@ async def run_command(host: Host, process: Process) -> None:
 
 
 async def _connect(process: Process, shell: asyncio.subprocess.Process) -> None:
-    """Pass input and output on until the command has ended or the client is gone, then close the command's pipes."""
+    """Pass input and output on until the command has ended or the client has left, then close the pipes."""
     gone = asyncio.create_task(process.wait_closed())
     fed = asyncio.create_task(_feed(process, shell))
     finished = asyncio.create_task(_finish(process, shell))
@@ -168,7 +168,7 @@ async def _connect(process: Process, shell: asyncio.subprocess.Process) -> None:
         for task in (gone, fed, finished):
             task.cancel()
         await asyncio.gather(gone, fed, finished, return_exceptions=True)
-        pipes: Any = shell  # asyncio lets a reader of a command's output do all but close it
+        pipes: Any = shell  # asyncio lets a reader of a command's output do anything but close it
         for descriptor in (0, 1, 2):
             pipes._transport.get_pipe_transport(descriptor).close()
     for task in (fed, finished):
@@ -189,7 +189,7 @@ async def _feed(process: Process, shell: asyncio.subprocess.Process) -> None:
                     os.killpg(shell.pid, signal.Signals[f"SIG{received.signal}"])
                 continue
             except asyncssh.Error:
-                # The connection broke: `gone` says so too.
+                # The connection broke, which `gone` shows too.
                 return
             if not part:
                 break
@@ -199,13 +199,13 @@ async def _feed(process: Process, shell: asyncio.subprocess.Process) -> None:
 
 
 async def _finish(process: Process, shell: asyncio.subprocess.Process) -> None:
-    """Pass the command's output back, then how it ended."""
+    """Pass the command's output back, then its exit status."""
     assert shell.stdout is not None
     assert shell.stderr is not None
     try:
         await asyncio.gather(_copy(shell.stdout, process.stdout), _copy(shell.stderr, process.stderr))
     except (BrokenPipeError, asyncssh.Error):
-        # Nobody is there to read it any more.
+        # No client reads it any more.
         return
     code = await shell.wait()
     if code < 0:

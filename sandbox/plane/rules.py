@@ -1,4 +1,4 @@
-"""What happens together: a workspace with its bot, a project with its states, a removal with all it ends."""
+"""Rules about several rows: a workspace with its bot, a project with its states, a removal with its consequences."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ FIRST_STATES = (
     ("Cancelled", "cancelled", "#9AA4BC"),
 )
 STATE_GROUPS = ("backlog", "unstarted", "started", "completed", "cancelled", "triage")
-#: How far behind the last one Plane puts a state that is added (seen on every tried release).
+#: The distance between the last state and a new one (seen on every tried release).
 STATE_STEP = 15000.0
-#: A new project's settings that nothing here acts on, with the values seen on Plane 1.2.2.
+#: A new project's settings without an effect here, with the values seen on Plane 1.2.2.
 PROJECT_DEFAULTS: dict[str, Any] = {
     "description_text": None,
     "description_html": None,
@@ -71,7 +71,7 @@ def add_workspace(state: PlaneState, owner: models.User, name: str, slug: str, s
 
 
 def seed_workspace(state: PlaneState, workspace: models.Workspace, name: str) -> None:
-    """What Plane's worker adds to a new workspace: a bot, and a demo project named as it was made."""
+    """Add the rows of Plane's worker to a new workspace: a bot, and a demo project with the workspace's first name."""
     bot = add_user(
         state,
         f"bot_user_{workspace.id}@plane.so",
@@ -87,7 +87,7 @@ def seed_workspace(state: PlaneState, workspace: models.Workspace, name: str) ->
     identifier = re.sub(r"[^A-Z0-9]", "", name.upper())[:5] or "DEMO"
     fields: dict[str, Any] = {"name": name, "identifier": identifier, "description": "A demo that is made by itself."}
     fields |= dict.fromkeys(("module_view", "cycle_view", "issue_views_view"), True)
-    # Whoever was first has the name: Plane's worker gives up then.
+    # The first project with the name keeps it: Plane's worker stops then.
     if taken_project_field(state, workspace.id, fields) is None:
         add_project(state, workspace, workspace.owner, fields)
 
@@ -95,7 +95,7 @@ def seed_workspace(state: PlaneState, workspace: models.Workspace, name: str) ->
 def join_workspace(
     state: PlaneState, workspace: str, user: models.User, role: int, company_role: str | None = None
 ) -> None:
-    """Add a member, or take back one that was removed."""
+    """Add a member, or reactivate a removed one."""
     row = state.workspace_member(workspace, user.id)
     if row is None:
         row = models.WorkspaceMember(
@@ -107,7 +107,7 @@ def join_workspace(
 
 
 def remove_from_workspace(state: PlaneState, membership: models.WorkspaceMember, by: str) -> None:
-    """End a membership and those in the workspace's projects; coming back does not restore the latter."""
+    """End a membership and those in the workspace's projects; a new membership does not restore the latter."""
     membership.is_active = False
     membership.touch(by)
     for project in state.projects_in(membership.workspace):
@@ -120,7 +120,7 @@ def remove_from_workspace(state: PlaneState, membership: models.WorkspaceMember,
 def invite(
     state: PlaneState, workspace: models.Workspace, email: str, role: int, by: str | None, message: str | None
 ) -> models.Invitation:
-    """Invite an address, or give back the open invitation it has."""
+    """Invite an address, or return its open invitation."""
     for row in state.invitations_to(workspace.id):
         if row.email == email:
             return row
@@ -152,7 +152,7 @@ def delete_workspace(state: PlaneState, workspace: models.Workspace) -> None:
 
 
 def taken_project_field(state: PlaneState, workspace: str, fields: Mapping[str, Any], but: str = "") -> str | None:
-    """Which of the fields that must be unique in a workspace another project has."""
+    """The field that must be unique in a workspace and that another project has."""
     others = [project for project in state.projects_in(workspace) if project.id != but]
     for name in ("name", "identifier"):
         if name in fields and any(getattr(project, name) == fields[name] for project in others):
@@ -192,7 +192,7 @@ def add_project(
 
 
 def change_workspace_role(state: PlaneState, membership: models.WorkspaceMember, role: int, by: str) -> None:
-    """Whoever becomes a guest becomes one in every project; no other change reaches the projects."""
+    """Change a role. A new guest becomes a guest in every project; no other change affects the projects."""
     membership.role = role
     membership.touch(by)
     if role == GUEST:
@@ -203,7 +203,7 @@ def change_workspace_role(state: PlaneState, membership: models.WorkspaceMember,
 
 
 def deactivate(state: PlaneState, user: models.User) -> None:
-    """Close an account: its memberships and sessions end, its password is gone, its keys and rows stay."""
+    """Close an account: its memberships and sessions end, its password is removed, its keys and rows stay."""
     user.is_active = False
     user.password_hash = "!"
     for membership in state.workspace_members.where(member=user.id):
@@ -227,20 +227,20 @@ def set_project_fields(state: PlaneState, project: models.Project, fields: Mappi
 
 
 def give_default_type(state: PlaneState, workspace: models.Workspace) -> None:
-    """Every workspace that owns its types starts with this one (product documentation, not recorded)."""
+    """Add the type that every workspace that owns its types begins with (product documentation, not recorded)."""
     if state.workspaces_own_types and state.makes_default_type:
         row = models.WorkItemType(workspace=workspace.id, name="Task", is_default=True, created_by=workspace.owner)
         state.work_item_types[row.id] = row
 
 
 def refuse_triage(fields: Mapping[str, Any]) -> None:
-    """That group is kept for the state that intake has, which no list shows."""
+    """Refuse this group: it is reserved for intake's state, which no list shows."""
     if fields.get("group") == "triage":
         raise ApiError(400, {"non_field_errors": ["Cannot create triage state"]})
 
 
 def add_state(state: PlaneState, project: models.Project, fields: Mapping[str, Any], by: str) -> models.State:
-    """At the end, wherever it was wanted."""
+    """Add a state at the end, whatever the requested position."""
     last = max((row.sequence for row in state.states_in(project.id)), default=0.0)
     row = models.State(
         project=project.id,
@@ -278,14 +278,14 @@ def delete_state(state: PlaneState, row: models.State) -> None:
 
 
 def make_intake(state: PlaneState, project: models.Project, by: str) -> None:
-    """What Plane adds when a change finds intake switched on; making a project with it adds none."""
+    """Add the rows that Plane adds if a change finds intake on; creating a project with intake adds none."""
     if project.extra["intake_view"] and state.intake_of(project.id) is None:
         intake = models.Intake(project=project.id, name=f"{project.name} Intake", created_by=by)
         state.intakes[intake.id] = intake
 
 
 def delete_estimate(state: PlaneState, estimate: models.Estimate) -> None:
-    """Switches it off, wherever it is on."""
+    """Delete an estimate, and turn it off in projects."""
     for project in state.projects.values():
         if project.extra["estimate"] == estimate.id:
             project.extra["estimate"] = None
@@ -295,7 +295,7 @@ def delete_estimate(state: PlaneState, estimate: models.Estimate) -> None:
 
 
 def delete_label(state: PlaneState, label: models.Label) -> None:
-    """With the labels below it and its uses, deleted by a worker a moment later (seen on every tried release)."""
+    """Delete a label, its sub-labels and its uses, as a worker does a moment later (seen on every tried release)."""
     del state.labels[label.id]
     for item in state.work_items.where(project=label.project):
         item.labels = [used for used in item.labels if used != label.id]
@@ -304,7 +304,7 @@ def delete_label(state: PlaneState, label: models.Label) -> None:
 
 
 def join_project(state: PlaneState, project: models.Project, user: str, role: int, by: str) -> models.ProjectMember:
-    """Add a member, take back one that was removed, or change a role."""
+    """Add a member, reactivate a removed one, or change a role."""
     row = state.project_member(project.id, user)
     if row is None:
         row = models.ProjectMember(project=project.id, member=user, role=role)
@@ -341,6 +341,6 @@ def delete_project(state: PlaneState, project: models.Project) -> None:
 
 
 def _invitation_token(email: str) -> str:
-    """Three parts, as the signed tokens that Plane puts into the mail; nothing here reads it again."""
+    """A token of three parts, like the signed tokens in Plane's mail; nothing here reads it again."""
     parts = (json.dumps({"alg": "HS256", "typ": "JWT"}), json.dumps({"email": email}), secrets.token_hex(16))
     return ".".join(base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in parts)

@@ -1,4 +1,4 @@
-"""The server itself: starts, stops, and puts the parts together."""
+"""The server: it starts, stops, and connects the parts."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from .throttle import Throttle
 
 #: "governed" is a commercial one whose workspaces own work item types: from the facts, not recorded.
 EDITIONS = ("community", "commercial", "governed")
-#: Plane closes a connection that was idle for so long (seen on every tried release).
+#: Seconds after which Plane closes an idle connection (seen on every tried release).
 KEEP_ALIVE = 2.0
 
 
 class PlaneServer:
-    """One Plane that was started and never set up; its data stays while it is stopped and started again."""
+    """A Plane that was started and never set up; its data stays while it is stopped and started again."""
 
     def __init__(
         self,
@@ -59,18 +59,18 @@ class PlaneServer:
         )
 
     def snapshot(self) -> dict[str, Any]:
-        """Every stored row as plain data; equal snapshots mean that nothing was changed in between."""
+        """Every stored row as plain data; equal snapshots show that nothing was changed in between."""
         return self.state.snapshot()
 
     def set_environment(self, environment: Mapping[str, str]) -> None:
-        """What recreating the container with other variables does: the data stays.
+        """Recreate the container with other variables: the data stays.
 
         An instance that is not registered yet still takes its settings from them, as on a first start.
         """
         parsed = Environment.of(environment)
         self._context.environment = parsed
         self._context.is_settled = False
-        # What was spent is kept outside the container, so a new one does not give it back.
+        # The counts of limits are stored outside the container, so a new one does not reset them.
         self._context.keys.limit, self._context.keys.period = parsed.api_key_limit, parsed.api_key_period
         self._context.forms.limit, self._context.forms.period = parsed.form_limit, parsed.form_period
         if not self.state.registered:
@@ -78,13 +78,13 @@ class PlaneServer:
             self.state.configurations = configurations_by_key(environment, intercom)
 
     def forget_throttles(self) -> None:
-        """As if everyone had waited until all limits were theirs again."""
+        """Reset all limits, as after a long wait."""
         self._context.keys.clear()
         self._context.forms.clear()
         self._context.anonymous.clear()
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
-        """Listen, and say on which port."""
+        """Listen, and return the port."""
         app = web.Application(
             middlewares=[
                 self.requests.record,

@@ -25,7 +25,7 @@ CSRF_REFUSED = (
 
 
 def signed_in(request: web.Request, cookie: str = APP_COOKIE) -> User | None:
-    """Whose session the request carries in this cookie, if anyone's."""
+    """The account of the session in this cookie, if any."""
     state = state_of(request)
     session = state.sessions.get(request.cookies.get(cookie, ""))
     if session is None or session.kind != KINDS[cookie]:
@@ -35,7 +35,7 @@ def signed_in(request: web.Request, cookie: str = APP_COOKIE) -> User | None:
 
 
 def sign_in(request: web.Request, response: web.Response, user: User, cookie: str = APP_COOKIE) -> None:
-    """Begin a session; the CSRF pair changes with it, so a token fetched before is refused (facts)."""
+    """Begin a session. The CSRF pair changes with it, so a token fetched before is refused (facts)."""
     session = Session(key=secrets.token_hex(64), user=user.id, kind=KINDS[cookie])
     state_of(request).sessions[session.key] = session
     _set_cookie(request, response, cookie, session.key)
@@ -59,14 +59,14 @@ def hand_out_csrf(request: web.Request) -> web.Response:
 
 
 async def csrf_refusal(request: web.Request) -> web.Response | None:
-    """The page for a form whose token does not belong to its cookie: HTML with status 200 (facts)."""
+    """Return the page for a form whose token does not match its cookie: HTML with status 200 (facts)."""
     if _is_paired(request, (await form_body(request)).get("csrfmiddlewaretoken", "")):
         return None
     return web.Response(text=CSRF_REFUSED, content_type="text/html", charset="utf-8")
 
 
 def refuse_without_csrf(request: web.Request) -> None:
-    """Refuse JSON whose header X-CSRFToken does not belong to its cookie, as Django REST framework does."""
+    """Refuse JSON whose header X-CSRFToken does not match its cookie, as Django REST framework does."""
     if not _is_paired(request, request.headers.get("X-CSRFToken", "")):
         raise ApiError(403, {"detail": "CSRF Failed: CSRF token missing."})
 

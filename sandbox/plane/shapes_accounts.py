@@ -1,4 +1,4 @@
-"""How accounts, workspaces, invitations and tokens look in JSON."""
+"""The JSON of accounts, workspaces, invitations and tokens."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def own_user(user: models.User) -> Json:
 
 
 def changed_user(user: models.User) -> Json:
-    """The answer to a changed profile, which is all of the row but the password."""
+    """The answer to a changed profile: the whole row except the password."""
     return {
         "last_login": user.last_login_time,
         "id": user.id,
@@ -93,7 +93,7 @@ def changed_user(user: models.User) -> Json:
 
 
 def profile(user: models.User) -> Json:
-    """What the app keeps of a person's choices; a deploy reads `is_onboarded`."""
+    """The app's data about a person's choices; a deploy reads `is_onboarded`."""
     return {
         "id": user.profile,
         "created_at": user.created_at,
@@ -170,7 +170,7 @@ def member_summary(user: models.User) -> Json:
 
 
 def workspace_member(state: PlaneState, row: models.WorkspaceMember) -> Json:
-    """A membership; Plane adds bulky display preferences that nobody here reads."""
+    """A membership; Plane adds bulky display preferences that no client here reads."""
     return stamps(row) | {
         "member": member_summary(state.users[row.member]),
         "role": row.role,
@@ -190,7 +190,7 @@ def listed_workspace_member(state: PlaneState, row: models.WorkspaceMember) -> J
 
 
 def v1_workspace_member(state: PlaneState, row: models.WorkspaceMember) -> Json:
-    """Says nothing of a removal (facts)."""
+    """A membership without a mark of a removal (facts)."""
     return v1_user(state.users[row.member]) | {"role": row.role}
 
 
@@ -227,7 +227,7 @@ def v1_invitation(row: models.Invitation) -> Json:
 
 
 def written_token(row: models.ApiToken) -> Json:
-    """The answer to making or changing a token: it carries the value, and not whether it has expired."""
+    """The answer to creating or changing a token: it contains the value, but not whether it has expired."""
     return listed_token(row) | {"token": row.token, "is_active": row.is_active}
 
 

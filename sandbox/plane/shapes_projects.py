@@ -1,4 +1,4 @@
-"""How projects and what is in them look in JSON."""
+"""The JSON of projects and their contents."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _short_project(row: models.Project) -> Json:
 
 
 def expanded(state: PlaneState, shape: Json, expand: str) -> Json:
-    """A v1 answer with its workspace in place of the workspace's id, when `?expand=` asks for it."""
+    """A v1 answer with its workspace in place of the workspace's id, if `?expand=` requests it."""
     if "workspace" in expand.split(","):
         shape["workspace"] = short_workspace(state, shape["workspace"])
     return shape
@@ -69,7 +69,7 @@ def v1_project(state: PlaneState, row: models.Project, viewer: models.User) -> J
 
 
 def v1_listed_project(state: PlaneState, row: models.Project, viewer: models.User) -> Json:
-    """In a list there is also the viewer's place for it: the same one until the viewer moves it."""
+    """A project in a list, with the viewer's position for it: the same one until the viewer moves it."""
     is_member = state.project_role(row.id, viewer.id) is not None
     return v1_project(state, row, viewer) | {"sort_order": 65535.0 if is_member else None}
 
@@ -99,7 +99,7 @@ def project_member(row: models.ProjectMember) -> Json:
 
 
 def whole_project_member(state: PlaneState, row: models.ProjectMember, *, with_address: bool) -> Json:
-    """A membership as those read it who are more than guests; display preferences are left out."""
+    """A membership for readers who are more than guests; display preferences are omitted."""
     project = state.projects[row.project]
     user = state.users[row.member]
     shape = stamps(row) | {
@@ -148,7 +148,7 @@ def label(state: PlaneState, row: models.Label) -> Json:
 
 
 def app_state(row: models.State, workspace: str) -> Json:
-    """A state as the app reads it, without what it does not need."""
+    """A state as the app reads it, without unnecessary fields."""
     return {
         "id": row.id,
         "project_id": row.project,
@@ -163,7 +163,7 @@ def app_state(row: models.State, workspace: str) -> Json:
 
 
 def intake(state: PlaneState, row: models.Intake | None) -> Json:
-    """Of no intake at all there is an empty form."""
+    """An intake; without one, an empty form."""
     empty = {"deleted_at": None, "description": "", "logo_props": None, "created_by": None, "updated_by": None}
     if row is None:
         return empty | {"name": "", "is_default": False}
@@ -207,9 +207,9 @@ def estimate(state: PlaneState, row: models.Estimate) -> Json:
 
 
 def work_item_type(state: PlaneState, row: models.WorkItemType) -> Json:
-    """With `project` as in the reference's overview, and `project_ids` as in its answers.
+    """A type with `project` as in the reference's overview, and `project_ids` as in its answers.
 
-    A type without `project` is one of the whole workspace to plane-compose.
+    To plane-compose, a type without `project` belongs to the whole workspace.
     """
     shape = asdict(row) | {"deleted_at": None}
     del shape["properties"]
@@ -231,13 +231,13 @@ def property_option(state: PlaneState, row: models.WorkItemProperty, option: mod
 
 
 def _place(state: PlaneState, row: models.WorkItemProperty) -> Json:
-    """The project of a property and its workspace; no project where it is the workspace's own."""
+    """The project and workspace of a property; no project if it is the workspace's own."""
     workspace = row.workspace or state.projects[row.project].workspace
     return {"project": row.project or None, "workspace": workspace}
 
 
 def property_value(row: models.WorkItemProperty, value: models.PropertyValue) -> Json:
-    """As the API reference shows it; what stands in `value_type` it does not say."""
+    """A value as in the API reference, which does not say what `value_type` contains."""
     return {
         "id": value.id,
         "property_id": row.id,

@@ -1,4 +1,4 @@
-"""How work items, and what hangs on them, look in JSON."""
+"""The JSON of work items and their parts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def work_item(state: PlaneState, row: models.WorkItem, expand: str = "") -> Json
 
 
 def _fields(row: models.WorkItem) -> Json:
-    """What every shape of a work item has."""
+    """The fields of every shape of a work item."""
     return stamps(row) | {
         "point": None,
         "name": row.name,
@@ -51,7 +51,7 @@ def _fields(row: models.WorkItem) -> Json:
 
 
 def found(state: PlaneState, row: models.WorkItem) -> Json:
-    """A work item as a search gives it."""
+    """A work item in a search result."""
     project = state.projects[row.project]
     return {
         "name": row.name,
@@ -64,7 +64,7 @@ def found(state: PlaneState, row: models.WorkItem) -> Json:
 
 
 def comment(state: PlaneState, row: models.Comment, expand: str = "") -> Json:
-    """As the answer to whoever wrote it; those who read it see `is_member` too."""
+    """A comment in the answer to its author; other readers see `is_member` too."""
     shape = (
         stamps(row)
         | _place(state, row)
@@ -138,7 +138,7 @@ def attachment(state: PlaneState, row: models.Attachment) -> Json:
 
 
 def intake_item(state: PlaneState, row: models.IntakeItem) -> Json:
-    """With the work item, whose state is written out."""
+    """A request with its work item, whose state is included in full."""
     asked = state.work_items[row.work_item]
     detail = _fields(asked) | {
         "workspace": state.projects[row.project].workspace,
@@ -209,7 +209,7 @@ def expanded(state: PlaneState, shape: Json, expand: str) -> Json:
 
 
 def _place(state: PlaneState, row: Any) -> Json:
-    """Where something hangs."""
+    """The workspace and project of a row."""
     return {"project": row.project, "workspace": state.projects[row.project].workspace, "issue": row.work_item}
 
 
@@ -227,7 +227,7 @@ def _expanded_project(row: models.Project) -> Json:
 
 
 def _short_state(state: PlaneState, key: str) -> Json:
-    """Of a state that no list has there is one: that of what waits in intake."""
+    """A state in short form, including intake's, which no list has."""
     row = state.states.get(key)
     if row is None:
         return {"id": key, "name": "Triage", "color": "#4E5355", "group": "triage"}

@@ -1,4 +1,4 @@
-"""Everything the stand-in remembers, as tables of rows, and the ways to look things up in it."""
+"""All data of the stand-in, as tables of rows, with their lookups."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .table import Table
 
 @dataclass
 class PlaneState:
-    """One table for each kind of row, by id, in the order in which the rows were made."""
+    """One table for each kind of row, by id, in the order of creation."""
 
     instance: models.Instance
-    #: Whether the edition knows work item types; the switch for them is in every edition.
+    #: Whether the edition has work item types; the switch for them is in every edition.
     has_types: bool = False
     #: Whether workspaces own work item types and properties, and whether a default type appears by itself. Both are
     #: from the facts on commercial editions, not recorded.
@@ -71,7 +71,7 @@ class PlaneState:
         return rows
 
     def is_on(self, key: str) -> bool:
-        """Whether an instance setting is switched on; any word but "1" is off."""
+        """Whether an instance setting is on; any word but "1" is off."""
         return self.configured(key) == "1"
 
     def configured(self, key: str) -> str:
@@ -85,7 +85,7 @@ class PlaneState:
         return next((workspace for workspace in self.workspaces.values() if workspace.slug == slug), None)
 
     def workspace_member(self, workspace: str, user: str) -> models.WorkspaceMember | None:
-        """The membership, whether or not it was removed since."""
+        """The membership, removed or not."""
         return self.workspace_members.one(workspace=workspace, member=user)
 
     def members_of_workspace(self, workspace: str) -> list[models.WorkspaceMember]:
@@ -96,7 +96,7 @@ class PlaneState:
         return row.role if row and row.is_active else None
 
     def invitations_to(self, workspace: str) -> list[models.Invitation]:
-        """Newest first, as both APIs list them."""
+        """Open invitations, newest first, as both APIs list them."""
         return self.invitations.newest_where(workspace=workspace)
 
     def projects_in(self, workspace: str) -> list[models.Project]:
@@ -107,22 +107,22 @@ class PlaneState:
         return project.network == models.PUBLIC or self.project_role(project.id, user) is not None
 
     def is_visible_in_app(self, project: models.Project, user: str) -> bool:
-        """As `is_visible`; guests see only what they are members of."""
+        """As `is_visible`; guests see only the projects that they are members of."""
         role = self.workspace_role(project.workspace, user) or 0
         is_member = self.project_role(project.id, user) is not None
         return is_member or (project.network == models.PUBLIC and role > models.GUEST)
 
     def listed_members_of_project(self, project: models.Project) -> list[models.ProjectMember]:
-        """Those whom the app lists: members who still are members of the workspace, too."""
+        """The members that the app lists: those who are still members of the workspace, too."""
         rows = self.members_of_project(project.id)
         return [row for row in rows if self.workspace_role(project.workspace, row.member) is not None]
 
     def project_member(self, project: str, user: str) -> models.ProjectMember | None:
-        """The membership, whether or not it was removed since."""
+        """The membership, removed or not."""
         return self.project_members.one(project=project, member=user)
 
     def members_of_project(self, project: str) -> list[models.ProjectMember]:
-        """Those who still are members, newest first."""
+        """Current members, newest first."""
         return [row for row in self.project_members.newest_where(project=project) if row.is_active]
 
     def is_in_a_project(self, workspace: str, user: str) -> bool:
@@ -136,7 +136,7 @@ class PlaneState:
         return sorted(self.states.where(project=project), key=lambda row: row.sequence)
 
     def labels_in(self, project: str) -> list[models.Label]:
-        """Newest first, as v1 lists them."""
+        """Labels, newest first, as v1 lists them."""
         return self.labels.newest_where(project=project)
 
     def intake_of(self, project: str) -> models.Intake | None:
@@ -146,19 +146,19 @@ class PlaneState:
         return sorted(self.estimates.where(project=project), key=lambda row: row.name)
 
     def points_of(self, estimate: str) -> list[models.EstimatePoint]:
-        """By their values as texts, so that 10 stands before 2 (seen on every tried release)."""
+        """Points by their values as texts, so that 10 comes before 2 (seen on every tried release)."""
         return sorted(self.estimate_points.where(estimate=estimate), key=lambda row: row.value)
 
     def work_items_in(self, project: str) -> list[models.WorkItem]:
-        """Those of the project, without what waits in its intake."""
+        """The project's work items, without those that wait in its intake."""
         return [row for row in self.work_items.where(project=project) if not row.in_triage]
 
     def work_item_types_in(self, project: str) -> list[models.WorkItemType]:
-        """Its own, and those of its workspace that it imported."""
+        """The project's own types, and those imported from its workspace."""
         return [row for row in self.work_item_types.values() if project in (row.project, *row.project_ids)]
 
     def properties_of(self, work_item_type: str) -> list[models.WorkItemProperty]:
-        """Those that were made in the type, and those of the workspace that were put into it."""
+        """The properties created in the type, and the workspace's properties in it."""
         kind = self.work_item_types.get(work_item_type)
         lent = kind.properties if kind else []
         own = self.work_item_properties.where(issue_type=work_item_type)

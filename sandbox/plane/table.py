@@ -1,4 +1,4 @@
-"""A table of the stand-in's: rows by id, found by their other columns without a look at every row, as in a database."""
+"""A table of the stand-in: rows by id, with indexes on other columns, as in a database."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ T = TypeVar("T")
 
 
 class Table(dict[str, T], Generic[T]):
-    """Rows by id, in the order in which they were made; written by ``table[id] = row`` and ``del`` alone.
+    """Rows by id, in the order of creation; written only by ``table[id] = row`` and ``del``.
 
-    A column that rows are found by is one that stays as it is while the row is there: whose it is, what it is in.
+    Columns for lookups must not change while the row exists: its owner, its container.
     """
 
     def __init__(self, rows: Iterable[tuple[str, T]] = ()) -> None:
@@ -21,11 +21,11 @@ class Table(dict[str, T], Generic[T]):
         """By columns: by their values, the rows by id."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Another process is sent the rows alone; a dict's own way would fill a table that was never made.
+        # Pickle only the rows: a dict's own way would fill a table that was not created.
         return type(self), (list(self.items()),)
 
     def where(self, **columns: object) -> list[T]:
-        """The rows with these values, in the order in which they were made."""
+        """The rows with these values, in the order of creation."""
         return list(self._found(columns))
 
     def newest_where(self, **columns: object) -> list[T]:
@@ -57,7 +57,7 @@ class Table(dict[str, T], Generic[T]):
         super().__delitem__(key)
 
     def clear(self) -> None:
-        """Take every row out."""
+        """Remove every row."""
         super().clear()
         self._indexes.clear()
 

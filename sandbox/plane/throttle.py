@@ -14,7 +14,7 @@ RATE_LIMIT_EXCEEDED: dict[str, int | str] = {"error_code": 5900, "error_message"
 
 @dataclass(frozen=True)
 class Allowance:
-    """What is left to a caller after this request, and when (epoch seconds) the window is over."""
+    """The remaining requests of a caller after this one, and the end of the window (epoch seconds)."""
 
     remaining: int
     reset: int
@@ -27,7 +27,7 @@ class Throttle:
         self._spent: dict[str, deque[float]] = defaultdict(deque)
 
     def spend(self, caller: str) -> Allowance:
-        """Count one request; raise the 429 when the caller has none left."""
+        """Count one request; raise the 429 if the caller has none left."""
         now = time.time()
         spent = self._spent[caller]
         while spent and spent[0] <= now - self.period:

@@ -1,4 +1,4 @@
-"""What happens to a work item: its number, its fields and their checks, its history, and what goes with it."""
+"""Rules about a work item: its number, its fields and their checks, its history, and its deletion."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from .models import MEMBER, Activity, Project, Row, WorkItem, timestamp
 from .state import PlaneState
 
 PRIORITIES = ("urgent", "high", "medium", "low", "none")
-#: How far behind the last one of its state Plane puts a new work item (seen on Plane 1.3.1).
+#: The distance between the last work item of a state and a new one (seen on Plane 1.3.1).
 SORT_STEP = 10000.0
-#: How the history speaks of a changed field; the words end as Plane's do (seen on Plane 1.3.1).
+#: The history's words for a changed field; their ends are Plane's (seen on Plane 1.3.1).
 CHANGES = {
     "name": ("name", "updated the name to"),
     "priority": ("priority", "updated the priority to"),
@@ -27,7 +27,7 @@ CHANGES = {
 def checked_fields(
     state: PlaneState, project: Project, body: Mapping[str, Any], required: Collection[str] = ()
 ) -> dict[str, Any]:
-    """The fields of a body as they are stored: assignees and labels that the project does not have are left out."""
+    """The fields of a body as they are stored, without assignees and labels that the project does not have."""
     checks: dict[str, Check] = {
         "name": text(),
         "description_html": text(None, blank=True),
@@ -52,12 +52,12 @@ def checked_fields(
 
 
 def can_be_assigned(state: PlaneState, project: Project, user: str) -> bool:
-    """Who is more than a guest in the project."""
+    """Whether an account is more than a guest in the project."""
     return (state.project_role(project.id, user) or 0) >= MEMBER
 
 
 def next_number(state: PlaneState, project: Project) -> int:
-    """The highest one so far and one more, those of deleted work items included."""
+    """The highest number so far plus one, including deleted work items."""
     numbers = (row.sequence_id for row in state.work_items.where(project=project.id))
     return max([project.last_number, *numbers]) + 1
 
@@ -65,7 +65,7 @@ def next_number(state: PlaneState, project: Project) -> int:
 def add_work_item(
     state: PlaneState, project: Project, fields: Mapping[str, Any], by: str, *, triage: str = ""
 ) -> WorkItem:
-    """A new work item, in the project's first state, or in its intake if the id of that state is given."""
+    """Add a work item in the project's first state, or in its intake if the id of that state is given."""
     values = dict(fields)
     kind = values.pop("type_id", None)
     default = next((row.id for row in state.states_in(project.id) if row.default), "")
@@ -94,7 +94,7 @@ def add_work_item(
 def change_work_item(
     state: PlaneState, row: WorkItem, body: Mapping[str, Any], fields: Mapping[str, Any], by: str
 ) -> None:
-    """Set the fields, and write what is another value now into the history, in the order of the body."""
+    """Set the fields, and write changed values into the history, in the order of the body."""
     for name in body:
         if name in fields:
             _record_change(state, row, name, fields[name], by)
@@ -108,7 +108,7 @@ def change_work_item(
 
 
 def delete_work_item(state: PlaneState, row: WorkItem) -> None:
-    """With everything that is kept for it; its number stays given."""
+    """Delete a work item with everything that belongs to it; its number is not given again."""
     for table in (
         state.property_values,
         state.comments,
@@ -126,7 +126,7 @@ def delete_work_item(state: PlaneState, row: WorkItem) -> None:
 
 
 def refuse_taken(error: str, rows: Collection[Any], body: Mapping[str, Any], but: Row | None = None) -> None:
-    """What another program calls a row is taken once; a change is answered with the row itself (seen on 1.3.1)."""
+    """Refuse another program's id that a row has already; a change is answered with the row itself (seen on 1.3.1)."""
     name, source = body.get("external_id"), body.get("external_source", getattr(but, "external_source", None))
     if not name or not source:
         return
@@ -159,7 +159,7 @@ def record(
 
 
 def _refuse_misfits(state: PlaneState, project: Project, fields: Mapping[str, Any]) -> None:
-    """What fits no field alone; of several Plane names the first."""
+    """Refuse combinations of fields that do not fit; of several, Plane names the first."""
     start, target = fields.get("start_date"), fields.get("target_date")
     if start and target and start > target:
         raise _misfit("Start date cannot exceed target date")
@@ -174,7 +174,7 @@ def _misfit(reason: str) -> ApiError:
 
 
 def _complete(state: PlaneState, row: WorkItem) -> None:
-    """Note when a work item came into a state that completes it, or that it left it."""
+    """Note when a work item entered a completing state, or left it."""
     current = state.states.get(row.state)
     if current is None or current.group != "completed":
         row.completed_at = None
@@ -220,6 +220,6 @@ def _record_list(
 
 
 def _key(state: PlaneState, work_item: str | None) -> str:
-    """Such as ONBOARD-1."""
+    """A key such as ONBOARD-1."""
     row = state.work_items.get(work_item or "")
     return f"{state.projects[row.project].identifier}-{row.sequence_id}" if row else ""

@@ -1,4 +1,4 @@
-"""Every path the stand-in answers: one module for each part of the API."""
+"""Every path that the stand-in answers: one module for each part of the API."""
 
 from aiohttp import web
 

@@ -28,7 +28,7 @@ POINT_CHECKS: dict[str, Check] = {
 
 @routes.get("/api/workspaces/{slug}/projects/{project}/project-estimates/")
 async def list_points_of_project(request: web.Request) -> web.Response:
-    """The points of the estimate that is on."""
+    """List the points of the active estimate."""
     _, _, project = session_project(request, MEMBER)
     state = state_of(request)
     rows = state.points_of(project.extra["estimate"]) if project.extra["estimate"] else []
@@ -44,7 +44,7 @@ async def list_estimates(request: web.Request) -> web.Response:
 
 @routes.post("/api/workspaces/{slug}/projects/{project}/estimates/")
 async def make_estimate(request: web.Request) -> web.Response:
-    """Answers 200; bad points are refused when the estimate is there already (seen on every tried release)."""
+    """Answers 200. Bad points are refused after the estimate is created (seen on every tried release)."""
     user, project = session_entity(request, MEMBER)
     state = state_of(request)
     body = await json_body(request)
@@ -77,7 +77,7 @@ async def read_estimate(request: web.Request) -> web.Response:
 
 @routes.patch("/api/workspaces/{slug}/projects/{project}/estimates/{id}/")
 async def change_estimate(request: web.Request) -> web.Response:
-    """Changes points that are there; it adds and removes none."""
+    """Change existing points; it adds and removes none."""
     user, project = session_entity(request, MEMBER)
     state = state_of(request)
     body = await json_body(request)
@@ -130,7 +130,7 @@ async def change_point(request: web.Request) -> web.Response:
 
 @routes.delete("/api/workspaces/{slug}/projects/{project}/estimates/{id}/estimate-points/{point}/")
 async def delete_point(request: web.Request) -> web.Response:
-    """Those behind it move up, and are the answer."""
+    """Delete a point. The later points move up, and are the answer."""
     _, _, project = session_project(request, MEMBER)
     state = state_of(request)
     gone = _point(request, project)

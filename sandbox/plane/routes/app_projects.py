@@ -50,7 +50,7 @@ async def read_project(request: web.Request) -> web.Response:
 
 @routes.patch("/api/workspaces/{slug}/projects/{project}/")
 async def change_project(request: web.Request) -> web.Response:
-    """An admin of the workspace need not be in the project for this."""
+    """Change a project. An admin of the workspace need not be a member of it."""
     user, workspace = session_workspace(request)
     state = state_of(request)
     project = find_project(state.projects, workspace, request)
@@ -98,7 +98,7 @@ async def list_members(request: web.Request) -> web.Response:
 
 @routes.post("/api/workspaces/{slug}/projects/{project}/members/")
 async def add_members(request: web.Request) -> web.Response:
-    """Many at once, and repeatable: a member is given the role, a former one is taken back."""
+    """Add members, repeatably: a member gets the role, and a former member is reactivated."""
     user, _, project = session_project(request, ADMIN)
     entries = (await json_body(request)).get("members")
     if not isinstance(entries, list) or not entries:
@@ -139,7 +139,7 @@ async def change_member(request: web.Request) -> web.Response:
         raise ApiError(400, {"error": TOO_HIGH})
     own_role = ADMIN if caller_is_admin else state.project_role(project.id, user.id) or GUEST
     if context_of(request).older_than_1_3:
-        # That it is refused is known; in which words was not seen.
+        # The refusal is known; its text was not seen.
         if role > own_role:
             raise ApiError(400, {"error": "You cannot update a role that is higher than your own role"})
     elif member_in_workspace != ADMIN:
@@ -164,7 +164,7 @@ async def remove_member(request: web.Request) -> web.Response:
 
 
 def _without_types(request: web.Request, fields: dict[str, Any]) -> dict[str, Any]:
-    """In a commercial edition only v1 switches work item types on."""
+    """Ignore the switch for work item types: in a commercial edition only v1 changes it."""
     if not context_of(request).commercial:
         return fields
     return {name: value for name, value in fields.items() if name != "is_issue_type_enabled"}
@@ -181,7 +181,7 @@ def _checked_member(request: web.Request, project: Project, entry: Any) -> tuple
     in_workspace = state.workspace_role(project.workspace, member)
     if in_workspace is None:
         raise object_not_found()
-    # Only a new member may come without a role, and is a guest then.
+    # Only a new member may have no role, and is a guest then.
     role = entry.get("role", None if state.project_member(project.id, member) else GUEST)
     if role is None:
         raise invalid_payload()
@@ -195,7 +195,7 @@ def _checked_member(request: web.Request, project: Project, entry: Any) -> tuple
 
 
 def _refuse_equals(row: ProjectMember, role: int, own_role: int) -> None:
-    """Since 1.3 this path raises nobody to one's own role and touches nobody who has it."""
+    """Since 1.3 this path raises no member to the caller's own role, and changes no member with it."""
     if own_role < ADMIN:
         raise ApiError(403, {"error": "You do not have permission to update roles"})
     if row.role >= own_role:

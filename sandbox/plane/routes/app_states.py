@@ -21,7 +21,7 @@ CHECKS = {name: check for name, check in STATE_CHECKS.items() if name not in EXT
 
 @routes.get("/api/workspaces/{slug}/projects/{project}/states/")
 async def list_states(request: web.Request) -> web.Response:
-    """A plain list; `order` tells how far down its group a state is."""
+    """List the states; `order` is a state's position in its group."""
     _, workspace, project = session_project(request)
     rows = [] if project.archived_at else state_of(request).states_in(project.id)
     sizes, seen = Counter(row.group for row in rows), Counter[str]()
@@ -34,7 +34,7 @@ async def list_states(request: web.Request) -> web.Response:
 
 @routes.post("/api/workspaces/{slug}/projects/{project}/states/")
 async def make_state(request: web.Request) -> web.Response:
-    """A new default leaves the old one the default too (seen on every tried release)."""
+    """Create a state. A new default leaves the old one the default too (seen on every tried release)."""
     user, workspace, project = session_project(request, ADMIN)
     fields = checked(await json_body(request), CHECKS, ("name", "color"))
     rules.refuse_triage(fields)
@@ -63,7 +63,7 @@ async def delete_state(request: web.Request) -> web.Response:
 
 @routes.post("/api/workspaces/{slug}/projects/{project}/states/{id}/mark-default/")
 async def mark_default(request: web.Request) -> web.Response:
-    """The only one then; an id that is no state's leaves none (seen on every tried release)."""
+    """Make a state the only default; an id of no state leaves none (seen on every tried release)."""
     _, _, project = session_project(request, ADMIN)
     state = state_of(request)
     rules.clear_default_state(state, project)

@@ -36,7 +36,7 @@ CHECKS: dict[str, Check] = {
 
 
 def _refuse_private(context: Context, url: str) -> None:
-    """Names without a dot stand for containers, as nothing is looked up here."""
+    """Refuse private addresses. Names without a dot stand for containers, because nothing is resolved here."""
     host = (urlsplit(url).hostname or "").rstrip(".").lower()
     if host in context.environment.webhook_hosts:
         return
@@ -76,7 +76,7 @@ async def list_webhooks(request: web.Request) -> web.Response:
 
 @routes.post(PATH)
 async def create_webhook(request: web.Request) -> web.Response:
-    """The only answer, but for an exchange of the secret, with the secret in it."""
+    """Create a webhook. Besides a regenerated secret, this is the only answer with the secret."""
     _, workspace = session_workspace(request, ADMIN)
     context = context_of(request)
     fields = checked(await json_body(request), CHECKS, required=("url",))

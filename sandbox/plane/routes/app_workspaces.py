@@ -26,7 +26,7 @@ from ..models import ADMIN, GUEST, ROLES, User, Workspace, WorkspaceMember
 
 routes = Routes()
 LONGEST_NAME, LONGEST_SLUG = 80, 48
-#: What Plane 1.2.2 says is not free on an instance without workspaces, out of 410 words that were tried.
+#: The words that Plane 1.2.2 reports as taken on an instance without workspaces, out of 410 that were tried.
 RESERVED_SLUGS = frozenset(
     """
     404 accounts admin api billing business calendar chat config configuration create-workspace dashboard desktop
@@ -53,7 +53,7 @@ async def make_workspace(request: web.Request) -> web.Response:
 
 @routes.post("/api/instances/workspaces/")
 async def make_workspace_as_instance_admin(request: web.Request) -> web.Response:
-    """Also while it is closed to everybody else; no demo project comes of it."""
+    """Create a workspace, also if others may not; without a demo project."""
     user = instance_admin(request)
     context = context_of(request)
     body = await json_body(request)
@@ -115,7 +115,7 @@ async def list_invitations(request: web.Request) -> web.Response:
 
 @routes.post("/api/workspaces/{slug}/invitations/")
 async def invite(request: web.Request) -> web.Response:
-    """All or none: one bad address or one member refuses the whole list (facts)."""
+    """Invite all or none: one bad address or one member refuses the whole list (facts)."""
     user, workspace = session_workspace(request, ADMIN)
     context = context_of(request)
     emails = (await json_body(request)).get("emails")
@@ -147,7 +147,10 @@ async def withdraw_invitation(request: web.Request) -> web.Response:
 
 @routes.post("/api/workspaces/{slug}/invitations/{id}/join/")
 async def answer_invitation(request: web.Request) -> web.Response:
-    """By the link in the mail. From 1.4 on only the invited account may, signed in (from the facts); not recorded."""
+    """Accept with the link in the mail.
+
+    From 1.4 on only the invited account may, signed in (from the facts); not recorded.
+    """
     context = context_of(request)
     state, workspace = context.state, context.state.workspace_by_slug(request.match_info["slug"])
     row = state.invitations.get(request.match_info["id"])
@@ -168,7 +171,7 @@ async def answer_invitation(request: web.Request) -> web.Response:
 
 @routes.get("/api/workspaces/{slug}/members/")
 async def list_members(request: web.Request) -> web.Response:
-    """Newest first, with those who were removed."""
+    """List members, newest first, including removed ones."""
     _, workspace = session_workspace(request)
     state = state_of(request)
     rows = reversed(state.members_of_workspace(workspace.id))
@@ -252,7 +255,7 @@ def _member_with(context: Context, workspace: Workspace, email: str) -> Workspac
 
 
 def _invitation_marks(context: Context, workspace: Workspace, email: str, by: User) -> tuple[str | None, str | None]:
-    """Who made an invitation, and its message: on 1.2.2 the one to a former member had lost the first."""
+    """The author of an invitation, and its message; on 1.2.2 an invitation of a former member had no author."""
     if context.older_than_1_3 and _member_with(context, workspace, email):
         return None, f"{by.display_name} has invited you to join them in {workspace.name}"
     return by.id, None

@@ -1,4 +1,4 @@
-"""`/auth/`: the CSRF pair, and the forms that make, open and close an account's session."""
+"""`/auth/`: the CSRF pair, and the forms that create, open and close an account's session."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def sign_in_with_password(request: web.Request) -> web.Response:
         return _refused(request, 5060, "USER_DOES_NOT_EXIST", email)
     if not state.is_on("ENABLE_EMAIL_PASSWORD"):
         return _passwords_off(request)
-    # A deactivated account has no password left, so this is what its owner sees.
+    # A deactivated account has no password, so its owner gets this error.
     if not await passwords.matches(form["password"], user.password_hash) or not user.is_active:
         return _refused(request, 5065, "AUTHENTICATION_FAILED_SIGN_IN", email)
     return _welcome(request, user)
@@ -71,7 +71,7 @@ async def sign_up(request: web.Request) -> web.Response:
     if await passwords.is_too_weak(form["password"]):
         return _refused(request, 5021, "PASSWORD_TOO_WEAK", email)
     hashed = await passwords.hash_password(form["password"], context.hash_iterations)
-    # Another request may have made the same account while this one was hashing.
+    # Another request may have created the same account while this one was hashing.
     if taken := state.user_by_email(email):
         return _taken(request, taken)
     return _welcome(request, rules.add_user(state, email, hashed))
@@ -79,7 +79,7 @@ async def sign_up(request: web.Request) -> web.Response:
 
 @routes.post("/auth/change-password/")
 async def change_password(request: web.Request) -> web.Response:
-    """Ends every session of the account and begins another (from Plane's source, 1.2.2 and 1.3.1)."""
+    """End every session of the account and begin another (from Plane's source, 1.2.2 and 1.3.1)."""
     user = session_user(request)
     refuse_without_csrf(request)
     body = await json_body(request)
@@ -116,7 +116,7 @@ async def sign_out_of_app(request: web.Request) -> web.Response:
 
 
 def _too_many(request: web.Request) -> web.Response | None:
-    """From 1.4 on, forms are limited by address, in the same way for good and for bad ones (from the facts)."""
+    """Limit forms by address from 1.4 on, in the same way for valid and invalid ones (from the facts)."""
     context = context_of(request)
     if not context.since_1_4:
         return None
@@ -129,7 +129,7 @@ def _too_many(request: web.Request) -> web.Response | None:
 
 
 def _may_sign_up(state: PlaneState, email: str) -> bool:
-    """With sign-up closed, an open invitation still lets an address in (seen on Plane 1.2.2)."""
+    """Whether an address may sign up: with sign-up closed, an open invitation still allows it (seen on Plane 1.2.2)."""
     return state.is_on("ENABLE_SIGNUP") or state.invitations.one(email=email) is not None
 
 
@@ -145,7 +145,7 @@ def _refused(request: web.Request, code: int, message: str, email: str = "") -> 
 
 
 def _passwords_off(request: web.Request) -> web.Response:
-    """Instance admins still sign in to their own pages then (seen on every tried release)."""
+    """Refuse a password. Instance admins can still sign in to their own pages then (seen on every tried release)."""
     return _refused(request, 5056, "EMAIL_PASSWORD_AUTHENTICATION_DISABLED")
 
 

@@ -145,7 +145,7 @@ async def list_configurations(request: web.Request) -> web.Response:
 
 @routes.patch("/api/instances/configurations/")
 async def change_configurations(request: web.Request) -> web.Response:
-    """Set what is known and ignore the rest; the answer lists what was set."""
+    """Set known settings and ignore the rest; the answer lists those that were set."""
     instance_admin(request)
     context_of(request).drop_cached(INSTANCE, CONFIGURATIONS)
     stored = _stored_before_1_3 if context_of(request).older_than_1_3 else _stored
@@ -158,12 +158,12 @@ async def change_configurations(request: web.Request) -> web.Response:
 
 
 def _stored(row: Configuration, value: Any) -> str | None:
-    """A value as text; true becomes a word that is not on (seen on Plane 1.3.1)."""
+    """Return a value as text; true becomes a word that is not "on" (seen on Plane 1.3.1)."""
     return "" if value is None else str(value).strip()
 
 
 def _stored_before_1_3(row: Configuration, value: Any) -> str | None:
-    """As it was sent; what is kept encrypted is lost unless it is a text (seen on Plane 1.2.2)."""
+    """Return a value as it was sent; an encrypted setting is lost unless it is a text (seen on Plane 1.2.2)."""
     if row.is_encrypted:
         return value if isinstance(value, str) else ""
     return None if value is None else str(value)
@@ -199,7 +199,7 @@ def _config(context: Context) -> dict[str, Any]:
     return {
         "enable_signup": state.is_on("ENABLE_SIGNUP"),
         "is_workspace_creation_disabled": state.is_on("DISABLE_WORKSPACE_CREATION"),
-        # These three have no setting in the database to switch them on by.
+        # These three have no setting in the database that turns them on.
         "is_google_enabled": False,
         "is_github_enabled": False,
         "is_gitlab_enabled": False,
@@ -224,7 +224,7 @@ def _config(context: Context) -> dict[str, Any]:
 
 def _instance(context: Context) -> dict[str, Any]:
     row = context.state.instance
-    # 1.2.2 names itself 1.2.0 (seen on Plane 1.2.2).
+    # 1.2.2 reports itself as 1.2.0 (seen on Plane 1.2.2).
     version = context.registered_version or ("1.2.0" if context.version == "1.2.2" else context.version)
     return shapes.stamps(row) | {
         "instance_name": row.instance_name,

@@ -111,7 +111,7 @@ async def list_my_invitations(request: web.Request) -> web.Response:
 
 @routes.post("/api/users/me/workspaces/invitations/")
 async def accept_invitations(request: web.Request) -> web.Response:
-    """Join by invitation; ids of other people's invitations are passed over."""
+    """Join by invitation; ids of other people's invitations are ignored."""
     user = session_user(request)
     state = state_of(request)
     wanted = (await json_body(request)).get("invitations", [])
@@ -127,7 +127,7 @@ async def accept_invitations(request: web.Request) -> web.Response:
 
 @routes.post("/api/users/me/workspaces/{slug}/projects/invitations/")
 async def join_projects(request: web.Request) -> web.Response:
-    """Join projects of one's own accord, secret ones too, with one's role in the workspace."""
+    """Join projects on one's own, including secret ones, with one's role in the workspace."""
     user, workspace = session_workspace(request, MEMBER)
     state = state_of(request)
     role = state.workspace_role(workspace.id, user.id) or MEMBER
@@ -154,7 +154,7 @@ async def make_token(request: web.Request) -> web.Response:
     label, description = body.get("label", uuid.uuid4().hex), body.get("description", "")
     if label is None or description is None:
         raise invalid_payload()
-    # Nothing checks the length here, so it is the database that refuses it.
+    # Nothing checks the length here, so the database refuses it.
     if len(str(label)) > LONGEST_TEXT:
         raise something_went_wrong()
     expired_at = body.get("expired_at")
@@ -166,7 +166,7 @@ async def make_token(request: web.Request) -> web.Response:
         created_by=user.id,
     )
     state_of(request).api_tokens[token.id] = token
-    # The answer repeats the moment as it was sent; later ones have it in full.
+    # The answer repeats the moment as it was sent; later answers have its full form.
     return web.json_response(shapes.written_token(token) | {"expired_at": expired_at}, status=201)
 
 
@@ -177,7 +177,7 @@ async def read_token(request: web.Request) -> web.Response:
 
 @routes.patch("/api/users/api-tokens/{id}/")
 async def change_token(request: web.Request) -> web.Response:
-    """Changes the label and the description alone, and shows the value again."""
+    """Change only the label and the description, and return the value again."""
     token = _own_token(request)
     body = await json_body(request)
     label = str(body.get("label", token.label))
@@ -209,7 +209,7 @@ def _refuse_bad_names(fields: dict[str, str]) -> None:
     for name, value in fields.items():
         if len(value) > LONGEST_TEXT:
             raise too_long(name, LONGEST_TEXT)
-    # Plane takes anything with a host name's shape for a URL.
+    # Plane accepts any text in the form of a host name as a URL.
     if re.search(r"https?://|www\.|\w\.\w+\.\w", fields.get("first_name", "")):
         raise ApiError(400, {"first_name": ["First name cannot contain a URL."]})
 

@@ -16,7 +16,7 @@ ACTIVITIES = "/api/v1/workspaces/{slug}/projects/{project}/work-items/{item}/act
 
 @routes.get(ACTIVITIES)
 async def list_activities(request: web.Request) -> web.Response:
-    """Oldest first; comments are not among them (seen on Plane 1.3.1)."""
+    """List activities, oldest first, without comments (seen on Plane 1.3.1)."""
     caller = v1_project(request)
     state = state_of(request)
     rows = state.activities.where(project=caller.project.id, work_item=request.match_info["item"])

@@ -1,4 +1,4 @@
-"""v1, with a key: what is known of the files of a work item; the files go to a storage that is not here."""
+"""v1, with a key: the metadata of a work item's files; the files go to a storage that does not exist here."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TYPES = frozenset(mimetypes.types_map.values())
 
 @routes.get(ATTACHMENTS)
 async def list_attachments(request: web.Request) -> web.Response:
-    """Those that were sent; anybody with a key sees them, in the workspace or not (seen on Plane 1.3.1)."""
+    """List the uploaded files; any key can read them, also of other workspaces (seen on Plane 1.3.1)."""
     v1_user(request)
     state = state_of(request)
     rows = [row for row in state.attachments.where(work_item=request.match_info["item"]) if _is_here(request, row)]
@@ -38,7 +38,7 @@ async def list_attachments(request: web.Request) -> web.Response:
 
 @routes.post(ATTACHMENTS)
 async def make_attachment(request: web.Request) -> web.Response:
-    """Says where the file is to be sent."""
+    """Return the address for the upload."""
     user, item = _uploader(request, "upload")
     state = state_of(request)
     body = await json_body(request)
@@ -87,7 +87,7 @@ async def download(request: web.Request) -> web.Response:
 
 @routes.patch(ATTACHMENTS + "{id}/")
 async def confirm(request: web.Request) -> web.Response:
-    """The file was sent; nobody looks whether it was."""
+    """Mark the file as uploaded, without a check."""
     user, item = _uploader(request, "upload")
     row = _attachment(request)
     if not row.is_uploaded:
@@ -109,7 +109,7 @@ async def delete_attachment(request: web.Request) -> web.Response:
 
 
 def _uploader(request: web.Request, what: str) -> tuple[User, WorkItem]:
-    """Whoever is in the project, or made the work item."""
+    """The caller, who must be a member of the project or the work item's author."""
     user = v1_user(request)
     state = state_of(request)
     item = state.work_items.get(request.match_info["item"])
@@ -132,7 +132,7 @@ def _attachment(request: web.Request) -> Attachment:
 
 
 def _is_here(request: web.Request, row: Attachment | WorkItem) -> bool:
-    """Whether it is in the project and the workspace of the path."""
+    """Whether the row is in the project and the workspace of the path."""
     state = state_of(request)
     workspace = state.workspace_by_slug(request.match_info["slug"])
     project = state.projects.get(row.project)
@@ -146,7 +146,7 @@ def _storage(request: web.Request) -> str:
 
 
 def _upload_data(request: web.Request, row: Attachment) -> dict[str, Any]:
-    """A form that a storage would take, signed with nothing."""
+    """Return a form in a storage's format, without a signature."""
     now = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     policy = json.dumps({"conditions": [{"bucket": BUCKET}, {"key": row.asset}]})
     return {

@@ -1,4 +1,4 @@
-"""v1, with a key: the comments on a work item; whoever is in the project writes, changes and deletes any."""
+"""v1, with a key: the comments on a work item; every member of the project can write, change and delete all of them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CHECKS: dict[str, Check] = {
 
 @routes.get(COMMENTS)
 async def list_comments(request: web.Request) -> web.Response:
-    """Newest first; of a work item that is not there, none."""
+    """List comments, newest first; none for a missing work item."""
     caller = v1_project(request)
     state = state_of(request)
     rows = state.comments.newest_where(project=caller.project.id, work_item=request.match_info["item"])
@@ -47,7 +47,7 @@ async def make_comment(request: web.Request) -> web.Response:
     me = caller.user.id
     row = Comment(project=caller.project.id, work_item=item.id, actor=me, created_by=me, **fields)
     state.comments[row.id] = row
-    # The answer names who changed it, and nothing keeps that (seen on Plane 1.3.1).
+    # The answer names the author of the change, which is not stored (seen on Plane 1.3.1).
     return web.json_response(shapes.comment(state, row) | {"updated_by": me}, status=201)
 
 

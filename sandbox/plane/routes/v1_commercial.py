@@ -1,7 +1,7 @@
 """v1 of the commercial editions: a project's estimates, and the removal of a member.
 
-From plane-sdk 0.3 and the facts on commercial editions, not recorded: the words of a refusal are not Plane's. Which
-estimates v1 shows of a project that has none in use is not said; here those that were in use last.
+From plane-sdk 0.3 and the facts on commercial editions, not recorded: the words of a refusal are not Plane's. The
+sources do not say which estimates v1 shows of a project without active ones; here, those that were used last.
 """
 
 from __future__ import annotations

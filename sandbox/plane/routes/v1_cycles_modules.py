@@ -1,4 +1,4 @@
-"""v1, with a key: a project's cycles and modules, listed while they are off, too; from Plane's source, not recorded."""
+"""v1, with a key: a project's cycles and modules, also if they are turned off; from Plane's source, not recorded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""v1, with a key: what others ask of a project, and what becomes of it."""
+"""v1, with a key: requests to a project, and the decisions about them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PENDING = -2
 
 @routes.get(INTAKE)
 async def list_asked(request: web.Request) -> web.Response:
-    """Newest first, and none while the project has it switched off."""
+    """List requests, newest first; none while the project has intake turned off."""
     caller = v1_project(request)
     state = state_of(request)
     rows = _visible(state, caller)[::-1]
@@ -43,7 +43,7 @@ async def list_asked(request: web.Request) -> web.Response:
 
 @routes.post(INTAKE)
 async def ask(request: web.Request) -> web.Response:
-    """Whoever is in the project may, a guest too."""
+    """Add a request; every member of the project may, including guests."""
     caller = v1_project(request)
     state, project = state_of(request), caller.project
     wanted = (await json_body(request)).get("issue", {})
@@ -56,7 +56,7 @@ async def ask(request: web.Request) -> web.Response:
         raise ApiError(400, {"error": "Invalid priority"})
     intake = state.intake_of(project.id)
     if intake is None:
-        # Switched on by whoever made the project, which makes no intake: Plane trips over that.
+        # The project was created with intake on, which creates no intake row: Plane fails then.
         raise something_went_wrong()
     fields = {name: wanted[name] for name in ("name", "description_html", "priority") if name in wanted}
     item = work_items.add_work_item(state, project, fields, caller.user.id, triage=intake.triage)
@@ -67,7 +67,7 @@ async def ask(request: web.Request) -> web.Response:
 
 @routes.get(INTAKE + "{item}/")
 async def read_asked(request: web.Request) -> web.Response:
-    """By the id of the work item."""
+    """Read a request by the id of its work item."""
     caller = v1_project(request)
     state = state_of(request)
     for row in _visible(state, caller):
@@ -78,7 +78,10 @@ async def read_asked(request: web.Request) -> web.Response:
 
 @routes.patch(INTAKE + "{item}/")
 async def change_asked(request: web.Request) -> web.Response:
-    """The project's admins decide; members change the work item, and guests their own (seen on Plane 1.3.1)."""
+    """Change a request.
+
+    Admins of the project decide; members change the work item, guests their own (seen on Plane 1.3.1).
+    """
     caller = v1_project(request)
     state = state_of(request)
     _refuse_without_intake(state, caller)
@@ -101,7 +104,7 @@ async def change_asked(request: web.Request) -> web.Response:
 
 @routes.delete(INTAKE + "{item}/")
 async def delete_asked(request: web.Request) -> web.Response:
-    """With its work item, unless that was accepted."""
+    """Delete a request with its work item, unless that was accepted."""
     caller = v1_project(request)
     state = state_of(request)
     _refuse_without_intake(state, caller)
@@ -126,7 +129,7 @@ def _checks(state: PlaneState) -> dict[str, Check]:
 
 
 def _decide(state: PlaneState, row: IntakeItem, decided: dict[str, Any], by: str) -> None:
-    """Accepting it makes a work item of it, in the project's first state."""
+    """Decide on a request. Accepting it turns it into a work item in the project's first state."""
     item = state.work_items[row.work_item]
     if "status" in decided:
         names = {"old_value": STATUSES[row.status], "new_value": STATUSES[decided["status"]]}
@@ -147,7 +150,7 @@ def _visible(state: PlaneState, caller: ProjectCaller) -> list[IntakeItem]:
 
 
 def _refuse_without_intake(state: PlaneState, caller: ProjectCaller) -> None:
-    """One that is switched off again still takes what is asked of it."""
+    """Refuse a project that never had intake; one with intake turned off again still accepts requests."""
     if state.intake_of(caller.project.id) is None and not caller.project.extra["intake_view"]:
         said = "Intake is not enabled for this project enable it through the project's api"
         raise ApiError(400, {"error": said})

@@ -33,7 +33,7 @@ URL = re.compile(
 
 
 def address(value: Any) -> str:
-    """A new link's address; a change is taken as it comes (seen on Plane 1.3.1)."""
+    """Check a new link's address; a change is not checked (seen on Plane 1.3.1)."""
     url = str(text(None)(value))
     match = URL.fullmatch(url)
     if match is None:
@@ -48,7 +48,7 @@ TITLE: dict[str, Check] = {"title": nullable(text(blank=True))}
 
 @routes.get(LINKS)
 async def list_links(request: web.Request) -> web.Response:
-    """Newest first; of a work item that is not there, none."""
+    """List links, newest first; none for a missing work item."""
     caller = v1_project(request)
     state = state_of(request)
     rows = state.links.newest_where(project=caller.project.id, work_item=request.match_info["item"])
@@ -71,7 +71,7 @@ async def make_link(request: web.Request) -> web.Response:
     row = Link(project=caller.project.id, work_item=item.id, **fields)
     state.links[row.id] = row
     work_items.record(state, item, me, "created", "created a link", "link", new_value=row.url)
-    # A worker reads the page of the link then, and forgets who made it (seen on Plane 1.3.1).
+    # A worker then reads the link's page, and drops the author (seen on Plane 1.3.1).
     return web.json_response(shapes.link(state, row) | {"created_by": me, "updated_by": me}, status=201)
 
 
@@ -84,7 +84,7 @@ async def read_link(request: web.Request) -> web.Response:
 
 @routes.patch(LINKS + "{id}/")
 async def change_link(request: web.Request) -> web.Response:
-    """Another address is not looked at, and may be one that the work item has (seen on Plane 1.3.1)."""
+    """Change a link. A new address is not checked, and may be a duplicate (seen on Plane 1.3.1)."""
     caller = v1_project(request, MEMBER)
     row = _link(request, caller)
     state = state_of(request)

@@ -28,7 +28,7 @@ PROJECT_FIELDS = ("id", "identifier", "name", "cover_image", "icon_prop", "emoji
 
 @routes.get("/api/v1/workspaces/{slug}/members-lite/")
 async def list_members(request: web.Request) -> web.Response:
-    """Removed members too, and said to be."""
+    """List members, including removed ones with a mark."""
     caller = v1_workspace(request, MEMBER)
     state = state_of(request)
     rows = list(reversed(state.members_of_workspace(caller.workspace.id)))
@@ -45,7 +45,7 @@ async def list_project_members(request: web.Request) -> web.Response:
 
 @routes.get("/api/v1/workspaces/{slug}/projects-lite/")
 async def list_projects(request: web.Request) -> web.Response:
-    """Archived ones only with `include_archived=true`."""
+    """List projects; archived ones only with `include_archived=true`."""
     caller = v1_workspace(request)
     state = state_of(request)
     archived = request.query.get("include_archived") == "true"

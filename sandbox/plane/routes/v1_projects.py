@@ -28,13 +28,13 @@ from ..shapes_accounts import v1_user
 from ..state import PlaneState
 
 routes = Routes()
-#: For a path that asks only for membership of the workspace.
+#: For a path that requires only membership of the workspace.
 NO_PROJECT_ROLE = 0
 
 
 @routes.get("/api/v1/workspaces/{slug}/projects/")
 async def list_projects(request: web.Request) -> web.Response:
-    """Archived ones too, with `archived_at` set (facts); those that the caller is in come first."""
+    """List projects, also archived ones, with `archived_at` (facts); the caller's own come first."""
     caller = v1_workspace(request)
     state = state_of(request)
     rows = [row for row in state.projects_in(caller.workspace.id) if state.is_visible(row, caller.user.id)]
@@ -59,7 +59,8 @@ async def make_project(request: web.Request) -> web.Response:
         if state.workspace_role(caller.workspace.id, lead) is None:
             raise ApiError(400, {"project_lead": ["The lead must be an active member of the workspace."]})
     elif lead:
-        # Plane trips over a lead halfway, and leaves a project without states behind (seen on every tried release).
+        # Plane fails halfway because of a lead, and leaves a project without states behind (seen on every tried
+        # release).
         rules.add_project(state, caller.workspace, caller.user.id, fields | {"project_lead": None}, with_states=False)
         raise invalid_detail()
     project = rules.add_project(state, caller.workspace, caller.user.id, fields)
@@ -108,10 +109,10 @@ async def unarchive_project(request: web.Request) -> web.Response:
     return _set_archived(_archiver(request), None)
 
 
-@routes.get("/api/v1/workspaces/{slug}/projects/{project}/project-members/")  # as plane-sdk spells it
+@routes.get("/api/v1/workspaces/{slug}/projects/{project}/project-members/")  # plane-sdk's spelling
 @routes.get("/api/v1/workspaces/{slug}/projects/{project}/members/")
 async def list_members(request: web.Request) -> web.Response:
-    """With those who were removed, and for anybody who is in some project of the workspace."""
+    """List members, including removed ones; every member of some project of the workspace may."""
     v1_workspace(request, may=lambda state, one: state.is_in_a_project(one.workspace.id, one.user.id))
     state = state_of(request)
     rows = state.project_members.newest_where(project=request.match_info["project"])
@@ -121,7 +122,7 @@ async def list_members(request: web.Request) -> web.Response:
 @routes.post("/api/v1/workspaces/{slug}/projects/{project}/project-members/")
 @routes.post("/api/v1/workspaces/{slug}/projects/{project}/members/")
 async def add_member(request: web.Request) -> web.Response:
-    """One at a time, whatever the role in the workspace; a repeat answers 400, somebody removed before too."""
+    """Add one member, with any role in the workspace; a repeat answers 400, also for a removed member."""
     caller = v1_project(request, ADMIN)
     state = state_of(request)
     body = await json_body(request)
@@ -141,7 +142,7 @@ async def add_member(request: web.Request) -> web.Response:
 @routes.get("/api/v1/workspaces/{slug}/projects/{project}/project-members/{id}/")
 @routes.get("/api/v1/workspaces/{slug}/projects/{project}/members/{id}/")
 async def read_member(request: web.Request) -> web.Response:
-    """The account, without its role."""
+    """Read the account, without its role."""
     _, row = _membership(request, GUEST)
     return web.json_response(v1_user(state_of(request).users[row.member]))
 
@@ -149,7 +150,7 @@ async def read_member(request: web.Request) -> web.Response:
 @routes.patch("/api/v1/workspaces/{slug}/projects/{project}/project-members/{id}/")
 @routes.patch("/api/v1/workspaces/{slug}/projects/{project}/members/{id}/")
 async def change_member(request: web.Request) -> web.Response:
-    """The role alone: a removed member can be given another one, and stays removed."""
+    """Change only the role: a removed member can get another one, and stays removed."""
     caller, row = _membership(request, ADMIN)
     role = (await json_body(request)).get("role", row.role)
     if role not in ROLES:
@@ -169,13 +170,13 @@ async def remove_member(request: web.Request) -> web.Response:
 
 
 def _refuse_taken(state: PlaneState, caller: Caller, fields: dict[str, Any], but: str = "") -> None:
-    """A taken identifier is answered in the same words as a taken name (seen on Plane 1.2.2)."""
+    """Refuse a taken name or identifier, both in the same words (seen on Plane 1.2.2)."""
     if rules.taken_project_field(state, caller.workspace.id, fields, but):
         raise ApiError(409, {"name": "The project name is already taken"})
 
 
 def _archiver(request: web.Request) -> ProjectCaller:
-    """Any member of the workspace archives any project through v1 (seen on every tried release)."""
+    """The caller: any member of the workspace can archive any project through v1 (seen on every tried release)."""
     caller = v1_project(request, NO_PROJECT_ROLE)
     if state_of(request).workspace_role(caller.workspace.id, caller.user.id) == GUEST:
         raise not_permitted_v1()

@@ -1,8 +1,8 @@
 """v1 of the commercial editions: the values of a work item's custom fields.
 
 From the public API reference and plane-sdk 0.3; no commercial edition was run, so the words of a refusal are not
-Plane's. A mandatory field may stay empty here, as a value can only be set once the work item is there. Left out:
-values of the types RELEASE, RICH_TEXT, FORMULA and CASCADING.
+Plane's. A mandatory field may stay empty here, because a value can only be set after the work item exists. Not
+included: values of the types RELEASE, RICH_TEXT, FORMULA and CASCADING.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ async def read_values(request: web.Request) -> web.Response:
 
 @routes.post(VALUES)
 async def set_values(request: web.Request) -> web.Response:
-    """Makes or replaces, and answers 200 either way."""
+    """Create or replace values, and answer 200 in both cases."""
     caller, item, row = _field(request, MEMBER)
     body = await json_body(request)
     if "value" not in body:
@@ -83,7 +83,7 @@ def _present(state: PlaneState, item: WorkItem, row: WorkItemProperty) -> list[P
 
 
 def _answer(state: PlaneState, item: WorkItem, row: WorkItemProperty) -> web.Response:
-    """A list where several values may stand."""
+    """Return a list if the field is multiple."""
     found = [shapes.property_value(row, value) for value in _present(state, item, row)]
     return web.json_response(found if row.is_multi else found[0])
 
@@ -120,7 +120,7 @@ def _invalid(message: str) -> ApiError:
 
 
 def _fits(state: PlaneState, item: WorkItem, row: WorkItemProperty, value: object) -> bool:
-    """A number for DECIMAL, true or false for BOOLEAN, else text that the type makes sense of."""
+    """Whether a value fits: a number for DECIMAL, true or false for BOOLEAN, otherwise a valid text of the type."""
     if row.property_type == "BOOLEAN":
         return isinstance(value, bool)
     if row.property_type == "DECIMAL":

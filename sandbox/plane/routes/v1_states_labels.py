@@ -40,10 +40,10 @@ STATE_CHECKS: dict[str, Check] = {
 
 @routes.get("/api/v1/workspaces/{slug}/projects/{project}/states/")
 async def list_states(request: web.Request) -> web.Response:
-    """Needs project membership, so it shows token, workspace and project at once (facts)."""
+    """List states. Requires project membership, so it tests token, workspace and project at once (facts)."""
     caller = v1_project(request)
     state = state_of(request)
-    # What is in an archived project is not listed.
+    # The contents of an archived project are not listed.
     rows = [] if caller.project.archived_at else state.states_in(caller.project.id)
     expand = request.query.get("expand", "")
     return paged(request, rows, lambda row: shapes.expanded(state, shapes.state_row(state, row), expand))
@@ -51,12 +51,12 @@ async def list_states(request: web.Request) -> web.Response:
 
 @routes.post("/api/v1/workspaces/{slug}/projects/{project}/states/")
 async def make_state(request: web.Request) -> web.Response:
-    """Answers 200 where others answer 201 (seen on Plane 1.2.2)."""
+    """Create a state. Answers 200, unlike the 201 of others (seen on Plane 1.2.2)."""
     caller = v1_project(request, MEMBER)
     state = state_of(request)
     fields = checked(await json_body(request), STATE_CHECKS, ("name", "color"))
     if fields.get("default"):
-        # Before anything may still be refused: a taken name leaves a project without one (seen on every tried release).
+        # Before any further refusal: a taken name leaves a project without a default (seen on every tried release).
         rules.clear_default_state(state, caller.project)
     rules.refuse_triage(fields)
     _refuse_taken("State", {row.name: row.id for row in state.states_in(caller.project.id)}, fields["name"])
@@ -72,7 +72,7 @@ async def read_state(request: web.Request) -> web.Response:
 
 @routes.patch("/api/v1/workspaces/{slug}/projects/{project}/states/{id}/")
 async def change_state(request: web.Request) -> web.Response:
-    """Making a state the default leaves the old one the default too (seen on every tried release)."""
+    """Change a state. Making it the default leaves the old one the default too (seen on every tried release)."""
     caller = v1_project(request, MEMBER)
     row = _state(request, caller)
     fields = checked(await json_body(request), STATE_CHECKS)
@@ -95,7 +95,7 @@ async def delete_state(request: web.Request) -> web.Response:
 
 @routes.get("/api/v1/workspaces/{slug}/projects/{project}/labels/")
 async def list_labels(request: web.Request) -> web.Response:
-    """For anybody who is in some project of the workspace; there is something to see for members of this one."""
+    """List labels, to every member of some project of the workspace; only members of this project see any."""
     caller = v1_workspace(request, may=lambda state, one: state.is_in_a_project(one.workspace.id, one.user.id))
     state = state_of(request)
     project = find_project(state.projects, caller.workspace, request)
@@ -106,7 +106,7 @@ async def list_labels(request: web.Request) -> web.Response:
 
 @routes.post("/api/v1/workspaces/{slug}/projects/{project}/labels/")
 async def make_label(request: web.Request) -> web.Response:
-    """Any member of the workspace may, in the project or not (seen on every tried release)."""
+    """Create a label; every member of the workspace may, also outside the project (seen on every tried release)."""
     caller = v1_workspace(request, MEMBER)
     state = state_of(request)
     project = find_project(state.projects, caller.workspace, request)
@@ -124,13 +124,13 @@ async def make_label(request: web.Request) -> web.Response:
 
 @routes.get("/api/v1/workspaces/{slug}/projects/{project}/labels/{id}/")
 async def read_label(request: web.Request) -> web.Response:
-    """Passes `fields` over, as the list does not (seen on every tried release)."""
+    """Read a label. Ignores `fields`, unlike the list (seen on every tried release)."""
     return web.json_response(shapes.label(state_of(request), _label(request, v1_project(request))))
 
 
 @routes.patch("/api/v1/workspaces/{slug}/projects/{project}/labels/{id}/")
 async def change_label(request: web.Request) -> web.Response:
-    """What is given as parent need only be a label: of any project (seen on every tried release)."""
+    """Change a label. The parent may be a label of any project (seen on every tried release)."""
     caller = v1_project(request, MEMBER)
     state = state_of(request)
     row = _label(request, caller)

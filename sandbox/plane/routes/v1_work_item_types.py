@@ -1,8 +1,8 @@
-"""v1 of the commercial editions: work item types, their properties, the options of these, and what is switched on.
+"""v1 of the commercial editions: work item types, their properties, the options of these, and features.
 
 From the public API reference and plane-sdk 0.3; no commercial edition was run, so the words of a refusal are not
-Plane's. Each path is there under its older name too (`issue-types`, `issue-properties`), which plane-sdk 0.1 asked.
-Types and properties of a whole workspace are in `v1_workspace_types`. Left out: properties that a project lends to
+Plane's. Each path exists under its older name too (`issue-types`, `issue-properties`), which plane-sdk 0.1 used. Types
+and properties of a whole workspace are in `v1_workspace_types`. Not included: properties that a project shares between
 several types.
 """
 
@@ -81,9 +81,9 @@ OPTION_FIELDS = (
     "external_source",
     "external_id",
 )
-#: How far apart Plane puts properties and options (the reference's examples: 75535.0 and 10000.0).
+#: The distances between Plane's properties and options (the reference's examples: 75535.0 and 10000.0).
 FIRST_PROPERTY, STEP = 65535.0, 10000.0
-#: What the reference calls a project's features, and the project's field behind each; `epics` has none here.
+#: The reference's names for a project's features, and the project's fields behind them; `epics` has none here.
 FEATURES = {
     "modules": "module_view",
     "cycles": "cycle_view",
@@ -92,7 +92,7 @@ FEATURES = {
     "intakes": "intake_view",
     "work_item_types": "is_issue_type_enabled",
 }
-#: The reference has all but the last, which plane-sdk 0.3 reads too and plane-compose 0.5 cannot do without.
+#: The reference has all but the last, which plane-sdk 0.3 reads too and plane-compose 0.5 requires.
 WORKSPACE_FEATURES = ("project_grouping", "initiatives", "teams", "customers", "wiki", "pi", "work_item_types")
 
 
@@ -106,12 +106,12 @@ def on(method: str, template: str) -> Callable[[Handler], Handler]:
     return register
 
 
-# What is switched on
+# Features
 
 
 @routes.get("/api/v1/workspaces/{slug}/features/")
 async def read_workspace_features(request: web.Request) -> web.Response:
-    """All off but what the edition is: nothing here switches one on."""
+    """Read the workspace's features. Only the edition's own are on: nothing here turns one on."""
     v1_workspace(request)
     owns = state_of(request).workspaces_own_types
     features = dict.fromkeys(WORKSPACE_FEATURES, False) | {"work_item_types": owns, "states_owned_by_workspace": False}
@@ -185,7 +185,7 @@ async def change_type(request: web.Request) -> web.Response:
 
 @on("DELETE", TYPES + "{type}/")
 async def delete_type(request: web.Request) -> web.Response:
-    """The default type stays, and one that work items have; the reference says nothing of either."""
+    """Delete a type. The default type and types with work items stay; the reference says nothing about either."""
     row = _type(request, _writable(request))
     state = state_of(request)
     if row.is_default:
@@ -230,7 +230,7 @@ async def read_property(request: web.Request) -> web.Response:
 
 @on("PATCH", PROPERTIES + "{id}/")
 async def change_property(request: web.Request) -> web.Response:
-    """All but the property's type, which the product does not change either; the reference names it in the body."""
+    """Change everything but the property's type, like the product; the reference has it in the body."""
     caller, row = _property_of_type(request, ADMIN)
     body = {name: value for name, value in (await json_body(request)).items() if value is not None}
     refuse_incomplete({name: getattr(row, name) for name in PROPERTY_FIELDS} | body)
@@ -299,11 +299,11 @@ async def delete_option(request: web.Request) -> web.Response:
     return no_content()
 
 
-# What the path names
+# Parts of the path
 
 
 def typed_project(request: web.Request, role: int) -> ProjectCaller:
-    """The project of the path, where it has work item types."""
+    """The project of the path; it must have work item types."""
     caller = v1_project(request, role)
     if not caller.project.is_issue_type_enabled and not state_of(request).workspaces_own_types:
         raise ApiError(400, {"error": "Work item types are not enabled for this project"})
@@ -311,12 +311,12 @@ def typed_project(request: web.Request, role: int) -> ProjectCaller:
 
 
 def workspace_managed() -> ApiError:
-    """A write in a project whose workspace owns what is written (from the facts, not recorded)."""
+    """Refuse a write in a project whose workspace owns the resource (from the facts, not recorded)."""
     return ApiError(400, {"error": "This is managed by the workspace.", "code": "workspace_managed"})
 
 
 def _writable(request: web.Request) -> ProjectCaller:
-    """As `typed_project`, for an admin's write; none where the workspace owns types and properties."""
+    """As `typed_project`, for an admin's write; refused if the workspace owns types and properties."""
     caller = typed_project(request, ADMIN)
     if state_of(request).workspaces_own_types:
         raise workspace_managed()
@@ -358,11 +358,11 @@ def _option(request: web.Request, role: int) -> tuple[ProjectCaller, WorkItemPro
     return caller, row, option
 
 
-# What is refused, and what is set
+# Refusals and changes
 
 
 def refuse_unfinished(body: dict[str, Any]) -> None:
-    """What a new property must have."""
+    """Refuse a new property without its required fields."""
     for name in ("display_name", "property_type"):
         if not body.get(name):
             raise required_field(name)
@@ -370,7 +370,7 @@ def refuse_unfinished(body: dict[str, Any]) -> None:
 
 
 def refuse_incomplete(fields: dict[str, Any]) -> None:
-    """A type must be known, and some types need settings: plane-sdk refuses the same before it asks."""
+    """Refuse an unknown type, or a type without its settings: plane-sdk checks the same before its request."""
     property_type = fields["property_type"]
     if property_type not in PROPERTY_TYPES:
         raise invalid_choice("property_type", property_type)
@@ -384,13 +384,13 @@ def refuse_incomplete(fields: dict[str, Any]) -> None:
 
 
 def _refuse_taken(state: PlaneState, work_item_type: str, display_name: str) -> None:
-    """Answered as Plane answers whatever its database refuses: the reference is silent here."""
+    """Answer like Plane after any refusal of its database: the reference says nothing about it."""
     if any(row.display_name == display_name for row in state.properties_of(work_item_type)):
         raise invalid_payload()
 
 
 def _derived(display_name: str) -> str:
-    """Plane derives the name, so that a property is recognised by what it displays (facts)."""
+    """Derive the name like Plane, in which a property is identified by its display name (facts)."""
     return re.sub(r"[^a-z0-9]+", "-", display_name.lower()).strip("-")
 
 
@@ -401,7 +401,10 @@ def set_fields(row: object, names: tuple[str, ...], body: dict[str, Any]) -> Non
 
 
 def set_property(row: WorkItemProperty, body: dict[str, Any]) -> None:
-    """A mandatory property cannot carry a default: making it mandatory clears it (product documentation)."""
+    """Set fields.
+
+    A mandatory property has no default: making it mandatory clears the default (product documentation).
+    """
     set_fields(row, PROPERTY_FIELDS, body)
     row.name = _derived(row.display_name)
     if row.is_required:
@@ -409,7 +412,7 @@ def set_property(row: WorkItemProperty, body: dict[str, Any]) -> None:
 
 
 def new_property(body: dict[str, Any], others: list[WorkItemProperty], by: str, **place: Any) -> WorkItemProperty:
-    """A property behind the others, with its options."""
+    """Create a property after the others, with its options."""
     row = WorkItemProperty(
         name="",
         display_name=body["display_name"],

@@ -1,4 +1,4 @@
-"""v1, with a key: work items, by their id, by their number, and found by words."""
+"""v1, with a key: work items, by id, by number, and by search."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ RELATIONS = (
     "finish_after",
     "finish_before",
 )
-#: What a list can be ordered by here; Plane takes every column.
+#: The columns that a list can be ordered by here; Plane accepts every column.
 ORDERS = ("created_at", "updated_at", "name", "sequence_id", "sort_order", "target_date", "start_date")
 SEARCH_LIMIT = 10
 
 
 @routes.get("/api/v1/workspaces/{slug}/projects/{project}/work-items/")
 async def list_work_items(request: web.Request) -> web.Response:
-    """Newest first; with what another program calls one, that one alone."""
+    """List work items, newest first; with another program's id, only that one."""
     caller = v1_project(request)
     state = state_of(request)
     rows = state.work_items_in(caller.project.id)[::-1]
@@ -104,7 +104,7 @@ async def delete_work_item(request: web.Request) -> web.Response:
 
 @routes.get("/api/v1/workspaces/{slug}/projects/{project}/work-items/{id}/relations/")
 async def list_relations(request: web.Request) -> web.Response:
-    """Nothing here relates work items to each other; Community Edition 1.2.2 has no such path."""
+    """List no relations: the stand-in has none, and Community Edition 1.2.2 has no such path."""
     context = context_of(request)
     if context.older_than_1_3 and not context.commercial:
         raise page_not_found()
@@ -114,7 +114,7 @@ async def list_relations(request: web.Request) -> web.Response:
 
 @routes.get("/api/v1/workspaces/{slug}/work-items/search/")
 async def search(request: web.Request) -> web.Response:
-    """In the caller's own projects; anybody with a key may ask, and finds nothing elsewhere (seen on Plane 1.3.1)."""
+    """Search in the caller's own projects; any key may search, and finds nothing elsewhere (seen on Plane 1.3.1)."""
     user = v1_user(request)
     state = state_of(request)
     words = request.query.get("search", "")
@@ -139,7 +139,7 @@ async def search(request: web.Request) -> web.Response:
 
 @routes.get("/api/v1/workspaces/{slug}/work-items/{identifier:[^/]+}-{number:[^/-]+}/")
 async def read_by_number(request: web.Request) -> web.Response:
-    """Such as ONBOARD-1, with the project's identifier as it is written (seen on Plane 1.3.1)."""
+    """Read a work item by a number such as ONBOARD-1, with the project's exact identifier (seen on Plane 1.3.1)."""
     identifier, number = request.match_info["identifier"], request.match_info["number"]
 
     def is_in_it(state: PlaneState, caller: Caller) -> bool:
@@ -158,7 +158,7 @@ async def read_by_number(request: web.Request) -> web.Response:
 
 
 def refuse_non_members(state: PlaneState, caller: ProjectCaller, row: WorkItem) -> None:
-    """A work item is deleted by those who made it, and by the project's admins."""
+    """Refuse to delete a work item, except to its author and the project's admins."""
     if row.created_by != caller.user.id and state.project_role(caller.project.id, caller.user.id) != ADMIN:
         raise ApiError(403, {"error": "Only admin or creator can delete the work item"})
 
@@ -169,7 +169,7 @@ def _answer(request: web.Request, row: WorkItem) -> web.Response:
 
 
 def _is_meant(state: PlaneState, row: WorkItem, words: str) -> bool:
-    """By a part of its name or of its project's identifier, or by a whole number."""
+    """Whether the words match: a part of its name or of its project's identifier, or a whole number."""
     texts = (row.name, state.projects[row.project].identifier)
     return any(words.lower() in text.lower() for text in texts) or str(row.sequence_id) in re.findall(r"\b\d+\b", words)
 

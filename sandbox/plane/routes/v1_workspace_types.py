@@ -75,7 +75,7 @@ async def import_types(request: web.Request) -> web.Response:
     return web.json_response({"work_item_types": wanted})
 
 
-# Which properties a type has
+# The properties of a type
 
 
 @routes.get(LINKS)
@@ -168,7 +168,7 @@ async def change_option(request: web.Request) -> web.Response:
     return web.json_response(shapes.property_option(state_of(request), row, option))
 
 
-# What the path names
+# Parts of the path
 
 
 def _writable(request: web.Request) -> Caller:

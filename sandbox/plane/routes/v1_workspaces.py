@@ -32,7 +32,7 @@ async def read_me(request: web.Request) -> web.Response:
 
 @routes.get("/api/v1/workspaces/{slug}/members/")
 async def list_members(request: web.Request) -> web.Response:
-    """Newest first, with those who were removed and no sign of it (seen on Plane 1.2.2); a guest is refused."""
+    """List members, newest first, including removed ones without a mark (seen on Plane 1.2.2); a guest is refused."""
     caller = v1_workspace(request, MEMBER)
     state = state_of(request)
     rows = reversed(state.members_of_workspace(caller.workspace.id))
@@ -85,7 +85,7 @@ async def withdraw_invitation(request: web.Request) -> web.Response:
 
 
 def _inviter(request: web.Request) -> Caller:
-    # These answers carry no X-RateLimit headers (seen on Plane 1.2.2); whether they count was not seen.
+    # These answers have no X-RateLimit headers (seen on Plane 1.2.2); whether they count was not seen.
     return v1_workspace(request, ADMIN, rate_headers=False)
 
 
@@ -94,12 +94,12 @@ def _checked_email(email: Any) -> str:
         raise required_field("email")
     if not rules.is_email(email):
         raise ApiError(400, {"email": ["Enter a valid email address."]})
-    # Kept as it is written, so with a capital it fits no account (seen on every tried release).
+    # Stored as typed, so with a capital it matches no account (seen on every tried release).
     return str(email)
 
 
 def _refuse_invited(state: PlaneState, caller: Caller, email: str) -> None:
-    """Only an open invitation stands in the way; a member may be invited again."""
+    """Refuse an address with an open invitation; a member may be invited again."""
     if any(row.email == email for row in state.invitations_to(caller.workspace.id)):
         raise ApiError(400, {"non_field_errors": ["Email already invited"]})
 
