@@ -112,7 +112,7 @@ def projects(s: Settings) -> None:
                 **at,
                 labels=project.labels,
                 prune=project.prune,
-                keep=s.labels_in_place(project),
+                keep=s.replacement_labels(project),
             )
         if project.module_names:
             plane.project_modules(name=f"{called}: modules", **at, names=list(project.module_names))
@@ -145,7 +145,7 @@ def tokens_in_use(s: Settings) -> None:
         plane.token_consumers(
             name="Users of tokens", slug=slug, consumers=s.plane_token_consumers, identifiers=identifiers
         )
-    if s.tokens_are_handed_on:
+    if s.has_token_users:
         plane.replaced_tokens(name="Former tokens", slug=slug, grace=s.plane_token_grace)
 
 
@@ -168,7 +168,7 @@ def provisioning() -> None:
     plane.agent_passwords(name="Agents' passwords", slug=slug)
     plane.workspace_members(name="Workspace members", slug=slug)
     plane.absent_members(name="Removed agents", slug=slug)
-    plane.api_tokens(name="API tokens", slug=slug, revoke=not s.tokens_are_handed_on)
+    plane.api_tokens(name="API tokens", slug=slug, revoke=not s.has_token_users)
     projects(s)
     if s.plane_people:
         plane.people(name="People", slug=slug, people=s.plane_people)

@@ -44,7 +44,7 @@ def configure(state: State, deploy: Path | None = None) -> None:
 
     report.prepare_output({name: name in MAY_HOLD_SECRETS for name in Settings.__dataclass_fields__})
     patches.no_colours()
-    patches.paramikos_last_words()
+    patches.hide_deletion_errors()
     patches.question_without_terminal()
     patches.connection_failures(fail)
     patches.inventory_mistakes()

@@ -80,7 +80,7 @@ def _containers(project: Project) -> Plan:
 def _advice(project: Project, settings: Settings, stack: Stack) -> Iterator[Note]:
     """Warn about things in the Compose file and the env file that this operation does not change."""
     directory, env_path = project.directory, project.env_path
-    unread = [name for name in stack.not_read() if name in settings.plane_env_extra]
+    unread = [name for name in stack.unused_variables() if name in settings.plane_env_extra]
     if unread:
         yield Note(
             f"! no service in {directory} gets {', '.join(unread)} from {env_path}; name it under environment: of the "
@@ -92,7 +92,7 @@ def _advice(project: Project, settings: Settings, stack: Stack) -> Iterator[Note
             f"! CELERY_BROKER_URL in {env_path} wins over AMQP_URL in Plane's workers (Celery reads it itself); remove "
             "it there and in plane_env_extra, or give it the same value in plane_env_extra"
         )
-    left_out = stack.left_out() if project.named.services is None else []
+    left_out = stack.unlisted_services() if project.named.services is None else []
     if left_out:
         yield Note(
             f"! in {directory}, {', '.join(left_out)} has the image of Plane's API and does not read {env_path}; give "

@@ -38,7 +38,7 @@ def ready(retries: int = 12, delay: int = 10) -> Plan:
             f"! TLS is not checked (plane_api_tls_insecure): whoever is between here and {settings.plane_api_url} can "
             "read every password and token; set plane_api_ca to the CA's file instead"
         )
-    if at.reach.is_still_to_start:
+    if at.reach.is_not_started:
         yield Change((f"? Plane answers (asked up to {retries} times, {delay} s apart)",), lambda: None)
         return
     reason = _health(at)

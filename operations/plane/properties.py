@@ -134,7 +134,7 @@ def _attempted(
         # The whole plan is built before the first line is shown: a later part may be unsupported.
         plan = list(owned if home.is_workspace else _in_project(home, key, fields, prune))
     except PlaneRefused as error:
-        where = _lacking(error, home)
+        where = _unsupported_by(error, home)
         if where is None:
             raise
         yield from fallback(where)
@@ -144,7 +144,7 @@ def _attempted(
         yield attempt.at(item) if isinstance(item, Change) else item
 
 
-def _lacking(error: PlaneRefused, home: _Home) -> str | None:
+def _unsupported_by(error: PlaneRefused, home: _Home) -> str | None:
     """What does not support the fields, from Plane's refusal; ``None`` if the refusal has another reason."""
     if error.is_migrating:
         return f"the workspace {home.slug} while Plane migrates it ({error.detail}); run again once that is done"
@@ -177,7 +177,7 @@ class _Attempt:
         try:
             change.apply()
         except PlaneRefused as error:
-            where = _lacking(error, self._home)
+            where = _unsupported_by(error, self._home)
             # The resource existed when it was read, so somebody has just deleted it.
             is_gone = error.status == 404 and not change.lines[0].startswith("+")
             if where is None or is_gone:

@@ -82,7 +82,7 @@ def _workspace_name(at: Access, shown: str | None, wanted: str) -> Plan:
     at.state.pending_renames.pop(at.slug, None)
     if shown is None or shown == wanted:
         yield Kept(f"workspace {at.slug}")
-    elif at.may_sign_in():
+    elif at.has_admin_account():
         yield _renaming(at, shown, wanted)
     else:
         at.state.pending_renames[at.slug] = (shown, wanted)
@@ -134,7 +134,7 @@ def workspace_members(slug: str, members: Sequence[Agent] | None = None) -> Plan
     at.tokens.ask_owners(agent for agent in members if agent.email not in found)
     joining = [agent for agent in members if is_outside(at, agent, found.get(agent.email))]
     outside = {agent.email for agent in joining}
-    newcomers = _Newcomers(at, [(agent, found.get(agent.email)) for agent in joining])
+    newcomers = _JoiningAgents(at, [(agent, found.get(agent.email)) for agent in joining])
     for agent in members:
         member = found.get(agent.email)
         if agent.email in outside:
@@ -214,7 +214,7 @@ def is_outside(at: Access, agent: Agent, member: WorkspaceMember | None) -> bool
     return seen == NOT_A_MEMBER or (seen is None and at.tokens.was_removed(agent, member))
 
 
-class _Newcomers:
+class _JoiningAgents:
     """Agents that join: invited together, and their accounts created several at a time when the first one is needed."""
 
     def __init__(self, at: Access, agents: list[tuple[Agent, WorkspaceMember | None]]) -> None:
@@ -236,7 +236,7 @@ class _Newcomers:
         return self._invitations[agent.email], at.sessions.of(agent, may_be_new=member is None)
 
 
-def _join(at: Access, agent: Agent, member: WorkspaceMember | None, newcomers: _Newcomers) -> Plan:
+def _join(at: Access, agent: Agent, member: WorkspaceMember | None, newcomers: _JoiningAgents) -> Plan:
     def join() -> None:
         plane = at.plane
         at.tokens.save_owners()

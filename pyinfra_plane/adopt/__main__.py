@@ -66,7 +66,7 @@ def _read(given: Sequence[str]) -> tuple[str, Mapping[str, Any]]:
     try:
         answer = json.loads(done.stdout)
     except ValueError:
-        raise AdoptError(_said(done.stderr)) from None
+        raise AdoptError(_complaint(done.stderr)) from None
     found, unreached = answer.get(FACT, {}), {one["host"]: one["why"] or "" for one in answer.get("hosts", ())}
     names = sorted({*found, *unreached})
     if len(names) > 1:
@@ -78,10 +78,10 @@ def _read(given: Sequence[str]) -> tuple[str, Mapping[str, Any]]:
         # If another host failed, pyinfra exits with 1.
         if seen is not None and not done.returncode:
             return host, seen
-    raise AdoptError("; ".join(unreached.values()) or _said(done.stderr))
+    raise AdoptError("; ".join(unreached.values()) or _complaint(done.stderr))
 
 
-def _said(text: str) -> str:
+def _complaint(text: str) -> str:
     """Return pyinfra's complaint, in one line."""
     # The summary repeats earlier lines.
     lines = [" ".join(printable(line).split()) for line in text.partition("--> Summary:")[0].splitlines()]

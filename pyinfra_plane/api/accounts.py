@@ -9,7 +9,7 @@ from typing import Any
 
 from pyinfra_plane.api import paths
 from pyinfra_plane.api.auth import ApiKey, Session
-from pyinfra_plane.api.base import Asking, uncached
+from pyinfra_plane.api.base import ApiBase, uncached
 from pyinfra_plane.api.errors import (
     PlaneBadAnswer,
     PlaneElsewhere,
@@ -21,7 +21,7 @@ from pyinfra_plane.api.models import Configuration, Instance, Token
 from pyinfra_plane.api.rows import listed
 
 
-class AccountsApi(Asking):
+class AccountsApi(ApiBase):
     """Requests about the instance and single accounts."""
 
     # Instance

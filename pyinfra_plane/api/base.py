@@ -34,7 +34,7 @@ def in_turn(function: Callable[[Any], Any], arguments: list[Any]) -> list[Any]:
     return [function(argument) for argument in arguments]
 
 
-class Asking:
+class ApiBase:
     """Plane's API at one address. Reads are cached until something is written.
 
     Args:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Generic
 
 from pyinfra_plane.api.auth import ApiKey, Session
-from pyinfra_plane.api.base import Asking
+from pyinfra_plane.api.base import ApiBase
 from pyinfra_plane.api.paths import Path, part
 from pyinfra_plane.api.rows import R, as_dict
 
@@ -23,7 +23,7 @@ class Collection(Generic[R]):
     """
 
     def __init__(
-        self, asking: Asking, kind: type[R], caller: ApiKey | Session, path: Path | None = None, /, **within: str
+        self, asking: ApiBase, kind: type[R], caller: ApiKey | Session, path: Path | None = None, /, **within: str
     ) -> None:
         listed_at = path or (kind.SESSION_PATH if isinstance(caller, Session) else kind.PATH)
         assert listed_at is not None, f"{kind.WHAT} are not listed to a {type(caller).__name__}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from pyinfra_plane.api import paths
 from pyinfra_plane.api.auth import ApiKey, Session
-from pyinfra_plane.api.base import Asking, check_gone
+from pyinfra_plane.api.base import ApiBase, check_gone
 from pyinfra_plane.api.collection import Collection
 from pyinfra_plane.api.errors import PlaneError, PlaneForbidden, PlaneKeyInvalid, PlaneRefused
 from pyinfra_plane.api.models import Estimate, Label, Project, State
@@ -37,7 +37,7 @@ _ESTIMATE = {"name": "Points", "type": "points", "last_used": True}
 _POINTS = [{"key": key, "value": value} for key, value in enumerate(FIBONACCI, 1)]
 
 
-class ProjectsApi(Asking):
+class ProjectsApi(ApiBase):
     """Requests about one project of a workspace, or the list of projects."""
 
     def visible_projects(self, slug: str, key: ApiKey, with_workspace: bool = False) -> Projects | NoAccess:

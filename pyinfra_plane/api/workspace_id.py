@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pyinfra_plane.api import paths
 from pyinfra_plane.api.auth import ApiKey
-from pyinfra_plane.api.base import Asking
+from pyinfra_plane.api.base import ApiBase
 from pyinfra_plane.api.rows import as_dict
 
 
-def workspace_id(plane: Asking, slug: str, key: ApiKey) -> str | None:
+def workspace_id(plane: ApiBase, slug: str, key: ApiKey) -> str | None:
     """The workspace's id; ``None`` if it has no project (every tried release)."""
     path = f"{paths.V1_PROJECTS(slug=slug)}?fields=id,workspace&per_page=1"
     answer = plane.http.call("GET", path, headers=key.headers())

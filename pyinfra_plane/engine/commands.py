@@ -239,7 +239,7 @@ def rights(host: Any) -> dict[str, Any]:
     return {key: value for key, value in arguments.items() if key in CONNECTOR_ARGUMENT_KEYS}
 
 
-def run_beside(host: Any, function: Callable[[], T]) -> gevent.Greenlet:
+def run_in_parallel(host: Any, function: Callable[[], T]) -> gevent.Greenlet:
     """Start a function that runs commands, in parallel with other commands."""
     return run_of(host).part(Group).spawn(function)
 

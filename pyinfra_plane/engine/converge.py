@@ -157,7 +157,7 @@ def _run(host: Any, plan: Callable[[], Plan]) -> Generator[PyinfraCommand, None,
     if _changes(items):
         readings.forget_readings(host)
     else:
-        readings.begin_named(host)
+        readings.start_named(host)
     for item in items:
         if not isinstance(item, Change):
             _report_item(host, item)

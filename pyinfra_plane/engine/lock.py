@@ -143,7 +143,7 @@ def hold(host: Any, directory: str) -> None:
         # Not every shell replaces itself with its last command; one that stays may end before the note is removed.
         holder, local = _start(host, StringCommand("exec sh -c", *(QuoteString(word) for word in words)), own)
         try:
-            said: list[str] | None = _said(holder, longest)
+            said: list[str] | None = _read_answer(holder, longest)
         except TimeoutError:
             said = None
     answer = _ANSWER.fullmatch(said[-1]) if said else None
@@ -185,7 +185,7 @@ def _taken(note: str, directory: str, who: str) -> str:
     )
 
 
-def _said(holder: Channel | socket.socket, longest: float) -> list[str]:
+def _read_answer(holder: Channel | socket.socket, longest: float) -> list[str]:
     """Read the command's output up to the answer; all that was read if no answer came.
 
     Warnings of sudo or of the shell may precede the answer.

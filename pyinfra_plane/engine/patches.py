@@ -42,7 +42,7 @@ pyinfra creates an object of about 300 bytes for each line.
 """
 
 
-def _in_place_of(owner: Any, name: str) -> Callable[[Callable[..., Any]], None]:
+def _replacing(owner: Any, name: str) -> Callable[[Callable[..., Any]], None]:
     """Call the decorated function in place of ``owner.name``, which it gets as its first argument."""
     return lambda function: setattr(owner, name, _around(getattr(owner, name), function))
 
@@ -83,7 +83,7 @@ def stages(state: State, before_connecting: Callable[[State], object]) -> None:
         before_connecting: raises ``SettingsError`` and similar errors, which are shown as one line.
     """
 
-    @_in_place_of(state, "set_stage")
+    @_replacing(state, "set_stage")
     def set_stage(go_on: Any, stage: StateStage) -> None:
         if interrupt.is_requested():
             sys.exit(interrupt.CODE)
@@ -92,11 +92,11 @@ def stages(state: State, before_connecting: Callable[[State], object]) -> None:
                 before_connecting(state)
             except PyinfraError as error:
                 raise cli_error(str(error)) from error
-            state.add_callback_handler(_AtOnce())
+            state.add_callback_handler(_NoDelay())
         go_on(stage)
 
 
-class _WithoutPlace(PyinfraError):
+class _WithoutTraceback(PyinfraError):
     """An error of pyinfra's without its traceback, in which pyinfra would name a line of this file like a deploy's."""
 
     # contextlib sets the traceback.
@@ -110,7 +110,7 @@ def failed_hosts(state: State, without_hosts: Callable[[], object]) -> None:
     operation, when no host is at work.
     """
 
-    @_in_place_of(state, "fail_hosts")
+    @_replacing(state, "fail_hosts")
     def fail(fail_hosts: Any, hosts: Any, activated_count: int | None = None) -> None:
         if interrupt.is_requested():
             state.failed_hosts.update(hosts)
@@ -119,7 +119,7 @@ def failed_hosts(state: State, without_hosts: Callable[[], object]) -> None:
             fail_hosts(hosts, activated_count)
         except PyinfraError as error:
             without_hosts()
-            raise _WithoutPlace(*error.args) from None
+            raise _WithoutTraceback(*error.args) from None
 
 
 # The inventory
@@ -134,7 +134,7 @@ def conflicting_data(conflicts: Callable[[Mapping[str, Any]], list[str]]) -> Non
         conflicts: takes pyinfra's groups: by name, the hosts and the data.
     """
 
-    @_in_place_of(Inventory, "make_hosts_and_groups")
+    @_replacing(Inventory, "make_hosts_and_groups")
     def checked(made: Any, self: Inventory, names: Any, groups: Any) -> None:
         problems = conflicts(groups)
         if problems:
@@ -149,7 +149,7 @@ def inventory_mistakes() -> None:
         return
     from pyinfra_cli.exceptions import UnexpectedExternalError
 
-    @_in_place_of(module, "exec_file")
+    @_replacing(module, "exec_file")
     def explained(run: Any, filename: Any, *arguments: Any, **options: Any) -> Any:
         try:
             return run(filename, *arguments, **options)
@@ -193,7 +193,7 @@ def connection_failures(fail: Callable[[SSHConnector, PyinfraError], object]) ->
     # paramiko would print a traceback as well.
     logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
-    @_in_place_of(SSHConnector, "connect")
+    @_replacing(SSHConnector, "connect")
     def explained(connect: Any, self: SSHConnector) -> None:
         try:
             connect(self)
@@ -213,7 +213,7 @@ def wrapped_passwords(resolve: Callable[[Host], Mapping[str, HiddenValue]]) -> N
         resolve: returns the wrapped secrets in a host's data with their values.
     """
 
-    @_in_place_of(Host, "init")
+    @_replacing(Host, "init")
     def unwrapped(init: Any, self: Host, state: Any) -> None:
         # Only during the connection: `debug-inventory` shows a host's data.
         given = self.data.override_datas
@@ -225,7 +225,7 @@ def wrapped_passwords(resolve: Callable[[Host], Mapping[str, HiddenValue]]) -> N
             given.clear()
             given.update(before)
 
-    @_in_place_of(HiddenValue, "__init__")
+    @_replacing(HiddenValue, "__init__")
     def wrapped_once(wrap: Any, self: HiddenValue, content: Any = "", *masked: str) -> None:
         # pyinfra wraps a password itself when it puts the password into a command.
         wrap(self, content.unmask() if isinstance(content, HiddenValue) else content, *masked)
@@ -244,7 +244,7 @@ def passwords_for_su_and_sudo() -> None:
     ).replace(made, made + '"$temp" </dev/null >/dev/null || {{ rm -f "$temp"; exit 1; }}\n')
 
 
-class _AtOnce(BaseStateCallback):
+class _NoDelay(BaseStateCallback):
     """Set TCP_NODELAY on each connection, which neither pyinfra nor paramiko does.
 
     Without it, a small packet that follows another waits until the first is acknowledged, which the other side may
@@ -272,7 +272,7 @@ def received_output() -> None:
     pyinfra keeps all of it in memory; `yes` in a `.bashrc` would fill it.
     """
 
-    @_in_place_of(Transport, "open_session")
+    @_replacing(Transport, "open_session")
     def open_bounded(open_channel: Any, self: Transport, *arguments: Any, **options: Any) -> Channel:
         channel: Channel = open_channel(self, *arguments, **options)
         _room[channel] = MOST_RECEIVED, MOST_RECEIVED_LINES
@@ -323,7 +323,7 @@ def transport_of(host: Any) -> Transport | None:
 def json_output(hosts: Callable[[], Iterable[Mapping[str, Any]]]) -> None:
     """Add `hosts` to pyinfra's JSON, which says nothing about this project's operations."""
 
-    @_in_place_of(import_module("pyinfra_cli.prints"), "print_json")
+    @_replacing(import_module("pyinfra_cli.prints"), "print_json")
     def with_hosts(print_json: Any, payload: Any) -> None:
         is_of_a_run = isinstance(payload, dict) and "plan" in payload
         print_json({**payload, "hosts": list(hosts())} if is_of_a_run else payload)
@@ -336,18 +336,18 @@ def no_colours() -> None:
         context.color = False
         for handler in logger.handlers:
 
-            @_in_place_of(handler.formatter, "format")
+            @_replacing(handler.formatter, "format")
             def uncoloured(coloured: Any, record: logging.LogRecord) -> str:
                 return click.unstyle(coloured(record))
 
 
-def paramikos_last_words() -> None:
+def hide_deletion_errors() -> None:
     """Hide one traceback of paramiko 4, which follows the line about a broken connection.
 
     A command whose connection broke raises again when it is deleted (``BufferedFile.__del__``).
     """
 
-    @_in_place_of(sys, "unraisablehook")
+    @_replacing(sys, "unraisablehook")
     def shown(hook: Any, unraisable: Any) -> None:
         # From Python 3.14 on, the object that raised is not named.
         trace = unraisable.exc_traceback

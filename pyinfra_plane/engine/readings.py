@@ -22,7 +22,7 @@ from pyinfra_plane.engine.commands import (
     is_ssh_user,
     rights,
     run,
-    run_beside,
+    run_in_parallel,
     run_with,
     show,
 )
@@ -89,19 +89,19 @@ def name_next(host: Any, readings: Iterable[Reading]) -> None:
     ahead.operations.add(next(reversed(state.ops[host])))
     ahead.named += readings
     if not state.should_check_for_changes() and len(state.activated_hosts) <= MOST_HOSTS_AHEAD and is_ssh_user(host):
-        begin_named(host)
+        start_named(host)
     if ahead.begun:
         gevent.idle()  # lets them continue, while pyinfra goes through the deploy
 
 
-def begin_named(host: Any) -> None:
+def start_named(host: Any) -> None:
     """Start the readings of the operations to come, after a plan without changes."""
     ahead = run_of(host).part(_Ahead)
     named, ahead.named = ahead.named, []
-    begin_readings(host, named)
+    start_readings(host, named)
 
 
-def begin_readings(host: Any, readings: Iterable[Reading]) -> None:
+def start_readings(host: Any, readings: Iterable[Reading]) -> None:
     """Start the next readings, some at the same time; :func:`read` waits for them."""
     if not is_module_patched("socket"):
         return  # without greenlets, nothing would run in parallel
@@ -118,7 +118,7 @@ def begin_readings(host: Any, readings: Iterable[Reading]) -> None:
 
     for reading in readings:
         if (reading, repr(own)) not in ahead.begun:
-            ahead.begun[reading, repr(own)] = time.monotonic(), run_beside(host, partial(begin, reading))
+            ahead.begun[reading, repr(own)] = time.monotonic(), run_in_parallel(host, partial(begin, reading))
 
 
 def enter_operation(host: Any) -> None:

@@ -30,7 +30,7 @@ from pyinfra_plane.text import may_hold_password, printable
 
 _COLOURS = {"+": "green", "~": "yellow", "-": "red", "!": "yellow", "?": "cyan"}
 
-_BY_ITSELF = ("+", "~", "-", "?")
+_CHANGE_SIGNS = ("+", "~", "-", "?")
 """Signs of lines that contradict "nothing to change"; a line about a failure does so too."""
 
 _WORDS = {"+": "made", "~": "changed", "-": "removed"}
@@ -104,21 +104,21 @@ def say(host: Any, line: str) -> None:
     While a plan is collected, the line is shown with the others of its host, when all hosts are done.
     """
     report, line = report_of(host), printable(line)
-    record(host, line, is_said=True)
+    record(host, line, is_shown=True)
     if report.is_collecting and not is_executing():
         report.planned.append(line)
     else:
         _show(host, line)
 
 
-def record(host: Any, line: str, is_said: bool = False) -> None:
+def record(host: Any, line: str, is_shown: bool = False) -> None:
     """Store a line for JSON, without showing it. A line of a plan with `is_said` is also in pyinfra's part of it."""
     if not _json:
         return
     operation = getattr(host, "current_op_hash", None)
     name = _name(context_state, operation) if operation is not None else ""
     report_of(host).lines.append({"operation": name, "sign": line[0], "line": printable(line)})
-    if is_said and operation is not None and not is_executing():
+    if is_shown and operation is not None and not is_executing():
         # pyinfra joins them to text, or writes them as JSON.
         lines: list[Any] = context_state.get_op_meta(operation).args
         lines.append(Line(host=host.name, sign=line[0], line=line))
@@ -187,10 +187,10 @@ def _show_plans() -> None:
         for line in report.planned:
             _show(host, line)
         # With -y nothing was compared yet, so there is nothing to show.
-        is_told = report.is_broken or any(
-            line.startswith(_BY_ITSELF) or line[2:].startswith("would fail: ") for line in report.planned
+        is_shown = report.is_broken or any(
+            line.startswith(_CHANGE_SIGNS) or line[2:].startswith("would fail: ") for line in report.planned
         )
-        if context_state.should_check_for_changes() and not is_told:
+        if context_state.should_check_for_changes() and not is_shown:
             host.log("nothing to change")
         report.planned.clear()
         report.is_planned = False

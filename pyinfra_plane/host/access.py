@@ -75,7 +75,7 @@ class Access(WorkspaceKeys):
         mine = (seen for session in self.sessions.admins() for seen in self.plane.my_workspaces(session))
         return next((seen for seen in mine if seen.slug == self.slug), None)
 
-    def may_sign_in(self) -> bool:
+    def has_admin_account(self) -> bool:
         """Whether an account to administer the workspace exists. Does not sign in."""
         admins = (agent for agent in self.state.agents if agent.role == "admin" and agent.password is not None)
         return self.settings.plane_admin_password is not None or any(

@@ -63,7 +63,7 @@ class ContainerSteps:
         """The reason to recreate a container; ``None`` if it stays."""
         if differing := self.stack.differing(container):
             return f": {runs_with(container, differing)}"
-        if left_over := self.stack.left_over(container):
+        if left_over := self.stack.stale_variables(container):
             return f": still has {', '.join(left_over)}"
         if exchanged := self.stack.exchanged(container):
             return f": image {exchanged}"
@@ -90,7 +90,7 @@ class ContainerSteps:
         first, last = self.stack.missing_around()
         yield from self._started(first)
         # Storage starts before its bucket is created.
-        apart = [name for name in self.stale if self.stack.is_apart(name)]
+        apart = [name for name in self.stale if self.stack.is_backing_service(name)]
         yield from self._recreated(apart)
         yield from self._prepared()
         yield from self._recreated([name for name in self.stale if name not in apart])
@@ -143,7 +143,7 @@ class ContainerSteps:
             "register_instance signature": due.register,
             "configure_instance": due.configure,
             f"clear_cache --key {paths.INSTANCE()}": due.register,
-            "create_bucket": due.bucket and stack.starts_bare,
+            "create_bucket": due.bucket and stack.skips_start_script,
         }
         script = " && ".join(f"python manage.py {command}" for command in is_due if is_due[command])
         if not script:
@@ -167,7 +167,7 @@ class ContainerSteps:
         version = self._version(code)
         is_other = schema.is_registered and version is not None and version != digest(schema.version or "")
         # The image's start script registers and configures the instance, if it runs (every tried release).
-        is_outdated, bare = migrate or is_other, stack.starts_bare
+        is_outdated, bare = migrate or is_other, stack.skips_start_script
         has_storage = stack.file.reaches(stack.api_service, "AWS_S3_BUCKET_NAME")
         return _Due(
             migrate,

@@ -60,7 +60,7 @@ class EnvFile:
             wanted = kept | {name: value for name, value in coming.items() if name not in service.own}
         return wanted | {name: coming[other] for name, other in service.copies.items() if other in coming}
 
-    def unlike(self, service: Service) -> list[str]:
+    def overridden(self, service: Service) -> list[str]:
         """The variables of the file that a service gets with another value, which a person must correct."""
         # Values that the service sets itself win over those in the file. Of the other variables, only the current value
         # is known.
@@ -79,6 +79,6 @@ class EnvFile:
         read = [name for name in ordered if name in wanted and name in of_file]
         return [name for name in read if environment.get(name) != wanted[name]]
 
-    def left_over(self, service: Service, environment: Digests) -> list[str]:
+    def stale_variables(self, service: Service, environment: Digests) -> list[str]:
         """The variables that a container still has, and that this run removes from the file."""
         return sorted(self.gone & environment.keys() - service.own) if self.is_of(service) else []

@@ -137,7 +137,7 @@ def advice(settings: Settings) -> list[str]:
     extra, storage = settings.plane_env_extra, settings.storage
     lines = []
     for name in extra.keys() - set(KNOWN):
-        near = [known for known in KNOWN if _is_slip(name, known)]
+        near = [known for known in KNOWN if _is_typo(name, known)]
         if near:
             lines.append(f"! plane_env_extra: {name} is not a variable that this deploy knows; did you mean {near[0]}?")
     written: dict[str, str | None] = dict(SETTINGS)
@@ -156,7 +156,7 @@ def advice(settings: Settings) -> list[str]:
     return sorted(lines)
 
 
-def _is_slip(name: str, known: str) -> bool:
+def _is_typo(name: str, known: str) -> bool:
     """Whether two names differ in one letter after the first, in two swapped letters, or only in case."""
     name = name.upper()
     if name[0] != known[0]:

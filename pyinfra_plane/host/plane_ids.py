@@ -121,7 +121,7 @@ def _project_will_differ(at: Access, has: Ids | None, wanted: Wanted) -> bool:
         if not set(names) <= has[what].keys():
             return True
         # If labels replace fields, not every unlisted label is pruned, nor is every unlisted field of a workspace.
-        is_spared = (what == "labels" and at.settings.labels_in_place(wanted)) or what in ("types", "fields")
+        is_spared = (what == "labels" and at.settings.replacement_labels(wanted)) or what in ("types", "fields")
         if wanted.prune and names and not is_spared and not has[what].keys() <= set(names):
             return True
     return False

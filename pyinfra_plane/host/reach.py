@@ -79,7 +79,7 @@ class Reach:
             return False
 
     @property
-    def is_still_to_start(self) -> bool:
+    def is_not_started(self) -> bool:
         """Whether this is a preview of a Plane that cannot answer yet."""
         return is_new(self.host) and self.plane().http.base_url == NOT_YET
 

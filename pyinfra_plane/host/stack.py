@@ -73,7 +73,7 @@ class Stack:
         return self.config.services[self.api]
 
     @property
-    def starts_bare(self) -> bool:
+    def skips_start_script(self) -> bool:
         """Whether the API starts without its image's start script, which registers and configures the instance."""
         command = " ".join(self.api_service.command)
         return bool(command) and not START_SCRIPT.search(command)
@@ -94,7 +94,7 @@ class Stack:
         Raises:
             PlaneSettings: naming services, variables and the cure; never a value.
         """
-        unlike = {service.name: names for service in self.services if (names := self.file.unlike(service))}
+        unlike = {service.name: names for service in self.services if (names := self.file.overridden(service))}
         if unlike:
             first, variables = next(iter(unlike)), sorted({name for names in unlike.values() for name in names})
             raise PlaneSettings(
@@ -121,7 +121,7 @@ class Stack:
             return f"its environment: sets it; write {literal[0]}: ${{{literal[0]}}} there"
         return "the SSH user's environment or another env file sets it; remove it there"
 
-    def not_read(self) -> list[str]:
+    def unused_variables(self) -> list[str]:
         """The variables of the env file that no service gets; none if the services have the file itself."""
         if self.config.unresolved is not None or any(self.file.is_of(one) for one in self.services):
             return []
@@ -129,7 +129,7 @@ class Stack:
         referred = {name for one in self.services for names in one.references.values() for name in names}
         return sorted(self.file.names - got - referred)
 
-    def left_out(self) -> list[str]:
+    def unlisted_services(self) -> list[str]:
         """The services that run the API's image and are not among those that read the env file."""
         image, read = self.api_service.image, self.services
         others = [one for one in self.config.services.values() if one not in read and not one.is_off]
@@ -139,9 +139,9 @@ class Stack:
         """The variables that a container runs with another value of than its service gets."""
         return self.file.differing(self.config.services[container.service], container.environment)
 
-    def left_over(self, container: ServiceContainer) -> list[str]:
+    def stale_variables(self, container: ServiceContainer) -> list[str]:
         """The variables that a container still has, and that this run takes out of the file."""
-        return self.file.left_over(self.config.services[container.service], container.environment)
+        return self.file.stale_variables(self.config.services[container.service], container.environment)
 
     def image(self, service: str) -> str | None:
         """The name of a service's image; ``None`` if the Compose file leaves it to variables that are not known yet."""
@@ -156,7 +156,7 @@ class Stack:
         now = self.composed.image_id(container.image)
         return f"{container.image} was pulled again" if now not in (None, container.image_id) else None
 
-    def is_apart(self, name: str) -> bool:
+    def is_backing_service(self, name: str) -> bool:
         """Whether a service is a server that Plane connects to, such as its storage, and not a program of Plane's."""
         service = self.config.services[name]
         is_server = _SERVER.search(service.image) or _SERVER_VARIABLES & service.own

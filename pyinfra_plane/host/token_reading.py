@@ -102,7 +102,7 @@ class TokenReading:
         seen = self.plane.memberships(self.slug, key)
         return seen if isinstance(seen, dict) else None
 
-    def seeing(self) -> Iterator[ApiKey]:
+    def reading_keys(self) -> Iterator[ApiKey]:
         """The keys that see the workspace: the admin's, then the saved ones.
 
         Raises:

@@ -69,7 +69,7 @@ class WorkspaceReading:
             PlaneNobody: there is none, or all are of guests.
         """
         is_seen = False
-        for key in self.tokens.seeing():
+        for key in self.tokens.reading_keys():
             is_seen = True
             try:
                 self._members = self.plane.members(self.slug, key)
@@ -118,7 +118,7 @@ class WorkspaceReading:
     def projects(self) -> dict[str, dict[str, Any]]:
         """The projects that the keys see, by identifier, with what is in them as far as a key is in the project."""
         reader = self._reader()
-        keys = [reader, *(key for key in self.tokens.seeing() if key != reader)]
+        keys = [reader, *(key for key in self.tokens.reading_keys() if key != reader)]
         self.plane.prefetch_projects(self.slug, keys)
         found: dict[str, SeenProject] = {}
         for key in keys:

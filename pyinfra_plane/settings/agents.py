@@ -25,7 +25,7 @@ CONCIERGE = "concierge"
 
 
 def _email(given: Given) -> str:
-    name, slug = given.beside["name"] or "nobody", given.values.checked["plane_workspace_slug"] or "nowhere"
+    name, slug = given.siblings["name"] or "nobody", given.values.checked["plane_workspace_slug"] or "nowhere"
     return email(given.at("", f"{name}@{slug}.local" if given.value is None else given.value))
 
 
@@ -41,7 +41,7 @@ class Agent:
     )
     email: str = entry(_email)
     role: str = entry(optional(checks.choice(*ROLES), "member"))
-    display_name: str = entry(optional(checks.name, lambda given: given.beside["name"]))
+    display_name: str = entry(optional(checks.name, lambda given: given.siblings["name"]))
     password: HiddenValue | None = entry(password_of_entry, repr=False)
     present: bool = entry(optional(checks.flag, True), True)
     user: str | None = entry(optional(checks.account("user")), None)
@@ -73,7 +73,7 @@ def token_variable(name: str) -> str:
 
 def plane_agents(given: Given) -> tuple[Agent, ...]:
     """The agents with `present`; those to be removed become ``absent_agents``."""
-    agents = [with_password(agent, given.beside) for agent in entries(Agent, "email", "token_variable")(given)]
+    agents = [with_password(agent, given.siblings) for agent in entries(Agent, "email", "token_variable")(given)]
     given.values.checked["absent_agents"] = tuple(agent for agent in agents if not agent.present)
     return tuple(agent for agent in agents if agent.present)
 

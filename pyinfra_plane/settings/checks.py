@@ -130,7 +130,7 @@ def path(*settings: str) -> Check[str]:
     def filled(given: Given) -> str:
         value = whole(given)
         for setting in settings:
-            value = value.replace("{" + setting + "}", given.beside[setting] or "")
+            value = value.replace("{" + setting + "}", given.siblings[setting] or "")
         return value
 
     no_option = also(filled, "be a path that does not start with a dash", lambda value: not value.startswith("-"))
@@ -182,12 +182,12 @@ def timezone(given: Given) -> str:
 
 def host_of_web_url(given: Given) -> str:
     """Return the host in ``plane_web_url``."""
-    return urlsplit(given.beside["plane_web_url"] or "").hostname or ""
+    return urlsplit(given.siblings["plane_web_url"] or "").hostname or ""
 
 
 def rotate(given: Given) -> frozenset[str]:
     """Return the names of the agents whose tokens must be rotated."""
-    value, known = given.value, [agent.name for agent in given.beside["plane_agents"] or ()]
+    value, known = given.value, [agent.name for agent in given.siblings["plane_agents"] or ()]
     names = value.replace(",", " ").split() if isinstance(value, str) else value
     wanted = "all, or names of agents, separated by commas"
     if not isinstance(names, (list, tuple)) or not names or not all(isinstance(one, str) for one in names):

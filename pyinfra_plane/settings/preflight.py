@@ -59,7 +59,7 @@ def before_connecting(state: State, deploy: Path | None = None) -> None:
     resolve_for_pyinfra(hosts)
     check(hosts, parts)
     if parts:
-        gevent.spawn(_import_beside)
+        gevent.spawn(_import_in_parallel)
 
 
 def conflicts(groups: Mapping[str, tuple[Iterable[Any], Mapping[str, Any]]]) -> list[str]:
@@ -104,7 +104,7 @@ _NEEDED = (
 )
 
 
-def _import_beside() -> None:
+def _import_in_parallel() -> None:
     """Import the next modules while pyinfra connects to the hosts, which is mostly waiting for answers."""
     for module in _NEEDED:
         import_module(module)

@@ -96,13 +96,13 @@ def _person(given: Given) -> str:
 
 
 def _multiple(given: Given) -> bool:
-    if checks.flag(given) and given.beside["type"] not in (None, *SEVERAL):
+    if checks.flag(given) and given.siblings["type"] not in (None, *SEVERAL):
         given.must(f"only be True with type {' or '.join(SEVERAL)}")
     return bool(given.value)
 
 
 def _options(given: Given) -> tuple[str, ...]:
-    kind = given.beside["type"]
+    kind = given.siblings["type"]
     if kind != "option":
         if given.value is not None and kind:
             given.must_be("a list of texts, and only with type option")
@@ -113,13 +113,13 @@ def _options(given: Given) -> tuple[str, ...]:
 
 
 def _default(given: Given) -> tuple[str, ...] | None:
-    kind = given.beside["type"]
+    kind = given.siblings["type"]
     if kind is None:
         return None  # this field was refused, so its default cannot be checked
-    if given.beside["required"]:
+    if given.siblings["required"]:
         # Plane drops the default of a required property (public API reference).
         given.must("be None, since the field is required")
-    several = given.beside["multiple"] and isinstance(given.value, (list, tuple))
+    several = given.siblings["multiple"] and isinstance(given.value, (list, tuple))
     found = [one.checked(_one_default[kind]) for one in (given.elements() if several else [given.at("", given.value)])]
     return tuple(one for one in found if one is not None)
 
@@ -145,7 +145,7 @@ _one_default: Mapping[str, Check[str]] = {
     "number": then(being("a number", _is_number), str),
     "boolean": then(checks.flag, lambda value: str(value).lower()),
     "date": being("a day such as 2026-12-31", _is_date),
-    "option": lambda given: checks.choice(*given.beside["options"] or ())(given),
+    "option": lambda given: checks.choice(*given.siblings["options"] or ())(given),
     "member": _person,
 }
 """By a field's type, the check of its default, which is converted to text."""
@@ -223,7 +223,7 @@ def _names(switch: str) -> Check[tuple[str, ...]]:
 
     def check(given: Given) -> tuple[str, ...]:
         found = tuple(one.checked(checks.name) for one in given.elements())
-        if found and given.beside[switch] is False:
+        if found and given.siblings[switch] is False:
             given.must(f"be empty, or {switch} True")
         refuse_shared(given.values, "name", {f"{given.path}[{index}]": one for index, one in enumerate(found)})
         return found

@@ -78,7 +78,7 @@ class Database:
     """Seconds to wait for a container that is starting."""
     plane_db_name: str = setting(checks.postgres_name(checks.RESERVED_DATABASES), "plane_production")
     plane_db_user: str = setting(checks.postgres_name(checks.RESERVED_ROLES), "plane")
-    plane_db_host: str = setting(optional(addresses.host, lambda given: given.beside["postgres_container"]))
+    plane_db_host: str = setting(optional(addresses.host, lambda given: given.siblings["postgres_container"]))
     """The address at which Plane's containers reach PostgreSQL. None: the name of postgres_container."""
     plane_db_port: int = setting(checks.port, 5432)
 
@@ -345,7 +345,7 @@ class Settings(Machine, Projects, Agents, Instance, Api, EnvironmentFile, Databa
         return ("postgresql_password", f"plane_{kind}_access_key", f"plane_{kind}_secret_key")
 
     @property
-    def tokens_are_handed_on(self) -> bool:
+    def has_token_users(self) -> bool:
         """Whether a new token reaches its users only after it is saved, so that the former one is needed until then."""
         return bool(self.plane_agent_files_dir or self.plane_token_consumers or self.plane_token_grace)
 
@@ -373,7 +373,7 @@ class Settings(Machine, Projects, Agents, Instance, Api, EnvironmentFile, Databa
         value = self.plane_instance_config.get("ENABLE_EMAIL_PASSWORD")
         return {} if value is None or value.unmask() == "1" else {"ENABLE_EMAIL_PASSWORD": value}
 
-    def labels_in_place(self, project: Project) -> tuple[str, ...]:
+    def replacement_labels(self, project: Project) -> tuple[str, ...]:
         """The labels that may replace custom fields of the project, and their groups."""
         if self.plane_custom_fields_unsupported != "labels":
             return ()

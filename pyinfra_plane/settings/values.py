@@ -66,7 +66,7 @@ class Given:
         values: the host's values.
         path: the value's path, for example ``plane_projects[0].states[1].name``.
         value: as it is given; ``None`` if it is missing.
-        beside: values checked before in the same dict, or the settings; ``None`` for a refused one.
+        siblings: values checked before in the same dict, or the settings; ``None`` for a refused one.
         holds_secrets: whether a message must not show the value.
         may_be_none: whether ``None`` would be accepted.
     """
@@ -74,14 +74,14 @@ class Given:
     values: Values
     path: str
     value: Any
-    beside: Mapping[str, Any] = field(default_factory=dict)
+    siblings: Mapping[str, Any] = field(default_factory=dict)
     holds_secrets: bool = False
     may_be_none: bool = False
 
-    def key(self, name: str, beside: Mapping[str, Any], holds_secrets: bool = False) -> Given:
+    def key(self, name: str, siblings: Mapping[str, Any], holds_secrets: bool = False) -> Given:
         """The value of a key in this dict."""
         path = f"{self.path}.{name}" if self.path else name
-        return Given(self.values, path, self.value.get(name), beside, holds_secrets)
+        return Given(self.values, path, self.value.get(name), siblings, holds_secrets)
 
     def elements(self) -> list[Given]:
         """The elements of this list."""

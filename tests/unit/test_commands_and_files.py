@@ -21,7 +21,7 @@ from typing_extensions import override
 from pyinfra_plane.engine import commands, files, patches, readings
 from pyinfra_plane.engine.commands import LONGEST_COMMAND, Output, TargetError, run
 from pyinfra_plane.engine.files import RemoteFile, change_access, differing_access, read_file, write_file
-from pyinfra_plane.engine.readings import begin_readings, forget_readings, read_fact
+from pyinfra_plane.engine.readings import forget_readings, read_fact, start_readings
 from tests.unit.given import PROPERTY, Lines, Shell
 
 TEXTS = [
@@ -121,7 +121,7 @@ def test_a_reading_that_is_forgotten_has_its_place_until_it_ends(
     monkeypatch.setattr(commands, "WHEN_REFUSED", (0.0,))
     monkeypatch.setattr(readings, "is_module_patched", lambda module: True)
     host = FewSessions(tmp_path, sessions=readings.AT_ONCE)
-    begin_readings(host, [readings.Reading(f"echo slow {number}") for number in range(readings.AT_ONCE + 2)])
+    start_readings(host, [readings.Reading(f"echo slow {number}") for number in range(readings.AT_ONCE + 2)])
     gevent.idle()
     assert host.under_way == readings.AT_ONCE
     forget_readings(host)
@@ -136,7 +136,7 @@ def test_what_was_read_ahead_is_read_again_once_it_is_old(host: Shell, monkeypat
     for longest, found in ((readings.LONGEST_AHEAD, "before\n"), (-1.0, "after\n")):
         monkeypatch.setattr(readings, "LONGEST_AHEAD", longest)
         file.write_text("before\n")
-        begin_readings(host, [files.file_reading(str(file))])
+        start_readings(host, [files.file_reading(str(file))])
         commands.wait_for_others(host)
         file.write_text("after\n")
         read = read_file(host, str(file))

@@ -283,9 +283,9 @@ def test_the_migrator_is_known_by_what_it_runs_or_else_by_its_name(command: str,
 
 
 def test_whether_the_start_script_runs_is_known() -> None:
-    assert [stack(services).starts_bare for services in (role(), plane(), hybrid())] == [True, False, False]
+    assert [stack(services).skips_start_script for services in (role(), plane(), hybrid())] == [True, False, False]
     # The image's own command is the start script.
-    assert not stack({"api": service("api", {"env_file": ENV_FILE}, VALUES)}).starts_bare
+    assert not stack({"api": service("api", {"env_file": ENV_FILE}, VALUES)}).skips_start_script
 
 
 # What the services get
@@ -411,13 +411,13 @@ def test_a_neighbour_that_interpolates_the_same_names_is_left_alone() -> None:
 
 def test_what_no_service_gets_from_the_file_is_named() -> None:
     file = env_file({**VALUES, "SESSION_COOKIE_AGE": "60", "ENABLE_SIGNUP": "0"})
-    assert stack(plane(), file=file).not_read() == ["ENABLE_SIGNUP", "SESSION_COOKIE_AGE"]
-    assert stack(role(), file=file).not_read() == []
-    assert stack(plane(None), file=file, unresolved="there is no file yet").not_read() == []
+    assert stack(plane(), file=file).unused_variables() == ["ENABLE_SIGNUP", "SESSION_COOKIE_AGE"]
+    assert stack(role(), file=file).unused_variables() == []
+    assert stack(plane(None), file=file, unresolved="there is no file yet").unused_variables() == []
     # Under another name it is read.
     raw = {"depends_on": ["api"], "environment": {"AGE": "${SESSION_COOKIE_AGE}", "SIGNUP": "${ENABLE_SIGNUP:-1}"}}
     services = plane() | {"live": service("live", raw, {"AGE": "60", "SIGNUP": "0"})}
-    assert stack(services, file=file).not_read() == []
+    assert stack(services, file=file).unused_variables() == []
 
 
 # What the containers run with
@@ -514,9 +514,9 @@ def test_another_image_is_seen(
 
 def test_storage_stands_apart_from_planes_own_programs() -> None:
     found = stack(plane())
-    assert [name for name in found.names if found.is_apart(name)] == ["plane-minio"]
+    assert [name for name in found.names if found.is_backing_service(name)] == ["plane-minio"]
     found = stack(role())
-    assert not any(found.is_apart(name) for name in found.names)
+    assert not any(found.is_backing_service(name) for name in found.names)
 
 
 def test_what_planes_services_need_and_what_needs_them_is_started_too() -> None:

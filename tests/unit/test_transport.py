@@ -665,7 +665,7 @@ def test_a_check_that_is_not_made_is_said_on_every_run(
 ) -> None:
     here = SimpleNamespace(
         settings=checked(plane_api_url=url, plane_api_tls_insecure=insecure),
-        reach=SimpleNamespace(is_still_to_start=False),
+        reach=SimpleNamespace(is_not_started=False),
     )
     monkeypatch.setattr(instance, "current_plane", lambda: here)
     monkeypatch.setattr(instance, "_health", lambda here: "not yet")
