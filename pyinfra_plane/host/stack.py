@@ -1,4 +1,4 @@
-"""Plane's containers as a Compose project has them: which services are Plane's, and what they get and run with.
+"""Plane's containers in a Compose project: which services are Plane's, and the variables that they get and run with.
 
 Nothing here reads or changes a host.
 """
@@ -27,12 +27,12 @@ _API_NAME = re.compile(r"(.*[-_])?api")
 _MIGRATOR_NAME = re.compile(r"(.*[-_])?migrat(or|e|ions?)")
 
 NEEDED = ("SECRET_KEY", "DATABASE_URL")
-"""What Plane's API cannot do without: with a default in their place, it runs on another database."""
+"""The variables that Plane's API requires: with a default in their place, it runs on another database."""
 
 
 @dataclass(frozen=True)
 class Named:
-    """The services that a person named; what is ``None`` is found in the Compose file.
+    """The services that a person named; ``None`` means that the service is found in the Compose file.
 
     Args:
         services: those that read the env file.
@@ -49,8 +49,8 @@ class Stack:
 
     Args:
         directory: the project's folder.
-        names: the services, in the order that Compose gives them; the migrator is not among them.
-        compose: the words of ``docker compose`` that lead to the project.
+        names: the services, in Compose's order, without the migrator.
+        compose: the words of ``docker compose`` that select the project.
     """
 
     directory: str
@@ -92,7 +92,7 @@ class Stack:
         """Refuse a project in which Plane's services would run with other values than the env file holds.
 
         Raises:
-            PlaneSettings: naming services, variables and the cure; never a value.
+            PlaneSettings: naming services, variables and the fix; never a value.
         """
         unlike = {service.name: names for service in self.services if (names := self.file.overridden(service))}
         if unlike:
@@ -122,7 +122,7 @@ class Stack:
         return "the SSH user's environment or another env file sets it; remove it there"
 
     def unused_variables(self) -> list[str]:
-        """The variables of the env file that no service gets; none if the services have the file itself."""
+        """The variables of the env file that no service gets; none if the services read the file itself."""
         if self.config.unresolved is not None or any(self.file.is_of(one) for one in self.services):
             return []
         got = {name for one in self.services for name in one.environment or ()}
@@ -130,26 +130,29 @@ class Stack:
         return sorted(self.file.names - got - referred)
 
     def unlisted_services(self) -> list[str]:
-        """The services that run the API's image and are not among those that read the env file."""
+        """The services that run the API's image but do not read the env file."""
         image, read = self.api_service.image, self.services
         others = [one for one in self.config.services.values() if one not in read and not one.is_off]
         return [one.name for one in others if image and one.image == image]
 
     def differing(self, container: ServiceContainer) -> list[str]:
-        """The variables that a container runs with another value of than its service gets."""
+        """The variables that have another value in a container than its service gives it."""
         return self.file.differing(self.config.services[container.service], container.environment)
 
     def stale_variables(self, container: ServiceContainer) -> list[str]:
-        """The variables that a container still has, and that this run takes out of the file."""
+        """The variables that a container still has, and that this run removes from the file."""
         return self.file.stale_variables(self.config.services[container.service], container.environment)
 
     def image(self, service: str) -> str | None:
-        """The name of a service's image; ``None`` if the Compose file leaves it to variables that are not known yet."""
+        """The name of a service's image.
+
+        ``None`` if it depends on variables of the Compose file that are not known yet.
+        """
         image = self.config.services[service].image
         return image if image and "$" not in image else None
 
     def exchanged(self, container: ServiceContainer) -> str | None:
-        """How the service's image differs from the one that the container runs; ``None`` if it does not."""
+        """The difference between the service's image and the container's; ``None`` if there is none."""
         image = self.image(container.service)
         if image is not None and full_name(image) != full_name(container.image):
             return f"{container.image} → {image}"
@@ -157,7 +160,8 @@ class Stack:
         return f"{container.image} was pulled again" if now not in (None, container.image_id) else None
 
     def is_backing_service(self, name: str) -> bool:
-        """Whether a service is a server that Plane connects to, such as its storage, and not a program of Plane's."""
+        """Whether a service is a server that Plane connects to, such as its storage, and not one of Plane's
+        programs."""
         service = self.config.services[name]
         is_server = _SERVER.search(service.image) or _SERVER_VARIABLES & service.own
         return bool(is_server) and service.image != self.api_service.image
@@ -175,7 +179,7 @@ class Stack:
 
 
 def _reached(names: Iterable[str], next_to: Mapping[str, Iterable[str]]) -> set[str]:
-    """All that can be reached from the names, step by step; they themselves only if they are."""
+    """All names reachable from the names, step by step; the names themselves only if they are reachable."""
     found: set[str] = set()
     left = list(names)
     while left:
@@ -186,7 +190,7 @@ def _reached(names: Iterable[str], next_to: Mapping[str, Iterable[str]]) -> set[
 
 
 def dotenv_of(composed: Composed, directory: str) -> str:
-    """The file from which Compose takes variables of a project by itself."""
+    """The file from which Compose itself takes variables of a project."""
     return posixpath.normpath(posixpath.join(composed.folder, directory, ".env"))
 
 
@@ -196,7 +200,7 @@ def find(
     """Find Plane's services in a Compose project.
 
     Raises:
-        PlaneSettings: there are none, or the Compose file does not have one of those that were named.
+        PlaneSettings: there are none, or the Compose file lacks one of those that a person named.
     """
     known, migrator = config.services, named.migrator
     absent = [name for name in (*(named.services or ()), migrator, named.api) if name is not None and name not in known]
@@ -218,7 +222,7 @@ def find(
 
 
 def _refuse(directory: str, file: EnvFile, config: ComposeFile) -> NoReturn:
-    """Say why no service reads the env file, as far as Compose tells."""
+    """Explain why no service reads the env file, from Compose's answers."""
     if config.unwritten is not None:
         raise PlaneSettings(
             f"docker compose config --no-interpolate cannot read the project in {directory}, so its env_file: entries "
@@ -234,7 +238,7 @@ def _refuse(directory: str, file: EnvFile, config: ComposeFile) -> NoReturn:
 
 
 def _reading(known: Mapping[str, Service], file: EnvFile) -> list[str]:
-    """The services that have the env file; where none has, those that interpolate its variables."""
+    """The services that read the env file; if none does, those that interpolate its variables."""
     services = [service for service in known.values() if not service.is_off]
     having = [service.name for service in services if file.is_of(service)]
     if having:
@@ -246,12 +250,13 @@ def _reading(known: Mapping[str, Service], file: EnvFile) -> list[str]:
 
 
 def _is_planes(service: Service) -> bool:
-    """Whether a service runs Plane: a neighbour may take variables of the same names."""
+    """Whether a service runs Plane: another service may have variables of the same names."""
     return bool(_PLANE.search(" ".join((service.image, *service.command))))
 
 
 def _belongs(service: Service, backends: Sequence[Service]) -> bool:
-    """Whether a service goes with Plane's: it has their image, waits for them or is waited for, or is their storage."""
+    """Whether a service belongs to Plane's: it has their image, waits for them or they wait for it, or is their
+    storage."""
     return bool(backends) and (
         any(service.image == one.image or service.name in one.depends_on for one in backends)
         or any(one.name in service.depends_on for one in backends)
@@ -260,12 +265,12 @@ def _belongs(service: Service, backends: Sequence[Service]) -> bool:
 
 
 def is_plane(known: Mapping[str, Service], file: EnvFile, services: Sequence[str] | None) -> bool:
-    """Whether these are the services of a project with Plane's: those that a person named, or that read the file."""
+    """Whether these services belong to a project with Plane's: a person named them, or they read the file."""
     return set(services) <= set(known) if services is not None else bool(_reading(known, file))
 
 
 def interpolates(known: Mapping[str, Service], file: EnvFile) -> bool:
-    """Whether Plane's services are given its variables by interpolation, as Plane's own Compose file does."""
+    """Whether Plane's services get its variables by interpolation, as in Plane's own Compose file."""
     return not any(file.is_of(service) for service in known.values())
 
 

@@ -23,28 +23,30 @@ _NOTE = (
 )
 
 NOTED = re.compile("# agent ([a-z0-9_]+)" + _NOTE.format(" "))
-"""A line that remembers something of a token. It has neither the variable's name nor a ``=``, so that a program that
-looks for one of them in the file finds the token alone."""
+"""A line with a note about a token.
+
+It has neither the variable's name nor a ``=``, so a program that searches the file for either finds only the token.
+"""
 
 OLD_NOTED = re.compile("# ([A-Z0-9_]+)" + _NOTE.format("="))
-"""As earlier versions wrote it."""
+"""The note in the form of earlier versions."""
 
 
 def _day(text: str | None) -> date | None:
     try:
         return date.fromisoformat(text) if text else None
     except ValueError:
-        return None  # changed by hand into a day that there is not; the token is rotated if it is to have an end
+        return None  # somebody wrote a day that does not exist; the token is rotated if it must expire
 
 
 @dataclass
 class TokenNote:
-    """What is remembered of a token beside its value, since Plane shows neither again to whom only has the key.
+    """Facts about a token besides its value, because Plane does not show them to a client that only has the key.
 
-    `owner` is the address of its account, unknown in a file of an earlier version. `former` is the account of the
-    token that was in its place, as long as that one is not revoked. `role` is the number that a removed agent had.
-    `keeps` is the id of the saved token in Plane, as long as those that it replaces are not revoked; `only` says that
-    those that somebody else made are to be revoked with them.
+    `owner` is the address of its account, unknown in a file of an earlier version. `former` is the account of the token
+    that was in its place, until that one is revoked. `role` is the number that a removed agent had. `keeps` is the id
+    of the saved token in Plane, until those that it replaces are revoked; `only` says that tokens that somebody else
+    created must be revoked with them.
     """
 
     ends: date | None = None
@@ -67,7 +69,7 @@ class TokenNote:
 
 
 def _written(address: str) -> str:
-    """An address without a ``=``, which it may have."""
+    """An address without a ``=``, which it may contain."""
     return address.replace("%", "%25").replace("=", "%3D")
 
 
@@ -84,7 +86,7 @@ def _note(words: Sequence[str | None]) -> TokenNote:
 _TOKEN = re.compile(
     rf"\s*(?:export\s+)?({_PREFIX}\w+)\s*=\s*(?:'([^']*)'|\"([^\"]*)\"|([^\s'\"#]*))\s*(?:\s#.*)?", re.ASCII
 )
-"""A token's line, as Docker Compose reads it: with `export`, quotes, blanks or a comment behind it."""
+"""A token's line, as Docker Compose reads it: with `export`, quotes, blanks or a comment after it."""
 
 
 def _lines(text: str) -> list[str]:
@@ -93,9 +95,9 @@ def _lines(text: str) -> list[str]:
 
 
 class TokenFile:
-    """The env file that holds the agents' tokens. Lines of other names stay as they are.
+    """The env file that holds the agents' tokens. Lines of other names stay unchanged.
 
-    `has_old_notes` says that the comments are of an earlier version; the next :meth:`save` writes them anew.
+    `has_old_notes` says that the comments are of an earlier version; the next :meth:`save` rewrites them.
     """
 
     def __init__(self, host: Any, path: str, user: str | None = None, group: str | None = None) -> None:
@@ -124,15 +126,15 @@ class TokenFile:
                 self._others.append(line)
 
     def set_note(self, variable: str, note: TokenNote) -> None:
-        """Remember something else of the token in this line."""
+        """Change the note about the token in this line."""
         self._notes[variable] = note
 
     def note(self, variable: str) -> TokenNote:
-        """What is remembered of the token in this line."""
+        """The note about the token in this line."""
         return self._notes.setdefault(variable, TokenNote())
 
     def save(self) -> None:
-        """Write the file whole and rename it into place."""
+        """Write the whole file and rename it into place."""
         lines = [HEAD, *self._others]
         for name, note in self._notes.items():
             if str(note):

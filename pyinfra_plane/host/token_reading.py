@@ -1,4 +1,5 @@
-"""Whose tokens are saved on the host and whether they answer, as plain data without a value of a token."""
+"""The owners of the tokens that are saved on the host, and whether the tokens work, as plain data without their
+values."""
 
 from __future__ import annotations
 
@@ -21,9 +22,9 @@ class SavedToken:
     Args:
         variable: the name of its line.
         key: the token.
-        agent: whose line it is, by the settings.
-        owner: the address of its account, as Plane says; ``None`` if it does not answer.
-        is_noted: whether the file says whose it is.
+        agent: the agent whose line it is, by the settings.
+        owner: the address of its account, from Plane; ``None`` if the token does not work.
+        is_noted: whether the file notes its owner.
     """
 
     variable: str
@@ -34,7 +35,7 @@ class SavedToken:
 
     @property
     def name(self) -> str:
-        """The agent's name: as the settings have it, else as its address or its line spells it."""
+        """The agent's name: from the settings, otherwise from its address or its line."""
         local = (self.owner or "").partition("@")[0]
         if self.agent is not None:
             return self.agent.name
@@ -42,7 +43,7 @@ class SavedToken:
 
 
 class TokenReading:
-    """The tokens that are known here: the admin's, and those in the token file.
+    """The tokens that are known on the host: the admin's, and those in the token file.
 
     Args:
         here: the host's Plane.
@@ -74,7 +75,7 @@ class TokenReading:
         return self._saved
 
     def states(self) -> dict[str, dict[str, Any]]:
-        """The state of each agent's token, by the agent's name; of lines of other names in the token file too."""
+        """The state of each agent's token, by the agent's name; also of lines with other names in the token file."""
         saved = {one.variable: one for one in self.saved()}
         self.plane.prefetch_projects(self.slug, [one.key for one in saved.values()])
         found = {
@@ -103,18 +104,18 @@ class TokenReading:
         return seen if isinstance(seen, dict) else None
 
     def reading_keys(self) -> Iterator[ApiKey]:
-        """The keys that see the workspace: the admin's, then the saved ones.
+        """Yield the keys that see the workspace: the admin's, then the saved ones.
 
         Raises:
-            PlaneSettings: the admin's key does not answer.
+            PlaneSettings: the admin's key does not work.
         """
         admin = self.here.settings.plane_admin_api_token
         candidates = [one.key for one in self.saved() if one.owner is not None]
         if admin is not None:
             candidates.insert(0, ApiKey(admin.unmask()))
             if self.plane.visible_projects(self.slug, candidates[0], with_workspace=True) == KEY_INVALID:
-                self.here.workspace(self.slug).reader()  # which says what is wrong with it
+                self.here.workspace(self.slug).reader()  # which raises an error that says what is wrong with it
         for key in candidates:
-            # The first look brings the workspace's name along.
+            # The first request of a stage includes the workspace's name.
             if isinstance(self.plane.visible_projects(self.slug, key, with_workspace=True), dict):
                 yield key

@@ -1,4 +1,4 @@
-"""The API keys of one workspace: which of them read it, and which may change it."""
+"""The API keys of one workspace: those that read it, and those that may change it."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class WorkspaceKeys:
         self.sessions = here.sessions
         self.known = here.known
         self._guests: set[str] = set()
-        """Keys that are not shown the members of the workspace."""
+        """Keys to which Plane does not show the members of the workspace."""
         self._admin_key_is_low = False
-        """Whether Plane refused what it lets an admin's key do."""
+        """Whether Plane refused a request that it allows to an admin's key."""
 
     @property
     def plane(self) -> Plane:
@@ -38,10 +38,10 @@ class WorkspaceKeys:
         return self.reach.plane()
 
     def refuse_other_workspace(self, agents: Iterable[Agent]) -> None:
-        """See to it that the token file is not another workspace's.
+        """Refuse a token file that belongs to another workspace.
 
         Raises:
-            PlaneSettings: a saved token is of another account than the agent's, and that one is not in the workspace.
+            PlaneSettings: a saved token belongs to another account than the agent's, which is not in the workspace.
         """
         is_seen = self.reader() is not None
         for agent in agents:
@@ -59,33 +59,33 @@ class WorkspaceKeys:
                 )
 
     def memberships(self, agent: Agent) -> Projects | NoAccess | None:
-        """What the agent's saved token sees that it is in; ``None`` without a saved token."""
+        """The projects that the agent's saved token is a member of; ``None`` without a saved token."""
         key = self.tokens.key_of(agent)
         return self.plane.memberships(self.slug, key) if key else None
 
     def prefetch_projects(self, agents: Iterable[Agent]) -> None:
-        """Have what the agents' saved tokens see asked for, several at the same time."""
+        """Read the projects that the agents' saved tokens see, several at the same time."""
         self.plane.prefetch_projects(
             self.slug, [key for agent in agents if (key := self.tokens.key_of(agent)) is not None]
         )
 
     def reader(self) -> ApiKey | None:
-        """A key that can read the workspace: the admin's, else a saved one, admins' first."""
+        """A key that can read the workspace: the admin's, otherwise a saved one, admins' first."""
         return next(self._readers(), None)
 
     def _readers(self) -> Iterator[ApiKey]:
-        """Keys that can read the workspace, those of guests behind the others as soon as they are known for it."""
+        """Yield keys that can read the workspace, with those of known guests last."""
         agents = self._admins_first()
         mismatched = [agent for agent in agents if self.tokens.mismatched_owner(agent)]
         others = (key for agent in mismatched if (key := self.tokens.saved_key(agent)) is not None)
         keys = sorted((*self._keys(agents), *others), key=lambda key: key.value in self._guests)
-        # The first look of a stage brings the workspace's name along.
+        # The first request of a stage includes the workspace's name.
         return (key for key in keys if self._sees(key, True))
 
     def members(self) -> list[WorkspaceMember] | None:
-        """The members of the workspace, as the first key is shown them; ``None`` without one that is.
+        """The members of the workspace, from the first key that can list them; ``None`` without such a key.
 
-        A guest's is not (every tried release).
+        A guest's key cannot (every tried release).
         """
         for key in self._readers():
             try:
@@ -95,7 +95,7 @@ class WorkspaceKeys:
         return None
 
     def manager(self) -> ApiKey | None:
-        """A key that can make projects in the workspace: the admin's, else that of an agent who is admin."""
+        """A key that can create projects in the workspace: the admin's, otherwise an admin agent's."""
         return next(self._managers(), None)
 
     def _managers(self) -> Iterator[ApiKey]:
@@ -103,13 +103,13 @@ class WorkspaceKeys:
         return (key for key in self._keys(admins) if self._sees(key))
 
     def projects(self) -> Projects | None:
-        """The workspace's projects: as one who may change them sees them, else as anybody whose token answers."""
+        """The workspace's projects, from a key that may change them, otherwise from any key that works."""
         key = self.manager() or self.reader()
         projects = self.plane.visible_projects(self.slug, key) if key else None
         return projects if isinstance(projects, dict) else None
 
     def require_manager(self) -> ApiKey:
-        """As :meth:`manager`.
+        """Return :meth:`manager`.
 
         Raises:
             PlaneSettings: there is none.
@@ -123,9 +123,9 @@ class WorkspaceKeys:
         return key
 
     def project_admin_key(self, project: Project) -> ApiKey:
-        """A key that may change the project, its account put into it first where need be.
+        """Return a key that may change the project. If necessary, its account joins the project first.
 
-        A workspace admin may change a project only from within, and may enter it (every tried release).
+        A workspace admin may change a project only as a member of it, and may join it (every tried release).
 
         Raises:
             PlaneSettings: there is none.
@@ -140,7 +140,7 @@ class WorkspaceKeys:
         )
 
     def _ensure_member(self, key: ApiKey, project: Project) -> bool:
-        """Whether the key's account is in the project, which an agent's joins where it is not."""
+        """Whether the key's account is in the project. An agent's account joins it if it is not."""
         projects = self.plane.visible_projects(self.slug, key)
         own = projects.get(project.identifier.upper()) if isinstance(projects, dict) else None
         if own is not None and own.is_member:
@@ -154,7 +154,7 @@ class WorkspaceKeys:
         return True
 
     def project_reader_key(self, project: Project) -> ApiKey | None:
-        """A key whose account is in the project, admins' first: states, labels and fields are shown to no other."""
+        """A key whose account is in the project, admins' first: only members see states, labels and fields."""
         for key in self._keys(self._admins_first()):
             projects = self.plane.visible_projects(self.slug, key)
             own = projects.get(project.identifier.upper()) if isinstance(projects, dict) else None

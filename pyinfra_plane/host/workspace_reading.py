@@ -1,7 +1,7 @@
-"""What a workspace holds, as plain data: for facts, and for taking a workspace over.
+"""The contents of a workspace as plain data, for facts and for adopting a workspace.
 
-Only API keys are used: the admin's, and those in the token file. Nobody signs in, nothing is changed, and no value of a
-key or a secret is in what is given.
+Only API keys are used: the admin's, and those in the token file. Nobody signs in, nothing is changed, and the data
+contain no value of a key or a secret.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ from pyinfra_plane.host.token_reading import TokenReading
 from pyinfra_plane.settings import ROLE_NAMES, Project
 
 BOT = "bot_user_"
-"""How the address begins of the account that Plane gives each workspace (every tried release)."""
+"""The beginning of the address of the account that Plane creates for each workspace (every tried release)."""
 
 ASKED_OTHERWISE = frozenset((
     "name", "identifier", "network", "lead", "default_assignee", "estimates", "states", "labels", "work_item_type",
     "custom_fields", "prune", "module_names", "cycle_names",
 ))  # fmt: skip
-"""Settings of a project that are not kept in a field of the same name and value."""
+"""Settings of a project that no field of the same name and value holds."""
 
 NETWORK_NAMES: Mapping[int | None, str] = {number: name for name, number in NETWORK_NUMBERS.items()}
 
 
 class WorkspaceReading:
-    """One workspace, as API keys are shown it.
+    """One workspace, as API keys see it.
 
     Args:
         here: the host's Plane.
-        slug: the workspace; the one of the settings when not given.
+        slug: the workspace; by default the one in the settings.
     """
 
     def __init__(self, here: HostPlane, slug: str | None = None) -> None:
@@ -62,11 +62,11 @@ class WorkspaceReading:
         return self.here.plane
 
     def _reader(self) -> ApiKey:
-        """A key that is shown the workspace.
+        """Return a key that can list the workspace's members.
 
         Raises:
-            PlaneSettings: the admin's key does not answer.
-            PlaneNobody: there is none, or all are of guests.
+            PlaneSettings: the admin's key does not work.
+            PlaneNobody: there is none, or all are guests'.
         """
         is_seen = False
         for key in self.tokens.reading_keys():
@@ -93,10 +93,10 @@ class WorkspaceReading:
     def members(self) -> dict[str, dict[str, Any]]:
         """The members by address, without Plane's own bot.
 
-        Before Plane 1.4 a key is shown those who were removed like the others; ``is_active`` is ``None`` then.
+        Before Plane 1.4 a key sees removed members like the others; ``is_active`` is ``None`` then.
         """
         self._reader()
-        # Of several lines with tokens of one account, that of the agent whose account it is comes last, and counts.
+        # If several lines have tokens of one account, the line of that account's agent comes last, and counts.
         saved = sorted(self.tokens.saved(), key=lambda one: one.agent is not None and one.agent.email == one.owner)
         named = {one.owner: one for one in saved if one.owner and self.tokens.visible_projects(one.key) is not None}
         wanted = {agent.email: agent.name for agent in self.here.settings.plane_agents}
@@ -116,7 +116,7 @@ class WorkspaceReading:
         return found
 
     def projects(self) -> dict[str, dict[str, Any]]:
-        """The projects that the keys see, by identifier, with what is in them as far as a key is in the project."""
+        """The projects that the keys see, by identifier, with their contents if a key is in the project."""
         reader = self._reader()
         keys = [reader, *(key for key in self.tokens.reading_keys() if key != reader)]
         self.plane.prefetch_projects(self.slug, keys)
@@ -126,7 +126,7 @@ class WorkspaceReading:
         return {name: self._project(project, keys) for name, project in sorted(found.items())}
 
     def whole(self) -> dict[str, Any]:
-        """All of it."""
+        """The whole workspace."""
         reader, instance = self._reader(), self.plane.instance()
         seen = self.plane.visible_projects(self.slug, reader, with_workspace=True)
         names = [one.workspace_name for one in seen.values() if one.workspace_name] if isinstance(seen, dict) else []
@@ -161,7 +161,7 @@ class WorkspaceReading:
         return found if inside is None or project.is_archived else found | self._inside(inside, project, people)
 
     def _inside(self, key: ApiKey, project: SeenProject, people: Mapping[str, str]) -> dict[str, Any]:
-        """What only a member of the project is shown."""
+        """The data of a project that only its members see."""
         labels = self._listed(Label, key, project)
         names = {label.id: label.name for label in labels}
         found: dict[str, Any] = {
@@ -191,7 +191,7 @@ class WorkspaceReading:
         return own is not None and own.is_member
 
     def _roles(self, project: SeenProject) -> dict[str, str | None]:
-        """By agent whose token answers, its role in the project; ``None`` if it is not in it."""
+        """The role in the project of each agent whose token works; ``None`` if the agent is not in it."""
         roles: dict[str, str | None] = {}
         for token in self.tokens.saved():
             seen = self.tokens.visible_projects(token.key) if token.owner is not None else None
@@ -206,7 +206,7 @@ class WorkspaceReading:
 def _custom_fields(
     plane: Plane, slug: str, key: ApiKey, project: SeenProject, people: Mapping[str, str]
 ) -> list[dict[str, Any]]:
-    """The work item types of a project that have custom fields, with these; none in the Community Edition."""
+    """The work item types of a project that have custom fields, with the fields; none in the Community Edition."""
     owner: SeenProject | None = project
     if plane.instance().is_community:
         return []
