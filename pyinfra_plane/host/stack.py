@@ -160,8 +160,7 @@ class Stack:
         return f"{container.image} was pulled again" if now not in (None, container.image_id) else None
 
     def is_backing_service(self, name: str) -> bool:
-        """Whether a service is a server that Plane connects to, such as its storage, and not one of Plane's
-        programs."""
+        """Whether a service is a server that Plane connects to, such as its storage, not one of Plane's programs."""
         service = self.config.services[name]
         is_server = _SERVER.search(service.image) or _SERVER_VARIABLES & service.own
         return bool(is_server) and service.image != self.api_service.image
@@ -255,8 +254,7 @@ def _is_planes(service: Service) -> bool:
 
 
 def _belongs(service: Service, backends: Sequence[Service]) -> bool:
-    """Whether a service belongs to Plane's: it has their image, waits for them or they wait for it, or is their
-    storage."""
+    """Whether a service belongs to Plane's: it shares their image, is their storage, or one waits for the other."""
     return bool(backends) and (
         any(service.image == one.image or service.name in one.depends_on for one in backends)
         or any(one.name in service.depends_on for one in backends)

@@ -1,5 +1,4 @@
-"""The owners of the tokens that are saved on the host, and whether the tokens work, as plain data without their
-values."""
+"""The owners of the saved tokens, and whether the tokens work, as plain data without their values."""
 
 from __future__ import annotations
 
