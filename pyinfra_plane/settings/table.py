@@ -282,7 +282,8 @@ class Projects:
     """Each {"name", "url"}, and where wanted "events" (a list of project, issue, issue_comment, cycle, module; all if
     it is not given), "active" (True or False), "present" (False deletes it). A webhook is known by its url. Listing
     webhooks takes a sign-in as a workspace admin on every run, in a preview too. Plane refuses addresses in private
-    networks unless plane_env_extra allows them: {"WEBHOOK_ALLOWED_HOSTS": "n8n"}."""
+    networks unless plane_env_extra allows them: {"WEBHOOK_ALLOWED_HOSTS": "n8n.internal"}, a network alias of the
+    container, because Plane takes no host without a dot."""
     plane_webhook_secrets_path: str = setting(checks.path("plane_config_dir"), "{plane_config_dir}/webhook-secrets.env")
     """An env file with PLANE_WEBHOOK_SECRET_<NAME>=… for each webhook, readable by its owner only: the secret that
     Plane signs its requests with, which it shows once."""
