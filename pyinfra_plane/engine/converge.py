@@ -58,10 +58,16 @@ class Kept:
 
 @dataclass(frozen=True)
 class Note:
-    """Something that a person should know, and that is no change; `is_unavailable` where Plane has no such thing."""
+    """Something that a person should know, and that is no change.
+
+    Args:
+        is_unavailable: Plane has no such thing.
+        is_quiet: shown only with ``-v``.
+    """
 
     line: str
     is_unavailable: bool = False
+    is_quiet: bool = False
 
 
 Plan = Iterator[Change | Kept | Note]
@@ -171,11 +177,11 @@ def _changes(items: Iterable[Change | Kept | Note]) -> list[PyinfraCommand]:
 def _tell(host: Any, item: Kept | Note) -> None:
     if isinstance(item, Note):
         report_of(host).unavailable += item.is_unavailable and is_executing()
-        say(host, item.line)
-        return
-    line = f"= {item.what}"
-    report_of(host).kept += is_executing()
-    if item.shown_in_run if is_executing() else item.shown_in_preview:
+        line, is_shown = item.line, not item.is_quiet
+    else:
+        report_of(host).kept += is_executing()
+        line, is_shown = f"= {item.what}", item.shown_in_run if is_executing() else item.shown_in_preview
+    if is_shown:
         say(host, line)
     else:
         record(host, line)
