@@ -15,6 +15,7 @@ NOT_YET = {"errors.md", "reference.md", "settings.md"}
 PAGES = [
     CHECKOUT / "README.md",
     CHECKOUT / "CONTRIBUTING.md",
+    CHECKOUT / "SECURITY.md",
     *(page for page in sorted(DOCS.glob("*.md")) if page.name not in NOT_YET),
 ]
 
