@@ -70,7 +70,7 @@ HELD_BY: dict[str, tuple[str, ...]] = {
         "tests/unit/test_hostile_target.py::test_output_without_end_ends",
         "tests/unit/test_commands_and_files.py::test_what_a_command_sends_is_bounded_on_this_side",
     ),
-    "another user put a link in the place of a file": (
+    "another user replaced a file with a link": (
         "tests/unit/test_commands_and_files.py::test_a_link_that_another_user_put_there_is_not_followed",
         "tests/unit/test_commands_and_files.py::test_a_link_at_the_temporary_name_is_not_followed",
         "tests/unit/test_lock.py::test_a_link_in_the_place_of_the_note_is_not_followed",
