@@ -472,8 +472,8 @@ def _unsupported(at: Access, identifier: str, fields: Sequence[CustomField], mod
         advice = "labels cannot stand in for them" if mode == "labels" else "see plane_custom_fields_unsupported"
         yield Note(
             f"! custom fields of {identifier} ({without}): not available in {where}; {advice}",
-            True,
-            _is_known(at, identifier, fields),
+            is_unavailable=True,
+            is_quiet=_is_known(at, identifier, fields),
         )
     if not labels:
         return

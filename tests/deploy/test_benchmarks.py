@@ -1,4 +1,4 @@
-"""The figures that `make bench` writes and the README quotes: those that do not depend on the machine."""
+"""The figures that `make bench` writes and docs/figures.md quotes: those that do not depend on the machine."""
 
 from __future__ import annotations
 
