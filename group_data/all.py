@@ -142,10 +142,10 @@ plane_seed_host = None
 # is sent its own at every sign-in, so with one of them a Plane opens the others.
 plane_shared_passwords = False
 # Each {"name", "role"}, role one of admin, member, guest, and where wanted "email" (else <name>@<workspace
-# slug>.local), "password" (else derived from the seed and the address), "display_name" (else the name), "user" and
-# "group" (who on the host owns its file in plane_agent_files_dir; else plane_files_user and plane_files_group). An
-# agent with "present": False is removed: its tokens are revoked, its membership ends, its line is taken out; what it
-# wrote stays.
+# slug>.local), "password" (else derived from the seed and the address), "display_name" (else the name), "avatar" (the
+# address of a picture), "timezone" (set when the account is created), "user" and "group" (who on the host owns its file
+# in plane_agent_files_dir; else plane_files_user and plane_files_group). An agent with "present": False is removed: its
+# tokens are revoked, its membership ends, its line is taken out; what it wrote stays.
 plane_agents = [
     {"name": "concierge", "role": "admin"},
     {"name": "imhotep", "role": "member"},

@@ -22,7 +22,7 @@ from pyinfra_plane.host.replacing import revoke_replaced
 from pyinfra_plane.host.token_file import TOKEN_FILE_MODE, TokenNote
 from pyinfra_plane.settings import Agent, token_variable
 
-from .workspace import is_outside, members_by_address
+from .workspace import is_outside, members_by_address, profile_differences
 
 OTHERS_TOO = "every other token with this label is revoked"
 """What ``rotate_tokens`` does beside making a new token."""
@@ -262,7 +262,7 @@ def _signing_in(at: Access) -> list[Agent]:
     return [
         agent
         for agent, member in members
-        if member.display_name != agent.display_name
+        if profile_differences(agent, member)
         or is_outside(at, agent, member)
         or at.tokens.file().note(agent.token_variable).keeps is not None
         or _what_is_due(at, agent) is not None

@@ -202,10 +202,10 @@ class Agents:
     Plane is sent its own at every sign-in, so with one of them a Plane opens the others."""
     plane_agents: tuple[Agent, ...] = setting(plane_agents, AGENTS, holds_secrets=True)
     """Each {"name", "role"}, role one of admin, member, guest, and where wanted "email" (else <name>@<workspace
-    slug>.local), "password" (else derived from the seed and the address), "display_name" (else the name), "user" and
-    "group" (who on the host owns its file in plane_agent_files_dir; else plane_files_user and plane_files_group). An
-    agent with "present": False is removed: its tokens are revoked, its membership ends, its line is taken out; what it
-    wrote stays."""
+    slug>.local), "password" (else derived from the seed and the address), "display_name" (else the name), "avatar" (the
+    address of a picture), "timezone" (set when the account is created), "user" and "group" (who on the host owns its
+    file in plane_agent_files_dir; else plane_files_user and plane_files_group). An agent with "present": False is
+    removed: its tokens are revoked, its membership ends, its line is taken out; what it wrote stays."""
     absent_agents: tuple[Agent, ...] = field(default=(), kw_only=True)
     """No setting: those in plane_agents that are to be removed."""
     plane_agent_emails: bool = setting(checks.flag, False)

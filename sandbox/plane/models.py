@@ -52,6 +52,7 @@ class User(Row):
     #: The id of what Plane keeps apart as a person's profile, and a part of it.
     profile: str = field(default_factory=new_id)
     company_name: str = ""
+    avatar: str = ""
     user_timezone: str = "UTC"
     #: What Plane mails the account about.
     notifications: dict[str, bool] = field(
