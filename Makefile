@@ -25,10 +25,13 @@ $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || \
 $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 	fail "$(PYTHON) cannot make an environment; install its venv (Debian, Ubuntu: apt install python3-venv)"; \
 echo "making $(@D), which takes about half a minute"; \
+if [ -t 1 ]; then show='{ printf "\r\033[K  packages read: %d, now %s", ++n, $$2; fflush() }'; else show='{}'; fi; \
 [ -e $@ ] || said=$$($(PYTHON) -m venv --clear $(@D) 2>&1) || \
 	fail "cannot make $(@D): $$(echo "$$said" | tail -n 1); correct that"; \
-PIP_USER=0 $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< \
-	>$(@D)/pip.log 2>&1 || \
+{ PIP_USER=0 $(@D)/bin/python -m pip install --progress-bar off --disable-pip-version-check --require-hashes \
+	-r $< 2>&1 || echo "ended badly"; } | tee $(@D)/pip.log | \
+	awk "/^Collecting/ $$show END { if (n) printf \"\r\033[K\" }"; \
+[ "$$(tail -n 1 $(@D)/pip.log)" != "ended badly" ] || \
 	fail "pip cannot install $<: $$(sed -n 's/^ERROR: //p' $(@D)/pip.log | tail -n 1); read $(@D)/pip.log and check" \
 		"that this machine reaches its package index"; \
 touch $@

@@ -103,7 +103,7 @@ def requests(size: Size, say: Say) -> Iterator[Row]:
             others.append(made.deploy([host], data={"plane_agents": agents(number)}).requests)
             say(f"  {number} agents: {firsts[-1]} and {others[-1]} requests")
     what = ", ".join(map(str, numbers)) + " agents"
-    yield counted(f"requests of a first run, {what}", "14 + 4 an agent", firsts, [14 + 4 * n for n in numbers])
+    yield counted(f"requests of a first run, {what}", "14 + 5 an agent", firsts, [14 + 5 * n for n in numbers])
     yield counted(f"requests without a change, {what}", "at most 5 + 1 an agent", others, [5 + n for n in numbers])
 
 

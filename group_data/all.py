@@ -143,9 +143,9 @@ plane_seed_host = None
 plane_shared_passwords = False
 # Each {"name", "role"}, role one of admin, member, guest, and optionally "email" (otherwise <name>@<workspace
 # slug>.local), "password" (otherwise derived from the seed and the address), "display_name" (otherwise the name),
-# "user" and "group" (the owner of its file in plane_agent_files_dir on the host; otherwise plane_files_user and
-# plane_files_group). An agent with "present": False is removed: its tokens are revoked, its membership ends, its line
-# is removed; its work stays.
+# "avatar" (the address of a picture), "timezone" (set when the account is created), "user" and "group" (the owner of
+# its file in plane_agent_files_dir on the host; otherwise plane_files_user and plane_files_group). An agent with
+# "present": False is removed: its tokens are revoked, its membership ends, its line is removed; its work stays.
 plane_agents = [
     {"name": "concierge", "role": "admin"},
     {"name": "imhotep", "role": "member"},
@@ -238,7 +238,8 @@ plane_people = []
 # Each {"name", "url"}, and optionally "events" (a list of project, issue, issue_comment, cycle, module; all by
 # default), "active" (True or False), "present" (False deletes it). A webhook is identified by its url. To list
 # webhooks, the deploy signs in as a workspace admin on every run, in a preview too. Plane refuses addresses in private
-# networks unless plane_env_extra allows them: {"WEBHOOK_ALLOWED_HOSTS": "n8n"}.
+# networks unless plane_env_extra allows them: {"WEBHOOK_ALLOWED_HOSTS": "n8n.internal"}, a network alias of the
+# container, because Plane accepts no host without a dot.
 plane_webhooks = []
 # An env file with PLANE_WEBHOOK_SECRET_<NAME>=… for each webhook, readable by its owner only: the secret that Plane
 # signs its requests with, which it shows once.

@@ -87,7 +87,10 @@ async def _until_cancelled(options: argparse.Namespace) -> None:
 
 
 def _greeting(sandbox: Sandbox) -> str:
-    hosts = "\n".join(f"  {host.name}  127.0.0.1 port {host.port}" for host in sandbox.hosts)
+    hosts = "\n".join(
+        f"  {host.name}  127.0.0.1 port {host.port}, its Plane at http://127.0.0.1:{host.plane_port}"
+        for host in sandbox.hosts
+    )
     return f"The sandbox is ready:\n{hosts}\nDeploy to it:\n  pyinfra inventory.py deploy.py\nCtrl-C removes it."
 
 

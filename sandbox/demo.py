@@ -1,4 +1,4 @@
-"""`make demo`: run the whole deploy against a sandbox twice: everything is created, and then nothing changes."""
+"""`make demo`: run the whole deploy against a sandbox twice, and then use an agent's token."""
 
 from __future__ import annotations
 
@@ -12,6 +12,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import requests
+
+INTRODUCTION = """\
+You will see, in about half a minute:
+  1. a sandbox start: an SSH server, a real PostgreSQL and a stand-in for Plane, in one process
+  2. a preview: what a deploy would create on a new host
+  3. the deploy
+  4. the same deploy again, which changes nothing
+  5. the token of an agent at work
+Nothing is left behind outside this folder.
+"""
+
 PORT = 2222
 """The port in inventory.py, as it comes with the deploy."""
 
@@ -20,6 +32,7 @@ DIRECTORY = Path(".sandbox")
 
 def main() -> int:
     """Run the demo. Returns 0 if both runs succeeded."""
+    print(INTRODUCTION, flush=True)
     port = PORT if _is_free(PORT) else 0
     sandbox = subprocess.Popen(
         [sys.executable, "-m", "sandbox", "--port", str(port)], stdout=subprocess.PIPE, text=True
@@ -72,8 +85,29 @@ def _show(host: Mapping[str, Any], inventory: Path) -> int:
     names = [line.partition("=")[0] for line in tokens.read_text().splitlines() if not line.startswith("#")]
     print(f"\n### The tokens are on the host, readable by its owner alone, in {tokens.relative_to(Path.cwd())}:")
     print("    " + "\n    ".join(f"{name}=…" for name in names))
-    print("The sandbox stops now and leaves nothing behind. To keep one running: make sandbox")
+    _work(f"http://127.0.0.1:{host['plane_port']}", tokens)
+    print("\nThe sandbox stops now and leaves nothing behind. make sandbox keeps one running and prints this address.")
     return 0
+
+
+def _work(url: str, tokens: Path) -> None:
+    """Create a work item as an agent, and read it back."""
+    lines = (line.partition("=") for line in tokens.read_text().splitlines())
+    [token] = [value for name, _, value in lines if name == "PLANE_TOKEN_THOT"]
+    print(f"\n### A token at work: thot creates a work item and reads it back, at {url}")
+    workspace = "/api/v1/workspaces/javisi/"
+
+    def ask(method: str, path: str, **body: str) -> Any:
+        print(f"$ curl -H 'X-API-Key: …' -X {method} {path}" + (f" -d '{json.dumps(body)}'" if body else ""))
+        response = requests.request(method, url + path, headers={"X-API-Key": token}, json=body or None, timeout=30)
+        response.raise_for_status()
+        return response.json()
+
+    [project] = [one for one in ask("GET", f"{workspace}projects/")["results"] if one["identifier"] == "ONBOARD"]
+    ask("POST", f"{workspace}projects/{project['id']}/work-items/", name="Read how agents work here")
+    me, item = ask("GET", "/api/v1/users/me/"), ask("GET", f"{workspace}work-items/ONBOARD-1/")
+    assert item["created_by"] == me["id"]
+    print(f"    ONBOARD-{item['sequence_id']}: {item['name']} (created by {me['email']})")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The `docker` commands of a host: exec, inspect, ps, wait, rm, image ls, compose."""
+"""The `docker` commands of a host: exec, inspect, ps, wait, stop, start, rm, image ls, compose."""
 
 from __future__ import annotations
 
@@ -58,6 +58,8 @@ async def respond(host: Host, words: Sequence[str], directory: Path, environment
                 return _ps(host, rest)
             case ["wait", *rest] if rest:
                 return _wait(host, rest)
+            case ["stop" | "start" | "restart" as what, *rest] if rest:
+                return _stop_or_start(host, what, rest)
             case ["compose", *rest]:
                 return await compose.respond(host, rest, directory, environment)
         raise NotUnderstood("")
@@ -131,6 +133,23 @@ def _inspect(host: Host, words: Sequence[str], absent: str) -> Reply:
         # Without output, docker still ends the line.
         stdout = "".join(f"{_render(template, each)}\n" for each in found) or "\n"
     return Reply(stdout=stdout, stderr="".join(errors), code=1 if errors else 0)
+
+
+def _stop_or_start(host: Host, what: str, words: Sequence[str]) -> Reply:
+    """`docker stop`, `start` and `restart`; as docker does, each name is printed when it is done."""
+    options = read_options(words, values=("t/time",) if what != "start" else ())
+    out, errors = "", ""
+    for name in options.words:
+        container = _find(host, name)
+        if container is None:
+            errors += f"Error response from daemon: No such container: {name}\n"
+            continue
+        if what != "start":
+            container.stop()
+        if what != "stop":
+            container.start()
+        out += f"{name}\n"
+    return Reply(stdout=out, stderr=errors, code=1 if errors else 0)
 
 
 def _ps(host: Host, words: Sequence[str]) -> Reply:

@@ -19,7 +19,7 @@ HELD_BY: dict[str, tuple[str, ...]] = {
         "tests/faults/test_crash_settings.py::test_killed_around_any_request_that_makes_settings",
         "tests/faults/test_target_side.py::test_a_connection_that_drops_during_a_command_is_one_line",
     ),
-    "a token was made and its value not saved": (
+    "a token was created and its value not saved": (
         "tests/deploy/test_tokens.py::test_a_token_that_a_run_made_and_did_not_save_is_revoked",
         "tests/faults/test_crash.py::test_killed_while_a_token_is_being_saved",
     ),
@@ -28,11 +28,11 @@ HELD_BY: dict[str, tuple[str, ...]] = {
         "tests/deploy/test_takeover.py"
         "::test_wrong_passwords_of_accounts_outside_the_workspace_are_named_at_once_when_they_join",
     ),
-    "a rotation is cut off": (
+    "a rotation is interrupted": (
         "tests/deploy/test_tokens.py::test_a_rotation_that_was_cut_off_is_done_again",
         "tests/faults/test_interrupted_rotation.py::test_a_rotation_killed_around_any_request_is_finished",
     ),
-    "a rotation is cut off while tokens are handed on, or while it waits (`plane_token_grace`)": (
+    "a rotation is interrupted while tokens are handed on, or while it waits (`plane_token_grace`)": (
         "tests/deploy/test_token_consumers.py::test_ctrl_c_while_a_rotation_waits_is_finished_by_the_next_run",
         "tests/faults/test_interrupted_rotation.py"
         "::test_a_rotation_that_hands_tokens_on_killed_around_any_request_is_finished",
@@ -55,7 +55,7 @@ HELD_BY: dict[str, tuple[str, ...]] = {
         "tests/deploy/test_connections.py::test_a_host_that_was_not_reached_is_in_the_summary_with_the_command",
         "tests/deploy/test_drift_command.py::test_a_host_that_cannot_be_reached_is_not_taken_for_the_same",
     ),
-    "Plane took a removal (204) and still lists the thing": (
+    "Plane accepted a removal (204) and still lists the thing": (
         "tests/deploy/test_truth.py::test_what_plane_does_not_remove_is_not_called_removed",
     ),
     "Redis, PostgreSQL or the broker refuses Plane's new password": (
@@ -70,7 +70,7 @@ HELD_BY: dict[str, tuple[str, ...]] = {
         "tests/unit/test_hostile_target.py::test_output_without_end_ends",
         "tests/unit/test_commands_and_files.py::test_what_a_command_sends_is_bounded_on_this_side",
     ),
-    "somebody else put a link in the place of a file": (
+    "another user replaced a file with a link": (
         "tests/unit/test_commands_and_files.py::test_a_link_that_another_user_put_there_is_not_followed",
         "tests/unit/test_commands_and_files.py::test_a_link_at_the_temporary_name_is_not_followed",
         "tests/unit/test_lock.py::test_a_link_in_the_place_of_the_note_is_not_followed",
@@ -91,7 +91,7 @@ HELD_BY: dict[str, tuple[str, ...]] = {
         "tests/deploy/test_stacks.py::test_an_override_of_the_env_file_is_refused_and_nothing_is_recreated",
         "tests/unit/test_stack.py::test_a_value_beside_env_file_is_refused_with_service_variable_and_cure",
     ),
-    "a migration is cut off": (
+    "a migration is interrupted": (
         "tests/faults/test_crash.py::test_killed_around_any_command_of_database_and_environment",
         "tests/unit/test_containers.py::test_the_migrator_is_run_and_waited_for_before_the_others_start",
         "tests/docker/test_deploy.py::test_a_migration_that_fails_is_reported_and_done_again_by_the_next_run",
@@ -114,7 +114,7 @@ HELD_BY: dict[str, tuple[str, ...]] = {
         "tests/deploy/test_output.py::test_with_json_the_plan_is_in_it_and_nothing_else_is_on_standard_output",
         "tests/deploy/test_connections.py::test_json_of_a_run_tells_what_was_done_failed_and_not_reached",
     ),
-    "somebody must see what is asked of Plane": (
+    "you want to see the requests to Plane": (
         "tests/deploy/test_truth.py::test_requests_are_shown_at_vv_without_a_secret",
     ),
     "a time zone does not exist": (
@@ -130,7 +130,7 @@ HELD_BY: dict[str, tuple[str, ...]] = {
     "two groups or entries give a host two values of a setting": (
         "tests/deploy/test_failures.py::test_a_host_with_two_values_of_a_setting_is_refused_before_a_connection",
     ),
-    "an account, a token or a token file is of another workspace": (
+    "an account, a token or a token file belongs to another workspace": (
         "tests/deploy/test_truth.py::test_a_removal_is_by_an_admin_of_the_workspace_that_it_is_in",
         "tests/deploy/test_takeover.py::test_an_api_token_of_somebody_in_another_workspace_is_named",
         "tests/deploy/test_whose_tokens.py"
@@ -141,7 +141,7 @@ HELD_BY: dict[str, tuple[str, ...]] = {
         "tests/unit/test_lock.py::test_a_run_that_is_ended_by_force_leaves_neither_lock_nor_note_nor_process",
         "tests/unit/test_commands_and_files.py::test_what_a_killed_run_left_is_taken_from_it",
     ),
-    "one Plane's operator wants into another": (
+    "one Plane's operator tries to get into another": (
         "tests/unit/test_settings.py::test_the_same_seed_gives_each_plane_and_each_workspace_other_passwords",
         "tests/unit/test_secrets.py::test_two_planes_with_one_password_are_refused_unless_a_setting_says_so",
     ),

@@ -29,6 +29,7 @@ from pyinfra_plane.host.host_plane import current_plane, current_workspace
 from pyinfra_plane.host.planning import as_instances, plan_in_new_project, project_to_read, refuse_missing_project
 from pyinfra_plane.host.resources import Home, InProject, Kind
 from pyinfra_plane.settings import CustomField, labels_for
+from pyinfra_plane.settings.table import DEFAULTS
 
 from .labels import Labels
 
@@ -450,6 +451,14 @@ class _Options(Kind[_Option, PropertyOption]):
         return {"name": one.name, "is_default": bool(one.is_default)}
 
 
+def _is_known(at: Access, identifier: str, fields: Sequence[CustomField]) -> bool:
+    """Whether the fields are only the defaults, and an earlier run has reported them."""
+    defaults = {one["name"] for project in DEFAULTS["plane_projects"] for one in project["custom_fields"]}
+    is_new = identifier in at.state.new_projects or identifier not in (at.projects() or {})
+    is_default = at.plane.instance().is_community and {field.name for field in fields} == defaults
+    return is_default and not is_new
+
+
 def _unsupported(at: Access, identifier: str, fields: Sequence[CustomField], mode: str, where: str) -> Plan:
     names = ", ".join(field.name for field in fields)
     if mode == "fail":
@@ -462,7 +471,11 @@ def _unsupported(at: Access, identifier: str, fields: Sequence[CustomField], mod
     without = ", ".join(field.name for field in fields if field.name not in groups)
     if without:
         advice = "labels cannot stand in for them" if mode == "labels" else "see plane_custom_fields_unsupported"
-        yield Note(f"! custom fields of {identifier} ({without}): not available in {where}; {advice}", True)
+        yield Note(
+            f"! custom fields of {identifier} ({without}): not available in {where}; {advice}",
+            is_unavailable=True,
+            is_quiet=_is_known(at, identifier, fields),
+        )
     if not labels:
         return
     found = project_to_read(at, identifier)

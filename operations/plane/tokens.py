@@ -22,7 +22,7 @@ from pyinfra_plane.host.replacing import revoke_replaced
 from pyinfra_plane.host.token_file import TOKEN_FILE_MODE, TokenNote
 from pyinfra_plane.settings import Agent, token_variable
 
-from .workspace import is_outside, members_by_address
+from .workspace import is_outside, members_by_address, profile_differences
 
 OTHERS_TOO = "every other token with this label is revoked"
 """The effect of ``rotate_tokens`` besides creating a new token."""
@@ -267,7 +267,7 @@ def _signing_in(at: Access) -> list[Agent]:
     return [
         agent
         for agent, member in members
-        if member.display_name != agent.display_name
+        if profile_differences(agent, member)
         or is_outside(at, agent, member)
         or at.tokens.file().note(agent.token_variable).keeps is not None
         or _due_change(at, agent) is not None

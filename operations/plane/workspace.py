@@ -9,6 +9,7 @@ from pyinfra_plane.api.auth import Session
 from pyinfra_plane.api.errors import PlaneError, PlaneNobody, PlaneRefused, PlaneSettings
 from pyinfra_plane.api.models import Invitation, WorkspaceMember
 from pyinfra_plane.api.plane import KEY_INVALID, NOT_A_MEMBER, NoAccess
+from pyinfra_plane.api.rows import Difference
 from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging
 from pyinfra_plane.engine.report import is_executing
 from pyinfra_plane.host.access import Access
@@ -143,9 +144,10 @@ def workspace_members(slug: str, members: Sequence[Agent] | None = None) -> Plan
         assert member is not None
         if member.role != agent.role_number:
             yield from _change_role(at, agent, member)
-        if member.display_name != agent.display_name:
-            yield from _rename(at, agent, member)
-        if member.role == agent.role_number and member.display_name == agent.display_name:
+        profile = profile_differences(agent, member)
+        for difference in profile:
+            yield _change_profile(at, agent, difference)
+        if member.role == agent.role_number and not profile:
             yield Kept(f"member {agent.email} ({agent.role})")
     if slug in at.state.pending_renames:
         yield _renaming(at, *at.state.pending_renames[slug])
@@ -248,8 +250,10 @@ def _join(at: Access, agent: Agent, member: WorkspaceMember | None, newcomers: _
         is_new = agent.email in at.state.created_accounts
         # Plane names a new account after its address.
         shown = agent.email.partition("@")[0] if is_new else member.display_name if member else None
-        if shown != agent.display_name:
-            plane.change_profile(session, display_name=agent.display_name)
+        profile = {"avatar": agent.avatar, "user_timezone": agent.timezone if is_new else None}
+        profile["display_name"] = agent.display_name if shown != agent.display_name else None
+        if wanted := {name: value for name, value in profile.items() if value is not None}:
+            plane.change_profile(session, **wanted)
         if invitation.role != agent.role_number:  # an older invitation keeps its role
             _set_role(at, agent)
 
@@ -270,8 +274,16 @@ def _change_role(at: Access, agent: Agent, member: WorkspaceMember) -> Plan:
     yield Change((f"~ role of {agent.email}: {before} → {agent.role}",), lambda: _set_role(at, agent))
 
 
-def _rename(at: Access, agent: Agent, member: WorkspaceMember) -> Plan:
-    yield Change(
-        (f"~ display name of {agent.email}: {member.display_name} → {agent.display_name}",),
-        lambda: at.plane.change_profile(at.sessions.of(agent), display_name=agent.display_name),
+def profile_differences(agent: Agent, member: WorkspaceMember) -> list[Difference]:
+    """The agent's profile fields, visible to other members, that differ from the wanted ones."""
+    found = [member.difference("display_name", agent.display_name)]
+    if agent.avatar is not None and member.avatar is not None:
+        found.append(member.difference("avatar", agent.avatar))
+    return [difference for difference in found if difference is not None]
+
+
+def _change_profile(at: Access, agent: Agent, difference: Difference) -> Change:
+    line = f"~ {difference.words.replace(':', f' of {agent.email}:', 1)}".rstrip(":")
+    return Change(
+        (line,), lambda: at.plane.change_profile(at.sessions.of(agent), **{difference.key: difference.value()})
     )

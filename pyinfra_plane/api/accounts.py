@@ -162,7 +162,7 @@ class AccountsApi(ApiBase):
         self.http.call("PATCH", paths.MY_ONBOARDING(), headers=session.headers(), json={"is_onboarded": True})
 
     def change_profile(self, session: Session, **fields: str) -> None:
-        """Set `display_name`, `first_name` or `last_name` of the session's account."""
+        """Set `display_name`, `avatar`, `user_timezone` and similar fields of the session's account."""
         self.http.call("PATCH", paths.ME(), headers=session.headers(), json=fields)
         self.forget("members")
 

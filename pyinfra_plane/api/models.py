@@ -122,10 +122,12 @@ class WorkspaceMember(Row):
 
     user_id: str = answered("id")
     email: str = answered(read=_lower)
-    display_name: str = answered()
+    display_name: str = answered(says=lambda has, wants: f"display name: {has} → {wants}")
     role: int = answered()
     membership_id: str | None = None
     is_active: bool | None = answered(default=None, read=lambda row, key, what: _switch_or_none(row, key))
+    avatar: str | None = answered(default=None, says=only("avatar:"))
+    """``None`` if the list does not say."""
 
     @classmethod
     def of_v1(cls, item: dict[str, Any]) -> WorkspaceMember:

@@ -58,10 +58,16 @@ class Kept:
 
 @dataclass(frozen=True)
 class Note:
-    """Information for a person that is no change; `is_unavailable` if Plane lacks the feature."""
+    """Information for a person that is no change.
+
+    Args:
+        is_unavailable: whether Plane lacks the feature.
+        is_quiet: whether the line is shown only with ``-v``.
+    """
 
     line: str
     is_unavailable: bool = False
+    is_quiet: bool = False
 
 
 Plan = Iterator[Change | Kept | Note]
@@ -171,11 +177,11 @@ def _changes(items: Iterable[Change | Kept | Note]) -> list[PyinfraCommand]:
 def _report_item(host: Any, item: Kept | Note) -> None:
     if isinstance(item, Note):
         report_of(host).unavailable += item.is_unavailable and is_executing()
-        say(host, item.line)
-        return
-    line = f"= {item.what}"
-    report_of(host).kept += is_executing()
-    if item.shown_in_run if is_executing() else item.shown_in_preview:
+        line, is_shown = item.line, not item.is_quiet
+    else:
+        report_of(host).kept += is_executing()
+        line, is_shown = f"= {item.what}", item.shown_in_run if is_executing() else item.shown_in_preview
+    if is_shown:
         say(host, line)
     else:
         record(host, line)

@@ -33,6 +33,12 @@ _COLOURS = {"+": "green", "~": "yellow", "-": "red", "!": "yellow", "?": "cyan"}
 _CHANGE_SIGNS = ("+", "~", "-", "?")
 """Signs of lines that contradict "nothing to change"; a line about a failure does so too."""
 
+LEAST_ALIKE = 4
+"""Minimum number of hosts with the same plan for which it is shown once."""
+
+MOST_NAMES = 8
+"""Maximum number of hosts that a line names."""
+
 _WORDS = {"+": "made", "~": "changed", "-": "removed"}
 
 
@@ -182,18 +188,31 @@ def plan() -> Iterator[None]:
 
 def _show_plans() -> None:
     active = set(context_state.inventory.get_active_hosts())
+    alike: dict[tuple[str, ...], list[Any]] = {}
     for host in (host for host in context_state.inventory if host in active):
-        report = report_of(host)
-        for line in report.planned:
-            _show(host, line)
-        # With -y nothing was compared yet, so there is nothing to show.
-        is_shown = report.is_broken or any(
-            line.startswith(_CHANGE_SIGNS) or line[2:].startswith("would fail: ") for line in report.planned
-        )
-        if context_state.should_check_for_changes() and not is_shown:
-            host.log("nothing to change")
-        report.planned.clear()
-        report.is_planned = False
+        alike.setdefault(tuple(report_of(host).planned), []).append(host)
+    for hosts in alike.values():
+        apart = hosts if len(hosts) < LEAST_ALIKE else hosts[:1]
+        for host in apart:
+            _show_plan(host)
+        if others := [host.name for host in hosts[len(apart) :]]:
+            more = f" and {len(others) - MOST_NAMES} more" if len(others) > MOST_NAMES else ""
+            apart[0].log(f"the same on {len(others)} other hosts: {', '.join(others[:MOST_NAMES])}{more}")
+        for host in hosts:
+            report_of(host).planned.clear()
+            report_of(host).is_planned = False
+
+
+def _show_plan(host: Any) -> None:
+    report = report_of(host)
+    for line in report.planned:
+        _show(host, line)
+    # With -y nothing was compared yet, so there is nothing to show.
+    is_shown = report.is_broken or any(
+        line.startswith(_CHANGE_SIGNS) or line[2:].startswith("would fail: ") for line in report.planned
+    )
+    if context_state.should_check_for_changes() and not is_shown:
+        host.log("nothing to change")
 
 
 # Waiting

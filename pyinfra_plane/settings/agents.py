@@ -44,6 +44,8 @@ class Agent:
     display_name: str = entry(optional(checks.name, lambda given: given.siblings["name"]))
     password: HiddenValue | None = entry(password_of_entry, repr=False)
     present: bool = entry(optional(checks.flag, True), True)
+    avatar: str | None = entry(optional(checks.page_url), None)
+    timezone: str | None = entry(optional(checks.timezone), None)
     user: str | None = entry(optional(checks.account("user")), None)
     group: str | None = entry(optional(checks.account("group")), None)
     """Owner and group of the agent's file; ``plane_files_user`` and ``plane_files_group`` if ``None``."""

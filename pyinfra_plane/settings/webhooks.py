@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from pyinfra_plane.settings import checks
 from pyinfra_plane.settings.checks import also, being, optional, then
@@ -15,7 +17,21 @@ EVENTS = ("project", "issue", "issue_comment", "cycle", "module")
 LONGEST_URL = 1024
 """Maximum characters of an address that Plane stores (every tried release)."""
 
-_url = also(checks.page_url, f"have at most {LONGEST_URL} characters", lambda url: len(url) <= LONGEST_URL)
+_DOMAIN = re.compile(r"([a-z0-9-]+\.)+[a-z][a-z0-9-]*[a-z0-9]", re.IGNORECASE | re.ASCII)
+
+
+def _is_host(url: str) -> bool:
+    """Whether Plane accepts the host: an IP address, or a name with a dot (every tried release)."""
+    try:
+        host = urlsplit(url).hostname or ""
+        ip_address(host)
+    except ValueError:
+        return _DOMAIN.fullmatch(host) is not None
+    return True
+
+
+_short = also(checks.page_url, f"have at most {LONGEST_URL} characters", lambda url: len(url) <= LONGEST_URL)
+_url = also(_short, "have a host with a dot in its name, such as n8n.internal, because Plane takes no other", _is_host)
 _events = being(
     f"a list of {', '.join(EVENTS)}",
     lambda value: isinstance(value, (list, tuple)) and len(value) > 0 and all(one in EVENTS for one in value),

@@ -52,6 +52,7 @@ class User(Row):
     #: The id of the person's profile, a separate row in Plane, and a part of it.
     profile: str = field(default_factory=new_id)
     company_name: str = ""
+    avatar: str = ""
     user_timezone: str = "UTC"
     #: The events that Plane mails to the account.
     notifications: dict[str, bool] = field(

@@ -27,9 +27,9 @@ def own_user(user: models.User) -> Json:
     """The caller's own account, as the app reads it."""
     return {
         "id": user.id,
-        "avatar": "",
+        "avatar": user.avatar,
         "cover_image": None,
-        "avatar_url": None,
+        "avatar_url": user.avatar or None,
         "cover_image_url": None,
         "date_joined": user.created_at,
         "display_name": user.display_name,
@@ -58,7 +58,7 @@ def changed_user(user: models.User) -> Json:
         "display_name": user.display_name,
         "first_name": user.first_name,
         "last_name": user.last_name,
-        "avatar": "",
+        "avatar": user.avatar,
         "avatar_asset": None,
         "cover_image": None,
         "cover_image_asset": None,
@@ -135,8 +135,8 @@ def v1_user(user: models.User) -> Json:
         "first_name": user.first_name,
         "last_name": user.last_name,
         "email": user.email,
-        "avatar": "",
-        "avatar_url": None,
+        "avatar": user.avatar,
+        "avatar_url": user.avatar or None,
         "display_name": user.display_name,
     }
 
@@ -162,8 +162,8 @@ def member_summary(user: models.User) -> Json:
         "id": user.id,
         "first_name": user.first_name,
         "last_name": user.last_name,
-        "avatar": "",
-        "avatar_url": None,
+        "avatar": user.avatar,
+        "avatar_url": user.avatar or None,
         "is_bot": user.is_bot,
         "display_name": user.display_name,
     }

@@ -1,4 +1,4 @@
-"""The README's table of features by edition and version: each cell is what a deploy to that Plane comes to."""
+"""The table of features in docs/editions.md: each cell is what a deploy to that edition and version comes to."""
 
 from __future__ import annotations
 
@@ -86,8 +86,8 @@ def column(
 
 
 def table() -> dict[str, dict[str, str]]:
-    """The README's cells by feature and column."""
-    text = (CHECKOUT / "README.md").read_text()
+    """The cells of docs/editions.md by feature and column."""
+    text = (CHECKOUT / "docs" / "editions.md").read_text()
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")]
         for line in re.findall(r"^\|.*\|$", text[text.index("| feature |") :].split("\n\n")[0], re.M)

@@ -8,9 +8,11 @@ import pty
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import sandbox
 from sandbox.plane.faults import answered, proxy_page
 from tests.deploy.conftest import NewTarget
 from tests.deploy.target import AGENTS, CHECKOUT, Run, Target, environment_with
@@ -148,3 +150,15 @@ def test_waiting_is_one_line_in_a_log(target: Target) -> None:
     assert run.code == 0, run.output
     [line] = [line for line in run.lines if line.startswith("waiting for ")]
     assert line.startswith("waiting for Plane (9 tries, 0 s apart; now: ")
+
+
+def test_plans_that_are_the_same_on_many_hosts_are_shown_once(tmp_path: Path) -> None:
+    with sandbox.running(tmp_path / "sandbox", hosts=5, port=0, hash_iterations=1) as running:
+        targets = [Target(running, host, tmp_path / "inventory") for host in running.hosts]
+        targets[4].data["plane_workspace_name"] = "Lab"
+        run = targets[0].deploy("--dry", others=tuple(targets[1:]))
+    assert run.code == 0, run.output
+    shown = run.output.partition("--> Summary:")[0]
+    assert "[sandbox-1] the same on 3 other hosts: sandbox-2, sandbox-3, sandbox-4" in shown
+    assert "[sandbox-1] + workspace javisi (Javisi)" in shown and "[sandbox-5] + workspace javisi (Lab)" in shown
+    assert "[sandbox-2] + " not in shown

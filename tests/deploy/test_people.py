@@ -86,3 +86,15 @@ def test_the_address_of_an_agent_and_an_unknown_project_are_refused(target: Targ
 def test_agents_get_no_mail_unless_it_is_asked_for(target: Target, wanted: bool) -> None:
     assert target.deploy(data={"plane_agent_emails": wanted}).code == 0
     assert set(target.user("thot").notifications.values()) == {wanted}
+
+
+def test_an_agent_has_an_avatar_and_a_time_zone(target: Target) -> None:
+    thot = {"name": "thot", "avatar": "https://images.example.com/thot.png", "timezone": "Africa/Cairo"}
+    target.data["plane_agents"] = [{"name": "concierge", "role": "admin"}, thot]
+    assert target.deploy().code == 0
+    assert (target.user("thot").avatar, target.user("thot").user_timezone) == (thot["avatar"], "Africa/Cairo")
+    assert target.deploy("--dry").plan == []
+    target.user("thot").avatar = ""
+    assert target.deploy("--dry").plan == ["~ avatar of thot@javisi.local"]
+    assert target.deploy().code == 0
+    assert target.user("thot").avatar == thot["avatar"] and target.deploy().changed == []

@@ -97,7 +97,9 @@ def test_a_secret_project_is_never_public(target: Target) -> None:
     # v1 makes public ones alone.
     assert made == ["/api/workspaces/javisi/projects/"]
     assert "+ project ONBOARD (Onboarding): secret, Europe/Berlin, lead concierge@javisi.local, default assignee " \
-        "thot@javisi.local, cycles on, modules on, views on, pages off, intake on" in run.plan  # fmt: skip
+        "thot@javisi.local, cycles on, modules on, views on, pages off, intake on, guests see everything on, work " \
+        "items are archived after 3 months, work items are closed after 12 months, emoji 🚀, cover" \
+        in run.plan  # fmt: skip
     for name in ("concierge", "thot", "hermes"):
         assert target.project_membership(name).is_active
 

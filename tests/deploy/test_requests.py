@@ -63,5 +63,5 @@ def test_new_agents_cost_what_they_are_and_not_what_the_others_see(with_projects
         again = with_projects.deploy()
         assert len(again.requests) == 3 + len(agents)
         assert again.changed == []
-    # Sign-up, joining, the token, the agent's own look; and one agent more was there, and is looked at twice.
-    assert costs[1] - costs[0] == 4 * 4 + 2
+    # Sign-up, no mail, joining, the token, the agent's own look; and one agent more was there, and is looked at twice.
+    assert costs[1] - costs[0] == 4 * 5 + 2

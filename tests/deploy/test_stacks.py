@@ -139,10 +139,7 @@ def test_from_an_empty_host_every_agent_works(done: Target, stack: str) -> None:
     assert list(done.tokens) == ["concierge"]
     last = done.deploy()
     assert len(last.requests) <= 6, last.requests
-    assert last.notes == [
-        "! custom fields of ONBOARD (agent_id, cost_estimate, confidence_score, session_id): not available in Plane "
-        "Community Edition 1.2.0; see plane_custom_fields_unsupported"
-    ]
+    assert last.notes == []
 
 
 def test_from_no_containers_at_all_every_agent_works(fresh: Fresh, stack: str) -> None:

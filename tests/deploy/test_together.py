@@ -90,7 +90,7 @@ def test_accounts_are_made_as_many_at_a_time_as_the_setting_says(target: Target,
     assert [line.split()[2] for line in run.plan if line.startswith("+ account")] == [
         f"{name}@javisi.local" for name in AGENTS
     ]
-    assert len(run.requests) <= 14 + 4 * len(AGENTS)
+    assert len(run.requests) <= 14 + 5 * len(AGENTS)
 
 
 def test_lost_tokens_are_made_anew_with_two_sign_ins_at_a_time(target: Target) -> None:

@@ -103,15 +103,23 @@ def test_other_webhooks_are_left_alone(settled: Target) -> None:
     assert settled.deploy("--dry").plan == []
 
 
-@pytest.mark.parametrize("allowed", [{}, {"WEBHOOK_ALLOWED_HOSTS": "n8n"}])
+@pytest.mark.parametrize("allowed", [{}, {"WEBHOOK_ALLOWED_HOSTS": "n8n.internal"}])
 def test_a_private_address_is_refused_with_the_variable_that_allows_it(
     new_target: NewTarget, allowed: dict[str, str]
 ) -> None:
-    target = new_target(version="1.3.1", plane_env_extra=allowed, **with_webhook(url="http://n8n:5678/webhook"))
+    target = new_target(
+        version="1.3.1", plane_env_extra=allowed, **with_webhook(url="http://n8n.internal:5678/webhook")
+    )
     run = target.deploy()
     assert run.code == (0 if allowed else 1), run.output
     refused = "the host in its url must be known to Plane"
     assert (refused in run.output) != bool(target.plane.webhooks)
+
+
+def test_a_host_that_plane_takes_for_no_address_is_refused_before_connecting(target: Target) -> None:
+    run = target.deploy(data=with_webhook(url="http://n8n:5678/webhook"))
+    assert run.code == 1 and run.requests == []
+    assert "plane_webhooks[0].url must have a host with a dot in its name" in run.output
 
 
 def test_neither_the_secret_nor_the_address_is_shown(target: Target) -> None:

@@ -12,11 +12,17 @@ import pytest
 from docs.reference import PAGE, entry, operations, written
 from pyinfra_plane.settings import Settings
 from pyinfra_plane.settings.table import DEFAULTS
+from sandbox.__main__ import parse as sandbox_options
 from tests.docs.pages import CHECKOUT, DOCS
 
 PAGES = sorted(DOCS.glob("*.md"))
 
-LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+LINKED = [*PAGES, *(CHECKOUT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md"))]
+
+LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)]*))?\)")
+
+FOR_CONTRIBUTORS = {"upstream.md", "vocabulary.md"}
+"""Pages that CONTRIBUTING.md links to, and the README does not."""
 
 SETTING = re.compile(r"`((?:plane|postgres|postgresql|redis)_[a-z_]+|rotate_tokens)\b[^`]*`")
 
@@ -79,10 +85,36 @@ def helper() -> None: ...
     )
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def anchors(page: str) -> set[str]:
+    """What a link to a part of a page may end in, as GitHub makes it of a heading."""
+    headings = re.findall(r"(?m)^#+ (.+)$", re.sub(r"(?ms)^ *```.*?^ *```$", "", page))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", LINKED, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    links = [link for link in LINK.findall(page.read_text()) if "://" not in link]
-    assert [link for link in links if not (page.parent / link).exists()] == []
+    links = [link for link in LINK.findall(page.read_text()) if "://" not in link[0]]
+    assert [path for path, _ in links if not (page.parent / path).exists()] == []
+    parts = [(path, part) for path, part in links if part and (not path or path.endswith(".md"))]
+    missing = [
+        f"{path}#{part}"
+        for path, part in parts
+        if part not in anchors((page.parent / path if path else page).read_text())
+    ]
+    assert missing == []
+
+
+def test_the_sandbox_has_the_options_that_the_page_says_and_no_others(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        sandbox_options(["--help"])
+    there = set(re.findall(r"--[a-z-]+", capsys.readouterr().out)) - {"--help"}
+    section = (DOCS / "first-deployment.md").read_text().partition("\n## The sandbox\n")[2]
+    assert set(re.findall(r"(?m)^\| `(--[a-z-]+)", section)) == there
+
+
+def test_the_index_has_every_page_for_users() -> None:
+    linked = set(re.findall(r"\]\(docs/([\w-]+\.md)", (CHECKOUT / "README.md").read_text()))
+    assert linked == {page.name for page in PAGES} - FOR_CONTRIBUTORS
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -206,3 +206,12 @@ def test_compose_finds_its_file_from_a_directory(client: Client) -> None:
     assert client.docker(*words).stdout == services
     assert compose(client, "ps", "--services")[0] == "api\nworker\nbeat-worker\n"
     assert "javisi_plane_beat" in compose(client, "ps")[0]
+
+
+def test_stop_and_start_do_what_they_say(client: Client, host: sandbox.Host) -> None:
+    assert client.docker("stop", "javisi_plane_api").stdout == "javisi_plane_api\n"
+    assert client.docker("inspect", "-f", "{{.State.Status}}", "javisi_plane_api").stdout == "exited\n"
+    assert client.docker("start", "javisi_plane_api").code == 0
+    assert client.docker("inspect", "-f", "{{.State.Status}}", "javisi_plane_api").stdout == "running\n"
+    missing = client.docker("stop", "nobody")
+    assert (missing.code, missing.stderr) == (1, "Error response from daemon: No such container: nobody\n")

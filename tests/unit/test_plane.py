@@ -194,8 +194,9 @@ def test_an_account_that_exists_is_not_made(site: Site, plane: Plane) -> None:
 
 
 FIELDS = (
-    "id,name,identifier,description,archived_at,is_member,member_role,is_issue_type_enabled,network,timezone,"
-    "project_lead,default_assignee,estimate,cycle_view,module_view,issue_views_view,page_view,intake_view"
+    "id,name,identifier,description,archived_at,is_member,member_role,is_issue_type_enabled,network,logo_props,"
+    "timezone,project_lead,default_assignee,estimate,cycle_view,module_view,issue_views_view,page_view,intake_view,"
+    "guest_view_all_features,archive_in,close_in,cover_image"
 )
 
 

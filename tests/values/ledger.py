@@ -288,6 +288,8 @@ PLACES: tuple[Place, ...] = (
     _plain("plane_workspace_size", "json"),
     _agent("name", "env json", email="thot@javisi.local", display_name="Thot"),
     _agent("role", "json"),
+    _agent("avatar", "json"),
+    _agent("timezone", "json"),
     _agent("user", "shell"),
     _agent("group", "shell"),
     _agent("email", "form json url", lambda value: value.lower() or "thot@javisi.local"),

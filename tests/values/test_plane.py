@@ -213,7 +213,7 @@ GOES: dict[str, Callable[[Scene, str], object]] = {
 FURTHER = {
     # Their texts are a choice, an address or digits, and compared with Plane's by the tests of the deploy.
     "plane_admin_email", "plane_workspace_slug", "plane_workspace_size", "plane_agents[1].email",
-    "plane_agents[1].name", "plane_agents[1].role",
+    "plane_agents[1].name", "plane_agents[1].role", "plane_agents[1].avatar", "plane_agents[1].timezone",
     "plane_projects[0].identifier", "plane_projects[0].network", "plane_projects[0].timezone",
     "plane_projects[0].lead", "plane_projects[0].default_assignee", "plane_projects[0].states[0].group",
     "plane_projects[0].states[0].color", "plane_projects[0].labels[0].color", "plane_projects[0].labels",

@@ -22,7 +22,8 @@ PATH = "/api/workspaces/{slug}/webhooks/"
 
 def _url(value: Any) -> str:
     url: str = text(1024)(value)
-    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+    host = urlsplit(url).hostname or ""
+    if urlsplit(url).scheme not in ("http", "https") or not ("." in host or ":" in host or host == "localhost"):
         raise Refused("Enter a valid URL.")
     if urlsplit(url).netloc in ("localhost", "127.0.0.1"):
         raise Refused("Local URLs are not allowed.")
@@ -36,19 +37,19 @@ CHECKS: dict[str, Check] = {
 
 
 def _refuse_private(context: Context, url: str) -> None:
-    """Refuse private addresses. Names without a dot stand for containers, because nothing is resolved here."""
+    """Refuse private addresses. Names that end in .internal stand for containers, because nothing is resolved here."""
     host = (urlsplit(url).hostname or "").rstrip(".").lower()
     if host in context.environment.webhook_hosts:
         return
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        is_private = "." not in host
+        is_private = host.endswith(".internal")
     else:
         networks = map(ipaddress.ip_network, context.environment.webhook_networks)
         is_private = address.is_loopback if context.older_than_1_3 else address.is_private
         is_private = is_private and not any(address in network for network in networks)
-    if is_private and context.older_than_1_3 and "." in host:
+    if is_private and context.older_than_1_3 and not host.endswith(".internal"):
         raise ApiError(400, {"url": "URL resolves to a blocked IP address."})
     if is_private and not context.older_than_1_3:
         raise ApiError(400, {"url": "Invalid or disallowed webhook URL."})

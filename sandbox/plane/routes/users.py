@@ -28,7 +28,7 @@ from ..models import MEMBER, ApiToken
 from ..session import sign_out
 
 routes = Routes()
-PROFILE_FIELDS = ("first_name", "last_name", "display_name", "user_timezone")
+PROFILE_FIELDS = ("first_name", "last_name", "display_name", "user_timezone", "avatar")
 LONGEST_TEXT = 255
 
 
