@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,11 @@ DIRECTORY = Path(".sandbox")
 def main() -> int:
     """Run the demo. Returns 0 if both runs succeeded."""
     print(INTRODUCTION, flush=True)
+    return in_sandbox(_show)
+
+
+def in_sandbox(show: Callable[[Mapping[str, Any], Path], int]) -> int:
+    """Start a sandbox, and call `show` with its host and inventory."""
     port = PORT if _is_free(PORT) else 0
     sandbox = subprocess.Popen(
         [sys.executable, "-m", "sandbox", "--port", str(port)], stdout=subprocess.PIPE, text=True
@@ -42,7 +47,7 @@ def main() -> int:
         greeting = sandbox.stdout.readline()
         if not greeting:
             return sandbox.wait()
-        return _deploy_twice()
+        return _with_inventory(show)
     except KeyboardInterrupt:
         return 130
     finally:
@@ -56,14 +61,14 @@ def _is_free(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def _deploy_twice() -> int:
-    """Deploy twice with a separate inventory: by now inventory.py may name the user's own hosts."""
+def _with_inventory(show: Callable[[Mapping[str, Any], Path], int]) -> int:
+    """Call `show` with a separate inventory: by now inventory.py may name the user's own hosts."""
     [host] = json.loads((DIRECTORY / "inventory.json").read_text())["hosts"]
     data = {"ssh_hostname": "127.0.0.1", "ssh_port": host["port"]}
     with tempfile.TemporaryDirectory() as folder:
         inventory = Path(folder) / "inventory.py"
         inventory.write_text(f"sandbox = [({host['name']!r}, {data!r})]\n")
-        return _show(host, inventory)
+        return show(host, inventory)
 
 
 def _show(host: Mapping[str, Any], inventory: Path) -> int:
@@ -98,7 +103,7 @@ def _work(url: str, tokens: Path) -> None:
     workspace = "/api/v1/workspaces/javisi/"
 
     def ask(method: str, path: str, **body: str) -> Any:
-        print(f"$ curl -H 'X-API-Key: …' -X {method} {path}" + (f" -d '{json.dumps(body)}'" if body else ""))
+        print(f"$ curl -H 'X-API-Key: …' -X {method} {url}{path}" + (f" -d '{json.dumps(body)}'" if body else ""))
         response = requests.request(method, url + path, headers={"X-API-Key": token}, json=body or None, timeout=30)
         response.raise_for_status()
         return response.json()

@@ -22,6 +22,12 @@ from xml.sax.saxutils import escape
 COLUMNS, ROWS = 110, 36
 TARGET = Path("docs/demo.svg")
 
+RECORDED = {
+    TARGET: ("sandbox.demo", "make demo: the deploy creates everything on a new host, and then changes nothing"),
+    Path("docs/drift.svg"): ("sandbox.drift_demo", "drift finds what somebody changed, and the deploy repairs it"),
+}
+"""By picture: the program that is recorded, and what the picture is about."""
+
 LINE, CHARACTER, MARGIN = 18, 8.4, 14
 """Height of a line and width of a character at 14 px, and the space around all of it."""
 
@@ -47,8 +53,12 @@ Piece = tuple[str, str]
 
 
 def main() -> int:
-    """Record the demo and write the picture. Returns the demo's exit code if it failed."""
-    code, lines = record([sys.executable, "-m", "sandbox.demo"])
+    """Record the programs and write the pictures. Returns a program's exit code if it failed."""
+    return max(_draw(target, *of) for target, of in RECORDED.items())
+
+
+def _draw(target: Path, program: str, title: str) -> int:
+    code, lines = record([sys.executable, "-m", program])
     text = "\n".join(line for _, line in lines)
     if code:
         print(text, file=sys.stderr)
@@ -56,9 +66,9 @@ def main() -> int:
     if any(place in text for place in (str(Path.cwd()), str(Path.home()))):
         print("recording: the demo shows a path of this machine; nothing was written", file=sys.stderr)
         return 1
-    TARGET.parent.mkdir(exist_ok=True)
-    TARGET.write_text(render(lines), encoding="utf-8")
-    print(f"{TARGET}: {len(lines)} lines, {TARGET.stat().st_size // 1000} kB")
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(render(lines, title), encoding="utf-8")
+    print(f"{target}: {len(lines)} lines, {target.stat().st_size // 1000} kB")
     return 0
 
 
@@ -86,7 +96,7 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
-def render(lines: Sequence[tuple[float, str]]) -> str:
+def render(lines: Sequence[tuple[float, str]], title: str = RECORDED[TARGET][1]) -> str:
     """The picture of lines with escape sequences, each with the second at which it was shown."""
     rows: list[list[Piece]] = []
     steps: list[tuple[float, int]] = []  # at each time, the number of rows in the picture
@@ -107,7 +117,7 @@ def render(lines: Sequence[tuple[float, str]]) -> str:
     width = round(COLUMNS * CHARACTER)
     box = f"0 0 {width + 2 * MARGIN} {height + 2 * MARGIN}"
     return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" role="img">
-<title>make demo: the deploy makes everything on a new host, and then changes nothing</title>
+<title>{title}</title>
 <style>
 {_scheme(0)}
 @media (prefers-color-scheme: dark) {{ {_scheme(1)} }}
