@@ -137,7 +137,7 @@ def _service_database(server: Server, database: str, role: str, password: str, w
         sql = f"{_QUIETLY}\\set verifier '{scram.verifier(password)}'\n{statements}\\echo {_ARRIVED}\n"
         output = run(host, server.psql(database=database, role=role), stdin=server.stdin(sql))
         if not output.ok or output.stdout[-1:] != [_ARRIVED]:
-            silent = "its input did not arrive whole" if output.ok else "it said nothing"
+            silent = "its input did not arrive whole" if output.ok else "it printed nothing"
             reason = quote(complaint(output.stderr or output.stdout) or silent, LONGEST_COMPLAINT)
             without_secret = re.sub(r"SCRAM-SHA-256\$\S*", "SCRAM-SHA-256$…", reason)
             raise TargetError(f"PostgreSQL in {server.container} refused: {without_secret}")

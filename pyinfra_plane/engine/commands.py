@@ -72,7 +72,7 @@ class Output:
         lines = [quote(line.removeprefix("Password: "), 300) for line in (self.stderr or self.stdout)[-LONGEST_HELP:]]
         complaints = takewhile(lambda line: not line.startswith("Usage:"), lines)
         said = [line for line in complaints if line and not _ADVICE.fullmatch(line)] or [line for line in lines if line]
-        reason = said[-1] if said else "it said nothing"
+        reason = said[-1] if said else "it printed nothing"
         no_compose = explain_no_compose(reason)
         if no_compose is not None:
             return no_compose.line

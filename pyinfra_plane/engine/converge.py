@@ -120,14 +120,14 @@ def current_host() -> Any:
 def _preview(host: Any, plan: Callable[[], Plan]) -> Generator[PyinfraCommand, None, None]:
     """Show the plan; pyinfra takes a command as the sign that something would change, and does not run it."""
     if report_of(host).would_fail is not None:
-        say_once(host, "! what follows is not planned: the run would end here")
+        say_once(host, "! nothing after this is planned: the run would stop here")
         return
     try:
         interrupt.check()
         items = list(plan())
     except ExpectedError as error:
         # An earlier step may bring what is missing, so a preview goes on. The same reason is said once.
-        line = f"! would fail: {error}" if error.is_certain else f"? cannot tell before the run: {error}"
+        line = f"! would fail: {error}" if error.is_certain else f"? cannot check yet: {error}"
         say_once(host, line, error.cause)
         if error.is_certain:
             stop_planning(host, str(error))

@@ -33,7 +33,7 @@ _COLOURS = {"+": "green", "~": "yellow", "-": "red", "!": "yellow", "?": "cyan"}
 _BY_ITSELF = ("+", "~", "-", "?")
 """How a line begins beside which it cannot be said that there is nothing to change; so it is of what would fail."""
 
-_WORDS = {"+": "made", "~": "changed", "-": "removed"}
+_WORDS = {"+": "created", "~": "changed", "-": "removed"}
 
 
 class Line(dict[str, str]):
@@ -248,7 +248,7 @@ class _Ending(BaseStateCallback):
             if one in unreached or (one in state.activated_hosts and is_executing()):
                 _show_end(one)
         if interrupt.is_asked():
-            logger.info(f"    to go on: {_command()}")
+            logger.info(f"    to continue, run: {_command()}")
 
 
 def _outcome(report: Report) -> tuple[str, str]:
@@ -274,8 +274,8 @@ def _show_end(host: Any) -> None:
     if why:
         host.log(f"    why: {why}")
     if outcome == "failed":
-        host.log(f"    until then: {facts}")
-    host.log(f"    once it is mended: {_command(host)}")
+        host.log(f"    before that: {facts}")
+    host.log(f"    after fixing it, run: {_command(host)}")
 
 
 def _facts(report: Report) -> Iterator[str]:

@@ -69,7 +69,7 @@ class AnswerFact(FactBase[T]):
     def reason(lines: list[str]) -> str:
         """Why the command failed, out of what it printed."""
         said = [line for line in lines if line.strip()]
-        return printable(said[-1], LONGEST_QUOTE) if said else "docker said nothing"
+        return printable(said[-1], LONGEST_QUOTE) if said else "docker printed nothing"
 
 
 _FORMAT = (

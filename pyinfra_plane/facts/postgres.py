@@ -96,7 +96,7 @@ class SqlFact(AnswerFact[T]):
     @override
     def reason(lines: list[str]) -> str:
         said = complaint(lines)
-        return "docker said nothing" if said is None else printable(said, LONGEST_COMPLAINT)
+        return "docker printed nothing" if said is None else printable(said, LONGEST_COMPLAINT)
 
 
 def checked_as(kind: Any, value: Any) -> Any:

@@ -82,7 +82,7 @@ class RedisNeighbours(AnswerFact[SharedRedis]):
         if refused:
             return SharedRedis(refused=refused[0])
         if output[-1:] == [FAILED]:
-            return SharedRedis(unavailable=quote(output[-2]) if len(output) > 1 else "docker said nothing")
+            return SharedRedis(unavailable=quote(output[-2]) if len(output) > 1 else "docker printed nothing")
         found: dict[int, list[str]] = {}
         for part in parts:
             number, answer, *rest = [*part.split("\n"), ""]

@@ -376,6 +376,6 @@ def test_a_missing_inventory_and_help(capsys: pytest.CaptureFixture[str]) -> Non
     from pyinfra_plane.adopt.__main__ import main
 
     assert main(["nosuch.py"]) == 1
-    assert capsys.readouterr().err == "there is no inventory nosuch.py\n"
+    assert capsys.readouterr().err == "the inventory does not exist: nosuch.py\n"
     assert main(["--help"]) == 0
     assert "PLANE_ADMIN_API_TOKEN" in capsys.readouterr().out

@@ -118,7 +118,7 @@ def test_a_host_that_was_not_reached_is_in_the_summary_with_the_command(
     name, arguments = gone.host.name, "-y" if not mode else "--dry"
     at = lines.index(f"[{name}] not reached")
     assert lines[at + 1].startswith(f"[{name}] why: nothing takes SSH connections at 127.0.0.1:1 ")
-    assert lines[at + 2].startswith(f"[{name}] once it is mended: pyinfra ")
+    assert lines[at + 2].startswith(f"[{name}] after fixing it, run: pyinfra ")
     assert lines[at + 2].endswith(f"deploy.py {arguments} --limit {name}")
     assert bool(target.plane.api_tokens) is not bool(mode)
 

@@ -145,7 +145,7 @@ for one in cli.params:
 
 def test_an_inventory_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert drift.main(["nosuch.py"]) == drift.UNKNOWN
-    assert capsys.readouterr().err == "there is no inventory nosuch.py\n"
+    assert capsys.readouterr().err == "the inventory does not exist: nosuch.py\n"
 
 
 def test_an_interrupted_look_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -154,7 +154,7 @@ def test_an_interrupted_look_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys
 
     monkeypatch.setattr(subprocess, "run", run)
     assert drift.main(["inventory.py"]) == drift.UNKNOWN
-    assert capsys.readouterr().err == "interrupted, so it cannot be told\n"
+    assert capsys.readouterr().err == "interrupted before the preview finished\n"
 
 
 def operation(*lines: Any, change: tuple[str, ...] = ("a",), conditional: tuple[str, ...] = ()) -> dict[str, Any]:

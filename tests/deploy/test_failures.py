@@ -115,7 +115,7 @@ def test_without_anybody_to_answer_nothing_is_changed_and_that_is_one_line(targe
     before = target.snapshot()
     run = target.deploy(stdin="")
     assert run.code == 1
-    assert "there is no terminal to answer on; use -y to go ahead, --dry to only look" in run.output
+    assert "no terminal to confirm on; use -y to apply the changes, or --dry to preview them" in run.output
     assert "Traceback" not in run.output and "exception" not in run.output
     assert target.snapshot() == before
 
@@ -262,7 +262,7 @@ def test_what_failed_before_a_person_answered_is_asked_again(new_target: NewTarg
                 target.host.plane.faults.clear()
                 process.stdin.write("\n")
                 process.stdin.flush()
-    assert "? cannot tell before the run" in shown
+    assert "? cannot check yet" in shown
     assert process.returncode == 0, shown
 
 

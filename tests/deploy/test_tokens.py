@@ -245,7 +245,7 @@ def test_a_second_run_at_the_same_time_says_who_is_at_work(new_target: NewTarget
         before = target.snapshot()
         run = target.deploy()
         assert run.code != 0
-        assert "another run is at work on this host: ada@laptop since 2026-01-02 03:04 (process 5)" in run.output
+        assert "another run is working on this host: ada@laptop since 2026-01-02 03:04 (process 5)" in run.output
         assert "Traceback" not in run.output
         assert target.snapshot() == before
     finally:

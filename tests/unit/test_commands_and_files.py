@@ -176,7 +176,7 @@ def test_no_terminal_repeats_what_a_command_is_given(host: Shell) -> None:
 @pytest.mark.parametrize(
     ("stdout", "stderr", "reason"),
     [
-        ([], [], "it said nothing"),
+        ([], [], "it printed nothing"),
         (["out"], [], "out"),
         (["out"], ["first", "last ", " "], "last"),
         ([], ["x" * 400], "x" * 300),

@@ -257,7 +257,7 @@ def test_any_note_of_who_has_the_lock_is_one_line(locking: Shell, tmp_path: Path
     (tmp_path / "folder" / lock.NAME).write_bytes(note)
     locking.replace("flock", "exit 1")
     said = not_locked(locking, tmp_path / "folder")
-    assert said.startswith("another run is at work on this host: ")
+    assert said.startswith("another run is working on this host: ")
     assert said.endswith(f"run on the host: kill the process that {tmp_path}/folder/{lock.NAME} names")
 
 

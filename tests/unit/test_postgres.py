@@ -692,7 +692,7 @@ def test_what_only_sounds_like_it_is_not_taken_for_it(host: Shell, words: str, b
 def test_the_line_that_says_what_failed_is_the_one_shown(said: list[str], shown: str | None) -> None:
     assert complaint(said) == shown
     assert PostgresService().process([*said, FAILED]).unavailable == (
-        "docker said nothing" if shown is None else shown.replace("\t", " ")
+        "docker printed nothing" if shown is None else shown.replace("\t", " ")
     )
 
 
