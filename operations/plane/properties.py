@@ -54,7 +54,7 @@ def custom_fields_available(identifiers: Sequence[str]) -> Plan:
     if instance.registered and instance.is_community:
         raise PlaneSettings(
             f"Plane Community Edition {instance.version} has no custom fields ({', '.join(identifiers)}), and "
-            'plane_custom_fields_unsupported is "fail"; set it to "warn" or "labels", take the fields out of '
+            'plane_custom_fields_unsupported is "fail"; set it to "warn" or "labels", remove the fields from '
             "plane_projects, or use a commercial edition"
         )
     yield Kept("the edition has custom fields")
@@ -361,14 +361,17 @@ class _Fields(Kind[CustomField, WorkItemProperty]):
         called, theirs = self.called(home, one), field_type(has.property_type, has.relation_type)
         is_linked = self._type_name is None or has.id in self._linked
         if theirs != one.type:
-            yield Note(f"! {called} is of type {theirs}, not {one.type}; Plane cannot change a type, so it is left")
+            yield Note(
+                f"! {called} is of type {theirs}, not {one.type}; Plane cannot change a type, so the field stays "
+                "unchanged"
+            )
             return
         if not is_linked:
             line = f"~ {called}: into the work item type {self._type_name}"
             yield Change((line,), lambda: self._link(home, has))
         if one.multiple is not None and one.multiple != has.is_multi:
             held = "several values" if has.is_multi else "one value"
-            yield Note(f"! {called} holds {held}; Plane cannot change that in place, so it is left")
+            yield Note(f"! {called} holds {held}; Plane cannot change that, so the field stays unchanged")
         options = self._options(home, one, has) if one.type == "option" else []
         kept_or_changed = list(super().bring_in_line(home, one, has, present))
         yield from (item for item in kept_or_changed if isinstance(item, Change) or not options)
@@ -453,7 +456,7 @@ def _unsupported(at: Access, identifier: str, fields: Sequence[CustomField], mod
     names = ", ".join(field.name for field in fields)
     if mode == "fail":
         raise PlaneSettings(
-            f"custom fields of {identifier} ({names}): not available in {where}; take them out of plane_projects, or "
+            f"custom fields of {identifier} ({names}): not available in {where}; remove them from plane_projects, or "
             'set plane_custom_fields_unsupported to "warn" or "labels"'
         )
     labels = labels_for(fields, at.state.agents) if mode == "labels" else []

@@ -54,7 +54,7 @@ MOST_COOKIES = 20
 LONGEST_COOKIE = 4096
 """Cookies that an answer may set, and characters of each. Plane sets two (every tried release); browsers keep 4,096."""
 
-_ADVICE = "; run again, and look at the log of Plane's api if it stays so"
+_ADVICE = "; run again; if that repeats, check the log of Plane's api"
 
 _SECRET_FIELD = re.compile("pass|secret|token|key", re.I)
 
@@ -204,7 +204,7 @@ class Http:
                 raise PlaneUnreachable(f"{reply.asked}: Plane still limits requests; run again in a minute")
             waits += 1
             sent -= 1  # it was answered, so it is not a try that failed
-            self._say(f"Plane limits how many requests it takes; going on in {throttled_for} s")
+            self._say(f"Plane limits requests; continuing in {throttled_for} s")
             self._sleep(throttled_for)
 
     def _once(
@@ -374,7 +374,7 @@ def _who_may(path: str, advice: Advice) -> str:
         return f"the account that asked must be {there} {seen[1]}: {advice.workspace_admin}"
     if path.startswith((paths.INSTANCE(), paths.WORKSPACES())):
         return f"an instance admin may; {advice.instance_admin}"
-    return "see in Plane whether the account that asked is suspended"
+    return "check in Plane whether the account that asked is suspended"
 
 
 def _hidden(headers: Mapping[str, str] | None, form: Mapping[str, str] | None, json: Any) -> tuple[str, ...]:

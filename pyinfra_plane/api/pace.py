@@ -78,7 +78,7 @@ class Pace:
             return None
         self._closed_until = now + seconds + MARGIN
         if seconds > UNSAID:
-            to_come = f"; accounts still to come: {self.to_come}" if self.to_come > 1 else ""
+            to_come = f"; accounts left: {self.to_come}" if self.to_come > 1 else ""
             self._say(f"Plane limits sign-ins and sign-ups; continuing in {seconds:.0f} s{to_come}")
         return seconds
 

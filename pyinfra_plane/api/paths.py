@@ -22,7 +22,7 @@ def part(text: str) -> str:
         PlaneBadAnswer: it would lead to another path; only an answer that is none of Plane's holds such an id.
     """
     if text in (".", ".."):
-        raise PlaneBadAnswer(f"{text!r} stands where an id should be; is this Plane's API?")
+        raise PlaneBadAnswer(f"{text!r} is not an id; is this Plane's API?")
     return quote(text, safe="")
 
 

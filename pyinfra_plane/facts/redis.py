@@ -37,9 +37,9 @@ class SharedRedis:
 
 
 _REFUSED = {
-    "NOAUTH": "it wants a password, and there is none",
-    "WRONGPASS": "it knows no such user with this password",
-    "ERR": "it knows no such user or password, or wants none",
+    "NOAUTH": "it requires a password, and none is set",
+    "WRONGPASS": "it does not accept this user with this password",
+    "ERR": "it does not accept this user or password, or requires none",
 }
 """By the word that Redis begins its answer to AUTH with, or to a command without it; 5 has none but the last. Never in
 Redis' own words: of a server whose AUTH has another name, they repeat the password."""

@@ -332,7 +332,7 @@ def test_a_token_that_does_not_answer_is_told_and_not_shown(new_target: NewTarge
     set_up(target)
     code, printed, errors = adopt(target, "-vvv", secrets=alone(wrong))
     assert (code, printed) == (1, "")
-    assert "does not know the API token in plane_admin_api_token" in errors and errors.count("\n") == 1
+    assert "does not accept the API token in plane_admin_api_token" in errors and errors.count("\n") == 1
     assert wrong not in errors
 
 
@@ -353,14 +353,14 @@ def test_several_hosts_are_refused_with_their_names(finished: Target, new_target
     # Neither is one of them printed because the others cannot be reached.
     code, printed, errors = adopt(finished, others=(new_target(ssh_port=1),))
     assert (code, printed) == (1, "")
-    assert "nothing takes SSH connections at 127.0.0.1:1" in errors and errors.count("\n") == 1
+    assert "no SSH server accepts connections at 127.0.0.1:1" in errors and errors.count("\n") == 1
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--limit", "nobody"], "no host is left with --limit nobody"),
-        (["--ssh-port", "1"], "nothing takes SSH connections at 127.0.0.1:1"),
+        (["--limit", "nobody"], "no host is left after --limit nobody"),
+        (["--ssh-port", "1"], "no SSH server accepts connections at 127.0.0.1:1"),
         (["--data", "plane_web_url=x"], "setting plane_web_url must "),
         (["--no-such-option"], "no-such-option"),
         (["deploy.py"], "usage: python -m pyinfra_plane.adopt "),

@@ -20,7 +20,7 @@ LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 SETTING = re.compile(r"`((?:plane|postgres|postgresql|redis)_[a-z_]+|rotate_tokens)\b[^`]*`")
 
-MAY_BE_LONG = re.compile(r"\||    |(- )?`|another run is at work")
+MAY_BE_LONG = re.compile(r"\||    |(- )?`|another run is working")
 """Tables, output, and what must not be broken."""
 
 

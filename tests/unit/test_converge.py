@@ -88,7 +88,7 @@ class Locks:
     def hold(self, host: Any, directory: str) -> None:
         self.asked.append((host, directory))
         if self.taken:
-            raise TargetError("another run is at work")
+            raise TargetError("another run is working")
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def test_while_another_run_is_at_work_nothing_is_changed_and_that_is_one_line(ho
 
     [command] = commands(plan, host, executing=True)
     assert not carry_out(command, host)
-    assert host.said == ["another run is at work"]
+    assert host.said == ["another run is working"]
     assert applied == []
 
 

@@ -451,7 +451,7 @@ def test_a_write_whose_run_has_ended_replaces_nothing(a_host: Callable[[], Shell
     command_of(host).wait(10)
     with pytest.raises(TargetError) as caught:
         files.write_file(host, str(file), "another\n")
-    assert one_line(caught) == (f"cannot write {file}: the run that began this has ended; what was there is untouched")
+    assert one_line(caught) == (f"cannot write {file}: the run that began this has ended; the file was not changed")
     assert [path.name for path in folder.iterdir()] == ["file"] and file.read_text() == "one\n"
 
 
