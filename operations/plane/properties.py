@@ -104,7 +104,7 @@ def work_item_properties(
     identifier = identifier.upper()
     names = ", ".join(field.name for field in fields)
     if not fields:
-        yield Kept(f"no custom fields asked for in {identifier}")
+        yield Kept(f"no custom fields in plane_projects for {identifier}")
         return
     instance = plane.instance()
     if not instance.edition:  # a preview of a Plane that cannot answer yet
@@ -152,8 +152,8 @@ def _lacking(error: PlaneRefused, home: _Home) -> str | None:
     if home.is_workspace and isinstance(error, PlaneForbidden):
         return (
             f"the workspace {home.slug}, which owns its work item types: the account that asked may not change them "
-            f"({error.detail}); make it an admin of the workspace (Workspace settings, Members), or make them in Plane "
-            "as one"
+            f"({error.detail}); make it an admin of the workspace (Workspace settings, Members), or create them in "
+            "Plane as an admin"
         )
     return f"this Plane's plan ({error.detail})" if error.is_beyond_plan else None
 
@@ -463,7 +463,7 @@ def _unsupported(at: Access, identifier: str, fields: Sequence[CustomField], mod
     groups = {label.name for label in labels if label.parent is None}
     without = ", ".join(field.name for field in fields if field.name not in groups)
     if without:
-        advice = "labels cannot stand in for them" if mode == "labels" else "see plane_custom_fields_unsupported"
+        advice = "labels cannot replace them" if mode == "labels" else "see plane_custom_fields_unsupported"
         yield Note(f"! custom fields of {identifier} ({without}): not available in {where}; {advice}", True)
     if not labels:
         return

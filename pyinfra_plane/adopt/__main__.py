@@ -71,7 +71,7 @@ def _read(given: Sequence[str]) -> tuple[str, Mapping[str, Any]]:
     names = sorted({*found, *unreached})
     if len(names) > 1:
         raise AdoptError(
-            f"adopt reads one workspace at a time, but there are {len(names)} hosts; choose one with --limit: "
+            f"adopt reads one workspace at a time, but the inventory has {len(names)} hosts; choose one with --limit: "
             f"{', '.join(names)}"
         )
     for host, seen in found.items():

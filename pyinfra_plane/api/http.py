@@ -237,9 +237,11 @@ class Http:
         if status >= 500:
             raise PlaneBadAnswer(f"{asked}: the server failed ({status}); see the log of Plane's api")
         if status != 429 and _is_packed(response):
-            raise PlaneBadAnswer(f"{asked}: the answer is compressed, which was not asked for; {self.advice.address}")
+            raise PlaneBadAnswer(
+                f"{asked}: the answer is compressed, although the request did not allow it; {self.advice.address}"
+            )
         if status < 200:
-            raise PlaneBadAnswer(f"{asked}: {status} is no answer to a request; {self.advice.address}")
+            raise PlaneBadAnswer(f"{asked}: {status} is not an answer to a request; {self.advice.address}")
         content_type, location = (response.headers.get(name, "") for name in ("Content-Type", "Location"))
         hidden = _hidden(headers, form, json)
         reply = Reply(asked, status, content_type, body, _cookies(response), location, hidden, self.advice)

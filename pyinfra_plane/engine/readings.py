@@ -151,7 +151,7 @@ def read(host: Any, reading: Reading) -> Output:
         output = run(host, _bounded(reading), stdin=reading.stdin, longest=LONGEST_READING)
     # Line breaks are not counted, and what had been printed when the rest was cut off may count as a good end.
     if sum(map(len, output.stdout)) >= LARGEST_OUTPUT // 2:
-        raise TargetTooMuch(f"more than {LARGEST_OUTPUT / 2**21:.3g} MiB came from the host, where a few KB should")
+        raise TargetTooMuch(f"more than {LARGEST_OUTPUT / 2**21:.3g} MiB came from the host instead of a few KB")
     return output
 
 

@@ -112,14 +112,14 @@ class DockerContainer(FactBase[Container | None]):
 def checked_object(value: Any) -> dict[str, Any]:
     """Return a value of docker's JSON that must be an object, else raise ``ValueError``."""
     if not isinstance(value, dict):
-        raise ValueError("wanted an object")
+        raise ValueError("not an object")
     return value
 
 
 def checked_text(value: Any) -> str:
     """Return a value of docker's JSON that must be a line of text, else raise ``ValueError``."""
     if not isinstance(value, str) or not value.isprintable():
-        raise ValueError("wanted a line of text")
+        raise ValueError("not a line of text")
     return value
 
 

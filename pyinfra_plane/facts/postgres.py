@@ -114,7 +114,7 @@ def checked_as(kind: Any, value: Any) -> Any:
     if inner and isinstance(value, list):
         return get_origin(kind)(checked_as(inner[0], one) for one in value)
     if type(value) is not kind:
-        raise ValueError(f"wanted: {kind}")
+        raise ValueError(f"not {kind}")
     return value
 
 

@@ -99,7 +99,7 @@ class Access(WorkspaceKeys):
             raise PlaneNobody(
                 f"the owner of the API token in plane_admin_api_token is not an admin of {self.slug}; make that "
                 "account an admin in Plane (Workspace settings, Members), or set plane_admin_email and "
-                "plane_admin_password of one"
+                "plane_admin_password of an admin"
             )
 
     def needed_members(self) -> list[WorkspaceMember]:

@@ -35,7 +35,7 @@ ADVICE = Advice(
     scheme="is it http rather than https in plane_api_url?",
     workspace_admin="change that in Plane (Workspace settings, Members), or set plane_admin_email and "
     "plane_admin_password of such an account",
-    instance_admin="set plane_admin_email and plane_admin_password of one",
+    instance_admin="set plane_admin_email and plane_admin_password of an admin",
     form_limit="raise AUTHENTICATION_RATE_LIMIT in plane_env_extra",
 )
 

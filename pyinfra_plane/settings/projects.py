@@ -43,7 +43,7 @@ def _has_short_slug(name: str) -> bool:
 
 _state_name = also(
     also(checks.name, "not be a name that Plane reserves for a hidden state", lambda name: name != HIDDEN_STATE),
-    f"have at most {LONGEST_SLUG} characters in the slug that Plane makes of it",
+    f"have at most {LONGEST_SLUG} characters in the slug that Plane derives from it",
     _has_short_slug,
 )
 
@@ -237,7 +237,8 @@ class Project(ProjectSettings):
     name: str = entry(checks.name)
     identifier: str = entry(
         then(
-            checks.text(r"[A-Za-z0-9]{1,12}", "letters and digits, at most 12 (Plane makes them upper case)"), str.upper
+            checks.text(r"[A-Za-z0-9]{1,12}", "letters and digits, at most 12 (Plane converts them to upper case)"),
+            str.upper,
         )
     )
     estimates: bool | None = entry(optional(checks.flag), None)

@@ -178,7 +178,7 @@ def test_agents_are_the_accounts_whose_tokens_are_saved(acme: Workspace) -> None
     assert [one["identifier"] for one in found["plane_projects"]] == ["DES"]
     assert [one["identifier"] for one in commented(printed, "plane_projects")] == ["ACME", "PLA"]
     # What the token file lacks is whose the tokens are; from then on nothing is left to do.
-    [told] = re.findall(r"the first deploy notes it there: (.*)\.\n", printed)
+    [told] = re.findall(r"the first deploy adds that: (.*)\.\n", printed)
     assert told == "ops.bot, thot"
     run = acme.target.deploy(operation="deploy.provisioning", data=found, secrets=acme.secrets)
     assert run.code == 0, run.output

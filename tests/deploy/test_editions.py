@@ -196,7 +196,7 @@ def test_labels_stand_in_for_the_agents_and_for_options(target: Target) -> None:
     assert run.code == 0, run.output
     [note] = run.notes
     assert "(cost_estimate): not available in Plane Community Edition" in note
-    assert "labels cannot stand in for them" in note
+    assert "labels cannot replace them" in note
     rows = {row.name: row for row in target.plane.labels_in(target.project().id)}
     assert {name for name, row in rows.items() if row.parent == rows["agent_id"].id} == set(AGENTS)
     assert {name for name, row in rows.items() if row.parent == rows["size"].id} == {"S", "M"}

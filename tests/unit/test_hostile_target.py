@@ -94,8 +94,7 @@ def test_a_file_without_end_is_not_read_whole(host: Shell, tmp_path: Path, size:
         file.truncate(size)
     said = refused(host, tmp_path / "file")
     assert said == (
-        f"cannot read {tmp_path}/file: more than 2 MiB came from the host, where a few KB should; fix it or move it "
-        "away"
+        f"cannot read {tmp_path}/file: more than 2 MiB came from the host instead of a few KB; fix it or move it away"
     )
 
 
