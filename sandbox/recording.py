@@ -106,7 +106,7 @@ def render(lines: Sequence[tuple[float, str]]) -> str:
     width = round(COLUMNS * CHARACTER)
     box = f"0 0 {width + 2 * MARGIN} {height + 2 * MARGIN}"
     return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" role="img">
-<title>make demo: the deploy makes everything on a new host, and then changes nothing</title>
+<title>make demo: the deploy sets Plane up on a new host, and then changes nothing</title>
 <style>
 {_scheme(0)}
 @media (prefers-color-scheme: dark) {{ {_scheme(1)} }}
