@@ -347,6 +347,16 @@ def test_tables_of_a_former_owner_are_named_with_what_gives_them_to_the_role(ser
     assert server.is_right()
 
 
+def test_a_single_table_of_a_former_owner_is_named_in_the_singular(server: Server) -> None:
+    other_owner(server)
+    server.psql("DROP VIEW b; DROP SEQUENCE c; DROP TABLE a; SET ROLE old; CREATE TABLE one ();", "plane_production")
+    carry_out(server.plan())
+    [note] = notes(server.plan())
+    assert note.startswith(
+        "! database plane_production: 1 table, view or sequence is owned by old; plane may have no access; run "
+    )
+
+
 def test_tables_of_a_role_that_it_is_a_member_of_are_its_own(server: Server) -> None:
     other_owner(server)
     server.psql("CREATE ROLE plane IN ROLE old")
