@@ -59,7 +59,7 @@ def test_a_failed_run_ends_with_what_failed_why_and_how_to_go_on(new_target: New
     run = good.deploy(others=(bad,))
     assert run.code == 1
     first, *last = summary(run)
-    assert f"[{good.host.name}] 28 created" in first
+    assert re.search(rf"\[{good.host.name}\] +28 created", first)
     name = f"[{bad.host.name}]"
     assert last[0].strip() == f"{name} failed at Provisioning | Workspace javisi"
     assert "why: " in last[1] and "the server failed (500)" in last[1]
