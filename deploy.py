@@ -92,7 +92,7 @@ def environment() -> None:
             api=s.plane_compose_api,
         )
     else:
-        env.recreate_reminder(name="Containers that read it", env_path=s.plane_env_path)
+        env.recreate_reminder(name="Containers to recreate", env_path=s.plane_env_path)
 
 
 def projects(s: Settings) -> None:
@@ -143,7 +143,7 @@ def tokens_in_use(s: Settings) -> None:
         plane.ids_file(name="Ids", slug=slug, path=s.plane_ids_path, projects=s.plane_projects)
     if s.plane_token_consumers:
         plane.token_consumers(
-            name="Users of tokens", slug=slug, consumers=s.plane_token_consumers, identifiers=identifiers
+            name="Token consumers", slug=slug, consumers=s.plane_token_consumers, identifiers=identifiers
         )
     if s.has_token_users:
         plane.replaced_tokens(name="Former tokens", slug=slug, grace=s.plane_token_grace)

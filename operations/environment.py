@@ -96,7 +96,7 @@ def _others(host: Any, path: str, others: Sequence[Entry], prune: bool) -> Gener
         gone = [f"- {path}: {names}"] if names else []
         return gone + ([f"- {path}: lines that are not NAME=value: {odd}"] if odd else [])
     if names:
-        yield Kept(f"{path}: not managed here, and left alone: {names}")
+        yield Kept(f"{path}: not managed and not changed: {names}")
     return []
 
 
@@ -106,7 +106,7 @@ def _differing(path: str, wanted: Mapping[str, str], present: Sequence[Entry]) -
     differing = [name for name, line in wanted.items() if there[name][-1:] != [line]]
     repeated = [name for name, found in there.items() if len(found) > 1]
     lines = [f"~ {path}: {', '.join(differing)}"] if differing else []
-    return lines + ([f"~ {path}: {', '.join(repeated)}: in the file more than once; one stays"] if repeated else [])
+    return lines + ([f"~ {path}: {', '.join(repeated)}: duplicate lines removed"] if repeated else [])
 
 
 def _lines(asked: Sequence[Entry], present: Sequence[Entry], made_when_empty: Iterable[str]) -> dict[str, str]:
@@ -131,8 +131,6 @@ def recreate_reminder(env_path: str) -> Plan:
     """
     host = current_host()
     if env_changes(host, env_path).pending is not None:
-        yield Note(
-            f"! recreate the containers that read {env_path}: they keep the environment that they were made with"
-        )
+        yield Note(f"! recreate the containers that read {env_path}: they still run with their former environment")
     else:
         yield Kept("no container has to be recreated")

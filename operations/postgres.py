@@ -123,7 +123,7 @@ def _service_database(server: Server, database: str, role: str, password: str, w
     if found.database_connections == INVALID:
         raise TargetError(
             f"database {database} in {server.container} is unusable, because a DROP DATABASE of it was interrupted; "
-            f"run there as {server.superuser}: DROP DATABASE {_identifier(database)}"
+            f"run in psql as {server.superuser}: DROP DATABASE {_identifier(database)}"
         )
     yield from _warnings(found, database, role)
     has_password = found.role_scram is not None and found.role_scram.is_of(password)
@@ -138,7 +138,7 @@ def _service_database(server: Server, database: str, role: str, password: str, w
         sql = f"{_QUIETLY}\\set verifier '{scram.verifier(password)}'\n{statements}\\echo {_ARRIVED}\n"
         output = run(host, server.psql(database=database, role=role), stdin=server.stdin(sql))
         if not output.ok or output.stdout[-1:] != [_ARRIVED]:
-            silent = "its input did not arrive whole" if output.ok else "it said nothing"
+            silent = "its input did not arrive whole" if output.ok else "it printed nothing"
             reason = quote(complaint(output.stderr or output.stdout) or silent, LONGEST_COMPLAINT)
             without_secret = re.sub(r"SCRAM-SHA-256\$\S*", "SCRAM-SHA-256$…", reason)
             raise TargetError(f"PostgreSQL in {server.container} refused: {without_secret}")
@@ -155,7 +155,8 @@ def _warnings(found: Service, database: str, role: str) -> Iterator[Note]:
         )
     if found.database_collation_is_outdated:
         yield Note(
-            f"! database {database} was made with another version of its collation, so its indexes may be wrong; run "
+            f"! database {database} was created with another version of its collation, so its indexes may be wrong; "
+            "run "
             f"in that database: REINDEX DATABASE {_identifier(database)}; ALTER DATABASE {_identifier(database)} "
             "REFRESH COLLATION VERSION"
         )
@@ -217,10 +218,9 @@ def _foreign(owner: OtherOwner, database: str, role: str) -> str:
     old, new = _identifier(owner.name), _identifier(role)
     by_hand = f"run in that database: REASSIGN OWNED BY {old} TO {new}"
     mended = 'see "Tables of a former owner" in docs/taking-over.md' if owner.owns_more else by_hand
-    return (
-        f"! database {database}: {owner.relations} tables, views or sequences belong to {owner.name}, and {role} may "
-        f"lack rights to them; {mended}"
-    )
+    several = f"{owner.relations} tables, views or sequences are"
+    relations = "1 table, view or sequence is" if owner.relations == 1 else several
+    return f"! database {database}: {relations} owned by {owner.name}; {role} may have no access; {mended}"
 
 
 def _plain(password: HiddenValue | str) -> str:
@@ -266,7 +266,7 @@ def _explain(host: Any, server: Server, reason: str, waited: int) -> Failure:
     if "starting up" in words or "connection to server" in words or "could not connect" in words:
         line = f"PostgreSQL in {container} does not accept connections as {superuser}{after}: {reason}"
     else:
-        line = f"PostgreSQL in {container} could not be asked as {superuser}{after}: {reason}"
+        line = f"cannot query PostgreSQL in {container} as {superuser}{after}: {reason}"
     return Failure(line, may_pass=True)
 
 
@@ -280,11 +280,11 @@ def _refused(server: Server, reason: str) -> Failure | None:
         )
     known = {
         "password authentication failed|no password supplied|empty password": Failure(
-            f"PostgreSQL in {container} wants a password for {superuser} ({reason}); set postgres_superuser_password"
+            f"PostgreSQL in {container} requires a password for {superuser} ({reason}); set postgres_superuser_password"
         ),
         "(peer|ident) authentication failed": Failure(
-            f"PostgreSQL in {container} does not let this user of the container in as {superuser} ({reason}); set "
-            "postgres_container_user to the one that it does, usually postgres"
+            f"PostgreSQL in {container} does not accept this container user as {superuser} ({reason}); set "
+            "postgres_container_user to one that it accepts, usually postgres"
         ),
         r"pg_hba\.conf": Failure(
             f"pg_hba.conf of PostgreSQL in {container} refuses {superuser} ({reason}); set postgres_superuser or "
@@ -299,7 +299,7 @@ def _refused(server: Server, reason: str) -> Failure | None:
             "that exists and accepts connections"
         ),
         "permission denied for ": Failure(
-            f"{superuser} is no superuser of PostgreSQL in {container} ({reason}); set postgres_superuser to one"
+            f"{superuser} is not a superuser of PostgreSQL in {container} ({reason}); set postgres_superuser to one"
         ),
     }
     return next((failure for words, failure in known.items() if re.search(words, reason.lower())), None)

@@ -59,14 +59,14 @@ def _reported(container: str, databases: list[int], found: SharedRedis) -> Plan:
         return
     if found.unavailable is not None or not found.others.keys() >= set(databases):
         reason = found.unavailable or "the answer is not complete"
-        yield Kept(f"Redis in {container} could not be asked whose keys it holds: {reason}")
+        yield Kept(f"Redis in {container} could not be checked for keys of other applications: {reason}")
         return
     foreign_keys = {number: keys for number, keys in found.others.items() if keys}
     for number, keys in foreign_keys.items():
         more = f" and {len(keys) - SHOWN} more" if len(keys) > SHOWN else ""
         yield Note(
-            f"! Redis database {number} of {container} holds keys that are not Plane's "
-            f"({', '.join(keys[:SHOWN])}{more}); give Plane one of its own in plane_redis_url and plane_amqp_url"
+            f"! Redis database {number} of {container} contains keys that are not Plane's "
+            f"({', '.join(keys[:SHOWN])}{more}); give Plane a separate database in plane_redis_url and plane_amqp_url"
         )
     if not foreign_keys:
         yield Kept(f"Redis databases {numbers} of {container} are Plane's own")

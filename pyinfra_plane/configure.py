@@ -29,7 +29,7 @@ def configure(state: State, deploy: Path | None = None) -> None:
     absent = [name for name in PACKAGES if find_spec(name) is None]
     if absent:
         raise PyinfraError(
-            f"the Python of this pyinfra has no {' and no '.join(absent)}; run the pyinfra that was installed from "
+            f"this pyinfra's Python has no {' and no '.join(absent)}; run the pyinfra that was installed from "
             f"requirements.txt (. .venv/bin/activate), or: {sys.executable} -m pip install {' '.join(absent)}"
         )
     # Only after the packages are known to exist.

@@ -96,13 +96,13 @@ def _look(given: list[str], found: _Found) -> int:
         )
     if inventory.endswith(".py") and not Path(inventory).exists():
         # pyinfra takes it for the name of a host, and exits with 0.
-        return found.cannot_tell(f"there is no inventory {inventory}")
+        return found.cannot_tell(f"the inventory does not exist: {inventory}")
     if not names_a_deploy(rest):
         rest.insert(0, "deploy.py")
     try:
         done = _preview([inventory, *rest])
     except KeyboardInterrupt:
-        return found.cannot_tell("interrupted, so it cannot be told")
+        return found.cannot_tell("interrupted before the preview finished")
     return _judge(done, found)
 
 
@@ -119,7 +119,7 @@ def _judge(done: subprocess.CompletedProcess[str], found: _Found) -> int:
         answer = json.loads(done.stdout)
         plan, found.hosts = answer["plan"], answer.get("hosts", [])
     except (ValueError, KeyError, TypeError):
-        return found.cannot_tell(done.stderr or "pyinfra said nothing")
+        return found.cannot_tell(done.stderr or "pyinfra printed nothing")
     found.shown += [f"[{host}] {line}" for host, line in _lines(plan)]
     reasons = [f"[{host['host']}] {host['why']}" for host in found.hosts if host["why"]]
     if reasons:
@@ -129,7 +129,9 @@ def _judge(done: subprocess.CompletedProcess[str], found: _Found) -> int:
         said = (line for line in done.stderr.splitlines() if line.strip() not in found.shown)
         return found.cannot_tell("\n".join(said))
     if not plan:
-        return found.cannot_tell("no operation was looked at: is there a host, and is it within --limit?")
+        return found.cannot_tell(
+            "no operation was checked; check that the inventory has a host and that --limit includes it"
+        )
     code = _code(plan)
     if code == SAME:
         found.shown.append("nothing to change")

@@ -52,9 +52,9 @@ def main(directory: str = "secrets", host: str = "") -> int:
     except OSError as error:
         print(f"{path}: {error.strerror}; nothing was changed", file=sys.stderr)
         return 1
-    print(f"{path}: made {', '.join(missing)}")
+    print(f"{path}: created {', '.join(missing)}")
     if "POSTGRESQL_PASSWORD" in missing:
-        print("  If the database users of your hosts share a password already, put that into POSTGRESQL_PASSWORD.")
+        print("  If the database users of your hosts already share a password, put it into POSTGRESQL_PASSWORD.")
     return 0
 
 

@@ -36,7 +36,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--plane-version", metavar="V", help="the release of Plane that answers")
     parser.add_argument(
-        "--directory", type=Path, default=Path(".sandbox"), help="where all of it is kept (default: .sandbox)"
+        "--directory", type=Path, default=Path(".sandbox"), help="folder for its files (default: .sandbox)"
     )
     parser.add_argument(
         "--hash-iterations", type=_count, metavar="N", help="how slowly Plane hashes a password (default: as it does)"

@@ -75,9 +75,9 @@ def _show(host: Mapping[str, Any], inventory: Path) -> int:
     """Run each step. The text above it shows the command for the inventory that comes with the deploy."""
     further = [] if host["port"] == PORT else ["--data", f"ssh_port={host['port']}"]
     steps = {
-        "A new host, and what would be made on it:": "--dry",
-        "Everything is made.": "-y",
-        "The same again: nothing changes.": "-y",
+        "What the deploy would create on a new host:": "--dry",
+        "The deploy creates it.": "-y",
+        "The same command again changes nothing.": "-y",
     }
     for heading, mode in steps.items():
         typed = ["pyinfra", "inventory.py", "deploy.py", mode, *further]
@@ -88,7 +88,7 @@ def _show(host: Mapping[str, Any], inventory: Path) -> int:
             return code
     tokens = Path(host["root"]) / "opt/javisi/configs/plane/agent-tokens.env"
     names = [line.partition("=")[0] for line in tokens.read_text().splitlines() if not line.startswith("#")]
-    print(f"\n### The tokens are on the host, readable by its owner alone, in {tokens.relative_to(Path.cwd())}:")
+    print(f"\n### The tokens are on the host, readable only by their owner, in {tokens.relative_to(Path.cwd())}:")
     print("    " + "\n    ".join(f"{name}=…" for name in names))
     _work(f"http://127.0.0.1:{host['plane_port']}", tokens)
     print("\nThe sandbox stops now and leaves nothing behind. make sandbox keeps one running and prints this address.")

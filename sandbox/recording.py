@@ -117,7 +117,7 @@ def render(lines: Sequence[tuple[float, str]], title: str = RECORDED[TARGET][1])
     width = round(COLUMNS * CHARACTER)
     box = f"0 0 {width + 2 * MARGIN} {height + 2 * MARGIN}"
     return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" role="img">
-<title>{title}</title>
+<title>make demo: the deploy sets Plane up on a new host, and then changes nothing</title>
 <style>
 {_scheme(0)}
 @media (prefers-color-scheme: dark) {{ {_scheme(1)} }}

@@ -72,7 +72,7 @@ def _containers(project: Project) -> Plan:
         yield Kept(f"{', '.join(stack.names)} run with {env_path} as it is")
     elif stack.needs_env_file:
         yield Note(
-            f"! the Compose file in {directory} interpolates what {env_path} holds: call docker compose there with "
+            f"! the Compose file in {directory} uses the variables in {env_path}: run docker compose there with "
             f"--env-file {env_path}, or it starts Plane with other values; or set plane_env_path to {directory}/.env"
         )
 
@@ -83,18 +83,18 @@ def _advice(project: Project, settings: Settings, stack: Stack) -> Iterator[Note
     unread = [name for name in stack.unused_variables() if name in settings.plane_env_extra]
     if unread:
         yield Note(
-            f"! no service in {directory} gets {', '.join(unread)} from {env_path}; name it under environment: of the "
+            f"! no service in {directory} gets {', '.join(unread)} from {env_path}; add it under environment: of the "
             "services that need it"
         )
     values = stack.file.values
     if values.get("CELERY_BROKER_URL") not in (None, values.get("AMQP_URL")):
         yield Note(
-            f"! CELERY_BROKER_URL in {env_path} wins over AMQP_URL in Plane's workers (Celery reads it itself); remove "
+            f"! CELERY_BROKER_URL in {env_path} overrides AMQP_URL in Plane's workers (Celery reads it itself); remove "
             "it there and in plane_env_extra, or give it the same value in plane_env_extra"
         )
     left_out = stack.unlisted_services() if project.named.services is None else []
     if left_out:
         yield Note(
-            f"! in {directory}, {', '.join(left_out)} has the image of Plane's API and does not read {env_path}; give "
+            f"! in {directory}, {', '.join(left_out)} uses the image of Plane's API but does not read {env_path}; give "
             f"it env_file: {stack.file.location}"
         )

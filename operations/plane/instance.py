@@ -35,7 +35,8 @@ def ready(retries: int = 12, delay: int = 10) -> Plan:
     settings = at.settings
     if settings.plane_api_tls_insecure and (settings.plane_api_url or "").lower().startswith("https:"):
         yield Note(
-            f"! TLS is not checked (plane_api_tls_insecure): whoever is between here and {settings.plane_api_url} can "
+            "! TLS certificates are not checked (plane_api_tls_insecure): anyone between this machine and "
+            f"{settings.plane_api_url} can "
             "read every password and token; set plane_api_ca to the CA's file instead"
         )
     if at.reach.is_not_started:
@@ -97,12 +98,13 @@ def instance_admin(
     if not instance.registered:
         raise PlaneError(
             f"Plane at {plane.http.base_url} is not registered: its image's start script does that, or this deploy if "
-            "plane_compose_dir is set and plane_management_commands is True; else run in the API's container: python "
+            "plane_compose_dir is set and plane_management_commands is True; otherwise run in the API's container: "
+            "python "
             "manage.py register_instance signature, configure_instance, clear_cache --key /api/instances/"
         )
     if instance.is_untried:
         yield Note(
-            f"! Plane {instance.version} is newer than the releases that this deploy was tried with "
+            f"! Plane {instance.version} is newer than the releases that this deploy was tested with "
             f"({', '.join(TRIED)}); read the preview with care"
         )
     if instance.is_setup_done:
@@ -111,7 +113,7 @@ def instance_admin(
     address = email or settings.plane_admin_email
     password = settings.plane_admin_password
     if password is None:
-        raise PlaneSettings("this Plane was never set up; set plane_admin_password (and plane_admin_email)")
+        raise PlaneSettings("this Plane is not set up yet; set plane_admin_password (and plane_admin_email)")
 
     names = (
         first_name or settings.plane_admin_first_name,

@@ -40,7 +40,7 @@ def people(slug: str, people: Sequence[Person]) -> Plan:
     members = members_by_address(at)
     if members is None:
         names = ", ".join(person.email for person in wanted)
-        yield Change((f"? people of {slug}: {names} (no saved token to look with)",), lambda: None)
+        yield Change((f"? people of {slug}: {names} (no saved token to check with)",), lambda: None)
         return
     invited = _invited(at) if any(_is_not_active(members.get(person.email)) for person in wanted) else set()
     for person in wanted:

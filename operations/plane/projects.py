@@ -116,7 +116,7 @@ def _plan(at: Access, wanted: _Wanted) -> Plan:
         for other in projects.values():
             if other.name == wanted.name:
                 raise PlaneSettings(
-                    f"the project {wanted.name} is there with the identifier {other.identifier}, not "
+                    f"the project {wanted.name} exists with the identifier {other.identifier}, not "
                     f"{wanted.identifier}; set its identifier to {other.identifier} in plane_projects, or rename it in "
                     "Plane"
                 )
@@ -158,7 +158,7 @@ class _Wanted:
         refused = re.search(NAME_REFUSED, self.name)
         if refused:
             raise PlaneSettings(
-                f"the project name {self.name} holds {refused[0]}, which Plane refuses in a name; choose another in "
+                f"the project name {self.name} contains {refused[0]}, which Plane refuses in a name; choose another in "
                 "plane_projects"
             )
 
@@ -182,7 +182,7 @@ def _user_id(at: Access, address: str) -> Callable[[], str]:
     def find() -> str:
         ids = {email: user for user, email in _addresses(at).items()}
         if address not in ids:
-            raise PlaneSettings(f"{address} is not in the workspace {at.slug}; put it into plane_agents, or invite it")
+            raise PlaneSettings(f"{address} is not in the workspace {at.slug}; add it to plane_agents, or invite it")
         return ids[address]
 
     return find
@@ -224,8 +224,8 @@ def _create_project(at: Access, wanted: _Wanted) -> None:
         if error.status == 409 or "ALREADY_EXIST" in error.detail:
             raise PlaneSettings(
                 f"the name {wanted.name} or the identifier {wanted.identifier} belongs to a project in {at.slug} that "
-                "this deploy did not see (a secret one, or Plane's demo project, which takes the workspace's name a "
-                "moment after it is made); choose others in plane_projects, or add an admin agent to that project"
+                "this deploy cannot see (a secret one, or Plane's demo project, which Plane names like the workspace "
+                "moments after creating it); choose others in plane_projects, or add an admin agent to that project"
             ) from error
         raise PlaneSettings(f"{error}; check {wanted.identifier} in plane_projects") from error
     at.state.new_projects.add(wanted.identifier)
@@ -237,7 +237,8 @@ def _create_project(at: Access, wanted: _Wanted) -> None:
     seen = (at.projects() or {}).get(wanted.identifier)
     if seen is None:
         raise PlaneError(
-            f"the project {wanted.identifier} was made and is not shown to an admin of {at.slug}; run again"
+            f"the project {wanted.identifier} was created, but Plane does not show it to an admin of {at.slug}; run "
+            "again"
         )
     differing = _differences(at, seen, wanted)
     if differing:

@@ -55,7 +55,7 @@ def custom_fields_available(identifiers: Sequence[str]) -> Plan:
     if instance.registered and instance.is_community:
         raise PlaneSettings(
             f"Plane Community Edition {instance.version} has no custom fields ({', '.join(identifiers)}), and "
-            'plane_custom_fields_unsupported is "fail"; set it to "warn" or "labels", take the fields out of '
+            'plane_custom_fields_unsupported is "fail"; set it to "warn" or "labels", remove the fields from '
             "plane_projects, or use a commercial edition"
         )
     yield Kept("the edition has custom fields")
@@ -106,7 +106,7 @@ def work_item_properties(
     identifier = identifier.upper()
     names = ", ".join(field.name for field in fields)
     if not fields:
-        yield Kept(f"no custom fields asked for in {identifier}")
+        yield Kept(f"no custom fields in plane_projects for {identifier}")
         return
     instance = plane.instance()
     if not instance.edition:  # a preview of a Plane that cannot answer yet
@@ -154,8 +154,8 @@ def _unsupported_by(error: PlaneRefused, home: _Home) -> str | None:
     if home.is_workspace and isinstance(error, PlaneForbidden):
         return (
             f"the workspace {home.slug}, which owns its work item types: the account that asked may not change them "
-            f"({error.detail}); make it an admin of the workspace (Workspace settings, Members), or make them in Plane "
-            "as one"
+            f"({error.detail}); make it an admin of the workspace (Workspace settings, Members), or create them in "
+            "Plane as an admin"
         )
     return f"this Plane's plan ({error.detail})" if error.is_beyond_plan else None
 
@@ -363,14 +363,17 @@ class _Fields(Kind[CustomField, WorkItemProperty]):
         called, theirs = self.called(home, one), field_type(has.property_type, has.relation_type)
         is_linked = self._type_name is None or has.id in self._linked
         if theirs != one.type:
-            yield Note(f"! {called} is of type {theirs}, not {one.type}; Plane cannot change a type, so it is left")
+            yield Note(
+                f"! {called} is of type {theirs}, not {one.type}; Plane cannot change a type, so the field stays "
+                "unchanged"
+            )
             return
         if not is_linked:
             line = f"~ {called}: into the work item type {self._type_name}"
             yield Change((line,), lambda: self._link(home, has))
         if one.multiple is not None and one.multiple != has.is_multi:
             held = "several values" if has.is_multi else "one value"
-            yield Note(f"! {called} holds {held}; Plane cannot change that in place, so it is left")
+            yield Note(f"! {called} holds {held}; Plane cannot change that, so the field stays unchanged")
         options = self._options(home, one, has) if one.type == "option" else []
         kept_or_changed = list(super().reconcile(home, one, has, present))
         yield from (item for item in kept_or_changed if isinstance(item, Change) or not options)
@@ -463,14 +466,14 @@ def _unsupported(at: Access, identifier: str, fields: Sequence[CustomField], mod
     names = ", ".join(field.name for field in fields)
     if mode == "fail":
         raise PlaneSettings(
-            f"custom fields of {identifier} ({names}): not available in {where}; take them out of plane_projects, or "
+            f"custom fields of {identifier} ({names}): not available in {where}; remove them from plane_projects, or "
             'set plane_custom_fields_unsupported to "warn" or "labels"'
         )
     labels = labels_for(fields, at.state.agents) if mode == "labels" else []
     groups = {label.name for label in labels if label.parent is None}
     without = ", ".join(field.name for field in fields if field.name not in groups)
     if without:
-        advice = "labels cannot stand in for them" if mode == "labels" else "see plane_custom_fields_unsupported"
+        advice = "labels cannot replace them" if mode == "labels" else "see plane_custom_fields_unsupported"
         yield Note(
             f"! custom fields of {identifier} ({without}): not available in {where}; {advice}",
             is_unavailable=True,

@@ -34,12 +34,12 @@ def absent_members(slug: str) -> Plan:
             agent = _owner(at, variable)
             if agent is None:
                 yield Change(
-                    (f"- {variable} in {file.path}: it answers to nobody",),
+                    (f"- {variable} in {file.path}: it belongs to no account",),
                     lambda variable=variable: _forget(at, variable, TokenNote()),  # type: ignore[misc]
                 )
             elif agent.email in wanted:
                 yield Change(
-                    (f"- every token {agent.token_label}: {agent.email} stays, under another name",),
+                    (f"- every token {agent.token_label}: {agent.email} stays under another name",),
                     lambda agent=agent: _remove_token(at, agent),  # type: ignore[misc]
                 )
             elif (listed := _listed(at)) is None or agent.email in listed:
@@ -63,9 +63,14 @@ def absent_members(slug: str) -> Plan:
                 lambda agent=agent: _remove(at, agent),  # type: ignore[misc]
             )
     if not gone:
-        yield Kept("no agent is to be removed")
-    if not at.settings.plane_prune and (unnamed := [*_unnamed(at), *_unnamed_members(at)]):
-        yield Note(f"! not in plane_agents, and left alone without plane_prune: {', '.join(unnamed)}")
+        yield Kept("no agent to remove")
+    if not at.settings.plane_prune:
+        variables = [name.removeprefix(token_variable("")).lower() for name in _unnamed(at)]
+        for unnamed in (*variables, *_unnamed_members(at)):
+            yield Note(
+                f'! {unnamed} is not in plane_agents but still has access; set "present": False or plane_prune = True '
+                "to remove it"
+            )
 
 
 def _unnamed(at: Access) -> list[str]:
@@ -203,7 +208,10 @@ def _revoke(at: Access, agent: Agent) -> None:
     try:
         session = at.sessions.of(agent)
     except PlaneSettings:
-        line = f"! the password of {agent.email} is not known here: its tokens stay, and open nothing in {at.slug}"
+        line = (
+            f"! the deploy does not know the password of {agent.email}: its tokens stay valid, but give no access to "
+            f"{at.slug}"
+        )
         say(at.host, line)
         return
     # Including tokens that somebody else created: the agent must not keep access.

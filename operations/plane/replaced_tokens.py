@@ -43,7 +43,7 @@ def replaced_tokens(slug: str, agents: Sequence[Agent] | None = None, grace: int
         at.prefetch_projects(agents)
         cut_off = [agent for agent in pending if not is_token_due(at, agent)]
         rotated = [agent for agent in agents if is_rotation_due(at, agent)]
-    lines = [f"~ token {agent.token_label}: its rotation was cut off, and is finished" for agent in cut_off]
+    lines = [f"~ token {agent.token_label}: its rotation was interrupted; it will be finished" for agent in cut_off]
     seconds = grace if cut_off or rotated else 0
     if seconds:
         names = ", ".join(agent.name for agent in agents if agent in cut_off or agent in rotated)
@@ -52,7 +52,7 @@ def replaced_tokens(slug: str, agents: Sequence[Agent] | None = None, grace: int
         # The rotation has announced it, so it has no line of its own.
         yield Change(tuple(lines), lambda: _revoke(at, pending, seconds))
     else:
-        yield Kept("no former token is to be revoked")
+        yield Kept("no former token to revoke")
 
 
 def _revoke(at: Access, agents: Sequence[Agent], seconds: int) -> None:

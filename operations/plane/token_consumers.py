@@ -127,7 +127,7 @@ def _service(at: Access, service: ConsumerService, sources: Sequence[TokenSource
         yield Change((line,), lambda: recreate(at.host, service, sources))
     elif stopped:
         words = service.recreate_command().get_raw_value()
-        yield Note(f"! the service {where} is stopped and has a former token; run on the host: {words}")
+        yield Note(f"! the service {where} is stopped and still has a former token; run on the host: {words}")
     else:
         yield Kept(f"{where} runs with the saved token")
 
@@ -153,6 +153,6 @@ def _run(host: Any, command: str) -> None:
     output = run(host, StringCommand(command), show_output=True)
     if not output.ok:
         raise TargetError(
-            f"{command} (plane_token_consumers) failed: {output.reason}; correct it and run again: what the new tokens "
-            "replace is not revoked before"
+            f"{command} (plane_token_consumers) failed: {output.reason}; fix it and run again; the former tokens are "
+            "revoked only after that"
         )

@@ -65,7 +65,7 @@ def api_tokens(slug: str, agents: Sequence[Agent] | None = None, revoke: bool = 
         signing_in.append(agent)
     if adopted := [agent for agent in kept if agent.token_variable in at.state.adopted]:
         lines = (
-            f"~ token {one.token_label}: adopted; {file.path} will note {one.email} as its owner" for one in adopted
+            f"~ token {one.token_label}: adopted; {file.path} will record {one.email} as its owner" for one in adopted
         )
         yield Change(tuple(lines), file.save)
     if not is_executing():
@@ -110,7 +110,7 @@ def _due_change(at: Access, agent: Agent, revoke: bool = True) -> _Due | None:
         return _Due(f"~ token {agent.token_label}: the saved one does not answer{also}", _make)
     if note.keeps is not None:
         # The new token is saved already; another one would be superfluous.
-        line = f"~ token {agent.token_label}: its rotation was cut off, and is finished"
+        line = f"~ token {agent.token_label}: its rotation was interrupted; it will be finished"
         return _Due(line, _finish) if revoke else None
     reason = _why_rotate(at, agent, note)
     return None if reason is None else _Due(f"~ token {agent.token_label}: {reason}", _rotate)
@@ -130,13 +130,13 @@ def is_rotation_due(at: Access, agent: Agent) -> bool:
 def _why_rotate(at: Access, agent: Agent, note: TokenNote) -> str | None:
     settings = at.settings
     if note.rotating:
-        return "its rotation was cut off, and is done again"
+        return "its rotation was interrupted; it will be repeated"
     if _is_rotation_requested(at, agent):
         return f"rotated, as asked; {OTHERS_TOO}"
     if note.ends is not None and note.ends - _today(at) < timedelta(days=settings.plane_token_renew_days):
-        return f"ends {note.ends.isoformat()}, so it is rotated"
+        return f"ends {note.ends.isoformat()}; will be rotated"
     if note.ends is None and settings.plane_token_lifetime_days is not None:
-        return f"has no end, and is to live {settings.plane_token_lifetime_days} days"
+        return f"never expires; will be replaced by a {settings.plane_token_lifetime_days}-day token"
     return None
 
 
@@ -155,8 +155,8 @@ def _possible_other_tokens(at: Access, agents: Sequence[Agent]) -> Plan:
     )
     if labels := ", ".join(agent.token_label for agent in may_have if not _is_rotation_requested(at, agent)):
         yield Note(
-            "! a preview signs nobody in, so it cannot list tokens with these labels that this deploy did not make; "
-            f"the run leaves them valid and names them: {labels}"
+            "! a preview does not sign in, so it cannot list tokens with these labels that this deploy did not "
+            f"create; the run leaves them valid and lists them: {labels}"
         )
 
 
@@ -288,7 +288,7 @@ def agents_answer(slug: str, identifiers: Sequence[str], agents: Sequence[Agent]
     at = current_workspace(slug)
     agents = at.known(agents)
     if not is_executing():
-        yield Kept("agents are asked for themselves after the changes")
+        yield Kept("agents are checked after the changes")
         return
     problems = []
     at.prefetch_projects(agents)

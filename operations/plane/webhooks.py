@@ -53,7 +53,7 @@ class Webhooks(Kind[Webhook, SeenWebhook]):
             if error.status != 400:
                 raise
             raise PlaneSettings(
-                f"{error}; the host in its url must be known to Plane and lead to a public address, unless "
+                f"{error}; the host in its url must resolve to a public address, unless "
                 "plane_env_extra allows the host (WEBHOOK_ALLOWED_HOSTS) or its network (WEBHOOK_ALLOWED_IPS)"
             ) from error
         self._save(one, as_dict(answer, "the webhook"))
@@ -64,10 +64,10 @@ class Webhooks(Kind[Webhook, SeenWebhook]):
         if saved is None:
             yield Note(
                 f"! {self.called(home, one)}: {self.secrets.path} does not have its secret; add the line "
-                f"{one.variable}=… with it, or without a value to have a new secret made"
+                f"{one.variable}=… with the secret, or without a value to create a new one"
             )
         elif not saved:
-            line = f"~ {self.called(home, one)}: a new secret, because the present one was not saved"
+            line = f"~ {self.called(home, one)}: a new secret, because the current one was not saved"
             yield Change((line,), lambda: self._exchange(home, one, has))
 
     def delete(self, home: Home, has: SeenWebhook, what: str) -> None:
@@ -118,7 +118,7 @@ def webhooks(slug: str, webhooks: Sequence[Webhook]) -> Plan:
     wanted = [one for one in items if one.present]
     if not home.exists and not at.reach.is_fresh():
         names = ", ".join(one.name for one in wanted)
-        yield Change((f"? webhooks of {slug}: {names} (no saved token to look with)",), lambda: None)
+        yield Change((f"? webhooks of {slug}: {names} (no saved token to check with)",), lambda: None)
         return
     yield from kind.plan(home, wanted)
     present = kind.present(home)

@@ -49,7 +49,7 @@ def workspace(slug: str, workspace_name: str, size: str = "2-10") -> Plan:
             yield from _workspace_name(at, there.name, workspace_name)
             return
     elif plane.instance().workspaces_exist and plane.instance().is_setup_done:
-        yield Change((f"? workspace {slug}: made unless it is there (no saved token to look with)",), _nothing)
+        yield Change((f"? workspace {slug}: created if missing (no saved token to check with)",), _nothing)
         return
 
     yield Change((f"+ workspace {slug} ({workspace_name})",), lambda: _create(at, workspace_name, size))
@@ -65,14 +65,14 @@ def _create(at: Access, name: str, size: str) -> None:
     except PlaneRefused as error:
         if error.status == 403 and at.settings.plane_admin_password is not None:
             # Only the instance admin may create workspaces (DISABLE_WORKSPACE_CREATION).
-            admin = at.sessions.instance_admin("making a workspace while that is closed (DISABLE_WORKSPACE_CREATION)")
+            admin = at.sessions.instance_admin("creating a workspace despite DISABLE_WORKSPACE_CREATION")
             plane.create_workspace_as_instance_admin(admin, slug, name, size)
             at.state.created_workspaces[slug] = admin.email
             return
         if error.status == 400 and "already exists" in error.detail:
             at.refuse_admin_key()
             raise PlaneSettings(
-                f"the workspace {slug} is there, and {session.email} is not in it; invite that account as admin, "
+                f"the workspace {slug} exists, but {session.email} is not in it; invite that account as admin, "
                 "set plane_admin_api_token, or choose another plane_workspace_slug"
             ) from error
         raise PlaneSettings(f"{error}; check plane_workspace_slug and plane_workspace_name") from error
@@ -87,7 +87,9 @@ def _workspace_name(at: Access, shown: str | None, wanted: str) -> Plan:
         yield _renaming(at, shown, wanted)
     else:
         at.state.pending_renames[at.slug] = (shown, wanted)
-        yield Note(f"! workspace {at.slug} is renamed after its members are there: nobody can sign in to do it yet")
+        yield Note(
+            f"! workspace {at.slug} is renamed after its members are added: no account can sign in to rename it yet"
+        )
 
 
 def _renaming(at: Access, shown: str, wanted: str) -> Change:
@@ -129,7 +131,7 @@ def workspace_members(slug: str, members: Sequence[Agent] | None = None) -> Plan
         return
     if found is None:
         yield Change(
-            tuple(f"? member {agent.email} ({agent.role}): no saved token to look with" for agent in members), _nothing
+            tuple(f"? member {agent.email} ({agent.role}): no saved token to check with" for agent in members), _nothing
         )
         return
     at.tokens.ask_owners(agent for agent in members if agent.email not in found)
@@ -234,7 +236,7 @@ class _JoiningAgents:
             invited = [(agent, member is None) for agent, member in self._agents if agent.email in self._invitations]
             at.sessions.open(invited)
         if agent.email not in self._invitations:
-            raise PlaneError(f"Plane took the invitation of {agent.email} into {at.slug} and does not list it")
+            raise PlaneError(f"Plane accepted the invitation of {agent.email} into {at.slug} but does not list it")
         return self._invitations[agent.email], at.sessions.of(agent, may_be_new=member is None)
 
 

@@ -60,7 +60,7 @@ def _read(given: Sequence[str]) -> tuple[str, Mapping[str, Any]]:
         raise AdoptError("usage: python -m pyinfra_plane.adopt INVENTORY [OPTIONS OF PYINFRA]")
     if inventory.endswith(".py") and not Path(inventory).exists():
         # pyinfra takes it for the name of a host.
-        raise AdoptError(f"there is no inventory {inventory}")
+        raise AdoptError(f"the inventory does not exist: {inventory}")
     command = [sys.executable, "-m", "pyinfra", inventory, "fact", FACT, *rest, "--json"]
     done = subprocess.run(command, capture_output=True, text=True)
     try:
@@ -71,7 +71,7 @@ def _read(given: Sequence[str]) -> tuple[str, Mapping[str, Any]]:
     names = sorted({*found, *unreached})
     if len(names) > 1:
         raise AdoptError(
-            f"adopt reads one workspace at a time, but there are {len(names)} hosts; choose one with --limit: "
+            f"adopt reads one workspace at a time, but the inventory has {len(names)} hosts; choose one with --limit: "
             f"{', '.join(names)}"
         )
     for host, seen in found.items():
@@ -89,7 +89,7 @@ def _complaint(text: str) -> str:
     for mark in ("PlaneNotRead: ", "--> pyinfra error: "):
         if reasons := [line.partition(mark)[2] for line in lines if mark in line]:
             return "; ".join(reasons)
-    return "; ".join(lines) or "pyinfra said nothing"
+    return "; ".join(lines) or "pyinfra printed nothing"
 
 
 if __name__ == "__main__":

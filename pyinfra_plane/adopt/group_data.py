@@ -88,7 +88,7 @@ def _of_agents(entries: Sequence[Mapping[str, Any]], seen: Mapping[str, Any]) ->
     if not any(one["role"] == "admin" for one in entries):
         words += " None is an admin, so a deploy needs PLANE_ADMIN_API_TOKEN."
     if named := ", ".join(name for name in seen["tokens_without_note"] if any(one["name"] == name for one in entries)):
-        words += f" The token file does not say yet whose these are; the first deploy notes it there: {named}."
+        words += f" The token file does not record yet who owns these tokens; the first deploy adds that: {named}."
     return words
 
 
@@ -102,9 +102,9 @@ def _people(members: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _of_people(members: Mapping[str, Mapping[str, Any]]) -> str:
-    words = "People: members who are no agents."
+    words = "People: members who are not agents."
     if any(one["is_active"] is None for one in members.values() if not one["token_saved"]):
-        words += " Before Plane 1.4 a token is shown those who were removed, too."
+        words += " Before Plane 1.4 this list includes members who were removed."
     return words
 
 
@@ -116,8 +116,8 @@ def _unsaved(members: Mapping[str, Mapping[str, Any]]) -> list[Block]:
         if not one["token_saved"] and one["agent"] is not None
     ]
     words = (
-        "Members with the address of an agent, but without a saved token that answers. A deploy makes a token for each "
-        "that is in plane_agents."
+        "Members with the address of an agent, but without a saved token that answers. A deploy creates a token for "
+        "each of them that is in plane_agents."
     )
     odd = [
         {"email": email, "role": f"role {one['role']}"}
@@ -125,7 +125,9 @@ def _unsaved(members: Mapping[str, Mapping[str, Any]]) -> list[Block]:
         if not one["token_saved"] and one["agent"] is None and one["role"] not in ROLES
     ]
     found = [Block("plane_agents", unsaved, words, is_off=True)] if unsaved else []
-    return found + ([Block("plane_people", odd, "People with a role that is no setting.", is_off=True)] if odd else [])
+    return found + (
+        [Block("plane_people", odd, "People with a role that plane_people cannot set.", is_off=True)] if odd else []
+    )
 
 
 # Projects
@@ -170,7 +172,7 @@ def _remarks(identifier: str, project: Mapping[str, Any]) -> list[str]:
     others = [f"{kind['type']} ({', '.join(one['name'] for one in kind['fields'])})" for kind in kinds]
     if len(others) > 1:
         del others[list(kinds).index(chosen(kinds))]
-        found.append(f"{identifier}: only one work item type can be managed; left as they are: {', '.join(others)}.")
+        found.append(f"{identifier}: only one work item type can be managed; not managed: {', '.join(others)}.")
     return found
 
 
@@ -213,7 +215,7 @@ def _drop(given: dict[str, Any], problem: str) -> str:
     is_there = len(values) == len(parts) + 1
     last = next((i for i in range(len(parts) - 1, -1, -1) if isinstance(parts[i], int)), None)
     if last is None or last >= len(values):
-        raise AdoptError(f"the settings do not take what the workspace has: {problem}")
+        raise AdoptError(f"the settings cannot describe this workspace: {problem}")
     named = [str(one.get("identifier") or one["name"]) for one in values if isinstance(one, dict) and "name" in one]
     if is_there and last < len(parts) - 1 and parts[-1] not in NEEDED:
         del values[-2][parts[-1]]

@@ -154,7 +154,7 @@ class AccountsApi(ApiBase):
             PlaneFormRefused: ``USER_ALREADY_EXIST``, ``PASSWORD_TOO_WEAK``, ``SIGNUP_DISABLED``, ….
         """
         email = email.lower()
-        self._sessions[email] = self._forms.session(paths.SIGN_UP(), email, password, f"make the account {email}")
+        self._sessions[email] = self._forms.session(paths.SIGN_UP(), email, password, f"create the account {email}")
         return self._sessions[email]
 
     def finish_onboarding(self, session: Session) -> None:

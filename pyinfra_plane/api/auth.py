@@ -105,7 +105,7 @@ class Forms:
             reply = self._send_in_turn(path, fields, what)
         if reply.form_error == "CSRF_REFUSED" or (reply.form_error or "").startswith("HTTP "):
             raise PlaneBadAnswer(
-                f"{what}: the answer ({reply.form_error}) is none of Plane's to a form; {reply.advice.address}"
+                f"{what}: the answer ({reply.form_error}) is not Plane's answer to a form; {reply.advice.address}"
             )
         if reply.form_error is not None:
             raise PlaneFormRefused(f"{what}: Plane answered {reply.form_error}", reply.form_error)
@@ -121,8 +121,8 @@ class Forms:
                 return reply
             if self.pace.refused() is None:
                 raise PlaneUnreachable(
-                    f"{what}: Plane limits sign-ins and sign-ups ({RATE_LIMIT_EXCEEDED}), and takes none for now; run "
-                    f"again in some minutes, or {reply.advice.form_limit}"
+                    f"{what}: Plane limits sign-ins and sign-ups ({RATE_LIMIT_EXCEEDED}), and accepts none for now; "
+                    f"run again in a few minutes, or {reply.advice.form_limit}"
                 )
 
     def _send(self, path: str, fields: Mapping[str, str]) -> Reply:
@@ -165,5 +165,5 @@ class Forms:
 
 def _session_in(reply: Reply, email: str, cookie: str = "session-id") -> Session:
     if not reply.cookies.get(cookie):
-        raise PlaneBadAnswer(f"{reply.asked}: taken, but without a session cookie")
+        raise PlaneBadAnswer(f"{reply.asked}: accepted, but without a session cookie")
     return Session(email, dict(reply.cookies))

@@ -124,7 +124,7 @@ class ApiBase:
             if isinstance(answer, list):
                 return found + listed(answer, of, path)
             if not isinstance(answer, dict):
-                raise PlaneBadAnswer(f"{path}: wanted a page of results, Plane answered {type(answer).__name__}")
+                raise PlaneBadAnswer(f"{path}: Plane answered {type(answer).__name__} instead of a page of results")
             found += listed(answer.get("results"), of, path)
             cursor = answer.get("next_cursor")
             if not answer.get("next_page_results") or not isinstance(cursor, str) or cursor in seen:
@@ -151,7 +151,7 @@ def check_gone(what: str, is_listed: bool) -> None:
         PlaneError: it is still listed.
     """
     if is_listed:
-        raise PlaneError(f"Plane took the removal of {what} and still lists it; see why in the log of Plane's API")
+        raise PlaneError(f"Plane accepted the removal of {what} but still lists it; check the log of Plane's API")
 
 
 def uncached(path: str) -> str:

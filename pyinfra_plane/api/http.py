@@ -57,7 +57,7 @@ LONGEST_COOKIE = 4096
 """Maximum number of cookies in an answer, and their length. Plane sets two (every tried release); browsers keep
 4,096."""
 
-_ADVICE = "; run again, and look at the log of Plane's api if it stays so"
+_ADVICE = "; run again; if that repeats, check the log of Plane's api"
 
 _SECRET_FIELD = re.compile("pass|secret|token|key", re.I)
 
@@ -207,7 +207,7 @@ class Http:
                 raise PlaneUnreachable(f"{reply.asked}: Plane still limits requests; run again in a minute")
             waits += 1
             sent -= 1  # it was answered, so it does not count as a failed attempt
-            self._say(f"Plane limits how many requests it takes; going on in {throttled_for} s")
+            self._say(f"Plane limits requests; continuing in {throttled_for} s")
             self._sleep(throttled_for)
 
     def _once(
@@ -240,9 +240,11 @@ class Http:
         if status >= 500:
             raise PlaneBadAnswer(f"{asked}: the server failed ({status}); see the log of Plane's api")
         if status != 429 and _is_packed(response):
-            raise PlaneBadAnswer(f"{asked}: the answer is compressed, which was not asked for; {self.advice.address}")
+            raise PlaneBadAnswer(
+                f"{asked}: the answer is compressed, although the request did not allow it; {self.advice.address}"
+            )
         if status < 200:
-            raise PlaneBadAnswer(f"{asked}: {status} is no answer to a request; {self.advice.address}")
+            raise PlaneBadAnswer(f"{asked}: {status} is not an answer to a request; {self.advice.address}")
         content_type, location = (response.headers.get(name, "") for name in ("Content-Type", "Location"))
         hidden = _hidden(headers, form, json)
         reply = Reply(asked, status, content_type, body, _cookies(response), location, hidden, self.advice)
@@ -377,7 +379,7 @@ def _who_may(path: str, advice: Advice) -> str:
         return f"the account that asked must be {there} {seen[1]}: {advice.workspace_admin}"
     if path.startswith((paths.INSTANCE(), paths.WORKSPACES())):
         return f"an instance admin may; {advice.instance_admin}"
-    return "see in Plane whether the account that asked is suspended"
+    return "check in Plane whether the account that asked is suspended"
 
 
 def _hidden(headers: Mapping[str, str] | None, form: Mapping[str, str] | None, json: Any) -> tuple[str, ...]:

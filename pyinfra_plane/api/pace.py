@@ -78,7 +78,7 @@ class Pace:
             return None
         self._closed_until = now + seconds + MARGIN
         if seconds > SILENT_WAIT:
-            remaining = f"; accounts still to come: {self.remaining}" if self.remaining > 1 else ""
+            remaining = f"; accounts left: {self.remaining}" if self.remaining > 1 else ""
             self._say(f"Plane limits sign-ins and sign-ups; continuing in {seconds:.0f} s{remaining}")
         return seconds
 

@@ -27,7 +27,7 @@ Says = Callable[[Any, Any], str]
 def as_dict(answer: Any, what: str) -> dict[str, Any]:
     """Require an object."""
     if not isinstance(answer, dict):
-        raise PlaneBadAnswer(f"{what}: wanted an object, Plane answered {type(answer).__name__}")
+        raise PlaneBadAnswer(f"{what}: Plane answered {type(answer).__name__} instead of an object")
     return answer
 
 
@@ -56,7 +56,7 @@ def maybe(kind: type[T], default: Any = None) -> Read:
             return default
         if isinstance(value, kind) and not isinstance(value, bool):
             return value
-        raise PlaneBadAnswer(f"{what}: {key} is no {kind.__name__} in Plane's answer")
+        raise PlaneBadAnswer(f"{what}: {key} is not a {kind.__name__} in Plane's answer")
 
     return read
 
@@ -222,12 +222,12 @@ def _plan(kind: Any) -> list[tuple[str, str, Read]]:
 def listed(answer: Any, of: Callable[[dict[str, Any]], T], what: str) -> list[T]:
     """Parse each item of a JSON list with `of`."""
     if not isinstance(answer, list):
-        raise PlaneBadAnswer(f"{what}: wanted a list, Plane answered {type(answer).__name__}")
+        raise PlaneBadAnswer(f"{what}: Plane answered {type(answer).__name__} instead of a list")
     return [of(as_dict(item, what)) for item in answer]
 
 
 def listed_ids(answer: Any, what: str) -> frozenset[str]:
     """The ids of a JSON list."""
     if not isinstance(answer, list):
-        raise PlaneBadAnswer(f"{what}: wanted a list, Plane answered {type(answer).__name__}")
+        raise PlaneBadAnswer(f"{what}: Plane answered {type(answer).__name__} instead of a list")
     return frozenset(as_text(one, what) for one in answer)

@@ -132,7 +132,7 @@ class SSHDial:
             if said == _NO_BASH:
                 channel.close()
                 raise NoWay(
-                    "the SSH server forbids forwarding, and this host has no bash to do without; set "
+                    "the SSH server forbids forwarding, and this host has no bash to use instead; set "
                     "AllowTcpForwarding local and PermitOpen any for this user in its sshd_config, or install bash"
                 )
             if said != b"+":

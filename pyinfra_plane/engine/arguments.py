@@ -33,7 +33,7 @@ def checked(
         given = takes.bind(*args, **kwargs).arguments
     except TypeError:
         misfit = _misfit(takes, args, kwargs)
-        raise _refusal(f"{operation}: {misfit}; it takes: {', '.join(takes.parameters)}") from None
+        raise _refusal(f"{operation}: {misfit}; the arguments are: {', '.join(takes.parameters)}") from None
     wrapped = {name: _wrapped(operation, takes.parameters[name], value) for name, value in given.items()}
     return tuple(wrapped.values())[: len(args)], {name: wrapped[name] for name in kwargs}
 
@@ -42,10 +42,12 @@ def _misfit(takes: Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]) 
     names = list(takes.parameters)
     unknown = [name for name in kwargs if name not in names]
     if unknown:
-        return f"there is no argument {', '.join(unknown)}"
+        return f"unknown argument {', '.join(unknown)}"
     given = {*names[: len(args)], *kwargs}
     lacking = [name for name in names if name not in given and takes.parameters[name].default is Parameter.empty]
-    return f"no {', no '.join(lacking)} is given" if lacking else "an argument is given twice, or one too many"
+    return (
+        f"missing argument {', '.join(lacking)}" if lacking else "an argument is given twice, or there is one too many"
+    )
 
 
 def _wrapped(operation: str, parameter: Parameter, value: Any) -> Any:
@@ -55,12 +57,12 @@ def _wrapped(operation: str, parameter: Parameter, value: Any) -> Any:
     path = f"{operation}.{parameter.name}"
     if wanted.startswith("Sequence"):
         if not isinstance(value, (list, tuple)):
-            raise _refusal(f"{path}: the value is not allowed; wanted: a list, on a command line as JSON")
+            raise _refusal(f"{path} must be a list (on a command line as JSON)")
         return [_hidden(f"{path}[{number}]", one) for number, one in enumerate(value)]
     if not wanted.startswith("Mapping"):
         return _hidden(path, value)
     if not isinstance(value, Mapping):
-        raise _refusal(f"{path}: the value is not allowed; wanted: a dict, on a command line as JSON")
+        raise _refusal(f"{path} must be a dict (on a command line as JSON)")
     return {
         name: _hidden(f"{path}.{name}", ("0", "1")[one] if isinstance(one, bool) else one)
         for name, one in value.items()
@@ -72,7 +74,7 @@ def _hidden(path: str, value: Any) -> HiddenValue:
         return value
     text = as_text(value)
     if text is None:
-        raise _refusal(f"{path}: the value is not allowed; wanted: text")
+        raise _refusal(f"{path} must be text")
     return HiddenValue(text)
 
 

@@ -71,7 +71,7 @@ class Output:
         lines = [quote(line.removeprefix("Password: "), 300) for line in (self.stderr or self.stdout)[-LONGEST_HELP:]]
         complaints = takewhile(lambda line: not line.startswith("Usage:"), lines)
         said = [line for line in complaints if line and not _ADVICE.fullmatch(line)] or [line for line in lines if line]
-        reason = said[-1] if said else "it said nothing"
+        reason = said[-1] if said else "it printed nothing"
         no_compose = explain_no_compose(reason)
         if no_compose is not None:
             return no_compose.line
@@ -162,8 +162,8 @@ def run_with(
     if patches.has_overflown(host):
         raise TargetTooMuch(
             f"more than {patches.MOST_RECEIVED / 2**20:.3g} MiB or {patches.MOST_RECEIVED_LINES} lines came from the "
-            "host while it ran a command; its shell must not print anything itself: see .bashrc and the like of the "
-            "SSH user"
+            "host during a command; the SSH user's shell must not print anything by itself: check .bashrc and similar "
+            "files"
         )
     transport = patches.transport_of(host)
     is_connected = transport is None or transport.is_active()
@@ -184,13 +184,13 @@ def _run_shell_command(host: Any, command: StringCommand, arguments: dict[str, A
             )
         except EOFError as error:
             raise TargetError(
-                "the connection to the host broke, or sudo asked for a password and nobody could answer; run again, "
-                "with _sudo_password in host data or --same-sudo-password"
+                "the connection to the host broke, or sudo asked for a password; run again, with _sudo_password in "
+                "host data or --same-sudo-password"
             ) from error
         except TimeoutError as error:
             raise TargetError(
-                f"a command on the host did not end within {arguments['_timeout']} s; -vv shows it, see what it waits "
-                "for"
+                f"a command on the host did not end within {arguments['_timeout']} s; run with -vv to see it, and "
+                "check what it waits for"
             ) from error
     return ok, output
 
@@ -213,7 +213,7 @@ def explained() -> Iterator[None]:
         ) from error
     except PyinfraError as error:
         reason = Output(False, [], str(error).partition(": ")[2].splitlines()).reason
-        raise TargetError(f"the host cannot hand a password to sudo or su: {reason}") from error
+        raise TargetError(f"the host cannot pass a password to sudo or su: {reason}") from error
     except (OSError, EOFError, SSHException) as error:
         raise TargetError(
             f"the connection to the host broke ({str(error) or type(error).__name__}); run again"

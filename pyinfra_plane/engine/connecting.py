@@ -44,25 +44,25 @@ def explain(connector: Any, error: PyinfraError) -> str:
         known = f" -f {shlex.quote(str(data['ssh_known_hosts_file']))}" if data["ssh_known_hosts_file"] else ""
         entry = name if port == 22 else f"[{name}]:{port}"
         return (
-            f"the SSH host key of {where} is not the one that is known; if the server was installed anew, run: "
-            f"ssh-keygen{known} -R {shlex.quote(entry)}; if it was not, somebody may be between here and there"
+            f"the SSH host key of {where} has changed; if the server was reinstalled, run: "
+            f"ssh-keygen{known} -R {shlex.quote(entry)}; otherwise, somebody may be intercepting the connection"
         )
     if isinstance(cause, PasswordRequiredException):
-        return (
-            f"the ssh_key {key} is encrypted; set ssh_key_password, or add the key to ssh-agent and leave ssh_key out"
-        )
+        return f"the ssh_key {key} is encrypted; set ssh_key_password, or add the key to ssh-agent and remove ssh_key"
     if isinstance(cause, AuthenticationException):
         with_key = f" with the key {key}" if key else " with the keys of ssh-agent and of ~/.ssh"
         return (
             f"the SSH server at {where} refused {user or 'this user'}{with_key}; check ssh_user and ssh_key, and that "
-            "the public key is in ~/.ssh/authorized_keys of that user there"
+            "the public key is in ~/.ssh/authorized_keys of that user on the host"
         )
     if isinstance(cause, socket.gaierror):
         return f"the name {name} cannot be resolved ({cause.strerror}); correct ssh_hostname, or the host's name"
     if isinstance(cause, (TimeoutError, socket.timeout)):
         return f"{where} did not answer in time; check ssh_hostname and ssh_port, the network and the firewall"
     if isinstance(cause, (NoValidConnectionsError, ConnectionError)):
-        return f"nothing takes SSH connections at {where} ({_said(cause)}); check ssh_hostname and ssh_port, and sshd"
+        return (
+            f"no SSH server accepts connections at {where} ({_said(cause)}); check ssh_hostname and ssh_port, and sshd"
+        )
     return _by_words(str(error), data, where, name, port, cause)
 
 
@@ -77,15 +77,15 @@ def _by_words(said: str, data: Any, where: str, name: str, port: int, cause: Bas
             f"ssh-keyscan {at} >> {shlex.quote(known_hosts) if data['ssh_known_hosts_file'] else known_hosts}"
         )
     if said.startswith("No such private key file"):
-        return f"there is no file {key} (ssh_key) on this machine; correct ssh_key, or leave it out to use ssh-agent"
-    if said.startswith("Invalid private key file"):
-        return f"{key} (ssh_key) is no private key that can be read; check the file and ssh_key_password"
-    if "is encrypted" in said:
         return (
-            f"the ssh_key {key} is encrypted; set ssh_key_password, or add the key to ssh-agent and leave ssh_key out"
+            f"the file {key} (ssh_key) does not exist on this machine; correct ssh_key, or remove it to use ssh-agent"
         )
+    if said.startswith("Invalid private key file"):
+        return f"{key} (ssh_key) is not a readable private key; check the file and ssh_key_password"
+    if "is encrypted" in said:
+        return f"the ssh_key {key} is encrypted; set ssh_key_password, or add the key to ssh-agent and remove ssh_key"
     if isinstance(cause, SSHException) and re.search("banner|protocol version|No existing session", str(cause)):
-        return f"what answers at {where} does not speak SSH ({_said(cause)}); check ssh_port"
+        return f"the server at {where} does not speak SSH ({_said(cause)}); check ssh_port"
     return f"no SSH connection to {where}: {quote(said)}"
 
 

@@ -126,14 +126,14 @@ def current_host() -> Any:
 def _preview(host: Any, plan: Callable[[], Plan]) -> Generator[PyinfraCommand, None, None]:
     """Show the plan. Yield a command to pyinfra as the sign of a change; pyinfra does not run it."""
     if report_of(host).would_fail is not None:
-        say_once(host, "! what follows is not planned: the run would end here")
+        say_once(host, "! nothing after this is planned: the run would stop here")
         return
     try:
         interrupt.check()
         items = list(plan())
     except ExpectedError as error:
         # An earlier step may create what is missing, so a preview continues. The same reason is shown once.
-        line = f"! would fail: {error}" if error.is_certain else f"? cannot tell before the run: {error}"
+        line = f"! would fail: {error}" if error.is_certain else f"? cannot check yet: {error}"
         say_once(host, line, error.cause)
         if error.is_certain:
             stop_planning(host, str(error))

@@ -59,20 +59,16 @@ def explain_docker(said: str, container: str = "", setting: str = "", waited: in
     if (failure := explain_no_compose(said)) is not None:
         return failure
     if _NO_RIGHT.search(words):
-        return Failure(
-            f"docker may not be used by this SSH user ({reason}); use --sudo, or put the user in group docker"
-        )
+        return Failure(f"this SSH user may not use docker ({reason}); use --sudo, or add the user to the group docker")
     if _ELSEWHERE.search(words):
         return Failure(
-            f"docker is told by DOCKER_HOST or its context to look for a daemon elsewhere ({reason}); correct "
+            f"DOCKER_HOST or a docker context points docker to a daemon elsewhere ({reason}); correct "
             "DOCKER_HOST for the SSH user, or run as that user: docker context use default"
         )
     if _NO_DAEMON.search(words):
         return Failure(_no_daemon(reason))
     if _NO_DOCKER.search(words):
-        return Failure(
-            f"there is no docker command on this host ({reason}); install it, or correct the SSH user's PATH"
-        )
+        return Failure(f"this host has no docker command ({reason}); install docker, or correct the SSH user's PATH")
     return None
 
 
@@ -80,7 +76,7 @@ def explain_no_compose(said: str) -> Failure | None:
     """Explain that docker has no compose plugin; ``None`` if the words say something else."""
     if not _NO_COMPOSE.search(said.lower()):
         return None
-    return Failure(f"docker has no plugin compose on this host ({quote(said)}); install docker-compose-plugin")
+    return Failure(f"docker has no compose plugin on this host ({quote(said)}); install docker-compose-plugin")
 
 
 def _explain_container(said: str, container: str, setting: str, after: str) -> Failure | None:
@@ -91,7 +87,7 @@ def _explain_container(said: str, container: str, setting: str, after: str) -> F
             f"or set {setting}"
         )
     if _NO_CONTAINER.search(words):
-        return Failure(f"there is no container {container} on this host; start it, or set {setting}")
+        return Failure(f"the container {container} does not exist on this host; start it, or set {setting}")
     if "is paused" in words:
         return Failure(f"the container {container} is paused{after}; run: docker unpause {container}", may_pass=True)
     if "is not running" in words or "is restarting" in words:

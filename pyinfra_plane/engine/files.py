@@ -27,7 +27,7 @@ class RemoteFile:
     gid: str = ""
 
 
-RIGHTS = "give the SSH user the right to, or use --sudo"
+RIGHTS = "give the SSH user that right, or use --sudo"
 
 _ABSENT = "absent"
 _ODD = "odd"
@@ -53,7 +53,7 @@ def read_file(host: Any, path: str) -> RemoteFile | None:
     try:
         output = read(host, file_reading(path))
     except TargetTooMuch as error:
-        raise TargetError(f"cannot read {path}: {error}; mend it or move it away") from error
+        raise TargetError(f"cannot read {path}: {error}; fix it or move it away") from error
     if not output.ok or not output.stdout:
         raise TargetError(f"cannot read {path}: {output.reason}; {RIGHTS}")
     if output.stdout[0] == _ABSENT:
@@ -70,13 +70,15 @@ def _parsed(path: str, access_line: str, encoded: list[str]) -> RemoteFile:
     access = re.fullmatch(r"([0-7]{1,4}) ([0-9]+) ([0-9]+) ([^/]+)/([^/]+)", access_line)
     if access is None:
         said = quote(access_line, 80)
-        raise TargetError(f"cannot read {path}: the host said '{said}' first; its shell must not print anything itself")
+        raise TargetError(
+            f"cannot read {path}: the host printed '{said}' first; its shell must not print anything by itself"
+        )
     mode, uid, gid, user, group = access.groups()
     try:
         # In base64, because pyinfra does not preserve every byte of a line.
         text = base64.b64decode("".join(encoded), validate=True).decode()
     except ValueError as error:
-        raise TargetError(f"{path} is not UTF-8 text; mend it or move it away") from error
+        raise TargetError(f"{path} is not UTF-8 text; fix it or move it away") from error
     return RemoteFile(text, mode, user, group, uid, gid)
 
 
@@ -135,7 +137,7 @@ def make_folder(host: Any, path: str, mode: str) -> None:
     quoted = QuoteString(path)
     output = run(host, "umask 022; mkdir -p --", quoted, "&& chmod --", mode, quoted)
     if not output.ok:
-        raise TargetError(f"cannot make {path}: {output.reason}; {RIGHTS}")
+        raise TargetError(f"cannot create {path}: {output.reason}; {RIGHTS}")
 
 
 def remove_file(host: Any, path: str) -> None:
@@ -174,7 +176,7 @@ def write_file(
     if not output.ok:
         reason = output.reason if output.stderr else "it did not arrive whole"
         advice = f"; {RIGHTS}" if "ermission denied" in reason else ""
-        raise TargetError(f"cannot write {path}: {reason}; what was there is untouched{advice}")
+        raise TargetError(f"cannot write {path}: {reason}; the file was not changed{advice}")
 
 
 def _write_command(
@@ -213,7 +215,7 @@ _FOLLOW_LINK = (
     '{ echo "it is a link that leads nowhere" >&2; exit 1; }; '
     '[ "$file" = "$1" ] || for one in "$1" "${1%/*}/" "${file%/*}/"; do '
     'owner=$(LC_ALL=C stat -c %u -- "$one") && [ "$owner" = "$(id -u)" ] || '
-    '{ echo "it is a link, and $one is not of who writes it; name the file that it leads to in the setting" >&2; '
+    '{ echo "it is a link, and another user owns $one; set the path of the file that it leads to" >&2; '
     "exit 1; }; done;"
 )
 

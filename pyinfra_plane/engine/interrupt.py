@@ -39,7 +39,7 @@ def check() -> None:
         Interrupted: a person asked the run to end.
     """
     if _is_requested:
-        raise Interrupted("interrupted: nothing further is changed")
+        raise Interrupted("interrupted: the run makes no further changes")
 
 
 def pause(seconds: float) -> None:
@@ -67,7 +67,7 @@ def take_signal(state: State) -> None:
         is_first, _is_requested = not _is_requested, True
         if is_first and state.current_stage == StateStage.Execute:
             # Not with print, which may be what was interrupted.
-            os.write(2, b"\n    interrupted: what is under way is finished first; Ctrl-C again ends it at once\n")
+            os.write(2, b"\n    interrupted: finishing the current change; press Ctrl-C again to stop now\n")
             return
         # Otherwise the end would wait until the hosts' current work is done.
         if getattr(state, "pool", None) is not None:

@@ -152,7 +152,7 @@ def hold(host: Any, directory: str) -> None:
             holder.close()
         raise TargetError(_broken(said, directory, longest) if answer is None else _taken(answer[4], directory, who))
     if answer[1] == "without":
-        host.noop("there is no flock on this host, so nothing keeps two runs apart")
+        host.noop("this host has no flock command, so two runs can overlap")
     kept = run_of(host).part(Lock)
     kept.holder, kept.process, kept.local = holder, int(answer[2]), local
 
@@ -161,8 +161,8 @@ def _broken(said: list[str] | None, directory: str, longest: float) -> str:
     """Explain why the host did not say whether the lock is free, or did not answer within so many seconds."""
     if said is None:
         return (
-            f"cannot lock {directory}: the host did not say within {longest} s whether it is free; see whether the "
-            "disk or network folder there answers"
+            f"cannot lock {directory}: the host did not answer within {longest} s; check that the disk or network "
+            "folder under it responds"
         )
     if not any(said):
         return "the connection to the host broke while it ran a command; run again"
@@ -174,13 +174,13 @@ def _taken(note: str, directory: str, who: str) -> str:
     other, pid = [*map(quote, note.split("\t")), "", ""][:2]
     if other.startswith(f"{who.partition(' since ')[0]} ") and other.endswith(f"(process {os.getpid()})"):
         return (
-            "this run holds the host already, for another entry of the inventory; name one of them with --limit, "
-            "and run the other after it"
+            "two entries of the inventory are this host, and a run works on all entries at once; choose one with "
+            "--limit, then run the other"
         )
     is_known = re.fullmatch("[1-9][0-9]{0,9}", pid)
     path = posixpath.join(directory, NAME)
     return (
-        f"another run is at work on this host: {other or 'somebody'}; wait for it, end it, or, where its machine is "
+        f"another run is working on this host: {other or 'unknown user'}; wait for it or stop it; if its machine is "
         f"gone, run on the host: kill {pid if is_known else f'the process that {path} names'}"
     )
 

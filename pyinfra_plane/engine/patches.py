@@ -176,7 +176,9 @@ def question_without_terminal() -> None:
             return input()
         except EOFError:
             click.echo(err=True)  # the question does not end its line
-            raise cli_error("there is no terminal to answer on; use -y to go ahead, --dry to only look") from None
+            raise cli_error(
+                "no terminal to confirm on; use -y to apply the changes, or --dry to preview them"
+            ) from None
 
     command_line.input = ask
 

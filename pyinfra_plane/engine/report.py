@@ -39,7 +39,7 @@ LEAST_ALIKE = 4
 MOST_NAMES = 8
 """Maximum number of hosts that a line names."""
 
-_WORDS = {"+": "made", "~": "changed", "-": "removed"}
+_WORDS = {"+": "created", "~": "changed", "-": "removed"}
 
 
 class Line(dict[str, str]):
@@ -273,7 +273,7 @@ class _Ending(BaseStateCallback):
             if one in unreached or (one in state.activated_hosts and is_executing()):
                 _show_end(one)
         if interrupt.is_requested():
-            logger.info(f"    to go on: {_command()}")
+            logger.info(f"    to continue, run: {_command()}")
 
 
 def _outcome(report: Report) -> tuple[str, str]:
@@ -299,8 +299,8 @@ def _show_end(host: Any) -> None:
     if why:
         host.log(f"    why: {why}")
     if outcome == "failed":
-        host.log(f"    until then: {facts}")
-    host.log(f"    once it is mended: {_command(host)}")
+        host.log(f"    before that: {facts}")
+    host.log(f"    after fixing it, run: {_command(host)}")
 
 
 def _facts(report: Report) -> Iterator[str]:

@@ -223,7 +223,7 @@ def _container(item: dict[str, Any], output: Sequence[str]) -> ServiceContainer:
     files, env_files = (_paths(checked_text(item[name] or "")) for name in ("files", "env_files"))
     code = item["exit_code"]
     if not isinstance(code, int):
-        raise ValueError("wanted a number")
+        raise ValueError("not a number")
     variables = [str(line).partition("=") for line in item["environment"] or ()]
     return ServiceContainer(
         checked_text(item["service"]),

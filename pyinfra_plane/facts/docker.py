@@ -72,7 +72,7 @@ class AnswerFact(FactBase[T]):
     def reason(lines: list[str]) -> str:
         """The reason why the command failed, from its output."""
         said = [line for line in lines if line.strip()]
-        return printable(said[-1], LONGEST_QUOTE) if said else "docker said nothing"
+        return printable(said[-1], LONGEST_QUOTE) if said else "docker printed nothing"
 
 
 _FORMAT = (
@@ -115,14 +115,14 @@ class DockerContainer(FactBase[Container | None]):
 def checked_object(value: Any) -> dict[str, Any]:
     """Return a value of docker's JSON that must be an object; otherwise raise ``ValueError``."""
     if not isinstance(value, dict):
-        raise ValueError("wanted an object")
+        raise ValueError("not an object")
     return value
 
 
 def checked_text(value: Any) -> str:
     """Return a value of docker's JSON that must be a line of text; otherwise raise ``ValueError``."""
     if not isinstance(value, str) or not value.isprintable():
-        raise ValueError("wanted a line of text")
+        raise ValueError("not a line of text")
     return value
 
 

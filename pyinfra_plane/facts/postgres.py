@@ -97,7 +97,7 @@ class SqlFact(AnswerFact[T]):
     @override
     def reason(lines: list[str]) -> str:
         said = complaint(lines)
-        return "docker said nothing" if said is None else printable(said, LONGEST_COMPLAINT)
+        return "docker printed nothing" if said is None else printable(said, LONGEST_COMPLAINT)
 
 
 def checked_as(kind: Any, value: Any) -> Any:
@@ -115,7 +115,7 @@ def checked_as(kind: Any, value: Any) -> Any:
     if inner and isinstance(value, list):
         return get_origin(kind)(checked_as(inner[0], one) for one in value)
     if type(value) is not kind:
-        raise ValueError(f"wanted: {kind}")
+        raise ValueError(f"not {kind}")
     return value
 
 

@@ -37,9 +37,9 @@ class SharedRedis:
 
 
 _REFUSED = {
-    "NOAUTH": "it wants a password, and there is none",
-    "WRONGPASS": "it knows no such user with this password",
-    "ERR": "it knows no such user or password, or wants none",
+    "NOAUTH": "it requires a password, and none is set",
+    "WRONGPASS": "it does not accept this user with this password",
+    "ERR": "it does not accept this user or password, or requires none",
 }
 """By the first word of Redis' answer to AUTH, or to a command without it; Redis 5 has only the last.
 
@@ -84,7 +84,7 @@ class RedisNeighbours(AnswerFact[SharedRedis]):
         if refused:
             return SharedRedis(refused=refused[0])
         if output[-1:] == [FAILED]:
-            return SharedRedis(unavailable=quote(output[-2]) if len(output) > 1 else "docker said nothing")
+            return SharedRedis(unavailable=quote(output[-2]) if len(output) > 1 else "docker printed nothing")
         found: dict[int, list[str]] = {}
         for part in parts:
             number, answer, *rest = [*part.split("\n"), ""]

@@ -54,11 +54,11 @@ class Access(WorkspaceKeys):
         self.refuse_admin_key()
         if others:
             raise PlaneNobody(
-                f"this needs an admin of {self.slug}, which {', '.join(others)} is not; make that account one in Plane "
-                "(Workspace settings, Members), or set plane_admin_email and plane_admin_password of one"
+                f"{', '.join(others)} is not an admin of {self.slug}; make that account an admin in Plane (Workspace "
+                "settings, Members), or set plane_admin_email and plane_admin_password of an admin"
             )
         raise PlaneNobody(
-            "this needs a signed-in workspace admin; set plane_admin_email and plane_admin_password"
+            "no workspace admin can sign in; set plane_admin_email and plane_admin_password"
             + (f" to another account than {not_as}" if not_as else "")
         )
 
@@ -92,13 +92,15 @@ class Access(WorkspaceKeys):
             return
         if self.plane.visible_projects(self.slug, self._admin_key()) == NOT_A_MEMBER:
             raise PlaneNobody(
-                f"the owner of the API token in plane_admin_api_token is not in the workspace {self.slug}, or there is "
-                "none; make the token as an admin of it, or set plane_admin_email and plane_admin_password"
+                f"the owner of the API token in plane_admin_api_token is not in the workspace {self.slug}, or that "
+                "workspace does not exist; create the token as an admin of it, or set plane_admin_email and "
+                "plane_admin_password"
             )
         if self._admin_key_is_low:
             raise PlaneNobody(
-                f"the owner of the API token in plane_admin_api_token is no admin of {self.slug}; make that account "
-                "one in Plane (Workspace settings, Members), or set plane_admin_email and plane_admin_password of one"
+                f"the owner of the API token in plane_admin_api_token is not an admin of {self.slug}; make that "
+                "account an admin in Plane (Workspace settings, Members), or set plane_admin_email and "
+                "plane_admin_password of an admin"
             )
 
     def require_members(self) -> list[WorkspaceMember]:

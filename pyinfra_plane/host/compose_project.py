@@ -82,7 +82,7 @@ def read_composed(host: Any, directory: str) -> Composed:
     if composed.unavailable is None:
         return composed
     failure = explain_docker(composed.unavailable)
-    asked = f"docker could not be asked for the services in {directory}: {composed.unavailable}"
+    asked = f"cannot list the services in {directory}: {composed.unavailable}"
     raise TargetError(asked if failure is None else failure.line)
 
 
@@ -103,10 +103,10 @@ def read_config(host: Any, directory: str, options: Sequence[str], is_planes: bo
         return config
     if (failure := explain_docker(config.unavailable)) is not None:
         raise TargetError(failure.line)
-    planes = "put Plane's there, or correct plane_compose_dir (None, if Plane is started otherwise)"
+    planes = "put Plane's file there, or correct plane_compose_dir (None if Plane does not run with Compose)"
     advice = planes if is_planes else "correct plane_token_consumers"
     if "no configuration file" in config.unavailable:
-        raise PlaneSettings(f"there is no Compose file in {directory}; {advice}")
+        raise PlaneSettings(f"{directory} has no Compose file; {advice}")
     raise PlaneSettings(f"docker compose cannot read the project in {directory}: {config.unavailable}")
 
 
@@ -135,9 +135,7 @@ class Project:
         composed, options = self._own(composed, file)
         config, options = self._with_env_file(file, composed, options, self._config_of(options))
         if config.unresolved is not None and file.exists:
-            raise TargetError(
-                f"docker compose cannot tell what the services in {self.directory} get: {config.unresolved}"
-            )
+            raise TargetError(f"docker compose cannot resolve the services in {self.directory}: {config.unresolved}")
         compose = compose_command(self.directory, options)
         stack = find(self.directory, file, config, composed, self.named, compose)
         for container in stack.of(stack.api)[:1]:
@@ -172,9 +170,9 @@ class Project:
             plane = [name for name, config in configs.items() if is_plane(config.services, file, self.named.services)]
             if len(plane) != 1:
                 raise TargetError(
-                    f"there are containers of several Compose projects in {self.directory}: "
-                    f"{', '.join(sorted(plane or projects))}; remove those of all but one (docker compose -p NAME "
-                    f"down, in {self.directory}), and run again"
+                    f"several Compose projects have containers in {self.directory}: "
+                    f"{', '.join(sorted(plane or projects))}; remove the containers of all but one (docker compose -p "
+                    f"NAME down, in {self.directory}), and run again"
                 )
             projects = {plane[0]: projects[plane[0]]}
         own = tuple(container for container in composed.containers if container.project.name in projects)
@@ -196,7 +194,7 @@ class Project:
         if not file.exists:
             # Compose refuses an --env-file that does not exist yet; without the option it would show its defaults.
             bare = {name: replace(service, environment=None) for name, service in config.services.items()}
-            return replace(config, services=bare, unresolved=f"there is no {self.env_path} yet"), options
+            return replace(config, services=bare, unresolved=f"{self.env_path} does not exist yet"), options
         own = ("--env-file", dotenv) if composed.has_dotenv and "--env-file" not in options else ()
         options = (*options, *own, "--env-file", file.location)
         return self._config(options), options

@@ -33,9 +33,9 @@ ADVICE = Advice(
     address="is plane_api_url the address of Plane's API?",
     certificate="set plane_api_ca to the CA's file, or plane_api_url to the name that the certificate is for",
     scheme="is it http rather than https in plane_api_url?",
-    workspace_admin="see to it in Plane (Workspace settings, Members), or set plane_admin_email and "
+    workspace_admin="change that in Plane (Workspace settings, Members), or set plane_admin_email and "
     "plane_admin_password of such an account",
-    instance_admin="set plane_admin_email and plane_admin_password of one",
+    instance_admin="set plane_admin_email and plane_admin_password of an admin",
     form_limit="raise AUTHENTICATION_RATE_LIMIT in plane_env_extra",
 )
 
@@ -87,12 +87,14 @@ def _bundle(ca: str | None) -> str | bool:
         return True
     name = "plane_api_ca" if ca else "REQUESTS_CA_BUNDLE"
     if not Path(bundle).exists():
-        raise PlaneSettings(f"{name}: there is no file {bundle} on this machine")
+        raise PlaneSettings(f"{name}: the file {bundle} does not exist on this machine")
     try:
         if not Path(bundle).is_dir():
             ssl.create_default_context(cafile=bundle)
     except OSError as error:  # an SSLError is one
-        raise PlaneSettings(f"{name}: {bundle} cannot be read as CA certificates ({error}); wanted: PEM") from error
+        raise PlaneSettings(
+            f"{name}: {bundle} cannot be read as CA certificates ({error}); it must be in PEM format"
+        ) from error
     return bundle
 
 

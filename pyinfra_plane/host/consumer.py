@@ -91,8 +91,8 @@ def read_consumers(host: Any, directory: str, services: Mapping[str, Sequence[To
     projects = {one.project.name: one.project for one in reversed(ours or composed.containers)}
     if len(projects) > 1:
         raise TargetError(
-            f"there are containers of several Compose projects in {directory}: {', '.join(sorted(projects))}; remove "
-            f"those of all but one (docker compose -p NAME down, in {directory}), and run again"
+            f"several Compose projects have containers in {directory}: {', '.join(sorted(projects))}; remove the "
+            f"containers of all but one (docker compose -p NAME down, in {directory}), and run again"
         )
     options = next((project.options for project in projects.values()), ())
     config = read_config(host, directory, options, is_planes=False)
@@ -111,7 +111,8 @@ def _service(
 ) -> ConsumerService:
     if name not in config.services:
         raise PlaneSettings(
-            f"the Compose project in {directory} has no service {name}; correct plane_token_consumers (it has: "
+            f"the Compose project in {directory} has no service {name}; correct plane_token_consumers (the project "
+            "has: "
             f"{', '.join(sorted(config.services))})"
         )
     files = [source.as_env_file(composed.folder) for source in sources]
@@ -120,13 +121,13 @@ def _service(
     if not reaching:
         raise PlaneSettings(
             f"the service {name} in {directory} gets no token from {' or '.join(source.path for source in sources)}; "
-            "give it env_file: with that file, or name a command in plane_token_consumers in its place"
+            "give it env_file: with that file, or use a command in plane_token_consumers instead"
         )
     found = ConsumerService(directory, name, compose, reaching)
     if not found.containers:
         return found  # nothing will be recreated
     if config.unresolved is not None and all(source.values for source in sources):
-        raise TargetError(f"docker compose cannot tell what the services in {directory} get: {config.unresolved}")
+        raise TargetError(f"docker compose cannot resolve the services in {directory}: {config.unresolved}")
     for stack in reaching:
         _refuse_other_values(stack, name)
     return found
@@ -175,6 +176,7 @@ def recreate(host: Any, consumer: ConsumerService, sources: Sequence[TokenSource
     [now] = read_consumers(host, consumer.directory, {consumer.name: sources})
     for container, differing in now.outdated():
         raise TargetError(
-            f"{container.name} was recreated and runs with another {', '.join(differing)} than the agent's file holds; "
+            f"{container.name} was recreated but still runs with another {', '.join(differing)} than the agent's file "
+            "holds; "
             f"see docker compose config {consumer.name} in {consumer.directory}"
         )

@@ -58,7 +58,7 @@ class ContainerCommands:
         if found.unavailable is not None:
             container = self.settings.postgres_container
             failure = explain_docker(found.unavailable, container, "postgres_container")
-            asked = f"PostgreSQL in {container} could not be asked for Plane's tables: {found.unavailable}"
+            asked = f"PostgreSQL in {container} could not be checked for Plane's tables: {found.unavailable}"
             raise TargetError(asked if failure is None else failure.line)
         return found
 
@@ -75,8 +75,8 @@ class ContainerCommands:
         variable, error = answer.get("variable"), str(answer.get("error"))
         if variable in CONNECTIONS:
             raise TargetError(
-                f"Plane could not connect with {variable} of {self.stack.file.path}: {quote(error.rstrip('.'), 300)}; "
-                f"check {CONNECTIONS[variable]}; its containers were left as they are"
+                f"Plane cannot connect with {variable} of {self.stack.file.path}: {quote(error.rstrip('.'), 300)}; "
+                f"check {CONNECTIONS[variable]}; its containers were not changed"
             )
         if answer:
             raise TargetError(
@@ -98,7 +98,7 @@ class ContainerCommands:
             self._up([service], "--force-recreate --no-deps")
             output = run(self.host, wait, longest=LONGEST_MIGRATION)
         if not output.ok:
-            raise TargetError(f"docker could not wait for the service {service} in {directory}: {output.reason}")
+            raise TargetError(f"cannot wait for the service {service} in {directory}: {output.reason}")
         codes = {line for line in output.stdout if line.isdigit()}
         if codes != {"0"}:
             raise TargetError(
@@ -113,7 +113,7 @@ class ContainerCommands:
         self._manage("migrate", longest=LONGEST_MIGRATION)
         if self.schema().migrations is None:
             raise TargetError(
-                f"manage.py migrate went well, but {self.settings.plane_db_name} in {self.settings.postgres_container} "
+                f"manage.py migrate succeeded, but {self.settings.plane_db_name} in {self.settings.postgres_container} "
                 "has no tables: Plane uses another server; check plane_db_host and plane_db_port"
             )
 
@@ -216,6 +216,6 @@ class ContainerCommands:
         for container in (one for name in names for one in stack.of(name)):
             if differing := stack.differing(container):
                 raise TargetError(
-                    f"{container.name} was recreated and runs with another {', '.join(differing)} than "
+                    f"{container.name} was recreated but still runs with another {', '.join(differing)} than "
                     f"{stack.file.path} holds; see docker compose config {container.service} in {stack.directory}"
                 )

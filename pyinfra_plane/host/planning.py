@@ -29,7 +29,7 @@ def as_instances(kind: type[T], items: Iterable[T | Mapping[str, Any]]) -> list[
             continue
         if not isinstance(item, Mapping):
             raise PlaneSettings(
-                f"{item!r} is no {kind.__name__}; give a dict, or pyinfra_plane.settings.{kind.__name__}"
+                f"{item!r} is not a {kind.__name__}; use a dict, or pyinfra_plane.settings.{kind.__name__}"
             )
         try:
             made.append(kind(**item))
@@ -44,7 +44,7 @@ def refuse_missing_project(slug: str, identifier: str) -> None:
     Raises:
         PlaneSettings: always.
     """
-    raise PlaneSettings(f"there is no project {identifier} in {slug}; name it in plane_projects")
+    raise PlaneSettings(f"the project {identifier} does not exist in {slug}; add it to plane_projects")
 
 
 def plan_in_new_project(slug: str, identifier: str, plan: Plan) -> Plan:
@@ -74,5 +74,5 @@ def project_to_read(at: Access, identifier: str) -> tuple[Project, ApiKey | None
         return seen, key
     if is_executing():
         reason = "is archived" if seen.is_archived else "has no member whose token is saved on the host"
-        raise PlaneSettings(f"the project {identifier} {reason}; run the whole deploy, which mends that first")
+        raise PlaneSettings(f"the project {identifier} {reason}; run the whole deploy, which fixes that first")
     return None

@@ -108,7 +108,7 @@ class Reach:
     def _container_url(self) -> str:
         name, port = self.api_container(), self.settings.plane_api_port
         if name is None and needs_start(self.host):
-            raise PlaneUnreachable("Plane's API is still to be started")
+            raise PlaneUnreachable("Plane's API is not started yet")
         if name is None:
             raise PlaneUnreachable(
                 f"Plane's API has no container in {self.settings.plane_compose_dir} yet; run deploy.environment to "
@@ -117,7 +117,8 @@ class Reach:
         container: Container | None = read_fact(self.host, DockerContainer, container=name)
         if container is None:
             raise PlaneUnreachable(
-                f"there is no container {name} on this host; start Plane, or set plane_api_container or plane_api_url"
+                f"the container {name} does not exist on this host; start Plane, or set plane_api_container or "
+                "plane_api_url"
             )
         if container.status == "restarting":
             raise PlaneUnreachable(f"the container {name} keeps restarting; see: docker logs {name}")

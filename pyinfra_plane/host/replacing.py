@@ -36,6 +36,6 @@ def _end_others(at: Access, agent: Agent, session: Session, others: Sequence[Tok
     elif left := [token for token in others if token.is_active]:
         say(
             at.host,
-            f"! {agent.email} has tokens with the label {agent.token_label} that this deploy did not make: "
+            f"! {agent.email} has tokens with the label {agent.token_label} that this deploy did not create: "
             f"{len(left)}; they stay valid; to end them, run with --data rotate_tokens={agent.name}",
         )

@@ -199,7 +199,7 @@ class InProject:
                 if error.is_managed_elsewhere:
                     raise PlaneSettings(
                         f"{error}; the workspace {slug} manages these for its projects: change them in Plane "
-                        f"(Workspace settings), and take {setting} out of plane_projects"
+                        f"(Workspace settings), and remove {setting} from plane_projects"
                     ) from error
                 raise
 

@@ -83,7 +83,8 @@ class Sessions:
         except PlaneSettings:
             say(
                 self.host,
-                f"! the password of {email} is not known here: its token {agent.token_label} still answers; revoke it "
+                f"! the deploy does not know the password of {email}: its token {agent.token_label} still answers; "
+                "revoke it "
                 "in Plane as that account",
             )
             return
@@ -93,8 +94,9 @@ class Sessions:
         if made_for and (left := [token for token in others if token.is_active]):
             say(
                 self.host,
-                f"! {email} has tokens with the label {agent.token_label} that this deploy did not make: {len(left)}; "
-                "they stay valid until somebody revokes them in Plane as that account",
+                f"! {email} has tokens with the label {agent.token_label} that this deploy did not create: "
+                f"{len(left)}; "
+                "they stay valid until you revoke them in Plane as that account",
             )
 
     def admins(self, not_as: str | None = None) -> Iterator[Session]:
@@ -238,9 +240,9 @@ class Sessions:
             if error.code == "AUTHENTICATION_FAILED_SIGN_IN":
                 raise PlaneWrongPassword(f"{error}; {advice}", advice) from error
             if error.code == "INSTANCE_NOT_CONFIGURED":
-                advice = "this Plane was never set up; run plane.instance_admin first (the whole deploy does)"
+                advice = "this Plane is not set up yet; run plane.instance_admin first (the whole deploy does)"
             if error.code == "EMAIL_PASSWORD_AUTHENTICATION_DISABLED":
-                advice = "this needs ENABLE_EMAIL_PASSWORD (plane_instance_config) to be 1 for as long as it runs"
+                advice = "ENABLE_EMAIL_PASSWORD (plane_instance_config) must be 1 during the run"
             kind = PlaneNoAccount if error.code == "USER_DOES_NOT_EXIST" else PlaneSettings
             raise kind(f"{error}; {advice}") from error
 
@@ -261,5 +263,5 @@ def _sign_up_advice(code: str, agent: Agent) -> str:
     if code == "PASSWORD_TOO_WEAK":
         return f"choose a stronger {_password_setting(agent)}"
     if code == "SIGNUP_DISABLED":
-        return "sign-up is closed on this instance and the address holds no open invitation"
+        return "sign-up is closed on this instance and the address has no open invitation"
     return f"check the address of {agent.name} in plane_agents, and that email and password sign-in is enabled"

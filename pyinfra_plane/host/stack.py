@@ -115,7 +115,7 @@ class Stack:
         if not written:
             return "another file under its env_file: sets it; remove it there"
         if self.file.is_of(service):
-            return f"its environment: sets {', '.join(written)} too, and wins; remove it there"
+            return f"its environment: sets {', '.join(written)} too, and takes precedence; remove it there"
         literal = [name for name in written if name in service.literals]
         if literal:
             return f"its environment: sets it; write {literal[0]}: ${{{literal[0]}}} there"
@@ -205,8 +205,8 @@ def find(
     absent = [name for name in (*(named.services or ()), migrator, named.api) if name is not None and name not in known]
     if absent:
         raise PlaneSettings(
-            f"the Compose project in {directory} has no service {', '.join(absent)}; name its services in "
-            f"plane_compose_services, or leave it None (it has: {', '.join(sorted(known))})"
+            f"the Compose project in {directory} has no service {', '.join(absent)}; correct plane_compose_services, "
+            f"or set it to None (the project has: {', '.join(sorted(known))})"
         )
     found = _reading(known, file)
     reading = found if named.services is None else list(named.services)
@@ -285,7 +285,8 @@ def _api(directory: str, known: Mapping[str, Service], names: Sequence[str]) -> 
             return found[0]
         if found:
             raise PlaneSettings(
-                f"{' and '.join(found)} in {directory} may each be Plane's API; name the one in plane_compose_api"
+                f"{' and '.join(found)} in {directory} could each be Plane's API; name the right one in "
+                "plane_compose_api"
             )
     raise PlaneSettings(
         f"none of {', '.join(names)} in {directory} looks like Plane's API; name it in plane_compose_api"

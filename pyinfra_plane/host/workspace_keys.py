@@ -54,8 +54,8 @@ class WorkspaceKeys:
             if (other := self.tokens.mismatched_owner(agent)) is not None:
                 path = self.tokens.file().path
                 raise PlaneSettings(
-                    f"{agent.token_variable} in {path} is the token of {other}, who is not in {self.slug}; set "
-                    f"plane_tokens_path to a file of its own for each workspace, or take that line out"
+                    f"{agent.token_variable} in {path} is the token of {other}, an account that is not in {self.slug}; "
+                    "set plane_tokens_path to a separate file for each workspace, or remove that line"
                 )
 
     def memberships(self, agent: Agent) -> Projects | NoAccess | None:
@@ -135,8 +135,9 @@ class WorkspaceKeys:
             if self._ensure_member(key, project):
                 return key
         raise PlaneSettings(
-            f"no admin of {self.slug} whose API token is known is in the project {project.identifier}; put one into it "
-            "in Plane (Project settings, Members), or set the password of an agent who is admin, so that it can join"
+            f"the deploy has no API token of an admin of {self.slug} in the project {project.identifier}; add such an "
+            "admin to the project in Plane (Project settings, Members), or set the password of an admin agent so that "
+            "it can join"
         )
 
     def _ensure_member(self, key: ApiKey, project: Project) -> bool:
@@ -178,8 +179,8 @@ class WorkspaceKeys:
         key = ApiKey(self.settings.plane_admin_api_token.unmask())
         if self.plane.visible_projects(self.settings.plane_workspace_slug, key, with_workspace=True) == KEY_INVALID:
             raise PlaneSettings(
-                f"{self.plane.http.base_url} does not know the API token in plane_admin_api_token (wrong, revoked or "
-                "expired); make one in Plane under Profile settings, Personal access tokens"
+                f"{self.plane.http.base_url} does not accept the API token in plane_admin_api_token (wrong, revoked or "
+                "expired); create one in Plane under Profile settings, Personal access tokens"
             )
         return key
 

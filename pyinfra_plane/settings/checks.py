@@ -104,7 +104,7 @@ def list_of(check: Check[T], wanted: str) -> Check[tuple[T, ...]]:
 def name_of(longest: int) -> Check[str]:
     """Accept a name. Plane strips blanks at its ends (every tried release), so they would differ on every run."""
     pattern = rf"(?!\s){CHARACTER}{{1,{longest}}}(?<!\s)"
-    return text(pattern, f"one line, at most {longest} characters, without blanks at its ends")
+    return text(pattern, f"one line, at most {longest} characters, without leading or trailing blanks")
 
 
 def account(what: str, or_group: bool = False) -> Check[str]:
@@ -119,7 +119,7 @@ def postgres_name(reserved: re.Pattern[str] | None = None) -> Check[str]:
     wanted = "a PostgreSQL name: one line, at most 63 bytes, without ="
     line = text(rf"(?!postgres(ql)?://)(?:(?!=){CHARACTER})+", wanted)
     short = also(line, f"be {wanted}", lambda value: len(value.encode()) <= 63)
-    kept = "not be a name that PostgreSQL keeps for itself"
+    kept = "not be a name that PostgreSQL reserves"
     return also(short, kept, lambda value: reserved is None or not reserved.fullmatch(value))
 
 
@@ -160,7 +160,7 @@ color = text(r"#[0-9A-Fa-f]{6}", "a colour such as #3f76ff")
 words: Check[str] = then(being("text", is_text), str.strip)
 slug = also(
     text(r"[A-Za-z0-9_-]{1,48}", "letters, digits, - and _, at most 48"),
-    "not be a name that Plane keeps for itself",
+    "not be a name that Plane reserves",
     lambda value: value.lower() not in RESERVED_SLUGS,
 )
 workspace_name = also(

@@ -59,7 +59,7 @@ def _secret(variable: Callable[[Given], str | None]) -> Check[HiddenValue | None
 def _strong(
     check: Check[HiddenValue | None], reason: str = "Plane refuses weak passwords"
 ) -> Check[HiddenValue | None]:
-    what = f"be stronger, since {reason}: at least score 3 of 4 by zxcvbn (make secrets makes strong ones)"
+    what = f"be stronger, since {reason}: at least score 3 of 4 by zxcvbn (make secrets creates strong ones)"
     return also(check, what, lambda value: value is None or not is_weak(value.unmask()), shown=False)
 
 

@@ -81,8 +81,8 @@ def conflicts(groups: Mapping[str, tuple[Iterable[Any], Mapping[str, Any]]]) -> 
             values = {key: [data[key] for data in given if key in data] for key in keys}
             if unlike := [key for key in keys if any(one != values[key][0] for one in values[key])]:
                 problems.append(
-                    f"{host} is in the inventory more than once ({named}), with different {', '.join(unlike)}; give it "
-                    "one value, or give the hosts different names"
+                    f"{host} is in the inventory more than once ({named}), with different {', '.join(unlike)}; give "
+                    "all entries the same value, or different names"
                 )
     return problems
 
@@ -91,10 +91,10 @@ def _nobody(state: State, options: Mapping[str, Any]) -> str:
     """The reason why there is no host; pyinfra 3.10 would report a completed run."""
     given = [f"--{option} {pattern}" for option in ("limit", "exclude") for pattern in options.get(option) or ()]
     if not given or not len(state.inventory):
-        return "there is no host in the inventory; name one in it"
+        return "the inventory has no host; add one"
     names = [host.name for host in state.inventory]
     shown = ", ".join(names[:MOST_NAMES]) + (", …" if len(names) > MOST_NAMES else "")
-    return f"no host is left with {printable(' '.join(given))}; correct it: the inventory has {printable(shown)}"
+    return f"no host is left after {printable(' '.join(given))}; the inventory has {printable(shown)}"
 
 
 # Modules that deploy.py needs and a run has not imported yet; the slow parts are listed one by one.
@@ -148,7 +148,7 @@ def resolved(host: Any) -> tuple[dict[str, HiddenValue], list[str]]:
         if isinstance(value, HiddenValue):
             wrapped[key] = value
         elif isinstance(value, Mapping) and any(isinstance(one, HiddenValue) for one in value.values()):
-            problems.append(f"{key}: a wrapped secret cannot be inside of it; give it as text, or leave it out")
+            problems.append(f"{key}: a wrapped secret cannot be nested in it; give it as text, or remove it")
     if not wrapped:
         return {}, problems
     values = values_of(data, host.name)
@@ -185,7 +185,7 @@ def check(hosts: Sequence[Any], parts: Sequence[str]) -> None:
     for problem, names in found.items():
         problems.append(problem if len(names) == len(hosts) else f"{problem} (of {', '.join(names)})")
     if any(folder.startswith(".sandbox") and not Path(folder).exists() for folder in lacking):
-        raise SettingsError("the host in inventory.py is the sandbox's, and no sandbox is running; run: make sandbox")
+        raise SettingsError("inventory.py names the sandbox's host, but no sandbox is running; run: make sandbox")
     asked = [missing(tuple(secrets), folder) for folder, secrets in lacking.items()]
     if problems or len(asked) > 1:
         raise SettingsError(problems + asked)
@@ -216,7 +216,7 @@ def shared_passwords(settings: Mapping[str, Settings]) -> list[str]:
             two, hosts = " and ".join(list(planes)[:2]), list(planes.values())
             problems.append(
                 f"{name} is the same on {two}, which are different Planes; give each its own (make secrets "
-                f"HOST={hosts[1]} makes it), or set plane_shared_passwords = True"
+                f"HOST={hosts[1]} creates it), or set plane_shared_passwords = True"
             )
     return problems
 

@@ -43,8 +43,8 @@ def _has_short_slug(name: str) -> bool:
 
 
 _state_name = also(
-    also(checks.name, "not be a name that Plane keeps for a state that it hides", lambda name: name != HIDDEN_STATE),
-    f"have at most {LONGEST_SLUG} characters in the slug that Plane makes of it",
+    also(checks.name, "not be a name that Plane reserves for a hidden state", lambda name: name != HIDDEN_STATE),
+    f"have at most {LONGEST_SLUG} characters in the slug that Plane derives from it",
     _has_short_slug,
 )
 
@@ -82,7 +82,7 @@ def _labels(given: Given) -> tuple[Label, ...]:
     names = [label.name for label in labels]
     for index, label in enumerate(labels):
         if label.parent is not None and label.parent not in names[:index]:
-            before = being("a label that stands before it", names[:index].__contains__)
+            before = being("a label listed before it", names[:index].__contains__)
             given.at(f"[{index}].parent", label.parent).checked(before)
     return labels
 
@@ -138,7 +138,7 @@ def _is_date(value: object) -> bool:
 
 _one_default: Mapping[str, Check[str]] = {
     "text": being(
-        "text without blanks at its ends", lambda value: checks.is_text(value) and value == value.strip() != ""
+        "text without leading or trailing blanks", lambda value: checks.is_text(value) and value == value.strip() != ""
     ),
     "url": checks.page_url,
     "email": checks.text(EMAIL, "an address such as thot@javisi.local"),
@@ -238,7 +238,8 @@ class Project(ProjectSettings):
     name: str = entry(checks.name)
     identifier: str = entry(
         then(
-            checks.text(r"[A-Za-z0-9]{1,12}", "letters and digits, at most 12 (Plane makes them upper case)"), str.upper
+            checks.text(r"[A-Za-z0-9]{1,12}", "letters and digits, at most 12 (Plane converts them to upper case)"),
+            str.upper,
         )
     )
     estimates: bool | None = entry(optional(checks.flag), None)

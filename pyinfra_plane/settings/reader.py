@@ -81,12 +81,12 @@ def _check_together(values: Values, settings: Settings) -> None:
     if lifetime is not None and (renew or 0) >= lifetime:
         problems.append(f"plane_token_renew_days must be less than plane_token_lifetime_days, {lifetime} (got {renew})")
     if settings.plane_api_tls_insecure and settings.plane_api_ca is not None:
-        problems.append("plane_api_tls_insecure must be False with plane_api_ca, which is for checking")
+        problems.append("plane_api_tls_insecure must be False if plane_api_ca is set")
     _check_storage(values, settings)
     if settings.plane_db_user and settings.plane_db_user == settings.postgres_superuser:
-        problems.append("plane_db_user must be a role of its own, not postgres_superuser")
+        problems.append("plane_db_user must be a separate role, not postgres_superuser")
     if settings.plane_db_name and settings.plane_db_name in ("postgres", settings.postgres_maintenance_db):
-        problems.append("plane_db_name must be a database of its own, not the one that tools connect to")
+        problems.append("plane_db_name must be a separate database, not the one that tools connect to")
     # Without any list, a custom deploy may manage something other than agents.
     named = settings.plane_agents or settings.absent_agents or settings.plane_prune
     if settings.plane_agents is not None and named and not settings.has_admin:
@@ -103,7 +103,7 @@ def _check_storage(values: Values, settings: Settings) -> None:
     given = [name for name in ("plane_s3_endpoint", "plane_s3_region") if data.get(name) is not None]
     if data.get("plane_s3_bucket") is None:
         if given:
-            problems.append(f"plane_s3_bucket: missing; set it, or take out {' and '.join(given)}")
+            problems.append(f"plane_s3_bucket: missing; set it, or remove {' and '.join(given)}")
         return
     if data.get("plane_minio_endpoint") is not None:
         problems.append(
@@ -112,8 +112,8 @@ def _check_storage(values: Values, settings: Settings) -> None:
         )
     if data.get("plane_s3_region") is None:
         problems.append(
-            "plane_s3_region: missing; set the region of the bucket: auto for R2 and GCS, us-east-1 for a MinIO that "
-            "was given none"
+            "plane_s3_region: missing; set the region of the bucket: auto for R2 and GCS, us-east-1 for a MinIO "
+            "without a region"
         )
 
 

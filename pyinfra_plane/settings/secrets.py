@@ -96,14 +96,14 @@ def _refuse_others(path: Path) -> None:
     for what, one in (("it", path), (f"its folder {path.parent}", path.parent)):
         info = one.stat()
         if info.st_uid not in trusted:
-            raise Unreadable(f"{what} belongs to another user ({info.st_uid}); make it your own: chown")
+            raise Unreadable(f"{what} belongs to another user ({info.st_uid}); change its owner: chown")
         if stat.S_IMODE(info.st_mode) & 0o022:
-            raise Unreadable(f"others can write {what}; run: chmod go-w {one}")
+            raise Unreadable(f"other users can write {what}; run: chmod go-w {one}")
 
 
 def _plain(path: Path) -> str:
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise Unreadable(f"others can read it; run: chmod 600 {path}")
+        raise Unreadable(f"other users can read it; run: chmod 600 {path}")
     _refuse_others(path)
     try:
         return path.read_text(encoding="utf-8")
@@ -128,7 +128,7 @@ def _decrypted(path: Path) -> str:
 def _sops(path: Path, _changed: int) -> str:
     """Decrypt each file once, because many hosts may read the same one."""
     if shutil.which(DECRYPT[0]) is None:
-        raise Unreadable("the command sops is needed to read it; install sops, or give the secrets in another way")
+        raise Unreadable("the command sops is needed to read it; install sops, or store the secrets another way")
     done = subprocess.run([*DECRYPT, str(path)], capture_output=True, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
         raise Unreadable(f"sops cannot decrypt it (exit code {done.returncode}); run: {' '.join(DECRYPT)} {path}")

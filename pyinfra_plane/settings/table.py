@@ -22,7 +22,7 @@ from pyinfra_plane.settings.secrets import GENERATED
 from pyinfra_plane.settings.values import Check, SettingsError
 from pyinfra_plane.settings.webhooks import Webhook, plane_webhooks
 
-NOBODY_IS_ADMIN = "plane_agents must have at least one agent with the role admin, who creates the projects"
+NOBODY_IS_ADMIN = "plane_agents must have at least one agent with the role admin, to create the projects"
 
 AGENTS = [
     {"name": "concierge", "role": "admin"},

@@ -146,7 +146,7 @@ class Given:
         where = f"in the environment or in {self.values.secrets_dir}/all.env"
         if value is None:
             self.refuse(f"missing; set {variable} {where}")
-        return value or self.refuse(f"{variable} is empty; give it a value {where}, or take it out")
+        return value or self.refuse(f"{variable} is empty; set it {where}, or remove it")
 
 
 Check = Callable[[Given], T]

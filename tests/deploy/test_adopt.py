@@ -178,7 +178,7 @@ def test_agents_are_the_accounts_whose_tokens_are_saved(acme: Workspace) -> None
     assert [one["identifier"] for one in found["plane_projects"]] == ["DES"]
     assert [one["identifier"] for one in commented(printed, "plane_projects")] == ["ACME", "PLA"]
     # What the token file lacks is whose the tokens are; from then on nothing is left to do.
-    [told] = re.findall(r"the first deploy notes it there: (.*)\.\n", printed)
+    [told] = re.findall(r"the first deploy adds that: (.*)\.\n", printed)
     assert told == "ops.bot, thot"
     run = acme.target.deploy(operation="deploy.provisioning", data=found, secrets=acme.secrets)
     assert run.code == 0, run.output
@@ -332,7 +332,7 @@ def test_a_token_that_does_not_answer_is_told_and_not_shown(new_target: NewTarge
     set_up(target)
     code, printed, errors = adopt(target, "-vvv", secrets=alone(wrong))
     assert (code, printed) == (1, "")
-    assert "does not know the API token in plane_admin_api_token" in errors and errors.count("\n") == 1
+    assert "does not accept the API token in plane_admin_api_token" in errors and errors.count("\n") == 1
     assert wrong not in errors
 
 
@@ -353,14 +353,14 @@ def test_several_hosts_are_refused_with_their_names(finished: Target, new_target
     # Neither is one of them printed because the others cannot be reached.
     code, printed, errors = adopt(finished, others=(new_target(ssh_port=1),))
     assert (code, printed) == (1, "")
-    assert "nothing takes SSH connections at 127.0.0.1:1" in errors and errors.count("\n") == 1
+    assert "no SSH server accepts connections at 127.0.0.1:1" in errors and errors.count("\n") == 1
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--limit", "nobody"], "no host is left with --limit nobody"),
-        (["--ssh-port", "1"], "nothing takes SSH connections at 127.0.0.1:1"),
+        (["--limit", "nobody"], "no host is left after --limit nobody"),
+        (["--ssh-port", "1"], "no SSH server accepts connections at 127.0.0.1:1"),
         (["--data", "plane_web_url=x"], "setting plane_web_url must "),
         (["--no-such-option"], "no-such-option"),
         (["deploy.py"], "usage: python -m pyinfra_plane.adopt "),
@@ -376,6 +376,6 @@ def test_a_missing_inventory_and_help(capsys: pytest.CaptureFixture[str]) -> Non
     from pyinfra_plane.adopt.__main__ import main
 
     assert main(["nosuch.py"]) == 1
-    assert capsys.readouterr().err == "there is no inventory nosuch.py\n"
+    assert capsys.readouterr().err == "the inventory does not exist: nosuch.py\n"
     assert main(["--help"]) == 0
     assert "PLANE_ADMIN_API_TOKEN" in capsys.readouterr().out

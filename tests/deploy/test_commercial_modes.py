@@ -96,7 +96,8 @@ def test_a_workspaces_fields_are_brought_in_line_and_never_pruned(governed: Targ
     run = governed.deploy(data=other)
     assert run.changed == []
     assert run.notes == [
-        "! custom field note of ONBOARD is of type text, not number; Plane cannot change a type, so it is left"
+        "! custom field note of ONBOARD is of type text, not number; Plane cannot change a type, so the field stays "
+        "unchanged"
     ]
 
 
@@ -182,7 +183,7 @@ def test_what_the_edition_refuses_is_decided_by_the_setting(lacking: Target, kin
     assert len([path for _, path in run.writes if "/work-item-" in path]) == (method == "POST")
     run = lacking.deploy(data={"plane_custom_fields_unsupported": "fail"})
     assert run.code == 1 and run.plan == [] and "Traceback" not in run.output, run.output
-    assert f"custom fields of ONBOARD ({names}): not available in {WORDS[kind]}; take them out" in run.output
+    assert f"custom fields of ONBOARD ({names}): not available in {WORDS[kind]}; remove them" in run.output
 
 
 def test_labels_stand_in_where_a_write_is_refused(lacking: Target) -> None:
@@ -311,7 +312,9 @@ def test_estimates_are_switched_in_a_session_where_v1_has_none(finished_commerci
 
 GONE = {"plane_agents": [{"name": "concierge", "role": "admin"}, {"name": "thot", "present": False}]}
 REMOVAL = ("POST", "/api/v1/workspaces/javisi/members/remove/")
-UNKNOWN = "! the password of thot@javisi.local is not known here: its tokens stay, and open nothing in javisi"
+UNKNOWN = (
+    "! the deploy does not know the password of thot@javisi.local: its tokens stay valid, but give no access to javisi"
+)
 
 
 def test_an_agent_is_removed_without_a_session_of_an_admin(new_target: NewTarget) -> None:

@@ -48,7 +48,8 @@ Case = tuple[Callable[[Path, Target], dict[str, object]], str]
 CASES: dict[str, Case] = {
     "wrong port": (
         lambda folder, target: {"ssh_port": 1},
-        "nothing takes SSH connections at 127.0.0.1:1 (Unable to connect to port 1 on 127.0.0.1); check ssh_hostname "
+        "no SSH server accepts connections at 127.0.0.1:1 (Unable to connect to port 1 on 127.0.0.1); check "
+        "ssh_hostname "
         "and ssh_port, and sshd",
     ),
     "unknown name": (
@@ -62,8 +63,8 @@ CASES: dict[str, Case] = {
     ),
     "another host key": (
         lambda folder, target: {"ssh_known_hosts_file": known(folder, target, True)},
-        "the SSH host key of 127.0.0.1:{port} is not the one that is known; if the server was installed anew, run: "
-        "ssh-keygen -f {folder}/known -R '[127.0.0.1]:{port}'; if it was not, somebody may be between here and there",
+        "the SSH host key of 127.0.0.1:{port} has changed; if the server was reinstalled, run: "
+        "ssh-keygen -f {folder}/known -R '[127.0.0.1]:{port}'; otherwise, somebody may be intercepting the connection",
     ),
     "another key": (
         lambda folder, target: {"ssh_key": key(folder)},
@@ -71,11 +72,12 @@ CASES: dict[str, Case] = {
     ),
     "no key file": (
         lambda folder, target: {"ssh_key": str(folder / "absent")},
-        "there is no file {folder}/absent (ssh_key) on this machine; correct ssh_key, or leave it out to use ssh-agent",
+        "the file {folder}/absent (ssh_key) does not exist on this machine; correct ssh_key, or remove it to use "
+        "ssh-agent",
     ),
     "no key in the file": (
         lambda folder, target: {"ssh_key": text(folder)},
-        "{folder}/text (ssh_key) is no private key that can be read; check the file and ssh_key_password",
+        "{folder}/text (ssh_key) is not a readable private key; check the file and ssh_key_password",
     ),
 }
 
@@ -117,8 +119,8 @@ def test_a_host_that_was_not_reached_is_in_the_summary_with_the_command(
     lines = summary(run)
     name, arguments = gone.host.name, "-y" if not mode else "--dry"
     at = lines.index(f"[{name}] not reached")
-    assert lines[at + 1].startswith(f"[{name}] why: nothing takes SSH connections at 127.0.0.1:1 ")
-    assert lines[at + 2].startswith(f"[{name}] once it is mended: pyinfra ")
+    assert lines[at + 1].startswith(f"[{name}] why: no SSH server accepts connections at 127.0.0.1:1 ")
+    assert lines[at + 2].startswith(f"[{name}] after fixing it, run: pyinfra ")
     assert lines[at + 2].endswith(f"deploy.py {arguments} --limit {name}")
     assert bool(target.plane.api_tokens) is not bool(mode)
 

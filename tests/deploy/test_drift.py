@@ -113,7 +113,7 @@ DRIFTS = [
     Drift(
         "a variable is there twice",
         lambda target: (target.host.root / ENV_FILE).write_text(target.file(ENV_FILE) + "WEB_URL=x\n"),
-        [f"~ {ENV_FILE}: WEB_URL", f"~ {ENV_FILE}: WEB_URL: in the file more than once; one stays"],
+        [f"~ {ENV_FILE}: WEB_URL", f"~ {ENV_FILE}: WEB_URL: duplicate lines removed"],
     ),
     Drift("others can read the environment", _chmod(ENV_FILE, 0o644), [f"~ {ENV_FILE}: mode 644 → 600"]),
     Drift(
@@ -166,10 +166,10 @@ DRIFTS = [
         "the token file is gone",
         lambda target: (target.host.root / TOKEN_FILE).unlink(),
         [
-            "? workspace javisi: made unless it is there (no saved token to look with)",
+            "? workspace javisi: created if missing (no saved token to check with)",
             *(
-                f"? member {name}@javisi.local ({'admin' if name == 'concierge' else 'member'}): "
-                "no saved token to look with"
+                f"? member {name}@javisi.local ({'admin' if name == 'concierge' else 'member'}): no saved token to "
+                "check with"
                 for name in AGENTS
             ),
             *TOKENS,

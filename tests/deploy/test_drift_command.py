@@ -67,7 +67,7 @@ def test_a_host_that_cannot_be_reached_is_not_taken_for_the_same(finished: Targe
     gone = new_target(ssh_port=1)
     code, lines, errors = look(gone)
     assert (code, lines) == (1, [])
-    nowhere = "nothing takes SSH connections at 127.0.0.1:1 "
+    nowhere = "no SSH server accepts connections at 127.0.0.1:1 "
     assert errors.startswith(f"[{gone.host.name}] {nowhere}")
     code, lines, errors = look(finished, others=(gone,))
     assert code == 1
@@ -85,7 +85,7 @@ def test_json_has_the_code_and_each_host_with_its_lines(finished: Target, new_ta
     assert (told["code"], told["meaning"]) == (1, "unknown")
     by_name = {host["host"]: host for host in told["hosts"]}
     assert by_name[gone.host.name]["outcome"] == "not reached"
-    assert by_name[gone.host.name]["why"].startswith("nothing takes SSH connections")
+    assert by_name[gone.host.name]["why"].startswith("no SSH server accepts connections")
     assert by_name[finished.host.name]["outcome"] == "previewed"
     said = by_name[finished.host.name]["lines"]
     assert {"operation": "Provisioning | API tokens", "sign": "=", "line": "= 10 tokens answer"} in said
@@ -96,7 +96,7 @@ def test_json_has_the_code_and_each_host_with_its_lines(finished: Target, new_ta
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--limit", "nobody"], "no host is left with --limit nobody"),
+        (["--limit", "nobody"], "no host is left after --limit nobody"),
         (["--data", "plane_web_url=x"], "plane_web_url"),
         (["--no-such-option"], "no-such-option"),
         (["no_such_deploy.py"], "no_such_deploy.py"),
@@ -145,7 +145,7 @@ for one in cli.params:
 
 def test_an_inventory_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert drift.main(["nosuch.py"]) == drift.UNKNOWN
-    assert capsys.readouterr().err == "there is no inventory nosuch.py\n"
+    assert capsys.readouterr().err == "the inventory does not exist: nosuch.py\n"
 
 
 def test_an_interrupted_look_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -154,7 +154,7 @@ def test_an_interrupted_look_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys
 
     monkeypatch.setattr(subprocess, "run", run)
     assert drift.main(["inventory.py"]) == drift.UNKNOWN
-    assert capsys.readouterr().err == "interrupted, so it cannot be told\n"
+    assert capsys.readouterr().err == "interrupted before the preview finished\n"
 
 
 def operation(*lines: Any, change: tuple[str, ...] = ("a",), conditional: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -194,9 +194,9 @@ def test_a_host_on_which_the_run_would_fail_is_told_with_the_reason_alone(finish
         finished.data.update(given)
     assert code == 1
     assert (
-        errors.startswith(f"[{name}] the project Onboarding is there with the identifier ONBOARD")
+        errors.startswith(f"[{name}] the project Onboarding exists with the identifier ONBOARD")
         and errors.count("\n") == 1
     )
-    assert any("! would fail: the project Onboarding is there" in line for line in lines)
+    assert any("! would fail: the project Onboarding exists" in line for line in lines)
     [host] = told["hosts"]
     assert (told["code"], host["outcome"], host["why"] in errors) == (1, "would fail", True)

@@ -55,7 +55,8 @@ def test_a_field_of_another_type_is_reported_and_left(commercial: Target) -> Non
     run = commercial.deploy(data={"plane_projects": [project]})
     assert run.code == 0, run.output
     assert run.notes == [
-        "! custom field agent_id of ONBOARD is of type text, not number; Plane cannot change a type, so it is left"
+        "! custom field agent_id of ONBOARD is of type text, not number; Plane cannot change a type, so the field "
+        "stays unchanged"
     ]
     assert run.changed == []
     assert properties(commercial)["agent_id"] == "TEXT"
@@ -160,7 +161,7 @@ def test_a_field_that_holds_one_value_is_reported_where_several_are_wanted(comme
     assert commercial.deploy(data=with_fields(field)).code == 0
     run = commercial.deploy(data=with_fields({**field, "multiple": True}))
     assert run.notes == [
-        "! custom field size of ONBOARD holds one value; Plane cannot change that in place, so it is left"
+        "! custom field size of ONBOARD holds one value; Plane cannot change that, so the field stays unchanged"
     ]
     assert run.changed == []
 
@@ -195,7 +196,7 @@ def test_labels_stand_in_for_the_agents_and_for_options(target: Target) -> None:
     assert run.code == 0, run.output
     [note] = run.notes
     assert "(cost_estimate): not available in Plane Community Edition" in note
-    assert "labels cannot stand in for them" in note
+    assert "labels cannot replace them" in note
     rows = {row.name: row for row in target.plane.labels_in(target.project().id)}
     assert {name for name, row in rows.items() if row.parent == rows["agent_id"].id} == set(AGENTS)
     assert {name for name, row in rows.items() if row.parent == rows["size"].id} == {"S", "M"}

@@ -57,7 +57,7 @@ def test_a_run_changes_its_own_variables_in_place_and_leaves_the_others(taken_ov
     assert preview.code == 0, preview.output
     assert [line for line in preview.plan if ENV_FILE in line] == [
         f"~ {ENV_FILE}: DATABASE_URL, WEB_URL, CORS_ALLOWED_ORIGINS, GUNICORN_WORKERS",
-        f"~ {ENV_FILE}: WEB_URL: in the file more than once; one stays",
+        f"~ {ENV_FILE}: WEB_URL: duplicate lines removed",
     ]
     assert not [line for line in preview.notes if "plane_env_extra" in line or ENV_FILE in line]
     assert target.snapshot() == before
@@ -73,7 +73,7 @@ def test_a_run_changes_its_own_variables_in_place_and_leaves_the_others(taken_ov
 
     again = target.deploy("-v", operation="deploy.environment")
     assert again.plan == [] and again.changed == [], again.output
-    assert f"{ENV_FILE}: not managed here, and left alone: {FOREIGN}" in again.output
+    assert f"{ENV_FILE}: not managed and not changed: {FOREIGN}" in again.output
 
 
 def test_pruning_is_shown_name_by_name_and_done(taken_over: Target) -> None:

@@ -28,7 +28,7 @@ def explained(run: Run, *words: str) -> str:
 @pytest.mark.parametrize(
     ("way", "said"),
     [
-        ("import sys; sys.modules['requests'] = None", "the Python of this pyinfra has no requests; "),
+        ("import sys; sys.modules['requests'] = None", "this pyinfra's Python has no requests; "),
         ("from pyinfra.api import config; config.__version__ = '3.9'", "version requirement not met (requires >=3.10"),
     ],
 )
@@ -107,7 +107,7 @@ def test_missing_secrets_are_all_named_at_once(target: Target) -> None:
 )
 def test_a_run_for_nobody_is_an_error(target: Target, mode: tuple[str, ...], given: tuple[str, ...], told: str) -> None:
     run = target.deploy(*mode, *given)
-    assert f"no host is left with {told}; correct it: the inventory has {target.host.name}" in run.output
+    assert f"no host is left after {told}; the inventory has {target.host.name}" in run.output
     assert run.code == 1
 
 
@@ -115,7 +115,7 @@ def test_without_anybody_to_answer_nothing_is_changed_and_that_is_one_line(targe
     before = target.snapshot()
     run = target.deploy(stdin="")
     assert run.code == 1
-    assert "there is no terminal to answer on; use -y to go ahead, --dry to only look" in run.output
+    assert "no terminal to confirm on; use -y to apply the changes, or --dry to preview them" in run.output
     assert "Traceback" not in run.output and "exception" not in run.output
     assert target.snapshot() == before
 
@@ -216,7 +216,7 @@ def test_a_database_container_that_does_not_run(target: Target, how: str) -> Non
     else:
         del target.host.containers["javisi_postgresql"]
     run = target.deploy()
-    expected = "is not running" if how == "stopped" else "there is no container javisi_postgresql"
+    expected = "is not running" if how == "stopped" else "the container javisi_postgresql does not exist"
     explained(run, expected, "docker start javisi_postgresql" if how == "stopped" else "postgres_container")
     assert run.requests == []
     target.host.containers["javisi_postgresql"] = container
@@ -262,7 +262,7 @@ def test_what_failed_before_a_person_answered_is_asked_again(new_target: NewTarg
                 target.host.plane.faults.clear()
                 process.stdin.write("\n")
                 process.stdin.flush()
-    assert "? cannot tell before the run" in shown
+    assert "? cannot check yet" in shown
     assert process.returncode == 0, shown
 
 
@@ -289,8 +289,8 @@ def test_a_project_that_holds_the_name_under_another_identifier(target: Target) 
     first = target.deploy(data={"plane_projects": [{"name": "Onboarding", "identifier": "OLD"}]})
     assert first.code == 0, first.output
     preview = target.deploy("--dry")
-    assert any(note.startswith("! would fail: the project Onboarding is there") for note in preview.notes)
-    explained(target.deploy(), "the project Onboarding is there with the identifier OLD", "plane_projects")
+    assert any(note.startswith("! would fail: the project Onboarding exists") for note in preview.notes)
+    explained(target.deploy(), "the project Onboarding exists with the identifier OLD", "plane_projects")
     assert not [row for row in target.plane.projects.values() if row.identifier == "ONBOARD"]
 
 
@@ -303,7 +303,7 @@ def test_a_workspace_that_somebody_else_owns(new_target: NewTarget) -> None:
         if row.member in admins:
             row.is_active = False
     run = target.deploy()
-    explained(run, "the workspace javisi is there, and admin@javisi.local is not in it")
+    explained(run, "the workspace javisi exists, but admin@javisi.local is not in it")
 
 
 def test_custom_fields_can_be_made_a_failure(target: Target) -> None:
@@ -326,15 +326,15 @@ def test_one_host_that_fails_does_not_stop_the_other(new_target: NewTarget) -> N
     [
         (
             ["operations.plane.workspace", "slug=javisi", "title=Lab"],
-            "workspace: there is no argument title; it takes: slug, workspace_name, size",
+            "workspace: unknown argument title; the arguments are: slug, workspace_name, size",
         ),
         (
             ["operations.plane.workspace", "slug=javisi", "name=Lab"],
-            "workspace: no workspace_name is given; it takes: slug, workspace_name, size",
+            "workspace: missing argument workspace_name; the arguments are: slug, workspace_name, size",
         ),
         (
             ["operations.plane.instance_config", "values=ENABLE_SIGNUP"],
-            "instance_config.values: the value is not allowed; wanted: a dict, on a command line as JSON",
+            "instance_config.values must be a dict (on a command line as JSON)",
         ),
     ],
 )

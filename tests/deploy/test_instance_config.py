@@ -102,7 +102,7 @@ def test_sign_in_with_a_password_is_closed_last(target: Target) -> None:
     assert target.deploy(data=data).changed == []
     more = target.deploy(data={**data, "plane_agents": [{"name": "concierge", "role": "admin"}, {"name": "ptah"}]})
     assert more.code == 1
-    assert "ENABLE_EMAIL_PASSWORD (plane_instance_config) to be 1" in more.output
+    assert "ENABLE_EMAIL_PASSWORD (plane_instance_config) must be 1" in more.output
 
 
 def test_without_the_instance_admins_password_it_says_what_is_needed(closed: Target) -> None:

@@ -103,8 +103,8 @@ def test_a_wait_for_plane_ends_at_once_with_how_to_go_on(target: Target) -> None
     assert code == 130
     assert seconds < 5
     summary = output.partition("--> Summary:")[2].splitlines()
-    assert re.match(rf" +\[{target.host.name}\] interrupted; 4 made, 4 changed, .*; ", summary[1]), output
-    assert re.fullmatch(rf" +to go on: pyinfra \S+ deploy.py -y --limit {target.host.name}", summary[2])
+    assert re.match(rf" +\[{target.host.name}\] interrupted; 4 created, 4 changed, .*; ", summary[1]), output
+    assert re.fullmatch(rf" +to continue, run: pyinfra \S+ deploy.py -y --limit {target.host.name}", summary[2])
     assert "once it is mended" not in output
 
 
@@ -118,7 +118,7 @@ def test_what_is_being_written_is_finished_and_nothing_further_is_begun(new_targ
     assert "+ workspace javisi (Javisi)" in output
     assert "+ account" not in output
     assert not target.plane.api_tokens and not other.plane.api_tokens
-    assert "to go on: pyinfra " in output
+    assert "to continue, run: pyinfra " in output
     again = target.deploy(others=(other,))
     assert again.code == 0, again.output
     assert len(target.tokens) == len(other.tokens) == 10

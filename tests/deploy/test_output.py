@@ -46,7 +46,7 @@ def test_a_finished_host_says_that_its_tokens_answer(finished: Target) -> None:
 def test_the_end_of_a_run_says_what_was_done_where_the_tokens_are_and_how_long_it_took(target: Target) -> None:
     run = target.deploy()
     [line] = summary(run)
-    assert line.strip().startswith(f"[{target.host.name}] 28 made, 4 changed, 4 kept, 1 not available; ")
+    assert line.strip().startswith(f"[{target.host.name}] 28 created, 4 changed, 4 kept, 1 not available; ")
     assert f"{len(run.requests)} requests to Plane; tokens in opt/javisi/configs/plane/agent-tokens.env; " in line
     assert line.endswith(" s")
     [again] = summary(target.deploy())
@@ -61,12 +61,12 @@ def test_a_failed_run_ends_with_what_failed_why_and_how_to_go_on(new_target: New
     run = good.deploy(others=(bad,))
     assert run.code == 1
     first, *last = summary(run)
-    assert f"[{good.host.name}] 28 made" in first
+    assert re.search(rf"\[{good.host.name}\] +28 created", first)
     name = f"[{bad.host.name}]"
     assert last[0].strip() == f"{name} failed at Provisioning | Workspace javisi"
     assert "why: " in last[1] and "the server failed (500)" in last[1]
-    assert "until then: " in last[2]
-    assert "once it is mended: pyinfra " in last[3] and last[3].endswith(f"--limit {bad.host.name}")
+    assert "before that: " in last[2]
+    assert "after fixing it, run: pyinfra " in last[3] and last[3].endswith(f"--limit {bad.host.name}")
 
 
 def test_the_command_to_go_on_with_is_told_without_the_secrets_that_were_in_it(target: Target) -> None:
@@ -80,7 +80,7 @@ def test_the_command_to_go_on_with_is_told_without_the_secrets_that_were_in_it(t
     run = target.deploy(*given, "--data", "postgres_superuser=nobody")
     assert run.code == 1
     assert "hidden" not in run.output
-    told = run.output.partition("once it is mended: ")[2].splitlines()[0]
+    told = run.output.partition("after fixing it, run: ")[2].splitlines()[0]
     assert told.endswith(
         "deploy.py -y --ssh-password … --data plane_secret_key=… --data=plane_minio_secret_key=… "
         "--data postgres_superuser=nobody"

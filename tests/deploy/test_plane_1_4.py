@@ -15,7 +15,7 @@ from tests.deploy.test_interrupt import Running
 FORMS = ("/auth/sign-in/", "/auth/sign-up/")
 DATA = {"plane_env_extra": {"AUTHENTICATION_RATE_LIMIT": "4/second"}}
 UNTRIED = (
-    f"! Plane 1.4.2 is newer than the releases that this deploy was tried with ({', '.join(TRIED)}); read the preview "
+    f"! Plane 1.4.2 is newer than the releases that this deploy was tested with ({', '.join(TRIED)}); read the preview "
     "with care"
 )
 
@@ -59,7 +59,7 @@ def test_a_limit_that_does_not_end_is_no_advice_about_a_password(new_target: New
     run = target.deploy()
     assert run.code == 1
     [why] = [line for line in run.output.splitlines() if "    why: " in line]
-    assert "Plane limits sign-ins and sign-ups (RATE_LIMIT_EXCEEDED), and takes none for now; run again in" in why
+    assert "Plane limits sign-ins and sign-ups (RATE_LIMIT_EXCEEDED), and accepts none for now; run again in" in why
     assert "password" not in why
     # Those who came through are not lost: once the limit is raised, the same command goes on.
     run = target.deploy(data=DATA)

@@ -261,7 +261,7 @@ def test_estimates_are_switched_off_and_kept(settled: Target) -> None:
 def test_a_lead_who_is_not_there_is_one_line(target: Target) -> None:
     run = target.deploy(data=with_project(lead="boss@example.com"))
     assert run.code == 1
-    assert "boss@example.com is not in the workspace javisi; put it into plane_agents, or invite it" in run.output
+    assert "boss@example.com is not in the workspace javisi; add it to plane_agents, or invite it" in run.output
     assert "Traceback" not in run.output
 
 

@@ -25,7 +25,7 @@ def test_an_agent_with_another_name_and_the_same_address_is_not_pruned(target: T
     data = {**agents(name="toth", email="thot@javisi.local"), "plane_prune": True}
     run = target.deploy(data=data)
     assert run.code == 0, run.output
-    assert "- every token agent-thot: thot@javisi.local stays, under another name" in run.plan
+    assert "- every token agent-thot: thot@javisi.local stays under another name" in run.plan
     assert not [line for line in run.plan if line.startswith("- member")]
     assert target.membership("thot").is_active and owner(target, "toth") == "thot@javisi.local"
     assert set(target.tokens) == {"concierge", "toth"}
@@ -43,14 +43,14 @@ def test_no_password_is_derived_for_whatever_address_is_answered(target: Target)
         run = target.deploy(data=PRUNED)
         assert run.code == 0, run.output
         # Its password is the seed's, and whoever answers in Plane's place could name any address.
-        told = f"! the password of {NEW} is not known here: its tokens stay, and open nothing in javisi"
+        told = f"! the deploy does not know the password of {NEW}: its tokens stay valid, but give no access to javisi"
         assert told in run.notes, run.output
         assert "thot" not in target.tokens
 
 
 def test_a_line_of_nobody_who_is_named_is_told_of_on_every_run_and_is_no_change(target: Target) -> None:
     assert target.deploy(data=agents()).code == 0
-    told = "! not in plane_agents, and left alone without plane_prune: PLANE_TOKEN_THOT"
+    told = '! thot is not in plane_agents but still has access; set "present": False or plane_prune = True to remove it'
     for arguments in (["--dry"], []):
         run = target.deploy(*arguments, data=ALONE)
         assert run.code == 0 and run.plan == [] and run.changed == [], run.output

@@ -272,7 +272,7 @@ def test_an_override_of_the_env_file_is_refused_and_nothing_is_recreated(done: T
         preview, run = done.deploy("--dry", "-vvv", "--debug"), done.deploy("-vvv", "--debug")
         assert state_of(done) == before
     cure = {
-        "role": "its environment: sets DATABASE_URL too, and wins; remove it there",
+        "role": "its environment: sets DATABASE_URL too, and takes precedence; remove it there",
         "plane": "its environment: sets it; write DATABASE_URL: ${DATABASE_URL} there",
     }[stack]
     said = f"in opt/plane, {service} would run with another DATABASE_URL than {ENV_FILE} holds: {cure}"
@@ -307,7 +307,7 @@ def test_an_api_whose_container_was_removed_is_started_and_nothing_else_is_done(
     preview = done.deploy("--dry")
     assert preview.plan[:2] == [
         "+ start plane-api",
-        "? Plane answers (asked up to 2 times, 0 s apart; now: Plane's API is still to be started)",
+        "? Plane answers (asked up to 2 times, 0 s apart; now: Plane's API is not started yet)",
     ]
     run = done.deploy()
     assert (run.code, run.plan) == (0, ["+ start plane-api"]), run.output
@@ -323,8 +323,8 @@ def test_a_redis_that_refuses_plane_is_named_and_plane_runs_on(done: Target, sta
     done.host.redis_password = ""
     assert (preview.code, run.code) == (0, 1)
     assert (
-        f"Plane could not connect with REDIS_URL of {ENV_FILE}: AuthenticationError: invalid username-password pair or "
-        "user is disabled; check plane_redis_url; its containers were left as they are"
+        f"Plane cannot connect with REDIS_URL of {ENV_FILE}: AuthenticationError: invalid username-password pair or "
+        "user is disabled; check plane_redis_url; its containers were not changed"
     ) in run.output
     assert "not-the-password" not in run.output
     again = done.deploy()

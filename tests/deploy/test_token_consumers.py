@@ -36,7 +36,7 @@ ROTATED = "~ token agent-thot: rotated, as asked; every other token with this la
 FILE = f"~ {FOLDER}/thot.env: PLANE_API_KEY, PLANE_TOKEN_THOT"
 RAN = "~ run echo run >> commands: thot has another token or file"
 RECREATED = "~ recreate n8n in opt/plane: runs with another PLANE_API_KEY, PLANE_TOKEN_THOT"
-FINISHED = "~ token agent-thot: its rotation was cut off, and is finished"
+FINISHED = "~ token agent-thot: its rotation was interrupted; it will be finished"
 
 
 def runs_of_command(target: Target) -> int:
@@ -140,7 +140,7 @@ def test_a_service_that_was_stopped_is_not_started(used: Target) -> None:
     container(used).stop()
     run = used.deploy()
     assert (run.code, run.plan) == (0, []), run.output
-    told = "! the service n8n in opt/plane is stopped and has a former token; run on the host: docker compose "
+    told = "! the service n8n in opt/plane is stopped and still has a former token; run on the host: docker compose "
     [note] = [note for note in run.notes if note.startswith(told)]
     assert note.endswith(" up -d --force-recreate --no-deps n8n")
     assert not container(used).running
@@ -192,7 +192,7 @@ def test_a_command_that_fails_keeps_the_former_token(used: Target) -> None:
     broken = {"plane_token_consumers": [N8N, {"command": "echo out of order >&2; exit 3", "agent": "thot"}]}
     run = used.deploy(data={**ROTATE, **broken})
     assert run.code == 1 and answers(used, old) and answers(used, used.tokens["thot"])
-    assert "(plane_token_consumers) failed: out of order; correct it and run again" in run.output
+    assert "(plane_token_consumers) failed: out of order; fix it and run again" in run.output
     used.host.plane.forget_throttles()
     again = used.deploy_as_previewed()
     assert again.plan == [RAN, FINISHED] and not answers(used, old)
@@ -237,8 +237,11 @@ def test_a_service_that_gets_its_token_from_elsewhere_is_one_line(used: Target) 
         assert plan == ["~ recreate n8n in opt/plane: runs with another PLANE_BASE_URL"]
     other = {**N8N, "service": "n9n"}
     run = used.deploy(data={"plane_token_consumers": [other]})
-    assert "the Compose project in opt/plane has no service n9n; correct plane_token_consumers (it has: " in run.output
+    assert (
+        "the Compose project in opt/plane has no service n9n; correct plane_token_consumers (the project has: "
+        in run.output
+    )
     (used.host.root / "opt/nothing").mkdir(exist_ok=True)
     run = used.deploy(data={"plane_token_consumers": [{**N8N, "directory": "opt/nothing"}]})
-    assert run.code == 1 and "there is no Compose file in opt/nothing; correct plane_token_consumers" in run.output
+    assert run.code == 1 and "opt/nothing has no Compose file; correct plane_token_consumers" in run.output
     assert container(used).id == running

@@ -24,11 +24,13 @@ THOT_ABSENT = [*WITHOUT_THOT, {"name": "thot", "role": "member", "present": Fals
 MARK = f"Made by the deploy, which keeps it in {TOKEN_FILE}"
 """The description of a token that the deploy made; that of earlier versions named the workspace."""
 
-OTHERS = "! thot@javisi.local has tokens with the label agent-thot that this deploy did not make: {}; they stay valid; "
-MAYBE = (
-    "! a preview signs nobody in, so it cannot list tokens with these labels that this deploy did not make; the run "
+OTHERS = (
+    "! thot@javisi.local has tokens with the label agent-thot that this deploy did not create: {}; they stay valid; "
 )
-MAYBE += "leaves them valid and names them: "
+MAYBE = (
+    "! a preview does not sign in, so it cannot list tokens with these labels that this deploy did not create; the run "
+)
+MAYBE += "leaves them valid and lists them: "
 OTHERS += "to end them, run with --data rotate_tokens=thot"
 
 
@@ -82,7 +84,7 @@ def test_a_rotation_that_was_cut_off_is_done_again(finished: Target) -> None:
     # As it is after the new token was made, before it was saved.
     path.write_text(path.read_text() + "# agent cfo: rotating\n")
     add_token(finished, "cfo", MARK)
-    assert finished.deploy("--dry").plan == ["~ token agent-cfo: its rotation was cut off, and is done again"]
+    assert finished.deploy("--dry").plan == ["~ token agent-cfo: its rotation was interrupted; it will be repeated"]
     assert finished.deploy().code == 0
     assert labelled(finished, "cfo") == [finished.tokens["cfo"]]
     assert finished.deploy().changed == []
@@ -179,7 +181,7 @@ def test_tokens_end_and_are_renewed_before(target: Target) -> None:
     soon = (today() + timedelta(days=13)).isoformat()
     path = target.host.root / TOKEN_FILE
     path.write_text(path.read_text().replace(f"# agent cfo: ends {ends.pop()}", f"# agent cfo: ends {soon}"))
-    assert target.deploy("--dry").plan == [f"~ token agent-cfo: ends {soon}, so it is rotated"]
+    assert target.deploy("--dry").plan == [f"~ token agent-cfo: ends {soon}; will be rotated"]
     assert target.deploy().code == 0
     assert labelled(target, "cfo") == [target.tokens["cfo"]]
     assert target.deploy().changed == []
@@ -187,7 +189,10 @@ def test_tokens_end_and_are_renewed_before(target: Target) -> None:
 
 def test_tokens_without_an_end_get_one(finished: Target) -> None:
     data = {"plane_token_lifetime_days": 30}
-    assert "~ token agent-cfo: has no end, and is to live 30 days" in finished.deploy("--dry", data=data).plan
+    assert (
+        "~ token agent-cfo: never expires; will be replaced by a 30-day token"
+        in finished.deploy("--dry", data=data).plan
+    )
     assert finished.deploy(data=data).code == 0
     assert finished.deploy(data=data).changed == []
     # Without the setting, an end that is far enough away is no reason to rotate.
@@ -245,7 +250,7 @@ def test_a_second_run_at_the_same_time_says_who_is_at_work(new_target: NewTarget
         before = target.snapshot()
         run = target.deploy()
         assert run.code != 0
-        assert "another run is at work on this host: ada@laptop since 2026-01-02 03:04 (process 5)" in run.output
+        assert "another run is working on this host: ada@laptop since 2026-01-02 03:04 (process 5)" in run.output
         assert "Traceback" not in run.output
         assert target.snapshot() == before
     finally:
@@ -262,7 +267,7 @@ def test_keys_of_others_in_planes_redis_databases_are_warned_of(finished: Target
         run = finished.deploy()
         assert run.changed == []
         [warning] = [note for note in run.notes if "Redis" in note]
-        assert "Redis database 4 of javisi_redis holds keys that are not Plane's (n8n:…)" in warning
+        assert "Redis database 4 of javisi_redis contains keys that are not Plane's (n8n:…)" in warning
         assert "1234" not in run.output
     finally:
         finished.host.redis_keys = {}

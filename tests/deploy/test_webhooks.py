@@ -82,7 +82,7 @@ def test_a_webhook_is_deleted_with_its_secret(settled: Target) -> None:
 def test_a_run_that_was_interrupted_before_the_secret_was_saved_is_finished(settled: Target) -> None:
     before = webhook(settled).secret_key
     (settled.host.root / FILE).write_text("OTHER=kept\nPLANE_WEBHOOK_SECRET_N8N=\n")
-    line = "~ webhook n8n of javisi: a new secret, because the present one was not saved"
+    line = "~ webhook n8n of javisi: a new secret, because the current one was not saved"
     assert settled.deploy("--dry").plan == [line]
     assert settled.deploy().code == 0
     assert webhook(settled).secret_key != before
@@ -112,7 +112,7 @@ def test_a_private_address_is_refused_with_the_variable_that_allows_it(
     )
     run = target.deploy()
     assert run.code == (0 if allowed else 1), run.output
-    refused = "the host in its url must be known to Plane"
+    refused = "the host in its url must resolve to a public address"
     assert (refused in run.output) != bool(target.plane.webhooks)
 
 

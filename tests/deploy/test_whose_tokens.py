@@ -62,8 +62,8 @@ def test_a_token_that_a_person_made_of_the_old_account_stays_and_is_named(target
     run = target.deploy(data=agents(email=NEW))
     assert run.code == 0, run.output
     assert (
-        "! thot@javisi.local has tokens with the label agent-thot that this deploy did not make: 1; they stay valid "
-        "until somebody revokes them in Plane as that account"
+        "! thot@javisi.local has tokens with the label agent-thot that this deploy did not create: 1; they stay valid "
+        "until you revoke them in Plane as that account"
     ) in run.notes
     assert answers(target, by_hand) and not answers(target, old)
 
@@ -90,7 +90,8 @@ def test_an_old_account_whose_password_is_not_known_is_told_of(target: Target) -
     run = target.deploy(data=agents(email=NEW))
     assert run.code == 0, run.output
     note = (
-        "! the password of thot@before.example is not known here: its token agent-thot still answers; revoke it in "
+        "! the deploy does not know the password of thot@before.example: its token agent-thot still answers; revoke it "
+        "in "
         "Plane as that account"
     )
     assert [line for line in run.notes if "thot" in line] == [note]
@@ -99,7 +100,7 @@ def test_an_old_account_whose_password_is_not_known_is_told_of(target: Target) -
     assert again.changed == [] and note not in again.notes, again.output
 
 
-ADOPTED = "~ token agent-{0}: adopted; {1} will note {0}@javisi.local as its owner"
+ADOPTED = "~ token agent-{0}: adopted; {1} will record {0}@javisi.local as its owner"
 
 
 def adopted(*names: str) -> list[str]:
@@ -168,8 +169,8 @@ def test_the_token_file_of_another_workspace_is_refused_before_anything_is_made(
         run = target.deploy(data=data)
         assert run.code != 0
         assert (
-            f"{TOKEN_FILE} is the token of concierge@javisi.local, who is not in lab; set plane_tokens_path to a file "
-            "of its own for each workspace, or take that line out"
+            f"{TOKEN_FILE} is the token of concierge@javisi.local, an account that is not in lab; set "
+            "plane_tokens_path to a separate file for each workspace, or remove that line"
         ) in run.output
         assert [row.slug for row in target.plane.workspaces.values()] == ["javisi"]
         assert target.tokens == tokens and target.file(TOKEN_FILE) == before

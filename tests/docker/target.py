@@ -160,4 +160,4 @@ def _wait_for(server: SSHServer) -> None:
                 return
         time.sleep(0.05)
     said = server.log.read_text() if server.log.exists() else ""
-    raise RuntimeError(f"sshd does not answer on port {server.port}: {said or 'it said nothing'}")
+    raise RuntimeError(f"sshd does not answer on port {server.port}: {said or 'it printed nothing'}")

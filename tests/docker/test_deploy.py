@@ -293,7 +293,9 @@ def test_a_token_that_a_person_made_stays_until_a_rotation_ends_it(deployed: Lab
     without(deployed, "thot")
     done = succeeded(deployed.deploy(operation=("deploy.provisioning",)))
     assert plan(done) == ["+ token agent-thot"]
-    told = "! thot@javisi.local has tokens with the label agent-thot that this deploy did not make: 1; they stay valid"
+    told = (
+        "! thot@javisi.local has tokens with the label agent-thot that this deploy did not create: 1; they stay valid"
+    )
     assert told in done.stdout
     now = deployed.tokens()["PLANE_TOKEN_THOT"]
     assert answers(deployed, by_hand) and answers(deployed, now) and not answers(deployed, lost)
@@ -362,8 +364,8 @@ def test_a_user_with_sudo_and_a_password_can_deploy(lab: Lab) -> None:
 
 def test_a_user_who_may_not_use_docker_is_told_so(lab: Lab) -> None:
     done = lab.deploy(user="lab-sudo", data=IMPATIENT)
-    assert "docker may not be used by this SSH user" in complaint(done)
-    assert "use --sudo, or put the user in group docker" in complaint(done)
+    assert "this SSH user may not use docker" in complaint(done)
+    assert "use --sudo, or add the user to the group docker" in complaint(done)
 
 
 # The way to Plane
@@ -434,7 +436,7 @@ def test_a_stopped_postgresql_container_is_named(deployed: Lab) -> None:
 
 def test_a_postgresql_container_that_is_not_there_is_named(lab: Lab) -> None:
     said = complaint(lab.deploy(data={**IMPATIENT, "postgres_container": "nowhere"}))
-    assert said == "there is no container nowhere on this host; start it, or set postgres_container"
+    assert said == "the container nowhere does not exist on this host; start it, or set postgres_container"
 
 
 def test_a_postgresql_container_that_starts_meanwhile_is_waited_for(deployed: Lab) -> None:

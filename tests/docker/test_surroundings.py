@@ -28,7 +28,7 @@ def test_a_password_for_the_superuser_opens_the_local_socket(lab: Lab) -> None:
     try:
         data = {**IMPATIENT, "postgres_container": name}
         said = complaint(lab.deploy(operation=("deploy.database",), data=data))
-        assert "wants a password for postgres" in said and "set postgres_superuser_password" in said
+        assert "requires a password for postgres" in said and "set postgres_superuser_password" in said
         succeeded(lab.deploy(operation=("deploy.database",), data=data, env=secrets))
         assert lab.can_log_in("plane", SECRETS["POSTGRESQL_PASSWORD"], "plane_production", name)
         assert changed_nothing(lab.deploy(operation=("deploy.database",), data=data, env=secrets))
@@ -215,7 +215,7 @@ def test_keys_of_another_service_in_planes_redis_are_warned_of(deployed: Lab) ->
     try:
         done = deployed.deploy()
         assert changed_nothing(done)
-        assert f"! Redis database 4 of {deployed.redis} holds keys that are not Plane's (n8n:…)" in done.stdout
+        assert f"! Redis database 4 of {deployed.redis} contains keys that are not Plane's (n8n:…)" in done.stdout
         assert "abc-1234" not in done.stdout
     finally:
         deployed.docker(*cli, "FLUSHDB")

@@ -26,7 +26,7 @@ FOR_CONTRIBUTORS = {"upstream.md", "vocabulary.md"}
 
 SETTING = re.compile(r"`((?:plane|postgres|postgresql|redis)_[a-z_]+|rotate_tokens)\b[^`]*`")
 
-MAY_BE_LONG = re.compile(r"\||    |(- )?`|another run is at work")
+MAY_BE_LONG = re.compile(r"\||    |(- )?`|another run is working")
 """Tables, output, and what must not be broken."""
 
 

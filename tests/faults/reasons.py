@@ -8,7 +8,7 @@ from tests.deploy.target import Run, Target
 
 # What pyinfra says of a host, what is changed, and what a run waits for.
 _ORDINARY = re.compile(
-    r"[-+~!?=] |Connected$|Ready: |Success$|No changes$|Error: executed |waiting for Plane|Plane limits how many"
+    r"[-+~!?=] |Connected$|Ready: |Success$|No changes$|Error: executed |waiting for Plane|Plane limits requests"
 )
 
 

@@ -151,7 +151,7 @@ def test_a_full_disk_leaves_the_environment_file_as_it_was(small: Target) -> Non
     before = small.snapshot()["files"][ENV_FILE]
     fill_disk(small.host, ENV_FILE)
     run = small.deploy(operation="deploy.environment", data={"plane_web_url": "https://other.example.org"})
-    assert "what was there is untouched" in the_one_line(run, small)
+    assert "the file was not changed" in the_one_line(run, small)
     assert small.snapshot()["files"][ENV_FILE] == before
     mend(small.host)
 

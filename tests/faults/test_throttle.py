@@ -24,7 +24,7 @@ def test_a_hundred_agents_are_provisioned_within_planes_limits(new_target: NewTa
     assert len(target.tokens) == len(target.plane.api_tokens) == 100
     assert all(answers(target, token) for token in target.tokens.values())
     assert all(target.project_membership(agent["name"]).is_active for agent in HUNDRED)
-    assert "Plane limits how many requests it takes" not in run.output
+    assert "Plane limits requests" not in run.output
     begun_at = time.monotonic()
     again = target.deploy(operation="deploy.provisioning")
     assert again.code == 0 and again.changed == [], again.output
@@ -40,7 +40,7 @@ def test_a_throttled_key_is_waited_for(new_target: NewTarget) -> None:
     run = target.deploy(operation="deploy.provisioning")
     assert rule.happened.is_set()
     assert run.code == 0, run.output
-    assert "Plane limits how many requests it takes; going on in 2 s" in run.lines
+    assert "Plane limits requests; continuing in 2 s" in run.lines
     assert target.deploy(operation="deploy.provisioning").changed == []
 
 
@@ -49,7 +49,7 @@ def test_a_key_that_is_throttled_again_and_again_is_given_up_in_one_line(new_tar
     target.host.plane.faults.add(faults.throttled(0), method="GET", route=PROJECTS)
     run = target.deploy(operation="deploy.provisioning")
     assert run.code != 0 and "Traceback" not in run.output
-    assert run.lines.count("Plane limits how many requests it takes; going on in 1 s") == 5
+    assert run.lines.count("Plane limits requests; continuing in 1 s") == 5
     [line] = [line for line in run.lines if "still limits requests" in line]
     assert line.endswith("run again in a minute")
     target.host.plane.faults.clear()
@@ -62,7 +62,7 @@ def test_a_throttled_key_without_a_time_is_waited_for_a_minute(new_target: NewTa
     target.host.plane.faults.add(faults.throttled(), method="GET", route=PROJECTS)
     with begun([target]) as (process, output):
         until = time.monotonic() + PATIENCE
-        while "Plane limits how many requests it takes; going on in 60 s" not in printed(output):
+        while "Plane limits requests; continuing in 60 s" not in printed(output):
             assert process.poll() is None and time.monotonic() < until, printed(output)
             time.sleep(0.01)
         # Nobody has to wait here: the next run is not throttled.

@@ -195,7 +195,7 @@ def test_a_token_that_a_person_made_stays_until_a_rotation_ends_it(deploy: Deplo
     deploy.lose_lines("thot")
     run = deploy.run()
     assert run.returncode == 0 and plan(run.stdout) == ["+ token agent-thot"], run.stdout
-    assert "has tokens with the label agent-thot that this deploy did not make: 1; they stay valid" in run.stdout
+    assert "has tokens with the label agent-thot that this deploy did not create: 1; they stay valid" in run.stdout
     now = deploy.agent_tokens["thot"]
     assert deploy.answers(by_hand) and deploy.answers(now) and not deploy.answers(lost)
     deploy.says("a token made by hand", "left")

@@ -59,7 +59,7 @@ def seen(**given: Any) -> dict[str, Any]:
 
 
 def test_a_name_that_the_settings_refuse_is_one_line() -> None:
-    with pytest.raises(AdoptError, match="the settings do not take what the workspace has: plane_workspace_slug"):
+    with pytest.raises(AdoptError, match="the settings cannot describe this workspace: plane_workspace_slug"):
         blocks("sese", seen(slug="a/b"))
 
 
@@ -124,4 +124,4 @@ def test_a_field_of_another_work_item_type_is_told() -> None:
     ]
     text = source(blocks("sese", seen(projects={"LAB": a_project(custom_fields=kinds)})))
     assert '"custom_fields": [' in text and "work_item_type" not in text
-    assert "LAB: only one work item type can be managed; left as they are: Bug (risk)." in text.replace("\n# ", " ")
+    assert "LAB: only one work item type can be managed; not managed: Bug (risk)." in text.replace("\n# ", " ")

@@ -95,7 +95,7 @@ def test_a_pair_that_is_refused_again_is_given_up(site: Site, forms: Forms) -> N
     site.route(SIGN_IN, REFUSED)
     with pytest.raises(PlaneBadAnswer) as caught:
         sign_in(forms)
-    assert one_line(caught).startswith("sign in as thot@javisi.local: the answer (CSRF_REFUSED) is none of Plane's")
+    assert one_line(caught).startswith("sign in as thot@javisi.local: the answer (CSRF_REFUSED) is not Plane's answer")
     assert site.paths == [GET_CSRF, SIGN_IN] * 2
 
 
@@ -129,7 +129,7 @@ def test_a_form_that_is_taken_without_a_session_is_a_bad_answer(
     site.route(SIGN_IN, taken(*cookies))
     with pytest.raises(PlaneBadAnswer) as caught:
         sign_in(forms)
-    assert one_line(caught) == f"POST {site.url}/auth/sign-in/: taken, but without a session cookie"
+    assert one_line(caught) == f"POST {site.url}/auth/sign-in/: accepted, but without a session cookie"
 
 
 @pytest.fixture

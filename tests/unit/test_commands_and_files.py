@@ -176,7 +176,7 @@ def test_no_terminal_repeats_what_a_command_is_given(host: Shell) -> None:
 @pytest.mark.parametrize(
     ("stdout", "stderr", "reason"),
     [
-        ([], [], "it said nothing"),
+        ([], [], "it printed nothing"),
         (["out"], [], "out"),
         (["out"], ["first", "last ", " "], "last"),
         ([], ["x" * 400], "x" * 300),
@@ -210,7 +210,7 @@ NO_PLUGIN = [
 @pytest.mark.parametrize("said", NO_PLUGIN)
 def test_where_docker_has_no_compose_that_is_the_reason(said: list[str]) -> None:
     assert Output(False, [], said).reason == (
-        f"docker has no plugin compose on this host ({said[0]}); install docker-compose-plugin"
+        f"docker has no compose plugin on this host ({said[0]}); install docker-compose-plugin"
     )
 
 
@@ -244,7 +244,7 @@ def test_a_password_that_nobody_gives_to_sudo_is_an_error_of_one_line(
     with pytest.raises(TargetError) as caught:
         run(host, "true")
     assert one_line(caught) == (
-        "the connection to the host broke, or sudo asked for a password and nobody could answer; run again, with "
+        "the connection to the host broke, or sudo asked for a password; run again, with "
         "_sudo_password in host data or --same-sudo-password"
     )
 
@@ -450,9 +450,9 @@ def test_a_link_that_another_user_put_there_is_not_followed(host: Shell, tmp_pat
     real.chmod(0o640)
     link.symlink_to(real)
     os.chown({"link": link, "folder": theirs, "folder of the file": ours}[whose], 54321, 54321, follow_symlinks=False)
-    with pytest.raises(TargetError, match=r"it is a link, and .* is not of who writes it; name the file that it"):
+    with pytest.raises(TargetError, match=r"it is a link, and another user owns .*; set the path of the file that it"):
         write_file(host, str(link), "secret\n", user="54321")
-    with pytest.raises(TargetError, match=r"it is a link, and .* is not of who writes it; name the file that it"):
+    with pytest.raises(TargetError, match=r"it is a link, and another user owns .*; set the path of the file that it"):
         change_access(host, str(link), "600", user="54321")
     info = real.stat()
     assert (real.read_text(), info.st_mode & 0o777, info.st_uid) == ("root's own\n", 0o640, 0)
@@ -491,7 +491,7 @@ def test_a_loop_of_links_is_an_error_of_one_line(host: Shell, tmp_path: Path) ->
     (tmp_path / "other").symlink_to("file")
     with pytest.raises(TargetError) as caught:
         write_file(host, "file", "secret\n")
-    assert one_line(caught) == "cannot write file: it is a link that leads nowhere; what was there is untouched"
+    assert one_line(caught) == "cannot write file: it is a link that leads nowhere; the file was not changed"
 
 
 @pytest.mark.parametrize("existing", [True, False])
@@ -517,7 +517,7 @@ def test_half_a_file_replaces_nothing(tmp_path: Path, arrives: int) -> None:
     (tmp_path / "file").write_text("old\n")
     with pytest.raises(TargetError) as caught:
         write_file(host, str(tmp_path / "file"), "new text\n")
-    assert one_line(caught) == f"cannot write {tmp_path}/file: it did not arrive whole; what was there is untouched"
+    assert one_line(caught) == f"cannot write {tmp_path}/file: it did not arrive whole; the file was not changed"
     assert (tmp_path / "file").read_text() == "old\n"
     assert left_over(tmp_path) == []
 
@@ -528,13 +528,13 @@ def test_a_step_that_fails_leaves_what_was_there(host: Shell, tmp_path: Path, pr
     host.replace(program, "echo some noise >&2; echo No space left on device >&2; exit 1")
     with pytest.raises(TargetError) as caught:
         write_file(host, str(tmp_path / "file"), "secret\n")
-    assert one_line(caught).endswith("No space left on device; what was there is untouched")
+    assert one_line(caught).endswith("No space left on device; the file was not changed")
     assert "secret" not in str(caught.value)
     assert (tmp_path / "file").read_text() == "old\n"
     assert left_over(tmp_path) == []
 
 
-ADVICE = "give the SSH user the right to, or use --sudo"
+ADVICE = "give the SSH user that right, or use --sudo"
 
 
 @pytest.mark.parametrize("program", ["mkdir", "mv"])
@@ -543,8 +543,7 @@ def test_a_right_that_is_missing_for_writing_comes_with_advice(host: Shell, tmp_
     with pytest.raises(TargetError) as caught:
         write_file(host, str(tmp_path / "file"), "secret\n")
     assert one_line(caught) == (
-        f"cannot write {tmp_path}/file: {program}: cannot do it: Permission denied; what was there is untouched; "
-        + ADVICE
+        f"cannot write {tmp_path}/file: {program}: cannot do it: Permission denied; the file was not changed; " + ADVICE
     )
 
 

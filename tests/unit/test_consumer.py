@@ -72,7 +72,7 @@ def test_a_service_that_would_get_another_token_is_refused_if_it_has_a_container
 
 def test_what_compose_cannot_tell_is_an_error_once_the_files_exist() -> None:
     reason = "env file /opt/other.env not found"
-    with pytest.raises(TargetError, match="cannot tell what the services in /opt/n8n get: env file /opt/other"):
+    with pytest.raises(TargetError, match="cannot resolve the services in /opt/n8n: env file /opt/other"):
         seen(BY_FILE, None, VALUES, unresolved=reason)
     missing = (TokenSource(OWN, {}, VALUES), SOURCES[1])
     assert outdated(seen(BY_FILE, None, {}, missing, unresolved=reason)) == [[*VALUES]]

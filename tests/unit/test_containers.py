@@ -180,7 +180,8 @@ def test_a_container_that_still_differs_afterwards_is_a_failure(docker: Docker) 
     with pytest.raises(TargetError) as caught:
         apply(running(docker, OLD).ready().plan())
     assert str(caught.value) == (
-        f"plane-api-1 was recreated and runs with another DEBUG than {docker.env} holds; see docker compose config api "
+        f"plane-api-1 was recreated but still runs with another DEBUG than {docker.env} holds; see docker compose "
+        "config api "
         f"in {docker.folder}"
     )
 
@@ -241,7 +242,10 @@ def test_a_project_is_reached_again_with_what_it_was_started_with(docker: Docker
 
 def test_two_projects_with_planes_services_in_a_folder_are_refused(docker: Docker) -> None:
     running(docker).container("api", project="other")
-    with pytest.raises(TargetError, match=r"several Compose projects in .*: other, plane; remove those of all but one"):
+    with pytest.raises(
+        TargetError,
+        match=r"several Compose projects have containers in .*: other, plane; remove the containers of all but one",
+    ):
         docker.ready().plan()
 
 
@@ -258,7 +262,7 @@ def test_another_project_in_the_folder_is_left_alone(docker: Docker) -> None:
 
 
 def test_a_service_that_the_project_does_not_have_is_named_before_anything_is_done(docker: Docker) -> None:
-    with pytest.raises(PlaneSettings, match=r"has no service beat; name .* \(it has: api, worker\)$"):
+    with pytest.raises(PlaneSettings, match=r"has no service beat; correct .* \(the project has: api, worker\)$"):
         running(docker, OLD).ready().plan(services=["api", "beat"])
     assert docker.asked() == []
 
@@ -319,7 +323,7 @@ def test_an_env_file_that_compose_cannot_read_is_one_line_without_its_values(doc
     with pytest.raises(TargetError) as caught:
         running(docker, OLD).ready().plan()
     assert str(caught.value) == (
-        f"docker compose cannot tell what the services in {docker.folder} get: line 2: unexpected character "
+        f"docker compose cannot resolve the services in {docker.folder}: line 2: unexpected character "
         '"…" in variable name "…"'
     )
     assert docker.asked() == []
@@ -327,7 +331,7 @@ def test_an_env_file_that_compose_cannot_read_is_one_line_without_its_values(doc
 
 def test_a_docker_that_cannot_be_asked_is_one_line(docker: Docker) -> None:
     docker.ps = "echo permission denied >&2; exit 1"
-    with pytest.raises(TargetError, match=r"^docker could not be asked for the services in .*: permission denied$"):
+    with pytest.raises(TargetError, match=r"^cannot list the services in .*: permission denied$"):
         docker.ready().plan()
 
 
@@ -485,13 +489,15 @@ def test_a_management_command_that_fails_ends_the_run_there(bare: Docker) -> Non
 
 def test_migrations_that_went_to_another_server_are_a_failure(bare: Docker) -> None:
     bare.schema()
-    with pytest.raises(TargetError, match=r"went well, but plane_production in javisi_postgresql has no tables: Plane"):
+    with pytest.raises(TargetError, match=r"succeeded, but plane_production in javisi_postgresql has no tables: Plane"):
         apply(running(bare).ready().plan())
 
 
 def test_a_postgresql_that_cannot_be_asked_is_one_line(docker: Docker) -> None:
     docker.write("schema", "FATAL:  the database system is starting up\n##FAILED##\n")
-    with pytest.raises(TargetError, match=r"^PostgreSQL in javisi_postgresql could not be asked for Plane's tables: "):
+    with pytest.raises(
+        TargetError, match=r"^PostgreSQL in javisi_postgresql could not be checked for Plane's tables: "
+    ):
         running(docker).ready().plan()
 
 
@@ -653,8 +659,8 @@ def test_a_server_that_refuses_plane_is_named_before_anything_is_recreated(
     with pytest.raises(TargetError) as caught:
         apply(items)
     assert str(caught.value) == (
-        f"Plane could not connect with {variable} of {docker.env}: AuthenticationError: invalid password; check "
-        f"{settings}; its containers were left as they are"
+        f"Plane cannot connect with {variable} of {docker.env}: AuthenticationError: invalid password; check "
+        f"{settings}; its containers were not changed"
     )
     assert docker.asked() == []
 
@@ -662,7 +668,7 @@ def test_a_server_that_refuses_plane_is_named_before_anything_is_recreated(
 def test_connections_are_tried_once_and_only_if_the_api_is_to_change(docker: Docker) -> None:
     docker.service("migrator", "./bin/docker-entrypoint-migrator.sh")
     items = running(docker, OLD, OLD).ready().plan()
-    with pytest.raises(TargetError, match="was recreated and runs with another DEBUG"):
+    with pytest.raises(TargetError, match="was recreated but still runs with another DEBUG"):
         apply(items)
     assert len(docker.asked("connected")) == 1
     [ran] = docker.asked("connected")
@@ -671,7 +677,7 @@ def test_connections_are_tried_once_and_only_if_the_api_is_to_change(docker: Doc
 
 def test_connections_are_not_tried_for_a_worker(docker: Docker) -> None:
     items = running(docker, worker=OLD).ready().plan()
-    with pytest.raises(TargetError, match="was recreated and runs with another DEBUG"):
+    with pytest.raises(TargetError, match="was recreated but still runs with another DEBUG"):
         apply(items)
     assert docker.asked("connected") == []
 
@@ -712,7 +718,7 @@ def test_a_file_that_compose_reads_only_with_interpolation_names_the_cure(docker
 def test_a_broken_or_missing_compose_file_is_an_error_of_the_settings(docker: Docker, executing: bool) -> None:
     for said, told in (
         ("yaml: line 3: did not find expected key", "docker compose cannot read the project in {}: yaml: line 3"),
-        ("no configuration file provided: not found", "there is no Compose file in {}; put Plane's there, or correct"),
+        ("no configuration file provided: not found", "{} has no Compose file; put Plane's file there, or correct"),
     ):
         docker.ready()
         script = (docker.host.programs / "docker").read_text()

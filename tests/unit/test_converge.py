@@ -88,7 +88,7 @@ class Locks:
     def hold(self, host: Any, directory: str) -> None:
         self.asked.append((host, directory))
         if self.taken:
-            raise TargetError("another run is at work")
+            raise TargetError("another run is working")
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def test_while_another_run_is_at_work_nothing_is_changed_and_that_is_one_line(ho
 
     [command] = commands(plan, host, executing=True)
     assert not carry_out(command, host)
-    assert host.said == ["another run is at work"]
+    assert host.said == ["another run is working"]
     assert applied == []
 
 
@@ -196,8 +196,8 @@ def test_a_change_that_fails_is_told_in_one_line_and_nothing_else(host: Shell, e
 @pytest.mark.parametrize(
     ("error", "line"),
     [
-        (PlaneError("no answer"), "? cannot tell before the run: no answer"),
-        (TargetError("no answer"), "? cannot tell before the run: no answer"),
+        (PlaneError("no answer"), "? cannot check yet: no answer"),
+        (TargetError("no answer"), "? cannot check yet: no answer"),
     ],
 )
 def test_a_preview_that_cannot_tell_goes_on_and_says_so_once(host: Shell, error: Exception, line: str) -> None:
@@ -221,7 +221,7 @@ def test_a_preview_plans_nothing_after_what_would_fail(host: Shell) -> None:
     assert len(commands(fails, host, executing=False)) == 1
     for _ in range(2):
         assert commands(follows, host, executing=False) == []
-    assert host.said == ["! would fail: set it", "! what follows is not planned: the run would end here"]
+    assert host.said == ["! would fail: set it", "! nothing after this is planned: the run would stop here"]
     # A run goes by what it finds itself.
     assert len(commands(follows, host, executing=True)) == 1
 

@@ -8,9 +8,11 @@ from pyinfra_plane.engine.docker_errors import explain_docker
 
 # As seen with Docker 20.10 and 28.2, Podman 4.3, dash, bash and zsh, or in their issues.
 NO_SUCH = {
-    "Error response from daemon: No such container: db": "there is no container db on this host; start it, or set name",
-    "Error: No such object: db": "there is no container db on this host; start it, or set name",
-    'Error: inspecting object: no such object: "db"': "there is no container db on this host; start it, or set name",
+    "Error response from daemon: No such container: db": "the container db does not exist on this host; start it, or "
+    "set name",
+    "Error: No such object: db": "the container db does not exist on this host; start it, or set name",
+    'Error: inspecting object: no such object: "db"': "the container db does not exist on this host; start it, or set "
+    "name",
     'Error: no container with name or ID "db" found: no such container': (
         'Podman has no container db of this SSH user (Error: no container with name or ID "db" found: no such '
         "container); start it, use --sudo if it is root's, or set name"
@@ -37,14 +39,14 @@ NO_PROGRAM = [
     "invoke a command that was not found",
 ]
 DOCKER_ITSELF = {
-    "sh: 1: docker: not found": ("there is no docker command on this host (", "correct the SSH user's PATH"),
-    "zsh: command not found: docker": ("there is no docker command on this host (", "correct the SSH user's PATH"),
+    "sh: 1: docker: not found": ("this host has no docker command (", "correct the SSH user's PATH"),
+    "zsh: command not found: docker": ("this host has no docker command (", "correct the SSH user's PATH"),
     "permission denied while trying to connect to the docker API at unix:///var/run/docker.sock": (
-        "docker may not be used by this SSH user (",
-        "use --sudo, or put the user in group docker",
+        "this SSH user may not use docker (",
+        "use --sudo, or add the user to the group docker",
     ),
     'Error: unable to connect to Podman socket: Get "http://d/_ping": dial unix /run/podman/podman.sock: connect: '
-    "permission denied": ("docker may not be used by this SSH user (", "use --sudo, or put the user in group docker"),
+    "permission denied": ("this SSH user may not use docker (", "use --sudo, or add the user to the group docker"),
     "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?": (
         "the docker daemon does not run on this host (",
         "start it; if docker is rootless, run once as the SSH user: docker context use rootless",
@@ -56,20 +58,20 @@ DOCKER_ITSELF = {
         "systemctl --user start docker; and once as root: loginctl enable-linger, so that it runs without a login",
     ),
     "Cannot connect to the Docker daemon at tcp://127.0.0.1:1. Is the docker daemon running?": (
-        "docker is told by DOCKER_HOST or its context to look for a daemon elsewhere (",
+        "DOCKER_HOST or a docker context points docker to a daemon elsewhere (",
         "docker context use default",
     ),
     'error during connect: Get "http://foo:2375/v1.50/containers/x/json": dial tcp: lookup foo: no such host': (
-        "docker is told by DOCKER_HOST or its context to look for a daemon elsewhere (",
+        "DOCKER_HOST or a docker context points docker to a daemon elsewhere (",
         "docker context use default",
     ),
     'Failed to initialize: unable to resolve docker endpoint: context "nope": context not found': (
-        "docker is told by DOCKER_HOST or its context to look for a daemon elsewhere (",
+        "DOCKER_HOST or a docker context points docker to a daemon elsewhere (",
         "docker context use default",
     ),
-    "docker: unknown command: docker compose": ("docker has no plugin compose", "install docker-compose-plugin"),
-    "unknown shorthand flag: 'f' in -f": ("docker has no plugin compose", "install docker-compose-plugin"),
-    "Error: unrecognized command `podman compose`": ("docker has no plugin compose", "install docker-compose-plugin"),
+    "docker: unknown command: docker compose": ("docker has no compose plugin", "install docker-compose-plugin"),
+    "unknown shorthand flag: 'f' in -f": ("docker has no compose plugin", "install docker-compose-plugin"),
+    "Error: unrecognized command `podman compose`": ("docker has no compose plugin", "install docker-compose-plugin"),
 }
 NOTHING_OF_DOCKER = [
     "ERROR:  permission denied to set parameter",

@@ -415,7 +415,7 @@ def test_what_is_not_asked_for_stays_as_it_is_and_where_it_is(host: Shell, tmp_p
     text = HiddenValue("# ours\nWEB_URL=https://new.example.com\nDEBUG=0\nGUNICORN_WORKERS=2\n")
     items = plan(environment.env_file, host, path=str(path), text=text)
     kept, change = items
-    assert kept == Kept(f"{path}: not managed here, and left alone: NEXT_PUBLIC_API_BASE_URL, LICENCE, indented, KEPT")
+    assert kept == Kept(f"{path}: not managed and not changed: NEXT_PUBLIC_API_BASE_URL, LICENCE, indented, KEPT")
     assert isinstance(change, Change) and change.lines == (f"~ {path}: WEB_URL, DEBUG, GUNICORN_WORKERS",)
     change.apply()
     expected = FOREIGN.replace("WEB_URL=https://old.", "WEB_URL=https://new.").replace("WORKERS=4", "WORKERS=2")
@@ -446,7 +446,7 @@ def test_a_variable_that_is_there_twice_is_left_once(host: Shell, tmp_path: Path
     write(path, f"{first}\n# between\nWEB_URL=https://a.example\nDEBUG=1\n")
     text = HiddenValue("WEB_URL=https://a.example\nDEBUG=1\n")
     items = plan(environment.env_file, host, path=str(path), text=text, prune=prune)
-    assert changes(items) == [f"~ {path}: WEB_URL: in the file more than once; one stays"]
+    assert changes(items) == [f"~ {path}: WEB_URL: duplicate lines removed"]
     apply(items)
     assert path.read_text() == ("" if prune else "# between\n") + text.unmask()
     assert changes(plan(environment.env_file, host, path=str(path), text=text, prune=prune)) == []
@@ -456,7 +456,7 @@ def test_of_two_values_the_last_one_counts(host: Shell, tmp_path: Path) -> None:
     path = tmp_path / "plane.env"
     write(path, "SECRET_KEY=first\nWEB_URL=x\nSECRET_KEY=last\n")
     items = plan(environment.env_file, host, path=str(path), text=HiddenValue("SECRET_KEY=\nWEB_URL=y\n"))
-    assert changes(items) == [f"~ {path}: WEB_URL", f"~ {path}: SECRET_KEY: in the file more than once; one stays"]
+    assert changes(items) == [f"~ {path}: WEB_URL", f"~ {path}: SECRET_KEY: duplicate lines removed"]
     apply(items)
     assert path.read_text() == "WEB_URL=y\nSECRET_KEY=last\n"
 

@@ -206,7 +206,7 @@ def test_a_host_without_docker_is_an_answer(host: Shell) -> None:
          Service(unavailable="psql: error: connection to server failed")),
         (['{}', 'FATAL:  database "plane" does not exist', FAILED],
          Service(unavailable='FATAL:  database "plane" does not exist')),
-        ([FAILED], Service(unavailable="docker said nothing")),
+        ([FAILED], Service(unavailable="docker printed nothing")),
     ],
     ids=["all", "notices in between", "nothing there", "role without login or password", "another's database",
          "another encoding and collation", "no output", "psql failed", "failed half way", "failed in silence"],

@@ -237,7 +237,7 @@ def bomb() -> bytes:
 def test_a_packed_answer_is_not_unpacked(site: Site, client: Client, encoding: str, status: int) -> None:
     site.says(Answer(status, bomb(), (("Content-Encoding", encoding), ("Location", "/x/"))))
     error = failure(client)
-    assert "the answer is compressed, which was not asked for" in str(error)
+    assert "the answer is compressed, although the request did not allow it" in str(error)
     assert site.asked[0].headers["Accept-Encoding"] == "identity"
     site.says(as_json([]))
     assert client.http.call("GET", "/api/x/") == []
@@ -472,7 +472,7 @@ def test_what_comes_after_an_answer_that_is_none_is_not_taken_for_the_next(statu
         server.over.wait(5)
 
     with raw(write) as server, client_of(server.url) as client:
-        assert f"{status} is no answer to a request" in str(failure(client))
+        assert f"{status} is not an answer to a request" in str(failure(client))
         assert client.http.call("GET", "/") == [2]
 
 

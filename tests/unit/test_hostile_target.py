@@ -94,8 +94,7 @@ def test_a_file_without_end_is_not_read_whole(host: Shell, tmp_path: Path, size:
         file.truncate(size)
     said = refused(host, tmp_path / "file")
     assert said == (
-        f"cannot read {tmp_path}/file: more than 2 MiB came from the host, where a few KB should; "
-        "mend it or move it away"
+        f"cannot read {tmp_path}/file: more than 2 MiB came from the host instead of a few KB; fix it or move it away"
     )
 
 
@@ -124,7 +123,7 @@ def test_a_name_that_is_no_line_is_a_name_and_is_shown_as_a_line(host: Shell, tm
 @pytest.mark.parametrize("data", [b"\xff\xfe\n", b"A=\xed\xa0\x80\n", bytes(range(256))])
 def test_a_file_that_is_no_text_is_one_line(host: Shell, tmp_path: Path, data: bytes) -> None:
     (tmp_path / "file").write_bytes(data)
-    assert "is not UTF-8 text; mend it or move it away" in refused(host, tmp_path / "file")
+    assert "is not UTF-8 text; fix it or move it away" in refused(host, tmp_path / "file")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +134,7 @@ def test_a_shell_that_prints_something_itself_is_told_of(host: Shell, tmp_path: 
     (tmp_path / "file").write_text("text\n")
     (tmp_path / "noise").write_text(noise + "\n")
     host.replace("stat", f'cat "{tmp_path}/noise"')
-    assert "its shell must not print anything itself" in refused(host, tmp_path / "file")
+    assert "its shell must not print anything by itself" in refused(host, tmp_path / "file")
 
 
 @pytest.mark.parametrize("garbled", ["!!!!", "QQ", "QUJD\n*", "é", "QUJ\x00D"])
@@ -185,7 +184,8 @@ def test_a_command_that_never_ends_is_given_up(host: Shell, monkeypatch: pytest.
 
     monkeypatch.setattr(host, "run_shell_command", stalls)
     assert refused(host, "file") == (
-        f"a command on the host did not end within {LONGEST_READING} s; -vv shows it, see what it waits for"
+        f"a command on the host did not end within {LONGEST_READING} s; run with -vv to see it, and check what it "
+        "waits for"
     )
     host.current_op_global_arguments = {"_timeout": 5}
     assert "did not end within 5 s" in refused(host, "file")
@@ -221,8 +221,8 @@ def test_a_lock_is_not_waited_for_without_end(locking: Shell, tmp_path: Path, mo
     # As one on a network folder that does not answer, but that it can be ended.
     locking.replace("mkdir", "exec cat >/dev/null")
     assert not_locked(locking, tmp_path / "folder") == (
-        f"cannot lock {tmp_path}/folder: the host did not say within 1 s whether it is free; see whether the disk or "
-        "network folder there answers"
+        f"cannot lock {tmp_path}/folder: the host did not answer within 1 s; check that the disk or network folder "
+        "under it responds"
     )
 
 
@@ -231,7 +231,7 @@ def test_a_host_that_says_a_little_now_and_then_is_not_listened_to_without_end(
 ) -> None:
     monkeypatch.setattr(lock, "LONGEST_READING", 1)
     locking.replace("mkdir", "while sleep 0.1; do echo wait || exit; done")
-    assert "did not say within 1 s" in not_locked(locking, tmp_path / "folder")
+    assert "did not answer within 1 s" in not_locked(locking, tmp_path / "folder")
 
 
 @pytest.mark.parametrize("script", ["yes", "cat /dev/zero", "yes | tr -d '\\n'", "yes >&2", "cat /dev/urandom"])
@@ -257,7 +257,7 @@ def test_any_note_of_who_has_the_lock_is_one_line(locking: Shell, tmp_path: Path
     (tmp_path / "folder" / lock.NAME).write_bytes(note)
     locking.replace("flock", "exit 1")
     said = not_locked(locking, tmp_path / "folder")
-    assert said.startswith("another run is at work on this host: ")
+    assert said.startswith("another run is working on this host: ")
     assert said.endswith(f"run on the host: kill the process that {tmp_path}/folder/{lock.NAME} names")
 
 

@@ -206,7 +206,7 @@ def test_a_limit_is_waited_out_and_said(
     site.says(as_json({"error_code": 5900}, 429, **headers), GOOD)
     assert client.http.call(method, "/") == {"status": "OK"}
     assert client.waited == [seconds]
-    assert client.said == [f"Plane limits how many requests it takes; going on in {seconds} s"]
+    assert client.said == [f"Plane limits requests; continuing in {seconds} s"]
 
 
 def test_a_limit_without_end_is_given_up(site: Site, client: Client) -> None:
@@ -229,9 +229,9 @@ def test_a_read_that_was_throttled_is_still_sent_again_after_a_dropped_connectio
 @pytest.mark.parametrize(
     ("path", "advice"),
     [
-        ("/api/v1/workspaces/javisi/members/", "must be an admin of the workspace javisi: see to it"),
-        ("/api/workspaces/javisi/", "must be an admin of the workspace javisi: see to it"),
-        ("/api/v1/workspaces/javisi/projects/?per_page=1", "must be an admin of the workspace javisi: see to it"),
+        ("/api/v1/workspaces/javisi/members/", "must be an admin of the workspace javisi: change that"),
+        ("/api/workspaces/javisi/", "must be an admin of the workspace javisi: change that"),
+        ("/api/v1/workspaces/javisi/projects/?per_page=1", "must be an admin of the workspace javisi: change that"),
         ("/api/workspaces/javisi/projects/p1/members/", "a member of the project and an admin of the workspace javisi"),
         ("/api/users/me/workspaces/javisi/projects/invitations/", "asked must be an admin of the workspace"),
         ("/api/users/me/workspaces/invitations/", "whether the account that asked is suspended"),

@@ -27,8 +27,8 @@ from tests.unit.given import ROOT, Shell
 from tests.unit.ssh import FakeTransport, connected
 
 ANOTHER = re.compile(
-    r"another run is at work on this host: \S+@\S+ since \d{4}-\d\d-\d\d \d\d:\d\d \(process (\d+)\); "
-    r"wait for it, end it, or, where its machine is gone, run on the host: kill ([1-9]\d*)"
+    r"another run is working on this host: \S+@\S+ since \d{4}-\d\d-\d\d \d\d:\d\d \(process (\d+)\); "
+    r"wait for it or stop it; if its machine is gone, run on the host: kill ([1-9]\d*)"
 )
 
 
@@ -213,7 +213,7 @@ def test_another_host_of_the_same_folder_is_told_who_has_it(a_host: Callable[[],
     first, second = a_host(), a_host()
     lock.hold(first, str(folder))
     note = (folder / lock.NAME).read_text()
-    with pytest.raises(TargetError, match=r"^this run holds the host already, for another entry of the inventory; "):
+    with pytest.raises(TargetError, match=r"^two entries of the inventory are this host, and a run works on all "):
         lock.hold(second, str(folder))
     assert (folder / lock.NAME).read_text() == note
     let_go(first)
@@ -412,7 +412,7 @@ def test_a_holder_who_cannot_be_named_is_somebody(a_host: Callable[[], Shell], f
     with pytest.raises(TargetError) as caught:
         lock.hold(a_host(), str(folder))
     assert one_line(caught) == (
-        "another run is at work on this host: somebody; wait for it, end it, or, where its machine is gone, run on the "
+        "another run is working on this host: unknown user; wait for it or stop it; if its machine is gone, run on the "
         f"host: kill the process that {folder}/{lock.NAME} names"
     )
 
@@ -451,7 +451,7 @@ def test_a_write_whose_run_has_ended_replaces_nothing(a_host: Callable[[], Shell
     command_of(host).wait(10)
     with pytest.raises(TargetError) as caught:
         files.write_file(host, str(file), "another\n")
-    assert one_line(caught) == (f"cannot write {file}: the run that began this has ended; what was there is untouched")
+    assert one_line(caught) == (f"cannot write {file}: the run that began this has ended; the file was not changed")
     assert [path.name for path in folder.iterdir()] == ["file"] and file.read_text() == "one\n"
 
 
@@ -498,7 +498,7 @@ def test_a_host_without_flock_is_told_so_and_goes_on(
     host = a_host()
     lock.hold(host, str(folder))
     assert lock.is_held(host)
-    assert host.said == ["there is no flock on this host, so nothing keeps two runs apart"]
+    assert host.said == ["this host has no flock command, so two runs can overlap"]
     assert list(folder.iterdir()) == []
 
 

@@ -76,8 +76,8 @@ def test_the_wait_is_said_once_a_period_with_what_is_still_to_come() -> None:
     plane = Plane()
     plane.send_all(25)
     assert plane.said == [
-        "Plane limits sign-ins and sign-ups; continuing in 57 s; accounts still to come: 15",
-        "Plane limits sign-ins and sign-ups; continuing in 57 s; accounts still to come: 5",
+        "Plane limits sign-ins and sign-ups; continuing in 57 s; accounts left: 15",
+        "Plane limits sign-ins and sign-ups; continuing in 57 s; accounts left: 5",
     ]
 
 
@@ -145,8 +145,8 @@ def test_a_limit_that_does_not_end_is_one_line_about_the_limit(site: Site, clien
         sign_in(site, client, LIMITED)
     said = str(caught.value)
     assert said == (
-        "sign in as thot: Plane limits sign-ins and sign-ups (RATE_LIMIT_EXCEEDED), and takes none for now; run again "
-        "in some minutes, or raise AUTHENTICATION_RATE_LIMIT in plane_env_extra"
+        "sign in as thot: Plane limits sign-ins and sign-ups (RATE_LIMIT_EXCEEDED), and accepts none for now; run "
+        "again in a few minutes, or raise AUTHENTICATION_RATE_LIMIT in plane_env_extra"
     )
     assert "password" not in said
 

@@ -185,7 +185,7 @@ def test_an_account_that_was_made_is_signed_in(site: Site, plane: Plane) -> None
 def test_an_account_that_exists_is_not_made(site: Site, plane: Plane) -> None:
     site.route("GET /auth/get-csrf-token/", CSRF)
     site.route("POST /auth/sign-up/", redirect("/?error_message=USER_ALREADY_EXIST"))
-    with pytest.raises(PlaneFormRefused, match=r"^make the account thot@javisi\.local: "):
+    with pytest.raises(PlaneFormRefused, match=r"^create the account thot@javisi\.local: "):
         plane.sign_up("thot@javisi.local", "secret")
     assert not plane.is_signed_in("thot@javisi.local")
 
@@ -286,7 +286,7 @@ def test_a_page_of_another_shape_is_a_bad_answer_of_one_line(site: Site, plane: 
     with pytest.raises(PlaneBadAnswer) as caught:
         plane.visible_projects("javisi", KEY)
     assert "\n" not in str(caught.value)
-    assert "/api/v1/workspaces/javisi/projects/: wanted " in str(caught.value)
+    assert "/api/v1/workspaces/javisi/projects/: Plane answered " in str(caught.value)
 
 
 # Reads that are kept

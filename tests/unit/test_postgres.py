@@ -340,11 +340,21 @@ def test_tables_of_a_former_owner_are_named_with_what_gives_them_to_the_role(ser
     [note] = notes(server.plan())
     assert notes(before) == [note]
     assert note == (
-        "! database plane_production: 3 tables, views or sequences belong to old, and plane may lack rights to them; "
+        "! database plane_production: 3 tables, views or sequences are owned by old; plane may have no access; "
         'run in that database: REASSIGN OWNED BY "old" TO "plane"'
     )
     server.psql(note.partition("run in that database: ")[2], "plane_production")
     assert server.is_right()
+
+
+def test_a_single_table_of_a_former_owner_is_named_in_the_singular(server: Server) -> None:
+    other_owner(server)
+    server.psql("DROP VIEW b; DROP SEQUENCE c; DROP TABLE a; SET ROLE old; CREATE TABLE one ();", "plane_production")
+    carry_out(server.plan())
+    [note] = notes(server.plan())
+    assert note.startswith(
+        "! database plane_production: 1 table, view or sequence is owned by old; plane may have no access; run "
+    )
 
 
 def test_tables_of_a_role_that_it_is_a_member_of_are_its_own(server: Server) -> None:
@@ -372,8 +382,8 @@ def test_where_reassign_would_not_do_the_page_says_what_does(server: Server, why
     carry_out(server.plan())
     [note] = notes(server.plan())
     assert note == (
-        f"! database plane_production: 3 tables, views or sequences belong to {owner}, and plane may lack rights to "
-        'them; see "Tables of a former owner" in docs/taking-over.md'
+        f"! database plane_production: 3 tables, views or sequences are owned by {owner}; plane may have no "
+        'access; see "Tables of a former owner" in docs/taking-over.md'
     )
     page = (ROOT / "docs" / "taking-over.md").read_text()
     section = page.partition("## Tables of a former owner\n")[2]
@@ -492,7 +502,8 @@ def test_a_database_with_an_outdated_collation_is_told_of_with_what_refreshes_it
     )
     [note] = notes(server.plan())
     assert note == (
-        "! database plane_production was made with another version of its collation, so its indexes may be wrong; run "
+        "! database plane_production was created with another version of its collation, so its indexes may be wrong; "
+        "run "
         'in that database: REINDEX DATABASE "plane_production"; ALTER DATABASE "plane_production" REFRESH COLLATION '
         "VERSION"
     )
@@ -575,7 +586,7 @@ def test_a_database_that_was_half_dropped_is_named_with_what_drops_it(server: Se
     server.psql("UPDATE pg_database SET datconnlimit = -2 WHERE datname = 'pla\"ne'")
     said = refusal(server, database='pla"ne', wait=30)
     assert said == (
-        f'database pla"ne in {POSTGRESQL} is unusable, because a DROP DATABASE of it was interrupted; run there as '
+        f'database pla"ne in {POSTGRESQL} is unusable, because a DROP DATABASE of it was interrupted; run in psql as '
         'postgres: DROP DATABASE "pla""ne"'
     )
 
@@ -586,7 +597,7 @@ def test_a_superuser_that_is_none_is_said_at_once(server: Server) -> None:
     said = refusal(server, superuser="ordinary", wait=30)
     assert time.monotonic() - began < 10
     assert said == (
-        f"ordinary is no superuser of PostgreSQL in {POSTGRESQL} (ERROR:  permission denied for table pg_authid); "
+        f"ordinary is not a superuser of PostgreSQL in {POSTGRESQL} (ERROR:  permission denied for table pg_authid); "
         "set postgres_superuser to one"
     )
 
@@ -596,11 +607,11 @@ DOCKER_SAYS = {
         "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock: Get "
         '"http://%2Fvar%2Frun%2Fdocker.sock/v1.50/containers/x/json": dial unix /var/run/docker.sock: connect: '
         "permission denied",
-        "docker may not be used by this SSH user (",
+        "this SSH user may not use docker (",
     ),
     "the same, of docker 29": (
         "permission denied while trying to connect to the docker API at unix:///var/run/docker.sock",
-        "docker may not be used by this SSH user (",
+        "this SSH user may not use docker (",
     ),
     "no daemon": (
         "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
@@ -611,15 +622,15 @@ DOCKER_SAYS = {
         "daemon is running: dial unix /var/run/docker.sock: connect: no such file or directory",
         "the docker daemon does not run on this host (",
     ),
-    "no docker": ("sh: 1: docker: not found", "there is no docker command on this host ("),
-    "no docker, says bash": ("bash: line 1: docker: command not found", "there is no docker command on this host ("),
+    "no docker": ("sh: 1: docker: not found", "this host has no docker command ("),
+    "no docker, says bash": ("bash: line 1: docker: command not found", "this host has no docker command ("),
     "a password": (
         'psql: error: connection to server on socket "/s" failed: fe_sendauth: no password supplied',
-        f"PostgreSQL in {POSTGRESQL} wants a password for postgres (",
+        f"PostgreSQL in {POSTGRESQL} requires a password for postgres (",
     ),
     "a wrong password": (
         'psql: error: connection to server on socket "/s" failed: FATAL:  password authentication failed for user "x"',
-        f"PostgreSQL in {POSTGRESQL} wants a password for postgres (",
+        f"PostgreSQL in {POSTGRESQL} requires a password for postgres (",
     ),
     "no role": (
         'psql: error: connection to server on socket "/s" failed: FATAL:  role "postgres" does not exist',
@@ -631,7 +642,7 @@ DOCKER_SAYS = {
     ),
     "another user of the container": (
         'psql: error: connection to server on socket "/s" failed: FATAL:  Peer authentication failed for user "x"',
-        f"PostgreSQL in {POSTGRESQL} does not let this user of the container in as postgres (",
+        f"PostgreSQL in {POSTGRESQL} does not accept this container user as postgres (",
     ),
     "no rule for it": (
         'psql: error: connection to server on socket "/s" failed: FATAL:  no pg_hba.conf entry for host "[local]", '
@@ -640,7 +651,7 @@ DOCKER_SAYS = {
     ),
     "no container": (
         "Error response from daemon: No such container: my-password",
-        f"there is no container {POSTGRESQL} on this host; start it, or set postgres_container",
+        f"the container {POSTGRESQL} does not exist on this host; start it, or set postgres_container",
     ),
 }
 
@@ -659,8 +670,8 @@ def test_what_does_not_heal_is_explained_at_once(host: Shell, words: str, begins
 @pytest.mark.parametrize(
     ("words", "begins"),
     [
-        ("ERROR:  permission denied to set parameter", f"PostgreSQL in {POSTGRESQL} could not be asked as postgres: "),
-        ("sh: 1: docker: Permission denied", f"PostgreSQL in {POSTGRESQL} could not be asked as postgres: "),
+        ("ERROR:  permission denied to set parameter", f"cannot query PostgreSQL in {POSTGRESQL} as postgres: "),
+        ("sh: 1: docker: Permission denied", f"cannot query PostgreSQL in {POSTGRESQL} as postgres: "),
     ],
 )
 def test_what_only_sounds_like_it_is_not_taken_for_it(host: Shell, words: str, begins: str) -> None:
@@ -692,7 +703,7 @@ def test_what_only_sounds_like_it_is_not_taken_for_it(host: Shell, words: str, b
 def test_the_line_that_says_what_failed_is_the_one_shown(said: list[str], shown: str | None) -> None:
     assert complaint(said) == shown
     assert PostgresService().process([*said, FAILED]).unavailable == (
-        "docker said nothing" if shown is None else shown.replace("\t", " ")
+        "docker printed nothing" if shown is None else shown.replace("\t", " ")
     )
 
 

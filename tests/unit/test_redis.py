@@ -73,11 +73,15 @@ REFUSED = (
 @pytest.mark.parametrize(
     ("url", "said", "why"),
     [
-        ("redis://redis/4", NO_PASSWORD, "it wants a password, and there is none"),
-        (f"redis://:{LOGIN}@redis/4", WRONG, "it knows no such user with this password"),
-        (f"redis://plane:{LOGIN}@redis/4", NONE_WANTED, "it knows no such user or password, or wants none"),
-        (f"redis://:{LOGIN}@redis/4", RENAMED, "it knows no such user or password, or wants none"),
-        (f"redis://:{LOGIN}@redis/4", "ERR invalid password\n\n", "it knows no such user or password, or wants none"),
+        ("redis://redis/4", NO_PASSWORD, "it requires a password, and none is set"),
+        (f"redis://:{LOGIN}@redis/4", WRONG, "it does not accept this user with this password"),
+        (f"redis://plane:{LOGIN}@redis/4", NONE_WANTED, "it does not accept this user or password, or requires none"),
+        (f"redis://:{LOGIN}@redis/4", RENAMED, "it does not accept this user or password, or requires none"),
+        (
+            f"redis://:{LOGIN}@redis/4",
+            "ERR invalid password\n\n",
+            "it does not accept this user or password, or requires none",
+        ),
     ],
 )
 def test_an_address_that_redis_refuses_is_warned_of_and_no_password_is_shown(
@@ -91,7 +95,7 @@ def test_an_address_that_redis_refuses_is_warned_of_and_no_password_is_shown(
 def test_a_database_that_the_answer_lacks_is_not_called_planes_own(host: Shell, said: str) -> None:
     saying(host, said)
     [line] = found(host, f"redis://:{LOGIN}@redis/4", f"redis://:{LOGIN}@redis/6")
-    assert line.startswith("Redis in shared could not be asked whose keys it holds: ")
+    assert line.startswith("Redis in shared could not be checked for keys of other applications: ")
 
 
 def test_databases_without_others_keys_are_planes_own(host: Shell) -> None:
@@ -103,7 +107,9 @@ def test_databases_without_others_keys_are_planes_own(host: Shell) -> None:
 def test_an_address_of_another_server_is_not_looked_for_in_this_one(host: Shell, broker: str) -> None:
     answering(host, ANSWERS)
     assert found(host, "redis://redis:6379/4", broker) == ["Redis databases 4 of shared are Plane's own"]
-    assert found(host, "redis://redis:6379/5", "redis://redis/4")[0].startswith("! Redis database 5 of shared holds ")
+    assert found(host, "redis://redis:6379/5", "redis://redis/4")[0].startswith(
+        "! Redis database 5 of shared contains "
+    )
 
 
 def test_each_address_is_asked_with_its_own_user_and_password(host: Shell) -> None:
@@ -111,7 +117,7 @@ def test_each_address_is_asked_with_its_own_user_and_password(host: Shell) -> No
     lines = found(host, f"redis://plane:{LOGIN}@redis/4", "redis://redis/6")
     assert lines == [
         "Redis databases 4 of shared are Plane's own",
-        REFUSED.format("it wants a password, and there is none").replace("database 4", "database 6"),
+        REFUSED.format("it requires a password, and none is set").replace("database 4", "database 6"),
     ]
     assert asked(host) == [
         'AUTH "plane" "se\\"c\\\\ret"\nECHO ##DATABASE##4\nSELECT 4\nSCAN 0 COUNT 2000\nQUIT\n',

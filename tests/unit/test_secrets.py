@@ -309,7 +309,7 @@ def test_a_weak_seed_is_refused_and_not_shown(seed: str) -> None:
         checked(plane_agent_password_seed=seed)
     assert str(caught.value) == (
         "setting plane_agent_password_seed must be stronger, since all agents' passwords are derived from it: at least "
-        "score 3 of 4 by zxcvbn (make secrets makes strong ones)"
+        "score 3 of 4 by zxcvbn (make secrets creates strong ones)"
     )
 
 

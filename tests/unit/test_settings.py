@@ -362,7 +362,7 @@ def test_a_bad_value_is_named_shown_and_answered_with_what_is_allowed(name: str,
 @pytest.mark.parametrize("slug", ["api", "admin", "God-Mode", "workspace-invitations"])
 def test_a_slug_that_plane_keeps_for_itself_is_refused(slug: str) -> None:
     assert problems(plane_workspace_slug=slug) == [
-        f"plane_workspace_slug must not be a name that Plane keeps for itself (got {slug!r})"
+        f"plane_workspace_slug must not be a name that Plane reserves (got {slug!r})"
     ]
 
 
@@ -475,7 +475,7 @@ def test_what_may_hold_a_secret_is_in_a_secrets_file_and_empty_is_said(
     assert found.unmask() == f"redis://:{PASSWORD}@redis:6379/7"
     put(tmp_path / "all.env", f"{variable}=\n")
     assert problems(**given) == [
-        f"{name}: {variable} is empty; give it a value in the environment or in {tmp_path}/all.env, or take it out"
+        f"{name}: {variable} is empty; set it in the environment or in {tmp_path}/all.env, or remove it"
     ]
 
 
@@ -561,12 +561,12 @@ def test_minio_and_other_storage_are_told_apart(changes: dict[str, Any], expecte
         ({**MINIO, **S3}, "plane_s3_bucket must not be set with plane_minio_endpoint, which is for MinIO at Plane's "
          "own address; set one of them to None"),
         ({"plane_s3_bucket": "files"}, "plane_s3_region: missing; set the region of the bucket: auto for R2 and GCS, "
-         "us-east-1 for a MinIO that was given none"),
+         "us-east-1 for a MinIO without a region"),
         ({"plane_minio_endpoint": "http://javisi_plane_minio:9000"}, "plane_minio_endpoint must have a "
          "host name without an underscore: boto3 in Plane refuses one; use the service's name"),
-        ({"plane_s3_region": "auto"}, "plane_s3_bucket: missing; set it, or take out plane_s3_region"),
+        ({"plane_s3_region": "auto"}, "plane_s3_bucket: missing; set it, or remove plane_s3_region"),
         ({"plane_s3_region": "auto", "plane_s3_endpoint": "https://storage.googleapis.com"},
-         "plane_s3_bucket: missing; set it, or take out plane_s3_endpoint and plane_s3_region"),
+         "plane_s3_bucket: missing; set it, or remove plane_s3_endpoint and plane_s3_region"),
         ({**S3, "plane_s3_bucket": "Files"},
          "plane_s3_bucket must be an S3 bucket's name, or None (got 'Files')"),
         ({**S3, "plane_s3_region": "EU"},
@@ -621,7 +621,7 @@ def test_a_bad_agent_is_named_by_its_place(changes: dict[str, Any], path: str, w
         ({"identifier": "THIRTEENCHARS"}, "plane_projects[0].identifier: 'THIRT", "letters and digits, at most 12"),
         ({"identifier": None}, "plane_projects[0].identifier: None", "letters and digits, at most 12"),
         ({"description": 5}, "plane_projects[0].description: 5", "text, or None"),
-        ({"work_item_type": ""}, "plane_projects[0].work_item_type: ''", "without blanks at its ends, or None"),
+        ({"work_item_type": ""}, "plane_projects[0].work_item_type: ''", "without leading or trailing blanks, or None"),
         ({"custom_fields": 0}, "plane_projects[0].custom_fields: 0", "a list"),
         ({"timezone": "Mars/Olympus"}, "plane_projects[0].timezone: 'Mars/Olympus'", "Europe/Berlin"),
         ({"custom_fields": ["agent_id"]}, "plane_projects[0].custom_fields[0]: 'agent_id'", "a dict"),
@@ -646,7 +646,7 @@ def test_a_bad_agent_is_named_by_its_place(changes: dict[str, Any], path: str, w
                                                                           "default": True}]},
          "plane_projects[0].states: a list", "at most one state that is the default"),
         ({"labels": [{"name": "bug", "parent": "kind"}, {"name": "kind"}]},
-         "plane_projects[0].labels[0].parent: 'kind'", "a label that stands before it"),
+         "plane_projects[0].labels[0].parent: 'kind'", "a label listed before it"),
         ({"states": [{"name": "a" * 101, "group": "backlog"}]}, "plane_projects[0].states[0].name: 'aaa",
          "at most 100 characters"),
         # Each is three letters by the time that Plane counts.
@@ -690,7 +690,7 @@ def test_a_project_takes_its_people_by_their_names() -> None:
 def test_the_name_of_the_state_that_plane_hides_is_refused() -> None:
     [problem] = problems(plane_projects=project(states=[{"name": "Triage", "group": "backlog"}]))
     path = "plane_projects[0].states[0].name"
-    assert problem == f"{path} must not be a name that Plane keeps for a state that it hides (got 'Triage')"
+    assert problem == f"{path} must not be a name that Plane reserves for a hidden state (got 'Triage')"
 
 
 @pytest.mark.parametrize("name", ["triage", "TRIAGE", "a" * 100, "ü" * 100, "漢" * 255, "a " * 50 + "?" * 100])
@@ -780,21 +780,21 @@ def test_what_closes_the_way_in_is_set_last(value: object, last: bool) -> None:
         ({"plane_projects": project(custom_fields=[{"name": "a", "type": "text"}, {"name": "a", "type": "url"}])},
          "plane_projects[0].custom_fields[0] and plane_projects[0].custom_fields[1] share the name a"),
         ({"plane_agents": [{"name": "a"}, {"name": "b", "role": "guest"}]},
-         "plane_agents must have at least one agent with the role admin, who creates the projects"),
+         "plane_agents must have at least one agent with the role admin, to create the projects"),
         ({"plane_agents": [{"name": "a"}, {"name": "b", "role": "admin", "present": False}]},
-         "plane_agents must have at least one agent with the role admin, who creates the projects"),
+         "plane_agents must have at least one agent with the role admin, to create the projects"),
         ({"plane_agents": [{"name": "a", "role": "admin", "present": False}], "plane_projects": []},
-         "plane_agents must have at least one agent with the role admin, who creates the projects"),
+         "plane_agents must have at least one agent with the role admin, to create the projects"),
         ({"plane_agents": [], "plane_prune": True},
-         "plane_agents must have at least one agent with the role admin, who creates the projects"),
+         "plane_agents must have at least one agent with the role admin, to create the projects"),
         ({"plane_agents": agents(email="one@javisi.local", present=False)},
          "plane_agents[0] and plane_agents[3] share the email one@javisi.local"),
         ({"plane_db_user": "postgres"},
-         "plane_db_user must be a role of its own, not postgres_superuser"),
+         "plane_db_user must be a separate role, not postgres_superuser"),
         ({"plane_db_name": "postgres"},
-         "plane_db_name must be a database of its own, not the one that tools connect to"),
+         "plane_db_name must be a separate database, not the one that tools connect to"),
         ({"plane_db_name": "tools", "postgres_maintenance_db": "tools"},
-         "plane_db_name must be a database of its own, not the one that tools connect to"),
+         "plane_db_name must be a separate database, not the one that tools connect to"),
         ({"plane_agents": [{"name": "a", "role": "admin"}, "b"]},
          "plane_agents[1] must be a dict (got a str)"),
         ({"plane_compose_services": ["api", "-x"]},
@@ -917,7 +917,7 @@ def test_a_secrets_file_that_others_can_read_is_refused(name: str, mode: int, fo
     with pytest.raises(SettingsError) as caught:
         read_settings(data(plane_secrets_dir=str(folder)), "sese")
     path = folder / name
-    assert str(caught.value) == f"setting {path}: others can read it; run: chmod 600 {path}"
+    assert str(caught.value) == f"setting {path}: other users can read it; run: chmod 600 {path}"
 
 
 @pytest.mark.parametrize(("name", "mode"), [("all.env", 0o602), ("", 0o777), ("", 0o730)])
@@ -927,7 +927,9 @@ def test_a_secrets_file_that_others_can_write_is_refused(name: str, mode: int, f
     with pytest.raises(SettingsError) as caught:
         read_settings(data(plane_secrets_dir=str(folder)), "sese")
     what = "it" if name else f"its folder {folder}"
-    said = "others can read it; run: chmod 600" if name else f"others can write {what}; run: chmod go-w {folder}"
+    said = (
+        "other users can read it; run: chmod 600" if name else f"other users can write {what}; run: chmod go-w {folder}"
+    )
     assert str(caught.value).startswith(f"setting {folder}/all.env: {said}")
 
 
@@ -937,7 +939,7 @@ def test_a_secrets_file_of_another_user_is_refused(name: str, folder: Path, monk
     monkeypatch.delenv("SUDO_UID", raising=False)
     put(folder / "all.env", f"PLANE_ADMIN_PASSWORD={PASSWORD}\n", 0o600)
     os.chown(folder / name, 54321, 54321)
-    with pytest.raises(SettingsError, match=r"belongs to another user \(54321\); make it your own: chown"):
+    with pytest.raises(SettingsError, match=r"belongs to another user \(54321\); change its owner: chown"):
         read_settings(data(plane_secrets_dir=str(folder)), "sese")
 
 
@@ -1183,6 +1185,6 @@ def test_tls_is_checked_unless_a_person_says_otherwise() -> None:
 
 def test_an_authority_to_check_with_and_no_check_do_not_go_together() -> None:
     assert problems(plane_api_tls_insecure=True, plane_api_ca="ca.pem") == [
-        "plane_api_tls_insecure must be False with plane_api_ca, which is for checking"
+        "plane_api_tls_insecure must be False if plane_api_ca is set"
     ]
     assert checked(plane_api_tls_insecure=False, plane_api_ca="ca.pem").plane_api_ca == "ca.pem"

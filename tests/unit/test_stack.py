@@ -231,8 +231,8 @@ def test_a_service_that_the_project_does_not_have_is_named(named: dict[str, Any]
     with pytest.raises(PlaneSettings) as caught:
         stack(role(), **named)
     assert str(caught.value) == (
-        f"the Compose project in {FOLDER} has no service nobody; name its services in plane_compose_services, or leave "
-        "it None (it has: caddy, plane-api, plane-beat, plane-minio, plane-web, plane-worker)"
+        f"the Compose project in {FOLDER} has no service nobody; correct plane_compose_services, or set it to None "
+        "(the project has: caddy, plane-api, plane-beat, plane-minio, plane-web, plane-worker)"
     )
 
 
@@ -256,7 +256,7 @@ def test_the_api_is_known_by_what_it_runs_or_else_by_its_name(commands: dict[str
     [
         (
             {"one": "gunicorn a", "two": "gunicorn b"},
-            "one and two in /opt/javisi may each be Plane's API; name the one",
+            "one and two in /opt/javisi could each be Plane's API; name the right one",
         ),
         ({"one": "celery", "two": ""}, "none of one, two in /opt/javisi looks like Plane's API; name it"),
     ],
@@ -316,7 +316,7 @@ def refused(services: dict[str, Service], **changes: Any) -> str:
 OTHER = "postgresql://plane:plane@plane-db/plane"
 API_GETS_ANOTHER = (
     f"in {FOLDER}, plane-api would run with another DATABASE_URL than {ENV_FILE} holds: its environment: sets "
-    "DATABASE_URL too, and wins; remove it there"
+    "DATABASE_URL too, and takes precedence; remove it there"
 )
 
 
@@ -334,7 +334,7 @@ def test_a_value_beside_env_file_is_refused_in_a_preview_of_what_the_file_will_h
     said = refused(services, file=coming)
     assert said == (
         f"in {FOLDER}, plane-api would run with another SENTRY_DSN than {ENV_FILE} holds: its environment: sets "
-        "SENTRY_DSN too, and wins; remove it there"
+        "SENTRY_DSN too, and takes precedence; remove it there"
     )
     stack(role({}, SENTRY_DSN="https://new"), file=coming).check()
 
@@ -413,7 +413,7 @@ def test_what_no_service_gets_from_the_file_is_named() -> None:
     file = env_file({**VALUES, "SESSION_COOKIE_AGE": "60", "ENABLE_SIGNUP": "0"})
     assert stack(plane(), file=file).unused_variables() == ["ENABLE_SIGNUP", "SESSION_COOKIE_AGE"]
     assert stack(role(), file=file).unused_variables() == []
-    assert stack(plane(None), file=file, unresolved="there is no file yet").unused_variables() == []
+    assert stack(plane(None), file=file, unresolved="the file does not exist yet").unused_variables() == []
     # Under another name it is read.
     raw = {"depends_on": ["api"], "environment": {"AGE": "${SESSION_COOKIE_AGE}", "SIGNUP": "${ENABLE_SIGNUP:-1}"}}
     services = plane() | {"live": service("live", raw, {"AGE": "60", "SIGNUP": "0"})}

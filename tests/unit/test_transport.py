@@ -550,7 +550,7 @@ def test_a_host_that_cannot_carry_a_connection_is_refused() -> None:
 @pytest.mark.parametrize(("setting", "name"), [("/no/ca.pem", "plane_api_ca"), (None, "REQUESTS_CA_BUNDLE")])
 def test_a_bundle_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, setting: str | None, name: str) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/ca.pem")
-    with pytest.raises(PlaneSettings, match=f"^{name}: there is no file /no/ca.pem on this machine$"):
+    with pytest.raises(PlaneSettings, match=f"^{name}: the file /no/ca.pem does not exist on this machine$"):
         plane_from(Host(LocalConnector.__new__(LocalConnector)), "https://plane", setting)
 
 
@@ -637,7 +637,9 @@ def test_a_bundle_without_certificates_is_named(
     bundle.write_text(text)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/ca.pem" if by_setting else str(bundle))
     name = "plane_api_ca" if by_setting else "REQUESTS_CA_BUNDLE"
-    with pytest.raises(PlaneSettings, match=f"^{name}: .* cannot be read as CA certificates .*; wanted: PEM$"):
+    with pytest.raises(
+        PlaneSettings, match=f"^{name}: .* cannot be read as CA certificates .*; it must be in PEM format$"
+    ):
         plane_from(this_machine(), "https://plane", str(bundle) if by_setting else None)
 
 
@@ -672,5 +674,5 @@ def test_a_check_that_is_not_made_is_said_on_every_run(
     ready: Any = instance.ready
     for _ in ("in a preview", "in a run"):
         notes = [item.line for item in ready._inner.__wrapped__() if isinstance(item, Note)]
-        assert [line[:24] for line in notes] == (["! TLS is not checked (pl"] if said else [])
+        assert [line[:24] for line in notes] == (["! TLS certificates are n"] if said else [])
         assert not said or "can read every password and token; set plane_api_ca" in notes[0]
