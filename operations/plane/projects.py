@@ -202,8 +202,8 @@ def _reconcile(at: Access, seen: SeenProject, differing: Sequence[Difference]) -
         raise PlaneSettings(f"{error}; check {seen.identifier} in plane_projects") from error
 
 
-def _create_project(at: Access, wanted: _Wanted) -> None:
-    key = at.require_manager()
+def _fields_of_new(at: Access, wanted: _Wanted) -> dict[str, Any]:
+    """What Plane accepts in the request that creates a project."""
     fields: dict[str, Any] = {"name": wanted.name, "identifier": wanted.identifier, "description": ""}
     for name, value in wanted.settings.items():
         # Plane accepts the intake only in a change, some settings only from a session, and the lead only from a certain
@@ -212,6 +212,12 @@ def _create_project(at: Access, wanted: _Wanted) -> None:
             fields[SeenProject.key_of(name)] = _user_id(at, value)()
         elif name != "intake" and name not in PEOPLE and not SeenProject.is_by_session(name):
             fields[SeenProject.key_of(name)] = SeenProject.sent(name, value)
+    return fields
+
+
+def _create_project(at: Access, wanted: _Wanted) -> None:
+    key = at.require_manager()
+    fields = _fields_of_new(at, wanted)
     owner = at.tokens.owner_of(key)
     caller: ApiKey | Session = key
     if wanted.settings.get("network") == "secret":

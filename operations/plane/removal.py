@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+
 from pyinfra_plane.api.auth import ApiKey, Session
 from pyinfra_plane.api.errors import PlaneForbidden, PlaneNobody, PlaneRefused, PlaneSettings
 from pyinfra_plane.api.models import Invitation, WorkspaceMember
@@ -26,42 +29,23 @@ def absent_members(slug: str) -> Plan:
     open invitation is deleted.
     """
     at = current_workspace(slug)
-    file = at.tokens.file()
     gone = list(at.settings.absent_agents)
-    wanted = {agent.email for agent in at.state.agents} | {at.settings.plane_admin_email}
     if at.settings.plane_prune:
-        for variable in _unnamed(at):
-            agent = _owner(at, variable)
-            if agent is None:
-                yield Change(
-                    (f"- {variable} in {file.path}: it belongs to no account",),
-                    lambda variable=variable: _forget(at, variable, TokenNote()),  # type: ignore[misc]
-                )
-            elif agent.email in wanted:
-                yield Change(
-                    (f"- every token {agent.token_label}: {agent.email} stays under another name",),
-                    lambda agent=agent: _remove_token(at, agent),  # type: ignore[misc]
-                )
-            elif (listed := _listed(at)) is None or agent.email in listed:
-                gone.append(agent)
+        for item in _pruned(at):
+            if isinstance(item, Agent):
+                gone.append(item)
             else:
-                # An agent of another workspace that has its tokens in the same file.
-                yield Kept(f"not managed: {variable} in {file.path}: {agent.email} was never in {slug}")
+                yield item
     invited = _invitations(at) if gone else {}
     for agent in gone:
         if agent.email in invited:
-            yield Change(
-                (f"- invitation of {agent.email}",),
-                lambda agent=agent: _withdraw(at, invited[agent.email]),  # type: ignore[misc]
-            )
+            yield Change((f"- invitation of {agent.email}",), partial(_withdraw, at, invited[agent.email]))
         if not _may_be_member(at, agent):
             yield from _remember(at, agent)
             yield Kept(f"no agent {agent.name}")
         else:
-            yield Change(
-                (f"- member {agent.email}, every token {agent.token_label}",),
-                lambda agent=agent: _remove(at, agent),  # type: ignore[misc]
-            )
+            line = f"- member {agent.email}, every token {agent.token_label}"
+            yield Change((line,), partial(_remove, at, agent))
     if not gone:
         yield Kept("no agent to remove")
     if not at.settings.plane_prune:
@@ -71,6 +55,25 @@ def absent_members(slug: str) -> Plan:
                 f'! {unnamed} is not in plane_agents but still has access; set "present": False or plane_prune = True '
                 "to remove it"
             )
+
+
+def _pruned(at: Access) -> Iterator[Agent | Change | Kept]:
+    """The agents that are no longer in ``plane_agents``, and what is to be done about tokens of other accounts."""
+    file = at.tokens.file()
+    wanted = {agent.email for agent in at.state.agents} | {at.settings.plane_admin_email}
+    for variable in _unnamed(at):
+        agent = _owner(at, variable)
+        if agent is None:
+            line = f"- {variable} in {file.path}: it belongs to no account"
+            yield Change((line,), partial(_forget, at, variable, TokenNote()))
+        elif agent.email in wanted:
+            line = f"- every token {agent.token_label}: {agent.email} stays under another name"
+            yield Change((line,), partial(_remove_token, at, agent))
+        elif (listed := _listed(at)) is None or agent.email in listed:
+            yield agent
+        else:
+            # An agent of another workspace that has its tokens in the same file.
+            yield Kept(f"not managed: {variable} in {file.path}: {agent.email} was never in {at.slug}")
 
 
 def _unnamed(at: Access) -> list[str]:
@@ -120,7 +123,7 @@ def _owner(at: Access, variable: str) -> Agent | None:
         email = next((one for one in former if token_variable(one.removesuffix(ending)) == variable), None)
     if email is None:
         return None
-    return at.sessions.account_of(variable.removeprefix(token_variable("")).lower(), email)
+    return at.tokens.account_of(variable.removeprefix(token_variable("")).lower(), email)
 
 
 def _listed(at: Access) -> dict[str, WorkspaceMember] | None:

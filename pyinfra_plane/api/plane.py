@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pyinfra_plane.api.auth import ApiKey, Session
 from pyinfra_plane.api.collection import Collection
+from pyinfra_plane.api.estimates import EstimatesApi
 from pyinfra_plane.api.paths import Path
 from pyinfra_plane.api.projects import KEY_INVALID, NOT_A_MEMBER, NoAccess, Projects
 from pyinfra_plane.api.rows import R
@@ -16,7 +17,7 @@ from pyinfra_plane.api.workspaces import WorkspacesApi
 __all__ = ["KEY_INVALID", "NOT_A_MEMBER", "NoAccess", "Plane", "Projects"]
 
 
-class Plane(WorkspacesApi, WorkItemTypesApi):
+class Plane(WorkspacesApi, EstimatesApi, WorkItemTypesApi):
     """Plane's API at one address."""
 
     def collection(

@@ -11,7 +11,7 @@ from pyinfra_plane.api.models import WorkspaceMember
 from pyinfra_plane.host.reach import Reach
 from pyinfra_plane.host.run_state import RunState
 from pyinfra_plane.host.token_file import TokenFile
-from pyinfra_plane.settings import Agent, Settings
+from pyinfra_plane.settings import Agent, Settings, token_variable, with_password
 from pyinfra_plane.settings.addresses import EMAIL
 
 
@@ -115,3 +115,24 @@ class SavedTokens:
     def owner_of(self, key: ApiKey) -> Agent | None:
         """The agent that has `key` as its saved token."""
         return next((agent for agent in self.state.agents if self.key_of(agent) == key), None)
+
+    def account_of(self, name: str, email: str, own: Agent | None = None) -> Agent:
+        """The account of a saved token, with its password if the settings may give it.
+
+        Args:
+            name: the agent's name, as its line in the token file has it.
+            email: the address from the file or from Plane. A password is derived only for addresses of this workspace's
+                agents: otherwise a server that answers in Plane's place could learn the password of any account.
+            own: the agent as the settings have it now.
+        """
+        s = self.settings
+        password = former = None
+        local, _, domain = email.partition("@")
+        namesake = next((one for one in (*self.state.agents, *s.absent_agents) if one.email == email), None)
+        if namesake is not None:
+            password, former = namesake.password, namesake.former_password
+        elif own is not None and own.password is not None and own.former_password is None:
+            password = own.password  # the agent's own password, whatever its address is
+        elif token_variable(local) == token_variable(name) and domain == f"{s.plane_workspace_slug}.local".lower():
+            return with_password(Agent(name, email, "member", name, None, present=False), vars(s))
+        return Agent(name, email, "member", name, password, present=False, former_password=former)

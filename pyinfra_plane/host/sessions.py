@@ -21,7 +21,7 @@ from pyinfra_plane.engine.report import say
 from pyinfra_plane.host.reach import Reach
 from pyinfra_plane.host.run_state import RunState
 from pyinfra_plane.host.saved_tokens import SavedTokens
-from pyinfra_plane.settings import CONCIERGE, Agent, Settings, token_variable, with_password
+from pyinfra_plane.settings import CONCIERGE, Agent, Settings, token_variable
 
 
 class Sessions:
@@ -41,27 +41,6 @@ class Sessions:
         The next one is then signed in first, because each form may count against a limit.
         """
 
-    def account_of(self, name: str, email: str, own: Agent | None = None) -> Agent:
-        """The account of a saved token, with its password if the settings may give it.
-
-        Args:
-            name: the agent's name, as its line in the token file has it.
-            email: the address from the file or from Plane. A password is derived only for addresses of this workspace's
-                agents: otherwise a server that answers in Plane's place could learn the password of any account.
-            own: the agent as the settings have it now.
-        """
-        s = self.settings
-        password = former = None
-        local, _, domain = email.partition("@")
-        namesake = next((one for one in (*self.state.agents, *s.absent_agents) if one.email == email), None)
-        if namesake is not None:
-            password, former = namesake.password, namesake.former_password
-        elif own is not None and own.password is not None and own.former_password is None:
-            password = own.password  # the agent's own password, whatever its address is
-        elif token_variable(local) == token_variable(name) and domain == f"{s.plane_workspace_slug}.local".lower():
-            return with_password(Agent(name, email, "member", name, None, present=False), vars(s))
-        return Agent(name, email, "member", name, password, present=False, former_password=former)
-
     def tokens_labelled(self, slug: str, agent: Agent, session: Session) -> tuple[list[Token], list[Token]]:
         """The account's tokens with the agent's label: those that this deploy created, and the others."""
         # The first releases of this deploy described a token only by its workspace.
@@ -79,7 +58,7 @@ class Sessions:
             made_for: a workspace: revoke only the tokens that this deploy created for it. Without it, revoke all.
         """
         try:
-            session = self.of(self.account_of(agent.name, email, agent))
+            session = self.of(self.tokens.account_of(agent.name, email, agent))
         except PlaneSettings:
             say(
                 self.host,

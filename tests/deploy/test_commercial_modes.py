@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pyinfra_plane.api.projects import FIBONACCI
+from pyinfra_plane.api.estimates import FIBONACCI
 from sandbox.plane.faults import EDITION_REFUSALS, answered
 from tests.deploy.conftest import NewTarget
 from tests.deploy.target import AGENTS, Run, Target

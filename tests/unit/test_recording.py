@@ -54,8 +54,7 @@ def test_the_picture_that_is_kept_is_small_sound_and_of_no_machine(target: Path)
     picture = (CHECKOUT / target).read_text(encoding="utf-8")
     assert len(picture.encode()) < 150_000
     shown = ["".join(row.itertext()) for row in texts(picture)]
-    # The preview and both runs, to their ends.
-    assert [line for line in shown if line.startswith("### ")][2] == "### The same command again changes nothing."
-    assert shown[-1].startswith("The sandbox stops now")
+    # To its end.
+    assert [line for line in shown if line.startswith("### ")][-1].startswith(LAST_HEADINGS[target.name])
     # Neither a path from the root, nor anything as long and mixed as a token.
     assert not [line for line in shown if re.search(r"(^|[\s='])/\w|plane_api_\w{8}|[0-9a-f]{24}", line)]
