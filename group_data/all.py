@@ -139,7 +139,7 @@ plane_agent_password_seed = None
 # host in plane_web_url; set that host here before plane_web_url changes.
 plane_seed_host = None
 # True: several Planes may have the same plane_admin_password, plane_concierge_password or plane_secret_key. Each Plane
-# receives its own at every sign-in, so whoever runs one Plane could use a shared one to sign in to the others.
+# receives its own at every sign-in, so the operator of one Plane could use a shared one to sign in to the others.
 plane_shared_passwords = False
 # Each {"name", "role"}, role one of admin, member, guest, and optionally "email" (otherwise <name>@<workspace
 # slug>.local), "password" (otherwise derived from the seed and the address), "display_name" (otherwise the name),
@@ -170,7 +170,7 @@ plane_token_renew_days = 14
 # revoked, including those that somebody else created, which every other run keeps.
 rotate_tokens = None
 # An env file with PLANE_TOKEN_<NAME>=… for each agent, readable by its owner only. A token in it that works is kept,
-# whoever created it.
+# even if a person created it.
 plane_tokens_path = "{plane_config_dir}/agent-tokens.env"
 # A folder with a file for each agent, for example "{plane_config_dir}/agents": only its own token, as PLANE_API_KEY,
 # with PLANE_BASE_URL, PLANE_WORKSPACE_SLUG and PLANE_PROJECT_<IDENTIFIER>, the ids of the projects. Readable by its

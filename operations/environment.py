@@ -50,7 +50,7 @@ def env_file(
     + advice: lines to show with it, for example the result of ``environment.advice``
 
     A variable that differs is replaced in its place; a new one is added at the end. If the file has a variable more
-    than once, one line of it stays. A difference in comments alone does not cause a write. Values are never shown.
+    than once, one line of it stays. A difference only in comments does not cause a write. Values are never shown.
 
     **Example:**
 

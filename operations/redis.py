@@ -33,7 +33,7 @@ def _reads(container: str, urls: Sequence[HiddenValue]) -> list[Reading]:
 @converging_with(_reads)
 def own_databases(container: str, urls: Sequence[HiddenValue]) -> Plan:
     """
-    Warn if a Redis database that is given to Plane holds keys of other services: Plane has no key prefix.
+    Warn if a Redis database in the addresses given to Plane holds keys of other services: Plane has no key prefix.
 
     + container: name of the Redis container
     + urls: the addresses given to Plane; only ``redis://`` addresses on the first one's server are checked

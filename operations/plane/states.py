@@ -62,8 +62,8 @@ class States(Kind[State, SeenState]):
             if error.status != 400 or error.is_managed_elsewhere or error.is_migrating:
                 raise
             raise PlaneSettings(
-                f"{error}; move its work items to another state, or make another the default, then run again; or name "
-                f"{has.name} in the states of {home}"
+                f"{error}; move its work items to another state, or set another as the default, then run again; or "
+                f"name {has.name} in the states of {home}"
             ) from error
 
 

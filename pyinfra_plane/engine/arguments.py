@@ -46,7 +46,7 @@ def _misfit(takes: Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]) 
     given = {*names[: len(args)], *kwargs}
     lacking = [name for name in names if name not in given and takes.parameters[name].default is Parameter.empty]
     return (
-        f"missing argument {', '.join(lacking)}" if lacking else "an argument is given twice, or there is one too many"
+        f"missing argument {', '.join(lacking)}" if lacking else "an argument appears twice, or there is one too many"
     )
 
 

@@ -184,7 +184,7 @@ def _run_shell_command(host: Any, command: StringCommand, arguments: dict[str, A
             )
         except EOFError as error:
             raise TargetError(
-                "the connection to the host broke, or sudo asked for a password; run again, with _sudo_password in "
+                "the connection to the host broke, or sudo requires a password; run again, with _sudo_password in "
                 "host data or --same-sudo-password"
             ) from error
         except TimeoutError as error:

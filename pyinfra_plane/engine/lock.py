@@ -181,7 +181,7 @@ def _taken(note: str, directory: str, who: str) -> str:
     path = posixpath.join(directory, NAME)
     return (
         f"another run is working on this host: {other or 'unknown user'}; wait for it or stop it; if its machine is "
-        f"gone, run on the host: kill {pid if is_known else f'the process that {path} names'}"
+        f"off, run on the host: kill {pid if is_known else f'the process that {path} names'}"
     )
 
 

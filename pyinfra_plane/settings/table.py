@@ -201,7 +201,7 @@ class Agents:
     None: the host in plane_web_url; set that host here before plane_web_url changes."""
     plane_shared_passwords: bool = setting(checks.flag, False)
     """True: several Planes may have the same plane_admin_password, plane_concierge_password or plane_secret_key. Each
-    Plane receives its own at every sign-in, so whoever runs one Plane could use a shared one to sign in to the
+    Plane receives its own at every sign-in, so the operator of one Plane could use a shared one to sign in to the
     others."""
     plane_agents: tuple[Agent, ...] = setting(plane_agents, AGENTS, holds_secrets=True)
     """Each {"name", "role"}, role one of admin, member, guest, and optionally "email" (otherwise <name>@<workspace
@@ -225,7 +225,7 @@ class Agents:
     are revoked, including those that somebody else created, which every other run keeps."""
     plane_tokens_path: str = setting(checks.path("plane_config_dir"), "{plane_config_dir}/agent-tokens.env")
     """An env file with PLANE_TOKEN_<NAME>=… for each agent, readable by its owner only. A token in it that works is
-    kept, whoever created it."""
+    kept, even if a person created it."""
     plane_agent_files_dir: str | None = setting(optional(checks.path("plane_config_dir")))
     """A folder with a file for each agent, for example "{plane_config_dir}/agents": only its own token, as
     PLANE_API_KEY, with PLANE_BASE_URL, PLANE_WORKSPACE_SLUG and PLANE_PROJECT_<IDENTIFIER>, the ids of the projects.

@@ -1,4 +1,4 @@
-"""The pages avoid the words in plain_words.txt, outside of code and quoted output."""
+"""The pages and the messages avoid the words in plain_words.txt, outside of code and quoted output."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.messages import messages, product_files
 from tests.docs.pages import CHECKOUT, DOCS
-
-NOT_YET = {"errors.md", "reference.md", "settings.md"}
-"""Pages that quote or follow the code, which is not checked yet."""
 
 PAGES = [
     CHECKOUT / "README.md",
     CHECKOUT / "CONTRIBUTING.md",
     CHECKOUT / "SECURITY.md",
-    *(page for page in sorted(DOCS.glob("*.md")) if page.name not in NOT_YET),
+    *sorted(DOCS.glob("*.md")),
 ]
 
 CODE = re.compile(r"(?ms)^ *```.*?^ *```$|^    [^\n]*$|`[^`]+`|\]\([^)]*\)")
@@ -52,6 +50,11 @@ def found(text: str) -> list[str]:
 def test_a_page_is_in_plain_words(page: Path) -> None:
     problems = found(page.read_text())
     assert not problems, f"write otherwise in {page.name}:\n" + "\n".join(problems)
+
+
+def test_messages_are_in_plain_words() -> None:
+    problems = [f"{line}: {problem}" for line in sorted(messages(product_files())) for problem in found(line)]
+    assert not problems, "write otherwise:\n" + "\n".join(problems)
 
 
 def test_words_are_found_in_prose_only() -> None:

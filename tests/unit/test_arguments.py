@@ -33,8 +33,8 @@ def role(name: str, password: HiddenValue | None = None) -> None: ...
         ((), {"slug": "lab", "name": "Lab"}, "unknown argument name"),
         ((), {"slug": "lab"}, "missing argument workspace_name"),
         ((), {}, "missing argument slug, workspace_name"),
-        (("lab", "Lab", "2-10", "x"), {}, "an argument is given twice, or there is one too many"),
-        (("lab", "Lab"), {"slug": "lab"}, "an argument is given twice, or there is one too many"),
+        (("lab", "Lab", "2-10", "x"), {}, "an argument appears twice, or there is one too many"),
+        (("lab", "Lab"), {"slug": "lab"}, "an argument appears twice, or there is one too many"),
     ],
 )
 def test_arguments_that_do_not_fit_are_one_line(args: tuple[Any, ...], kwargs: dict[str, Any], told: str) -> None:

@@ -244,7 +244,7 @@ def test_a_password_that_nobody_gives_to_sudo_is_an_error_of_one_line(
     with pytest.raises(TargetError) as caught:
         run(host, "true")
     assert one_line(caught) == (
-        "the connection to the host broke, or sudo asked for a password; run again, with "
+        "the connection to the host broke, or sudo requires a password; run again, with "
         "_sudo_password in host data or --same-sudo-password"
     )
 

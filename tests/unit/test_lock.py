@@ -28,7 +28,7 @@ from tests.unit.ssh import FakeTransport, connected
 
 ANOTHER = re.compile(
     r"another run is working on this host: \S+@\S+ since \d{4}-\d\d-\d\d \d\d:\d\d \(process (\d+)\); "
-    r"wait for it or stop it; if its machine is gone, run on the host: kill ([1-9]\d*)"
+    r"wait for it or stop it; if its machine is off, run on the host: kill ([1-9]\d*)"
 )
 
 
@@ -412,7 +412,7 @@ def test_a_holder_who_cannot_be_named_is_somebody(a_host: Callable[[], Shell], f
     with pytest.raises(TargetError) as caught:
         lock.hold(a_host(), str(folder))
     assert one_line(caught) == (
-        "another run is working on this host: unknown user; wait for it or stop it; if its machine is gone, run on the "
+        "another run is working on this host: unknown user; wait for it or stop it; if its machine is off, run on the "
         f"host: kill the process that {folder}/{lock.NAME} names"
     )
 
