@@ -3,10 +3,11 @@
 python -m pyinfra_plane.adopt inventory.py                            # on standard output; keep it in a file
 python -m pyinfra_plane.adopt inventory.py --limit sese --sudo        # further words go to pyinfra as they are
 python -m pyinfra_plane.adopt inventory.py --data plane_workspace_slug=lab
+python -m pyinfra_plane.adopt inventory.py --webhooks                 # webhooks too; their addresses may hold secrets
 
 It needs an API token of an admin of the workspace (PLANE_ADMIN_API_TOKEN), or agents' tokens in the token file on the
-host. It signs nobody in, changes nothing, and prints no secret. The exit code is 0, or 1 with one line on standard
-error that says why the workspace cannot be read.
+host. Only --webhooks signs in, as plane_admin_email or an admin agent. adopt changes nothing, and prints no secret. The
+exit code is 0, or 1 with one line on standard error that says why the workspace cannot be read.
 """
 
 from __future__ import annotations
@@ -61,13 +62,17 @@ def _read(given: Sequence[str]) -> tuple[str, Mapping[str, Any]]:
     if inventory.endswith(".py") and not Path(inventory).exists():
         # pyinfra takes it for the name of a host.
         raise AdoptError(f"the inventory does not exist: {inventory}")
-    command = [sys.executable, "-m", "pyinfra", inventory, "fact", FACT, *rest, "--json"]
+    asked = [FACT, "webhooks=true"] if "--webhooks" in rest else [FACT]
+    further = [word for word in rest if word != "--webhooks"]
+    command = [sys.executable, "-m", "pyinfra", inventory, "fact", *asked, *further, "--json"]
     done = subprocess.run(command, capture_output=True, text=True)
     try:
         answer = json.loads(done.stdout)
     except ValueError:
         raise AdoptError(_complaint(done.stderr)) from None
-    found, unreached = answer.get(FACT, {}), {one["host"]: one["why"] or "" for one in answer.get("hosts", ())}
+    # pyinfra adds the arguments to the name.
+    found: dict[str, Any] = next((hosts for name, hosts in answer.items() if name.partition(" ")[0] == FACT), {})
+    unreached = {one["host"]: one["why"] or "" for one in answer.get("hosts", ())}
     names = sorted({*found, *unreached})
     if len(names) > 1:
         raise AdoptError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from pyinfra_plane.adopt.projects import chosen, entry
 from pyinfra_plane.adopt.source import Block
@@ -37,6 +38,7 @@ def blocks(host: str, seen: Mapping[str, Any]) -> list[Block]:
     given = {
         "plane_agents": [_agent(name, email, one, slug) for name, (email, one) in sorted(agents.items())],
         "plane_people": _people(seen["members"]),
+        "plane_webhooks": _webhooks(seen.get("webhooks", ())),
         "plane_projects": [entry(identifier, project, names) for identifier, project in inside.items()],
     }
     known = {"plane_workspace_slug": slug} | ({} if seen["name"] is None else {"plane_workspace_name": seen["name"]})
@@ -54,6 +56,9 @@ def blocks(host: str, seen: Mapping[str, Any]) -> list[Block]:
         found.append(Block("plane_agents", kept["plane_agents"], _of_agents(kept["plane_agents"], seen)))
     if "plane_people" in kept:
         found.append(Block("plane_people", kept["plane_people"], _of_people(seen["members"])))
+    if "plane_webhooks" in kept:
+        words = "Webhooks, with names made of their hosts. Their secrets stay with the programs that check them."
+        found.append(Block("plane_webhooks", kept["plane_webhooks"], words))
     found += _unsaved(seen["members"])
     if "plane_projects" in kept:
         found.append(Block("plane_projects", kept["plane_projects"]))
@@ -99,6 +104,22 @@ def _people(members: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
         for email, one in members.items()
         if not one["token_saved"] and one["agent"] is None and one["role"] in ROLES and not one["is_plane_admin"]
     ]
+
+
+def _webhooks(webhooks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The webhooks; a name is made of the address's host, with a number if several have the same."""
+    found: list[dict[str, Any]] = []
+    for one in webhooks:
+        host = re.sub(r"[^A-Za-z0-9]", "-", urlsplit(one["url"]).hostname or "")
+        base = host if re.match("[A-Za-z]", host) else f"host-{host}"
+        same = sum(re.fullmatch(rf"{re.escape(base)}(-\d+)?", other["name"]) is not None for other in found)
+        name = base if not same else f"{base}-{same + 1}"
+        found.append({"name": name[:48], "url": one["url"], "events": one["events"]} | _inactive(one))
+    return found
+
+
+def _inactive(webhook: Mapping[str, Any]) -> dict[str, bool]:
+    return {} if webhook["active"] else {"active": False}
 
 
 def _of_people(members: Mapping[str, Mapping[str, Any]]) -> str:

@@ -2,8 +2,8 @@
 
 A fact of pyinfra is a command and a parser for its output. The command here only checks that the host runs commands
 with the requested rights (``--sudo`` and so on). With the same rights the token file is read, and Plane is reached over
-the host's own connection. Nobody signs in, nothing is changed, and no token's value is in a fact, in pyinfra's JSON or
-in its output at any verbosity.
+the host's own connection. Nobody signs in (except for webhooks), nothing is changed, and no token's value is in a fact,
+in pyinfra's JSON or in its output at any verbosity.
 
 Unlike the other modules of this folder, this one uses :mod:`pyinfra_plane.host`; no other module imports it.
 """
@@ -143,10 +143,19 @@ class PlaneWorkspace(_PlaneFact):
     Returns a whole workspace: ``slug``, ``name``, ``edition``, ``version``, ``members``, ``projects``.
 
     + slug: the workspace; ``plane_workspace_slug`` by default
+    + webhooks: add ``webhooks``, for which ``plane_admin_email`` or an admin agent signs in; their addresses may hold
+      secrets
 
     ``name`` is ``None`` in a workspace without a project: a token sees the name only in a project's data.
     """
 
+    _webhooks = False
+
+    @override
+    def command(self, slug: str | None = None, webhooks: bool | str | None = None) -> str:
+        self._webhooks = str(webhooks).lower() in ("true", "1", "yes")
+        return super().command(slug)
+
     @override
     def read(self, reading: WorkspaceReading) -> Found:
-        return reading.whole()
+        return reading.whole() | ({"webhooks": reading.webhooks()} if self._webhooks else {})

@@ -18,6 +18,7 @@ from pyinfra_plane.api.models import (
     Label,
     Module,
     State,
+    Webhook,
     WorkItemProperty,
     WorkItemType,
     WorkspaceMember,
@@ -27,8 +28,10 @@ from pyinfra_plane.api.plane import Plane
 from pyinfra_plane.api.properties import field_type
 from pyinfra_plane.api.rows import R
 from pyinfra_plane.host.host_plane import HostPlane
+from pyinfra_plane.host.resources import InWorkspace
 from pyinfra_plane.host.token_reading import TokenReading
 from pyinfra_plane.settings import ROLE_NAMES, Project
+from pyinfra_plane.settings.webhooks import EVENTS
 
 BOT = "bot_user_"
 """The beginning of the address of the account that Plane creates for each workspace (every tried release)."""
@@ -124,6 +127,14 @@ class WorkspaceReading:
         for key in keys:
             found = {**(self.tokens.visible_projects(key) or {}), **found}
         return {name: self._project(project, keys) for name, project in sorted(found.items())}
+
+    def webhooks(self) -> list[dict[str, Any]]:
+        """The webhooks. Plane shows them only to a signed-in admin, and their secrets to nobody."""
+        rows = InWorkspace(self.here.workspace(self.slug)).reading(Webhook).rows()
+        return [
+            {"url": one.url, "active": one.is_active, "events": [name for name in EVENTS if getattr(one, name)]}
+            for one in sorted(rows, key=lambda row: row.url)
+        ]
 
     def whole(self) -> dict[str, Any]:
         """The whole workspace."""

@@ -379,3 +379,14 @@ def test_a_missing_inventory_and_help(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().err == "the inventory does not exist: nosuch.py\n"
     assert main(["--help"]) == 0
     assert "PLANE_ADMIN_API_TOKEN" in capsys.readouterr().out
+
+
+def test_webhooks_are_printed_only_if_they_are_asked_for(target: Target) -> None:
+    hook = {"name": "any", "url": "https://n8n.example.com/webhook/secret-part", "events": ["issue"], "active": False}
+    assert target.deploy(data={"plane_webhooks": [hook]}).code == 0
+    assert "secret-part" not in "".join(map(str, adopt(target)))
+    code, printed, errors = adopt(target, "--webhooks")
+    assert (code, errors) == (0, "")
+    assert settings(printed)["plane_webhooks"] == [{**hook, "name": "n8n-example-com"}]
+    assert not [row.secret_key for row in target.plane.webhooks.values() if row.secret_key in printed]
+    assert target.deploy("--dry", data=settings(printed)).plan == []

@@ -268,7 +268,7 @@ def test_a_lead_who_is_not_there_is_one_line(target: Target) -> None:
 def test_a_name_that_plane_refuses_is_refused_before_anything_is_sent(target: Target) -> None:
     assert target.deploy().code == 0
     run = target.deploy("--dry", data=with_project(name="R&D", identifier="RND"))
-    assert any("! would fail: the project name R&D holds &" in note for note in run.notes), run.output
+    assert any("! would fail: the project name R&D contains &" in note for note in run.notes), run.output
 
 
 def test_a_time_zone_that_plane_does_not_know_is_one_line(target: Target) -> None:
