@@ -192,7 +192,9 @@ def _show_plans() -> None:
     for host in (host for host in context_state.inventory if host in active):
         alike.setdefault(tuple(report_of(host).planned), []).append(host)
     for hosts in alike.values():
-        apart = hosts if len(hosts) < LEAST_ALIKE else hosts[:1]
+        # With -y there is no plan, so nothing is the same.
+        is_grouped = len(hosts) >= LEAST_ALIKE and context_state.should_check_for_changes()
+        apart = hosts[:1] if is_grouped else hosts
         for host in apart:
             _show_plan(host)
         if others := [host.name for host in hosts[len(apart) :]]:

@@ -106,7 +106,7 @@ def test_a_port_that_does_not_speak_ssh_is_said(target: Target) -> None:
         thread.start()
         run = target.deploy(data={"ssh_port": port})
         thread.join()
-    assert f"what answers at 127.0.0.1:{port} does not speak SSH (" in run.output, run.output
+    assert f"the server at 127.0.0.1:{port} does not speak SSH (" in run.output, run.output
 
 
 @pytest.mark.parametrize("mode", [(), ("--dry",)])
@@ -141,13 +141,13 @@ def test_json_of_a_run_tells_what_was_done_failed_and_not_reached(new_target: Ne
     done, failed, missing = (hosts[one.host.name] for one in (target, stopped, gone))
     assert (done["outcome"], failed["outcome"], missing["outcome"]) == ("done", "failed", "not reached")
     assert {"operation": "Provisioning | API tokens", "sign": "+", "line": "+ token agent-thot"} in done["lines"]
-    assert done["counts"]["made"] == sum(line["sign"] == "+" for line in done["lines"])
+    assert done["counts"]["created"] == sum(line["sign"] == "+" for line in done["lines"])
     assert any(line["sign"] == "!" and "custom fields" in line["line"] for line in done["lines"])
     assert failed["failed_at"].startswith("Database | ") and "docker start javisi_postgresql" in failed["why"]
     assert all(password not in run.output for password in target.secrets.values())
     again = target.deploy("--json")
     [host] = hosts_of(again)
-    assert host["counts"] == {"made": 0, "changed": 0, "removed": 0, "kept": host["counts"]["kept"]}
+    assert host["counts"] == {"created": 0, "changed": 0, "removed": 0, "kept": host["counts"]["kept"]}
     assert {line["sign"] for line in host["lines"]} == {"=", "!"}
 
 

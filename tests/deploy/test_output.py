@@ -157,7 +157,10 @@ def test_plans_that_are_the_same_on_many_hosts_are_shown_once(tmp_path: Path) ->
         targets = [Target(running, host, tmp_path / "inventory") for host in running.hosts]
         targets[4].data["plane_workspace_name"] = "Lab"
         run = targets[0].deploy("--dry", others=tuple(targets[1:]))
+        with_y = targets[0].deploy(others=tuple(targets[1:]), operation="deploy.database")
     assert run.code == 0, run.output
+    # Without a preview there is no plan.
+    assert with_y.code == 0 and "the same on" not in with_y.output
     shown = run.output.partition("--> Summary:")[0]
     assert "[sandbox-1] the same on 3 other hosts: sandbox-2, sandbox-3, sandbox-4" in shown
     assert "[sandbox-1] + workspace javisi (Javisi)" in shown and "[sandbox-5] + workspace javisi (Lab)" in shown

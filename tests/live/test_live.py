@@ -162,7 +162,7 @@ def test_first_run_second_run_preview_and_one_thing_missing(deploy: Deploy) -> N
     first = deploy.run()
     assert first.returncode == 0, first.stdout
     deploy.says("first run", "made")
-    assert deploy.requests <= 14 + 40
+    assert deploy.requests <= 14 + 50
     second = deploy.run()
     assert second.returncode == 0 and plan(second.stdout) == [], second.stdout
     deploy.says("second run", "no change")
