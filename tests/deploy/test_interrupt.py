@@ -143,7 +143,7 @@ def test_without_y_nobody_is_asked_whether_to_go_on(new_target: NewTarget) -> No
 
 def test_a_second_one_ends_what_is_under_way(target: Target) -> None:
     run = interrupted_at("^/api/workspaces/$", lambda: Running(target, "-y"), target, seconds=15.0)
-    run.wait_until("Ctrl-C again ends it at once")
+    run.wait_until("press Ctrl-C again to stop now")
     run.interrupt()
     code, output, seconds = run.end()
     assert code == 130, output
