@@ -50,6 +50,8 @@ class Webhooks(Kind[Webhook, SeenWebhook]):
         try:
             answer = webhooks.create(**self.body(home, one))
         except PlaneRefused as error:
+            # Nothing was created, so there is no secret to save.
+            self.secrets.remove(one.variable)
             if error.status != 400:
                 raise
             raise PlaneSettings(

@@ -114,6 +114,8 @@ def test_a_private_address_is_refused_with_the_variable_that_allows_it(
     assert run.code == (0 if allowed else 1), run.output
     refused = "the host in its url must resolve to a public address"
     assert (refused in run.output) != bool(target.plane.webhooks)
+    # A line without a value would have the secret of a webhook exchanged that a person creates later.
+    assert len(lines(target)) == len(target.plane.webhooks)
 
 
 def test_a_host_that_plane_takes_for_no_address_is_refused_before_connecting(target: Target) -> None:
