@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from pyinfra_plane.api.auth import ApiKey, Session
-from pyinfra_plane.api.errors import PlaneForbidden, PlaneNobody
+from pyinfra_plane.api.errors import PlaneForbidden
 from pyinfra_plane.api.models import Project, WorkspaceMember
 from pyinfra_plane.engine.converge import Change, Kept, Plan, converging
 from pyinfra_plane.engine.report import is_executing
@@ -14,7 +15,7 @@ from pyinfra_plane.host.host_plane import current_workspace
 from pyinfra_plane.host.planning import as_instances
 from pyinfra_plane.settings import ROLE_NAMES, Person
 
-from .workspace import members_by_address
+from .workspace import members_by_address, set_role
 
 
 @converging
@@ -49,7 +50,7 @@ def people(slug: str, people: Sequence[Person]) -> Plan:
             yield from _invitation(at, person, invited)
         elif member is not None and member.role != person.role_number:
             line = f"~ role of {person.email}: {ROLE_NAMES.get(member.role, member.role)} → {person.role}"
-            yield Change((line,), lambda person=person: _set_role(at, person))  # type: ignore[misc]
+            yield Change((line,), partial(set_role, at, person.email, person.role_number))
         else:
             yield Kept(f"member {person.email} ({person.role})")
     joined = [person for person in wanted if not _is_not_active(members.get(person.email))]
@@ -85,13 +86,6 @@ def _invited(at: Access) -> set[str]:
     return {email.lower() for email in found}
 
 
-def _set_role(at: Access, person: Person) -> None:
-    session = at.admin_session(not_as=person.email)
-    for member in at.plane.members(at.slug, session):
-        if member.email == person.email and member.membership_id:
-            at.plane.change_role(at.slug, session, member.membership_id, person.role_number, [])
-
-
 def _into_project(at: Access, project: Project, joined: Sequence[Person], members: dict[str, WorkspaceMember]) -> Plan:
     asked = {one.identifier for one in at.settings.plane_projects}
     wanted = [
@@ -106,13 +100,8 @@ def _into_project(at: Access, project: Project, joined: Sequence[Person], member
     if new:
         names = ", ".join(person.email for person in new)
         put = [(members[person.email].user_id, person.role_number) for person in new]
-        yield Change((f"+ members of {project.identifier}: {names}",), lambda: _put(at, project, put))
+        yield Change((f"+ members of {project.identifier}: {names}",), partial(_put, at, project, put))
 
 
 def _put(at: Access, project: Project, members: list[tuple[str, int]]) -> None:
-    caller: ApiKey | Session
-    try:
-        caller = at.project_admin_session(project)
-    except PlaneNobody:
-        caller = at.project_admin_key(project)
-    at.plane.put_project_members(at.slug, caller, project, members, [])
+    at.plane.put_project_members(at.slug, at.project_admin(project), project, members, [])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyinfra_plane.api.auth import ApiKey, Session
-from pyinfra_plane.api.errors import PlaneError, PlaneNobody, PlaneRefused, PlaneSettings
+from pyinfra_plane.api.errors import PlaneError, PlaneRefused, PlaneSettings
 from pyinfra_plane.api.models import Estimate
 from pyinfra_plane.api.models import Project as SeenProject
 from pyinfra_plane.api.plane import NOT_A_MEMBER
@@ -386,14 +386,8 @@ def _put_members(at: Access, project: SeenProject, agents: list[Agent]) -> None:
     at.state.created_projects.pop(project.identifier, None)
     if not agents:
         return
-    caller: ApiKey | Session
-    try:
-        # A session adds all of them at once, changes roles, and reactivates removed members; a key can do none of that.
-        caller = at.project_admin_session(project)
-    except PlaneNobody:
-        caller = at.project_admin_key(project)
     put = [(ids[agent.email], agent.role_number) for agent in agents]
-    at.plane.put_project_members(at.slug, caller, project, put, at.tokens.keys_of(agents))
+    at.plane.put_project_members(at.slug, at.project_admin(project), project, put, at.tokens.keys_of(agents))
     for agent in agents:
         if agent.email in at.state.created_accounts:
             at.state.created_accounts[agent.email][project.identifier] = agent.role_number

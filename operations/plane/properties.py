@@ -22,6 +22,7 @@ from pyinfra_plane.api.models import PropertyOption, WorkItemProperty, WorkItemT
 from pyinfra_plane.api.plane import Plane
 from pyinfra_plane.api.properties import definition, field_type
 from pyinfra_plane.api.rows import Difference, R
+from pyinfra_plane.api.work_item_types import DEFAULT_TYPE, chosen_type
 from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, Unsupported, converging
 from pyinfra_plane.engine.report import is_executing
 from pyinfra_plane.host.access import Access
@@ -32,9 +33,6 @@ from pyinfra_plane.settings import CustomField, labels_for
 from pyinfra_plane.settings.table import DEFAULTS
 
 from .labels import Labels
-
-DEFAULT_TYPE = "Task"
-"""Plane's name for the default work item type (product documentation), which the deploy uses too."""
 
 
 @converging
@@ -265,12 +263,7 @@ class _Home:
         return self._kind(self.key) if has_types else None
 
     def _kind(self, key: ApiKey) -> WorkItemType | None:
-        kinds = self.plane.work_item_types(self.slug, key, self.owner).rows()
-        named = next((kind for kind in kinds if kind.name == self.new_name), None)
-        if self.type_name is not None:
-            return named
-        # A type that this deploy created is not marked as the default: v1 does not accept a default.
-        return next((kind for kind in kinds if kind.is_default), named)
+        return chosen_type(self.plane.work_item_types(self.slug, key, self.owner).rows(), self.type_name)
 
     def inside(self) -> tuple[ApiKey, WorkItemType]:
         """A key that may change the type, and the type.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pyinfra_plane.api.auth import Session
+from pyinfra_plane.api.auth import ApiKey, Session
 from pyinfra_plane.api.errors import PlaneError, PlaneNobody, PlaneRefused, PlaneSettings
-from pyinfra_plane.api.models import Invitation, WorkspaceMember
+from pyinfra_plane.api.models import BOT, Invitation, WorkspaceMember
 from pyinfra_plane.api.plane import KEY_INVALID, NOT_A_MEMBER, NoAccess
 from pyinfra_plane.api.rows import Difference
 from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging
@@ -156,7 +156,7 @@ def workspace_members(slug: str, members: Sequence[Agent] | None = None) -> Plan
     people = {person.email for person in at.settings.plane_people}
     named = {agent.email for agent in (*members, *at.settings.absent_agents)} | {at.settings.plane_admin_email} | people
     for member in found.values():
-        if member.email not in named and not member.email.startswith("bot_user_"):
+        if member.email not in named and not member.email.startswith(BOT):
             yield Kept(f"not managed: member {member.email} ({ROLE_NAMES.get(member.role, member.role)})")
 
 
@@ -257,23 +257,27 @@ def _join(at: Access, agent: Agent, member: WorkspaceMember | None, newcomers: _
         if wanted := {name: value for name, value in profile.items() if value is not None}:
             plane.change_profile(session, **wanted)
         if invitation.role != agent.role_number:  # an older invitation keeps its role
-            _set_role(at, agent)
+            _set_agent_role(at, agent)
 
     again = "account" if member is None else "member again:"
     yield Change((f"+ {again} {agent.email} ({agent.role})",), join)
 
 
-def _set_role(at: Access, agent: Agent) -> None:
-    session = at.admin_session(not_as=agent.email)
+def set_role(at: Access, email: str, role: int, keys: Sequence[ApiKey] = ()) -> None:
+    """Give a member another role in the workspace; `keys` are the member's, if it has any."""
+    session = at.admin_session(not_as=email)
     for member in at.plane.members(at.slug, session):
-        if member.email == agent.email and member.membership_id and member.role != agent.role_number:
-            keys = at.tokens.keys_of([agent])
-            at.plane.change_role(at.slug, session, member.membership_id, agent.role_number, keys)
+        if member.email == email and member.membership_id and member.role != role:
+            at.plane.change_role(at.slug, session, member.membership_id, role, keys)
+
+
+def _set_agent_role(at: Access, agent: Agent) -> None:
+    set_role(at, agent.email, agent.role_number, at.tokens.keys_of([agent]))
 
 
 def _change_role(at: Access, agent: Agent, member: WorkspaceMember) -> Plan:
     before = ROLE_NAMES.get(member.role, str(member.role))
-    yield Change((f"~ role of {agent.email}: {before} → {agent.role}",), lambda: _set_role(at, agent))
+    yield Change((f"~ role of {agent.email}: {before} → {agent.role}",), lambda: _set_agent_role(at, agent))
 
 
 def profile_differences(agent: Agent, member: WorkspaceMember) -> list[Difference]:
@@ -285,7 +289,8 @@ def profile_differences(agent: Agent, member: WorkspaceMember) -> list[Differenc
 
 
 def _change_profile(at: Access, agent: Agent, difference: Difference) -> Change:
-    line = f"~ {difference.words.replace(':', f' of {agent.email}:', 1)}".rstrip(":")
+    what, _, values = difference.words.partition(": ")
+    line = f"~ {what} of {agent.email}" + (f": {values}" if values else "")
     return Change(
         (line,), lambda: at.plane.change_profile(at.sessions.of(agent), **{difference.key: difference.value()})
     )

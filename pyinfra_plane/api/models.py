@@ -107,6 +107,10 @@ class Workspace(Row):
     role: int | None = None
 
 
+BOT = "bot_user_"
+"""The start of the address of the account that Plane gives each workspace (every tried release)."""
+
+
 def _lower(row: Mapping[str, Any], key: str, what: str) -> str:
     return text(row, key, what).lower()
 
@@ -126,7 +130,7 @@ class WorkspaceMember(Row):
     role: int = answered()
     membership_id: str | None = None
     is_active: bool | None = answered(default=None, read=lambda row, key, what: _switch_or_none(row, key))
-    avatar: str | None = answered(default=None, says=only("avatar:"))
+    avatar: str | None = answered(default=None, says=only("avatar"))
     """``None`` if the list does not say."""
 
     @classmethod

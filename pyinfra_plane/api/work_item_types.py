@@ -7,7 +7,7 @@ project that owns the type or property, or ``None`` for the workspace. From Plan
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyinfra_plane.api import paths
@@ -17,6 +17,18 @@ from pyinfra_plane.api.errors import PlaneKeyInvalid, PlaneRefused
 from pyinfra_plane.api.models import Project, PropertyOption, WorkItemProperty, WorkItemType
 from pyinfra_plane.api.projects import ProjectsApi
 from pyinfra_plane.api.rows import listed_ids
+
+DEFAULT_TYPE = "Task"
+"""Plane's name for the default work item type (product documentation), which the deploy uses too."""
+
+
+def chosen_type(kinds: Sequence[WorkItemType], name: str | None) -> WorkItemType | None:
+    """The type with this name, or if there is no name, the default one; ``None`` if it is missing."""
+    named = next((kind for kind in kinds if kind.name == (name or DEFAULT_TYPE)), None)
+    if name is not None:
+        return named
+    # A type that this deploy created is not marked as the default: v1 does not accept a default.
+    return next((kind for kind in kinds if kind.is_default), named)
 
 
 class WorkItemTypesApi(ProjectsApi):
@@ -76,6 +88,23 @@ class WorkItemTypesApi(ProjectsApi):
         if owner is None:
             return Collection(self, PropertyOption, key, paths.V1_WORKSPACE_OPTIONS, slug=slug, prop=prop.id)
         return Collection(self, PropertyOption, key, slug=slug, project=owner.id, prop=prop.id)
+
+    def types_of_project(self, slug: str, key: ApiKey, project: Project) -> tuple[Project | None, list[WorkItemType]]:
+        """The types that a project uses, and their owner: the project, or ``None`` for the workspace."""
+        if self.workspace_owns_types(slug, key):
+            owned = self.work_item_types(slug, key, None)
+            return None, [kind for kind in owned if self.has_imported(slug, key, project, kind)]
+        return project, self.work_item_types(slug, key, project).rows() if project.is_issue_type_enabled else []
+
+    def properties_of_type(
+        self, slug: str, key: ApiKey, owner: Project | None, kind: WorkItemType
+    ) -> list[WorkItemProperty]:
+        """The custom fields in a type; of a workspace's fields, those that are linked to the type."""
+        linked = self.linked_properties(slug, key, kind) if owner is None else None
+        if linked is not None and not linked:
+            return []
+        listed = self.work_item_properties(slug, key, owner, kind).rows()
+        return listed if linked is None else [one for one in listed if one.id in linked]
 
     def create_work_item_property(
         self, slug: str, key: ApiKey, owner: Project | None, kind: WorkItemType, definition: Mapping[str, Any]

@@ -112,6 +112,17 @@ class Access(WorkspaceKeys):
         members = self.members()
         return self.plane.members(self.slug, self.admin_session()) if members is None else members
 
+    def project_admin(self, project: Project) -> ApiKey | Session:
+        """A session that can change the project; an API key if there is no account to sign in as.
+
+        A session puts several accounts into a project at once, changes roles, and brings removed members back; a key
+        can do none of that.
+        """
+        try:
+            return self.project_admin_session(project)
+        except PlaneNobody:
+            return self.project_admin_key(project)
+
     def project_admin_session(self, project: Project) -> Session:
         """Return a session that may change the project: an admin agent's, otherwise the workspace admin's.
 

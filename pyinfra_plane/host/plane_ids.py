@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyinfra_plane.api.auth import ApiKey
 from pyinfra_plane.api.errors import PlaneKeyInvalid, PlaneRefused
-from pyinfra_plane.api.models import Label, Project, State, WorkItemProperty, WorkItemType
+from pyinfra_plane.api.models import BOT, Label, Project, State
+from pyinfra_plane.api.work_item_types import chosen_type
 from pyinfra_plane.api.workspace_id import workspace_id
 from pyinfra_plane.host.access import Access
 from pyinfra_plane.settings import Project as Wanted
 from pyinfra_plane.settings import labels_for
 
 Ids = dict[str, Any]
-
-DEFAULT_TYPE = "Task"
 
 
 def ids_of(at: Access, projects: Mapping[str, Project], wanted: Sequence[Wanted]) -> Ids:
@@ -40,7 +39,7 @@ def _members(at: Access) -> dict[str, str]:
     twice = set()
     for member in at.members() or ():
         is_gone = member.is_active is False or member.email in gone
-        if is_gone or (member.email.startswith("bot_user_") and member.email not in names):
+        if is_gone or (member.email.startswith(BOT) and member.email not in names):
             continue
         name = names.get(member.email, member.display_name)
         if name in found and member.email not in names:
@@ -72,30 +71,13 @@ def _of_project(at: Access, wanted: Wanted, project: Project) -> Ids:
 def _types(at: Access, key: ApiKey, wanted: Wanted, project: Project) -> Ids:
     """The work item types of a project, and the custom fields of the type in the settings."""
     plane, slug = at.plane, at.slug
-    if plane.workspace_owns_types(slug, key):
-        owned = plane.work_item_types(slug, key, None)
-        kinds = [kind for kind in owned if plane.has_imported(slug, key, project, kind)]
-        kind = _kind(kinds, wanted.work_item_type)
-        linked = plane.linked_properties(slug, key, kind) if kind is not None else frozenset[str]()
-        properties: Iterable[WorkItemProperty] = ()
-        if kind is not None and linked:
-            properties = plane.work_item_properties(slug, key, None, kind)
-        fields = [one for one in properties if one.id in linked]
-    elif project.is_issue_type_enabled:
-        kinds = plane.work_item_types(slug, key, project).rows()
-        kind = _kind(kinds, wanted.work_item_type)
-        fields = plane.work_item_properties(slug, key, project, kind).rows() if kind is not None else []
-    else:
-        return {}
+    owner, kinds = plane.types_of_project(slug, key, project)
+    kind = chosen_type(kinds, wanted.work_item_type)
+    fields = plane.properties_of_type(slug, key, owner, kind) if kind is not None else []
     return {
         "types": {one.name: one.id for one in kinds},
         "fields": {one.display_name: one.id for one in fields},
     }
-
-
-def _kind(kinds: Sequence[WorkItemType], name: str | None) -> WorkItemType | None:
-    named = next((kind for kind in kinds if kind.name == (name or DEFAULT_TYPE)), None)
-    return named if name is not None else next((kind for kind in kinds if kind.is_default), named)
 
 
 def will_differ(at: Access, ids: Ids, wanted: Sequence[Wanted]) -> bool:

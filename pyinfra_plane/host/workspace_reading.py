@@ -13,6 +13,7 @@ from typing import Any
 from pyinfra_plane.api.auth import ApiKey
 from pyinfra_plane.api.errors import PlaneForbidden, PlaneKeyInvalid, PlaneNobody, PlaneRefused
 from pyinfra_plane.api.models import (
+    BOT,
     NETWORK_NUMBERS,
     Cycle,
     Label,
@@ -20,7 +21,6 @@ from pyinfra_plane.api.models import (
     State,
     Webhook,
     WorkItemProperty,
-    WorkItemType,
     WorkspaceMember,
 )
 from pyinfra_plane.api.models import Project as SeenProject
@@ -32,9 +32,6 @@ from pyinfra_plane.host.resources import InWorkspace
 from pyinfra_plane.host.token_reading import TokenReading
 from pyinfra_plane.settings import ROLE_NAMES, Project
 from pyinfra_plane.settings.webhooks import EVENTS
-
-BOT = "bot_user_"
-"""The beginning of the address of the account that Plane creates for each workspace (every tried release)."""
 
 ASKED_OTHERWISE = frozenset((
     "name", "identifier", "network", "lead", "default_assignee", "estimates", "states", "labels", "work_item_type",
@@ -218,34 +215,17 @@ def _custom_fields(
     plane: Plane, slug: str, key: ApiKey, project: SeenProject, people: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     """The work item types of a project that have custom fields, with the fields; none in the Community Edition."""
-    owner: SeenProject | None = project
     if plane.instance().is_community:
         return []
-    if plane.workspace_owns_types(slug, key):
-        owner = None
-        kinds = [
-            kind for kind in plane.work_item_types(slug, key, None) if plane.has_imported(slug, key, project, kind)
-        ]
-    elif project.is_issue_type_enabled:
-        kinds = plane.work_item_types(slug, key, project).rows()
-    else:
-        return []
+    owner, kinds = plane.types_of_project(slug, key, project)
     found = []
     for kind in kinds:
-        fields = [_field(plane, slug, key, owner, one, people) for one in _listed(plane, slug, key, owner, kind)]
+        fields = [
+            _field(plane, slug, key, owner, one, people) for one in plane.properties_of_type(slug, key, owner, kind)
+        ]
         if fields:
             found.append({"type": kind.name, "is_default": kind.is_default, "fields": fields})
     return found
-
-
-def _listed(
-    plane: Plane, slug: str, key: ApiKey, owner: SeenProject | None, kind: WorkItemType
-) -> list[WorkItemProperty]:
-    listed = plane.work_item_properties(slug, key, owner, kind).rows()
-    if owner is not None:
-        return listed
-    linked = plane.linked_properties(slug, key, kind)
-    return [one for one in listed if one.id in linked]
 
 
 def _field(

@@ -108,13 +108,3 @@ class Shell:
 def _lines(output: bytes) -> list[str]:
     lines = output.decode().split("\n")
     return lines[:-1] if lines[-1] == "" else lines
-
-
-def parse_env(text: str) -> dict[str, str]:
-    """The variables of an env file, read as simply as can be; of a name that stands twice, the last."""
-    found = {}
-    for line in text.split("\n"):
-        name, equals, value = line.partition("=")
-        if equals and not line.lstrip().startswith("#"):
-            found[name.strip()] = value
-    return found

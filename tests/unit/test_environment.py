@@ -19,9 +19,10 @@ from pyinfra.context import ctx_host, ctx_state
 from operations import environment
 from pyinfra_plane.engine.converge import Change, Kept, Note
 from pyinfra_plane.host import plane_env
+from pyinfra_plane.host.plane_env import parse as parse_env
 from pyinfra_plane.host.plane_env import render
 from pyinfra_plane.settings import Settings, SettingsError
-from tests.unit.given import PROPERTY, Shell, checked, parse_env
+from tests.unit.given import PROPERTY, Shell, checked
 
 PASSWORD = "hunter2/Tr0ub4dor"
 

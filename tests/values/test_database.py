@@ -16,10 +16,11 @@ from pyinfra.api import HiddenValue
 from operations import environment, postgres
 from operations.postgres import init_script, service_database
 from pyinfra_plane.engine.converge import Kept
+from pyinfra_plane.host.plane_env import parse as parse_env
 from pyinfra_plane.settings import Settings, SettingsError
 from sandbox.host import Host
 from sandbox.postgres import programs
-from tests.unit.given import Shell, parse_env
+from tests.unit.given import Shell
 from tests.unit.test_environment import apply, plan
 from tests.values.hostile import CANARY, HOSTILE, TALLY, mild, share, times
 from tests.values.test_settings import read

@@ -20,10 +20,11 @@ from pyinfra_plane.api.paths import part
 from pyinfra_plane.api.plane import KEY_INVALID, Plane
 from pyinfra_plane.api.transport import DialAdapter
 from pyinfra_plane.engine import scram
+from pyinfra_plane.host.plane_env import parse as parse_env
 from pyinfra_plane.settings import Settings, SettingsError, read_settings
 from pyinfra_plane.settings.passwords import is_weak
 from pyinfra_plane.settings.secrets import read_secret_files
-from tests.unit.given import data, parse_env
+from tests.unit.given import data
 from tests.values.hostile import HOSTILE, TALLY, hostile, mild, times
 from tests.values.ledger import NO_TEXT, PART_OF_ANOTHER, PLACES, STRONG, Place
 
