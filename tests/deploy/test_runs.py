@@ -46,6 +46,7 @@ def test_the_first_run_makes_everything_with_few_requests(target: Target) -> Non
     run = target.deploy()
     assert run.code == 0, run.output
     assert run.plan == EVERYTHING
+    assert [note for note in run.notes if note.startswith("! custom fields of ONBOARD")], run.output
     assert len(run.requests) <= 14 + 5 * len(AGENTS), run.requests
 
     assert target.workspace().name == "Javisi"

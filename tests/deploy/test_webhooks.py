@@ -7,8 +7,10 @@ import stat
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from sandbox.plane import models
+from sandbox.plane.http import Handler
 from tests.deploy.conftest import NewTarget
 from tests.deploy.target import Target
 
@@ -87,6 +89,20 @@ def test_a_run_that_was_interrupted_before_the_secret_was_saved_is_finished(sett
     assert settled.deploy().code == 0
     assert webhook(settled).secret_key != before
     assert lines(settled) == ["OTHER=kept", f"PLANE_WEBHOOK_SECRET_N8N={webhook(settled).secret_key}"]
+
+
+def test_a_webhook_whose_answer_was_lost_gets_another_secret_from_the_next_run(target: Target) -> None:
+    async def lose(request: web.Request, handler: Handler) -> web.StreamResponse:
+        await handler(request)
+        return web.Response(status=500)
+
+    target.data.update(with_webhook())
+    target.host.plane.faults.add(lose, method="POST", route="/api/workspaces/{slug}/webhooks/", nth=1)
+    assert target.deploy().code == 1
+    lost = webhook(target).secret_key
+    assert target.deploy().code == 0
+    assert webhook(target).secret_key != lost
+    assert lines(target) == [f"PLANE_WEBHOOK_SECRET_N8N={webhook(target).secret_key}"]
 
 
 def test_the_secret_of_a_webhook_that_somebody_else_made_is_asked_for_and_not_exchanged(settled: Target) -> None:
