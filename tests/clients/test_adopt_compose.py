@@ -33,7 +33,7 @@ TYPES = """work_item_types:
 def test_a_workspace_that_plane_compose_made(new_target: NewTarget, tmp_path: Path) -> None:
     target = new_target("commercial", plane_workspace_slug="acme")
     owner = set_up(target, workspace=None)
-    owner.make_workspace("acme")
+    owner.make_workspace_with_demo("acme")
     key = owner.make_key()
 
     def plane(*words: str) -> str:
@@ -68,7 +68,7 @@ def test_a_workspace_that_plane_compose_made(new_target: NewTarget, tmp_path: Pa
 def test_a_project_that_plane_compose_made_in_the_community_edition(new_target: NewTarget, tmp_path: Path) -> None:
     target = new_target(plane_workspace_slug="acme")
     owner = set_up(target, workspace=None)
-    owner.make_workspace("acme")
+    owner.make_workspace_with_demo("acme")
     key = owner.make_key()
     login = ("--auth-type", "pat", "--token", key, "--workspace", "acme", "--connection", CONNECTION)
     run(tmp_path, "auth", "login", "--server-url", url(target), *login)

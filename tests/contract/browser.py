@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
@@ -63,6 +64,14 @@ class Browser:
     def make_workspace(self, slug: str = "javisi") -> None:
         body = {"name": slug.capitalize(), "slug": slug, "organization_size": "2-10"}
         assert self.ask("POST", "/api/workspaces/", json=body).status_code == 201
+
+    def make_workspace_with_demo(self, slug: str) -> None:
+        """Make a workspace and await the demo project, which Plane adds a moment after it has answered."""
+        self.make_workspace(slug)
+        end = time.monotonic() + TIMEOUT
+        while not self.ask("GET", f"/api/workspaces/{slug}/projects/").json():
+            assert time.monotonic() < end, f"The demo project of {slug} was not created."
+            time.sleep(0.01)
 
     def make_key(self, label: str = "deploy") -> str:
         answer = self.ask("POST", "/api/users/api-tokens/", json={"label": label})

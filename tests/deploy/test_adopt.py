@@ -62,7 +62,7 @@ class Workspace:
 
     def __init__(self, target: Target) -> None:
         self.target, self.owner = target, set_up(target, workspace=None)
-        self.owner.make_workspace("acme")
+        self.owner.make_workspace_with_demo("acme")
         self.key = self.owner.make_key()
         self.secrets = alone(self.key)
         target.data["plane_workspace_slug"] = "acme"

@@ -32,7 +32,7 @@ def set_up(target: Target, workspace: str | None = "javisi") -> Browser:
     person = Browser(url(target))
     person.set_up(ADMIN["plane_admin_email"])
     if workspace:
-        person.make_workspace(workspace)
+        person.make_workspace_with_demo(workspace)
     return person
 
 
@@ -50,7 +50,7 @@ def test_a_workspace_that_a_person_made_since_somebody_looked_at_the_instance(ta
     person = set_up(target, workspace=None)
     # Plane's own pages ask for this too, and it goes on giving the same answer.
     assert person.ask("GET", "/api/instances/").json()["instance"]["workspaces_exist"] is False
-    person.make_workspace("javisi")
+    person.make_workspace_with_demo("javisi")
     assert person.ask("GET", "/api/instances/").json()["instance"]["workspaces_exist"] is False
     run = target.deploy(data=ADMIN, secrets={"PLANE_ADMIN_PASSWORD": PASSWORD})
     assert run.code == 0, run.output
@@ -120,7 +120,7 @@ def test_an_api_token_of_somebody_in_another_workspace_is_named(target: Target) 
     set_up(target)
     with Browser(url(target)) as stranger:
         assert stranger.sign_up("carol@example.org") == ""
-        stranger.make_workspace("other")
+        stranger.make_workspace_with_demo("other")
         run = target.deploy(secrets=alone(stranger.make_key()))
     assert run.code != 0
     assert "plane_admin_api_token is not in the workspace javisi" in run.output

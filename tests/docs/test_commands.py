@@ -23,7 +23,7 @@ def a_person_set_them_up(hosts: list[Host]) -> dict[str, str]:
     for host in hosts:
         person = Browser(f"http://127.0.0.1:{host.plane_port}")
         person.set_up("person@example.com")
-        person.make_workspace("javisi")
+        person.make_workspace_with_demo("javisi")
     return {"the-password-of-that-person": PASSWORD, "the-token-of-that-person": person.make_key()}
 
 

@@ -103,7 +103,7 @@ def test_no_run_that_changes_secrets_prints_an_old_or_a_new_one(target: Target, 
 def test_no_run_prints_an_admins_token(target: Target, known: Given, answers: bool) -> None:
     person = Browser(f"http://127.0.0.1:{target.host.plane_port}")
     person.set_up("person@example.org")
-    person.make_workspace("javisi")
+    person.make_workspace_with_demo("javisi")
     token = person.make_key() if answers else marker("&%+/@:'\"$\\")
     secrets = {"PLANE_ADMIN_PASSWORD": None, "PLANE_ADMIN_API_TOKEN": token}
     arguments = ("-vvv", "--debug-all")
