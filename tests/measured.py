@@ -1,4 +1,4 @@
-"""Which code the tests reach: `make test` asks for it, with MEASURED in the environment.
+"""Which code the tests reach: `make coverage` asks for it, with MEASURED in the environment.
 
 Measured is what the tests of the parts call in their own process, and the processes of `pyinfra` that the tests of
 whole deploys start. Measuring a process doubles its time, so the others, which reach nothing more, are not; and what

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from sandbox.host import Host
 from sandbox.plane import models
 from sandbox.plane.state import PlaneState
 from sandbox.server import Sandbox
+from tests import measured
+from tests.deploy.forks import Forks
 
 CHECKOUT = Path(__file__).parent.parent.parent
 
@@ -58,6 +61,30 @@ def environment_with(settings: Mapping[str, str | None]) -> dict[str, str]:
     others = {name: value for name, value in os.environ.items() if not name.startswith(("PLANE_", "POSTGRES"))}
     given = {name: value for name, value in settings.items() if value is not None}
     return {**others, **given, "PYINFRA_PROGRESS": "off"}
+
+
+@cache
+def _forks() -> Forks:
+    return Forks()
+
+
+def run_pyinfra(
+    arguments: Sequence[str], environment: Mapping[str, str], stdin: str | None = None, timeout: float = 120
+) -> tuple[int, str]:
+    """Run `pyinfra` in the checkout: the exit code, and what it printed."""
+    if not measured.IS_WANTED:
+        return _forks().run(arguments, environment, stdin, timeout)
+    done = subprocess.run(
+        [sys.executable, "-m", "pyinfra", *arguments],
+        cwd=CHECKOUT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        input=stdin,
+        text=True,
+        timeout=timeout,
+    )
+    return done.returncode, done.stdout
 
 
 @dataclass
@@ -153,18 +180,10 @@ class Target:
         before = len(self.host.plane.requests)
         operation = [operation] if isinstance(operation, str) else operation
         mode = [] if {"--dry", "debug-inventory"} & {*arguments, *operation} or stdin is not None else ["-y"]
-        done = subprocess.run(
-            [sys.executable, "-m", "pyinfra", str(inventory), *operation, *mode, *arguments],
-            cwd=CHECKOUT,
-            env=environment_with({**self.secrets, **(secrets or {})}),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            input=stdin,
-            text=True,
-            timeout=120,
-        )
+        environment = environment_with({**self.secrets, **(secrets or {})})
+        code, output = run_pyinfra([str(inventory), *operation, *mode, *arguments], environment, stdin)
         requests = [(entry.method, entry.path) for entry in list(self.host.plane.requests)[before:]]
-        return Run(done.returncode, done.stdout, requests)
+        return Run(code, output, requests)
 
     def deploy_as_previewed(self, **given: Any) -> Run:
         """A run, as :meth:`deploy` does it, whose preview named its changes line for line."""

@@ -1,0 +1,147 @@
+"""Runs of the `pyinfra` command in forks of a process that has imported it already.
+
+Importing pyinfra and this project takes half of a short run's time, and a fork need not do it again. Otherwise a fork
+is a process like any other, with its own arguments, environment, folder, output and exit code. Tests that send signals
+to a run, and `make coverage`, start the command itself.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import pkgutil
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from struct import Struct
+from typing import IO, NoReturn
+
+CHECKOUT = Path(__file__).parent.parent.parent
+
+NUMBER = Struct("q")
+"""How the process id and then the status of a run are sent."""
+
+
+class Forks:
+    """A process that forks for each run; it ends with this one, or with :meth:`close`."""
+
+    def __init__(self) -> None:
+        self._control, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", __name__, str(theirs.fileno())],
+                cwd=CHECKOUT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+            )
+
+    def close(self) -> None:
+        """End the process; a run that goes on is not ended."""
+        self._control.close()
+        self._process.wait()
+
+    def run(
+        self, arguments: Sequence[str], environment: Mapping[str, str], text: str | None, timeout: float
+    ) -> tuple[int, str]:
+        """Run `pyinfra` in the checkout.
+
+        Args:
+            arguments: after the command.
+            environment: all of the run's environment.
+            text: its standard input; without one, it is empty.
+            timeout: seconds after which the run is killed, and :class:`subprocess.TimeoutExpired` raised.
+
+        Returns:
+            The exit code, negative for a signal, and what was printed.
+        """
+        request = json.dumps({"arguments": list(arguments), "environment": dict(environment)})
+        read, write = os.pipe()
+        with (
+            os.fdopen(read, "rb", buffering=0) as ended,
+            _file(request) as asked,
+            _file(text or "") as stdin,
+            tempfile.TemporaryFile() as output,
+        ):
+            try:
+                socket.send_fds(self._control, [b"x"], [asked.fileno(), stdin.fileno(), output.fileno(), write])
+            finally:
+                os.close(write)
+            [pid] = NUMBER.unpack(ended.read(NUMBER.size))
+            is_over = select.select([ended], [], [], timeout)[0]
+            if not is_over:
+                os.kill(pid, signal.SIGKILL)
+            [status] = NUMBER.unpack(ended.read(NUMBER.size))
+            output.seek(0)
+            printed = output.read().decode()
+            if not is_over:
+                raise subprocess.TimeoutExpired(["pyinfra", *arguments], timeout, printed)
+            return os.waitstatus_to_exitcode(status), printed
+
+
+def _file(text: str) -> IO[bytes]:
+    file = tempfile.TemporaryFile()  # noqa: SIM115
+    file.write(text.encode())
+    file.seek(0)
+    return file
+
+
+def _serve(control: socket.socket) -> NoReturn:
+    # gevent, which pyinfra imports, replaces these by ones that need its loop.
+    fork, waitpid, read_fds = os.fork, os.waitpid, socket.recv_fds
+    _import_all()
+    import gevent
+
+    while True:
+        _, files, _, _ = read_fds(control, 1, 4)
+        if not files:
+            sys.exit()
+        if fork() == 0:
+            request, stdin, output, ended = files
+            pid = fork()
+            if pid == 0:
+                gevent.reinit()
+                control.close()
+                os.close(ended)
+                _run(request, stdin, output)
+            os.write(ended, NUMBER.pack(pid))
+            os.write(ended, NUMBER.pack(waitpid(pid, 0)[1]))
+            os._exit(0)
+        for file in files:
+            os.close(file)
+        while waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _run(request: int, stdin: int, output: int) -> NoReturn:
+    from pyinfra_cli.main import main
+
+    os.dup2(stdin, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    with os.fdopen(request) as file:
+        asked = json.load(file)
+    os.environ.clear()
+    os.environ.update(asked["environment"])
+    sys.argv = ["pyinfra", *asked["arguments"]]
+    sys.exit(main())
+
+
+def _import_all() -> None:
+    """Import all that a run imports."""
+    importlib.import_module("pyinfra_cli.main")
+    for name in ("pyinfra_plane", "operations"):
+        package = importlib.import_module(name)
+        for module in pkgutil.walk_packages(package.__path__, f"{name}."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
+
+
+if __name__ == "__main__":
+    _serve(socket.socket(fileno=int(sys.argv[1])))
