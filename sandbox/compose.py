@@ -194,6 +194,7 @@ async def _up_service(
 async def _start(host: Host, service: str, container: Container) -> None:
     """Run the image's own start scripts, and the other effects of a new container."""
     command = " ".join(container.command)
+    await host.cluster.settle()
     if "docker-entrypoint-migrator" in command:
         container.exit_code = await asyncio.to_thread(_manage, host, container, "migrate")
     elif "docker-entrypoint-api" in command:

@@ -107,6 +107,7 @@ class Host:
 
     async def read_progress(self) -> Progress:
         """Return the state of Plane's database, as its API reads it."""
+        await self.cluster.settle()
         address = self.containers[API].environment.get("DATABASE_URL", "")
         return await read_progress(str(programs() / "psql"), address, str(self.cluster.sockets))
 

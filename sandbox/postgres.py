@@ -60,21 +60,45 @@ class Cluster:
         self.log = directory / "log"
         self.sockets = sockets
         self._log_statement = log_statement
+        # The data of a stopped cluster, which a new one begins with a copy of.
+        self.template: Path | None = None
         self._starting: asyncio.Task[None] | None = None
         self._process: asyncio.subprocess.Process | None = None
 
-    async def ready(self) -> None:
-        """Start it on first use, and wait until it answers."""
+    def start(self) -> asyncio.Task[None]:
+        """Begin to start it, if nobody has."""
         if self._starting is None:
             self._starting = asyncio.create_task(self._start())
-        await asyncio.shield(self._starting)
+        return self._starting
+
+    async def ready(self) -> None:
+        """Start it on first use, and wait until it answers."""
+        await asyncio.shield(self.start())
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether it was started."""
+        return self._starting is not None
+
+    async def settle(self) -> None:
+        """Wait for a start that has begun."""
+        if self._starting is not None:
+            await asyncio.shield(self._starting)
 
     async def stop(self) -> None:
+        """Stop it; its data stays, and it can be started again."""
         if self._starting is not None:
             self._starting.cancel()
             await asyncio.wait({self._starting})
         if self._process is not None:
             await _end(self._process, (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL))
+        self._starting = self._process = None
+
+    async def copy_to(self, data: Path) -> None:
+        """Copy its data, for the template of another; it is stopped meanwhile."""
+        await self.stop()
+        await _copied(self.data, data)
+        await self.ready()
 
     def psql(self, sql: str, dbname: str) -> str:
         """Run SQL as the superuser; rows are lines, columns are separated by |."""
@@ -86,15 +110,11 @@ class Cluster:
         return result.stdout.strip()
 
     async def _start(self) -> None:
-        self.data.mkdir(mode=0o700, parents=True)
-        if os.geteuid() == 0:
-            nobody = pwd.getpwnam("nobody")
-            try:
-                os.chown(self.data, nobody.pw_uid, nobody.pw_gid)
-            except OSError as error:
-                # Root of a user namespace without another user.
-                raise SandboxError(f"{NOT_AS_ROOT} ({error.strerror} when a file is given to nobody)") from error
-        await self._initdb()
+        if self.template is not None and not self.data.exists():
+            self.directory.mkdir(parents=True, exist_ok=True)
+            await _copied(self.template, self.data)
+        if not self.data.exists():
+            await self._create()
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *_unprivileged(),
@@ -111,6 +131,17 @@ class Cluster:
             if self._process.returncode is not None:
                 raise SandboxError(f"PostgreSQL did not start: {self._last_words()}")
             await asyncio.sleep(0.01)
+
+    async def _create(self) -> None:
+        self.data.mkdir(mode=0o700, parents=True)
+        if os.geteuid() == 0:
+            nobody = pwd.getpwnam("nobody")
+            try:
+                os.chown(self.data, nobody.pw_uid, nobody.pw_gid)
+            except OSError as error:
+                # Root of a user namespace without another user.
+                raise SandboxError(f"{NOT_AS_ROOT} ({error.strerror} when a file is given to nobody)") from error
+        await self._initdb()
 
     async def _initdb(self) -> None:
         settings = {**SETTINGS, "log_statement": self._log_statement}
@@ -145,6 +176,13 @@ class Cluster:
 
     def _last_words(self) -> str:
         return _one_line(self.log.read_text()[-500:])
+
+
+async def _copied(source: Path, target: Path) -> None:
+    """Copy a folder with its owners and modes."""
+    copying = await asyncio.create_subprocess_exec("cp", "-a", str(source), str(target))
+    if await copying.wait():
+        raise SandboxError(f"cannot copy {source} to {target}")
 
 
 def stop_leftover(data: Path, sockets: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,9 @@ ANONYMOUS_LIMIT = 30
 
 #: Seconds for which Plane repeats some answers, whatever changes (seen on every tried release).
 ANSWERS_LAST = 2 * 60 * 60.0
+
+
+_SAVED = ("environment", "registered_version", "is_settled", "_cleared", "_remembers_unregistered", "_answers")
 
 
 def is_since(version: str, major: int, minor: int) -> bool:
@@ -93,6 +96,28 @@ class Context:
         task = asyncio.get_running_loop().create_task(work)
         self._work.add(task)
         task.add_done_callback(self._work.discard)
+
+    async def finish_background(self) -> None:
+        """Wait for all that was to run after an answer."""
+        while self._work:
+            await asyncio.gather(*self._work)
+
+    def save(self) -> dict[str, Any]:
+        """What the server knows beside its state, for :meth:`restore` of any server of the same release."""
+        return {name: getattr(self, name) for name in _SAVED}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Know what another server knew; all limits are as after a long wait."""
+        for name in _SAVED:
+            setattr(self, name, saved[name])
+        self.follow_environment()
+        for limit in (self.keys, self.forms, self.anonymous):
+            limit.clear()
+
+    def follow_environment(self) -> None:
+        """Limit requests as the environment says."""
+        self.keys.limit, self.keys.period = self.environment.api_key_limit, self.environment.api_key_period
+        self.forms.limit, self.forms.period = self.environment.form_limit, self.environment.form_period
 
     async def stop_background(self) -> None:
         for task in list(self._work):

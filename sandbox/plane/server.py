@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
 from typing import Any
 
@@ -71,11 +72,24 @@ class PlaneServer:
         self._context.environment = parsed
         self._context.is_settled = False
         # The counts of limits are stored outside the container, so a new one does not reset them.
-        self._context.keys.limit, self._context.keys.period = parsed.api_key_limit, parsed.api_key_period
-        self._context.forms.limit, self._context.forms.period = parsed.form_limit, parsed.form_period
+        self._context.follow_environment()
         if not self.state.registered:
             intercom = self._context.older_than_1_3
             self.state.configurations = configurations_by_key(environment, intercom)
+
+    async def save(self) -> bytes:
+        """All data, once nothing is left to do in the background; for `restore`, here or on a server like this."""
+        await self._context.finish_background()
+        return pickle.dumps((vars(self.state), self._context.save()))
+
+    async def restore(self, saved: bytes) -> None:
+        """Replace all data; faults are removed, and the log of requests stays."""
+        self.faults.clear()
+        await self._context.stop_background()
+        state, known = pickle.loads(saved)
+        # In place: handlers and tests hold the state itself.
+        vars(self.state).update(state)
+        self._context.restore(known)
 
     def forget_throttles(self) -> None:
         """Reset all limits, as after a long wait."""
