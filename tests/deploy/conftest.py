@@ -10,7 +10,10 @@ import pytest
 import sandbox
 from sandbox.server import Sandbox
 from tests import measured
+from tests.deploy.settled import Settled, settled
 from tests.deploy.target import Target
+
+__all__ = ["settled"]
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +66,7 @@ def new_target(
     def new(edition: str = "community", stack: str = "scripts", version: str = VERSION, **data: object) -> Target:
         current, number = hosts(edition, version, stack)
         directory: Path = tmp_path_factory.mktemp("inventory")
-        return Target(current, current.hosts[number], directory, dict(data))
+        return Target(current, current.hosts[number], directory, dict(data), kind=(edition, stack, version))
 
     return new
 
@@ -75,9 +78,6 @@ def target(new_target: NewTarget) -> Target:
 
 
 @pytest.fixture(scope="module")
-def finished(new_target: NewTarget) -> Target:
+def finished(settled: Settled) -> Target:
     """A target that was deployed to; a test that changes it leaves it finished again."""
-    target = new_target()
-    run = target.deploy()
-    assert run.code == 0, run.output
-    return target
+    return settled()

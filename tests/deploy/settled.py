@@ -46,18 +46,35 @@ class Settled:
             secrets: those that differ from the usual ones.
         """
 
-        def new() -> Target:
-            target = self._new_target(*kind, **copy.deepcopy(given))
-            target.secrets.update(secrets or {})
-            return target
+        target = self._new_target(*kind, **copy.deepcopy(given))
+        target.secrets.update(secrets or {})
+        return self.settle(target, operation=operation)
 
-        key = repr((kind, operation, sorted((secrets or {}).items()), sorted(given.items())))
+    def settle(
+        self,
+        target: Target,
+        *,
+        operation: str = "deploy.py",
+        data: Mapping[str, object] | None = None,
+        secrets: Mapping[str, str | None] | None = None,
+    ) -> Target:
+        """Make a target, to which nothing was ever deployed, what an undisturbed run with these left of another.
+
+        Args:
+            target: to be like that.
+            operation: the part to deploy.
+            data: in addition to the target's own.
+            secrets: in addition to the target's own.
+        """
+        assert not target.host.plane.requests, "something was done to it"
+        all_data, all_secrets = {**target.data, **(data or {})}, {**target.secrets, **(secrets or {})}
+        key = repr((target.kind, operation, sorted(all_data.items()), sorted(all_secrets.items())))
         if key not in self._saved:
-            first = new()
-            run = first.deploy(operation=operation)
+            first = self._new_target(*target.kind, **all_data)
+            run = first.deploy(operation=operation, secrets=all_secrets)
             assert run.code == 0, run.output
             self._saved[key] = self.save(first)
-        return self.restore(self._saved[key], new())
+        return self.restore(self._saved[key], target)
 
     def save(self, target: Target) -> Saved:
         """Keep a target as it is now, for :meth:`restore`."""

@@ -142,6 +142,8 @@ class Target:
     directory: Path
     data: dict[str, Any] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=lambda: dict(SECRETS))
+    kind: tuple[str, str, str] = ("community", "scripts", "1.2.2")
+    """Edition, stack and release of its Plane."""
 
     def inventory(self) -> tuple[str, dict[str, Any]]:
         """The host as it stands in an inventory."""

@@ -12,6 +12,7 @@ import pytest
 from sandbox.plane import models
 from tests.contract.browser import Browser, v1
 from tests.deploy.conftest import NewTarget
+from tests.deploy.settled import Settled
 from tests.deploy.target import CHECKOUT, TOKEN_FILE, Target, environment_with
 from tests.deploy.test_takeover import alone, set_up, url
 
@@ -276,9 +277,11 @@ def test_labels_in_one_another_are_printed_once(acme: Workspace) -> None:
 
 
 @pytest.mark.parametrize("edition", ["community", "commercial", "governed"])
-def test_what_a_deploy_made_is_printed_without_what_is_a_default(new_target: NewTarget, edition: str) -> None:
+def test_what_a_deploy_made_is_printed_without_what_is_a_default(
+    new_target: NewTarget, edition: str, settled: Settled
+) -> None:
     target = new_target(edition)
-    assert target.deploy().code == 0
+    settled.settle(target)
     target.host.plane.forget_throttles()
     code, printed, errors = adopt(target)
     assert (code, errors) == (0, "")
@@ -381,9 +384,9 @@ def test_a_missing_inventory_and_help(capsys: pytest.CaptureFixture[str]) -> Non
     assert "PLANE_ADMIN_API_TOKEN" in capsys.readouterr().out
 
 
-def test_webhooks_are_printed_only_if_they_are_asked_for(target: Target) -> None:
+def test_webhooks_are_printed_only_if_they_are_asked_for(target: Target, settled: Settled) -> None:
     hook = {"name": "any", "url": "https://n8n.example.com/webhook/secret-part", "events": ["issue"], "active": False}
-    assert target.deploy(data={"plane_webhooks": [hook]}).code == 0
+    settled.settle(target, data={"plane_webhooks": [hook]})
     assert "secret-part" not in "".join(map(str, adopt(target)))
     code, printed, errors = adopt(target, "--webhooks")
     assert (code, errors) == (0, "")

@@ -10,6 +10,7 @@ import pytest
 from pyinfra_plane.api.estimates import FIBONACCI
 from sandbox.plane.faults import EDITION_REFUSALS, answered
 from tests.deploy.conftest import NewTarget
+from tests.deploy.settled import Settled
 from tests.deploy.target import AGENTS, Run, Target
 
 NAMES = ["agent_id", "cost_estimate", "confidence_score", "session_id"]
@@ -139,9 +140,9 @@ def test_who_may_not_change_the_workspaces_fields_is_told_so_in_one_line(governe
 
 
 @pytest.fixture(scope="module")
-def finished_commercial(new_target: NewTarget) -> Target:
+def finished_commercial(new_target: NewTarget, settled: Settled) -> Target:
     target = new_target("commercial")
-    assert target.deploy().code == 0
+    settled.settle(target)
     return target
 
 
@@ -245,10 +246,10 @@ def test_no_default_type_appears_and_one_is_made(new_target: NewTarget) -> None:
     assert "+ work item type Report in ONBOARD" in run.plan and types(target) == {"Task", "Report"}
 
 
-def test_a_default_type_that_appears_is_not_made_again(new_target: NewTarget) -> None:
+def test_a_default_type_that_appears_is_not_made_again(new_target: NewTarget, settled: Settled) -> None:
     target = new_target("commercial")
     data = project({"name": "agent_id", "type": "text"}, work_item_type="Task")
-    assert target.deploy(data=data).code == 0
+    settled.settle(target, data=data)
     assert [row.name for row in target.plane.work_item_types.values()] == ["Task"]
     assert target.deploy(data=data).changed == []
 
@@ -317,9 +318,9 @@ UNKNOWN = (
 )
 
 
-def test_an_agent_is_removed_without_a_session_of_an_admin(new_target: NewTarget) -> None:
+def test_an_agent_is_removed_without_a_session_of_an_admin(new_target: NewTarget, settled: Settled) -> None:
     target = new_target("commercial")
-    assert target.deploy().code == 0
+    settled.settle(target)
     run = previewed_and_run(target, GONE)
     assert run.plan == ["- member thot@javisi.local, every token agent-thot"]
     # As thot, to revoke its tokens.
@@ -327,9 +328,11 @@ def test_an_agent_is_removed_without_a_session_of_an_admin(new_target: NewTarget
     assert not target.membership("thot").is_active and "thot" not in target.tokens
 
 
-def test_an_agent_whose_password_nobody_knows_is_removed_by_an_api_token(new_target: NewTarget) -> None:
+def test_an_agent_whose_password_nobody_knows_is_removed_by_an_api_token(
+    new_target: NewTarget, settled: Settled
+) -> None:
     target = new_target("commercial")
-    assert target.deploy().code == 0
+    settled.settle(target)
     alone = {"PLANE_ADMIN_PASSWORD": None, "PLANE_ADMIN_API_TOKEN": target.tokens["concierge"]}
     others = {
         "PLANE_CONCIERGE_PASSWORD": "an0ther-Battery-Staple-7",
@@ -343,9 +346,9 @@ def test_an_agent_whose_password_nobody_knows_is_removed_by_an_api_token(new_tar
     assert again.changed == [] and again.writes == [], again.output
 
 
-def test_a_session_removes_an_agent_where_v1_does_not(new_target: NewTarget) -> None:
+def test_a_session_removes_an_agent_where_v1_does_not(new_target: NewTarget, settled: Settled) -> None:
     target = new_target("commercial")
-    assert target.deploy().code == 0
+    settled.settle(target)
     target.host.plane.faults.add(NOT_FOUND, path="/members/remove/$")
     target.host.plane.faults.add(NOT_FOUND, path="/members-lite/$")
     run = target.deploy(data=GONE)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sandbox.plane.models import timestamp
+from tests.deploy.settled import Settled
 from tests.deploy.target import AGENTS, ENV_FILE, TOKEN_FILE, Target
 from tests.faults.outcome import differences, outcome
 
@@ -238,8 +239,8 @@ def test_the_secret_key_is_kept_when_the_file_is_written_again(finished: Target)
     assert finished.variables(ENV_FILE)["SECRET_KEY"] == key and len(key) >= 50
 
 
-def test_what_is_not_named_is_left_alone(target: Target) -> None:
-    assert target.deploy().code == 0
+def test_what_is_not_named_is_left_alone(target: Target, settled: Settled) -> None:
+    settled.settle(target)
     target.host.psql("CREATE ROLE n8n LOGIN PASSWORD 'x'")
     target.host.psql("CREATE DATABASE n8n OWNER n8n")
     tokens = target.host.root / TOKEN_FILE

@@ -11,6 +11,7 @@ import pytest
 
 from pyinfra_plane import drift
 from tests.deploy.conftest import NewTarget
+from tests.deploy.settled import Settled
 from tests.deploy.target import CHECKOUT, TOKEN_FILE, Target, environment_with
 
 
@@ -35,9 +36,9 @@ def test_everything_is_missing_on_a_new_host_and_nothing_is_made(target: Target)
     assert target.snapshot() == before
 
 
-def test_a_finished_host_is_the_same_until_something_differs(new_target: NewTarget) -> None:
+def test_a_finished_host_is_the_same_until_something_differs(new_target: NewTarget, settled: Settled) -> None:
     target = new_target()
-    assert target.deploy().code == 0
+    settled.settle(target)
     code, lines, errors = look(target)
     assert (code, errors, lines.pop()) == (0, "", "nothing to change")
     assert lines and all(line.startswith((f"[{target.host.name}] = ", f"[{target.host.name}] ! ")) for line in lines)
@@ -49,9 +50,9 @@ def test_a_finished_host_is_the_same_until_something_differs(new_target: NewTarg
     assert look(target, "deploy.environment")[:2] == (0, ["nothing to change"])
 
 
-def test_what_cannot_be_told_is_not_taken_for_the_same(new_target: NewTarget) -> None:
+def test_what_cannot_be_told_is_not_taken_for_the_same(new_target: NewTarget, settled: Settled) -> None:
     target = new_target()
-    assert target.deploy().code == 0
+    settled.settle(target)
     (target.host.root / TOKEN_FILE).unlink()
     own = target.directory / "own.py"
     words = "name='Workspace', slug='javisi', workspace_name='Javisi'"

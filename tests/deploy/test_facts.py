@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from tests.deploy.conftest import NewTarget
+from tests.deploy.settled import Settled
 from tests.deploy.target import AGENTS, CHECKOUT, TOKEN_FILE, Target, environment_with
 from tests.deploy.test_takeover import leave
 
@@ -52,9 +53,9 @@ def test_the_members_of_a_workspace(finished: Target) -> None:
     assert finished.snapshot() == before
 
 
-def test_a_removed_member_is_not_there_from_plane_1_4_on(new_target: NewTarget) -> None:
+def test_a_removed_member_is_not_there_from_plane_1_4_on(new_target: NewTarget, settled: Settled) -> None:
     target = new_target(version="1.4.2")
-    assert target.deploy().code == 0
+    settled.settle(target)
     leave(target, "thot@javisi.local")
     found = fact(target, "PlaneMembers")
     assert "thot@javisi.local" not in found and found["cfo@javisi.local"]["is_active"] is True
@@ -73,9 +74,9 @@ def test_the_projects_with_what_is_in_them(finished: Target) -> None:
     assert found["JAVIS"]["states"] is None and set(found["JAVIS"]["agents"].values()) == {None}
 
 
-def test_the_state_of_each_token(new_target: NewTarget) -> None:
+def test_the_state_of_each_token(new_target: NewTarget, settled: Settled) -> None:
     target = new_target(plane_token_lifetime_days=90)
-    assert target.deploy().code == 0
+    settled.settle(target)
     lines = target.file(TOKEN_FILE).replace(f"PLANE_TOKEN_CFO={target.tokens['cfo']}\n", "")
     (target.host.root / TOKEN_FILE).write_text(lines + "PLANE_TOKEN_OLD_ONE=plane_api_" + "0" * 32 + "\n")
     [token] = [row for row in target.plane.api_tokens.values() if row.label == "agent-thot"]
@@ -124,9 +125,9 @@ def test_settings_that_are_wrong_are_told(finished: Target) -> None:
     assert "PlaneNotRead: setting plane_web_url must " in errors
 
 
-def test_the_rights_that_are_asked_for_count(new_target: NewTarget) -> None:
+def test_the_rights_that_are_asked_for_count(new_target: NewTarget, settled: Settled) -> None:
     target = new_target()
-    assert target.deploy().code == 0
+    settled.settle(target)
     sudo = target.host.commands_path / "sudo"
     sudo.write_text('#!/bin/sh\nwhile [ "${1#-}" != "$1" ]; do shift; done\nexec "$@"\n')
     sudo.chmod(0o755)

@@ -10,6 +10,7 @@ import pytest
 
 from sandbox.plane.faults import Action, closed, proxy_page
 from tests.deploy.conftest import NewTarget
+from tests.deploy.settled import Settled
 from tests.deploy.target import AGENTS, CHECKOUT, ENV_FILE, TOKEN_FILE, Run, Target, environment_with
 
 
@@ -43,8 +44,8 @@ def test_what_is_not_installed_is_named_before_anything_else(
     assert "Connecting" not in run.output
 
 
-def test_a_wrong_admin_password_is_named_and_earlier_work_is_kept(target: Target) -> None:
-    assert target.deploy(operation="deploy.provisioning").code == 0
+def test_a_wrong_admin_password_is_named_and_earlier_work_is_kept(target: Target, settled: Settled) -> None:
+    settled.settle(target, operation="deploy.provisioning")
     # A new agent needs the admin, who has to sign in for it.
     agents = [{"name": "concierge", "role": "admin"}, {"name": "newcomer", "role": "member"}]
     wrong = target.deploy(data={"plane_agents": agents}, secrets={"PLANE_ADMIN_PASSWORD": "not-the-Passw0rd-at-all"})
@@ -240,9 +241,11 @@ def test_an_api_that_does_not_answer(target: Target) -> None:
 
 
 @pytest.mark.parametrize("fault", [proxy_page(503), closed], ids=["503", "closed"])
-def test_what_failed_before_a_person_answered_is_asked_again(new_target: NewTarget, fault: Action) -> None:
+def test_what_failed_before_a_person_answered_is_asked_again(
+    new_target: NewTarget, fault: Action, settled: Settled
+) -> None:
     target = new_target()
-    assert target.deploy().code == 0
+    settled.settle(target)
     target.host.plane.faults.add(fault, route="/api/v1/workspaces/{slug}/projects/")
     command = [sys.executable, "-m", "pyinfra", str(target.write_inventory()), "deploy.py"]
     with subprocess.Popen(
@@ -277,8 +280,8 @@ def test_an_address_where_something_else_answers(target: Target) -> None:
     explained(run, "Plane did not answer", "172.20.9.9")
 
 
-def test_an_agent_that_exists_with_another_password(target: Target) -> None:
-    assert target.deploy(operation="deploy.provisioning").code == 0
+def test_an_agent_that_exists_with_another_password(target: Target, settled: Settled) -> None:
+    settled.settle(target, operation="deploy.provisioning")
     path = target.host.root / TOKEN_FILE
     path.write_text("".join(line for line in path.read_text().splitlines(True) if "THOT" not in line))
     run = target.deploy(secrets={"PLANE_AGENT_PASSWORD_SEED": "another-seed-than-before"})
@@ -294,9 +297,9 @@ def test_a_project_that_holds_the_name_under_another_identifier(target: Target) 
     assert not [row for row in target.plane.projects.values() if row.identifier == "ONBOARD"]
 
 
-def test_a_workspace_that_somebody_else_owns(new_target: NewTarget) -> None:
+def test_a_workspace_that_somebody_else_owns(new_target: NewTarget, settled: Settled) -> None:
     target = new_target()
-    assert target.deploy(operation="deploy.provisioning").code == 0
+    settled.settle(target, operation="deploy.provisioning")
     (target.host.root / TOKEN_FILE).unlink()
     admins = [target.user("admin").id, target.user("concierge").id]
     for row in target.plane.workspace_members.values():

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from sandbox.plane import rules
+from tests.deploy.settled import Settled
 from tests.deploy.target import Target
 
 ADA = "ada@example.com"
@@ -83,15 +84,15 @@ def test_the_address_of_an_agent_and_an_unknown_project_are_refused(target: Targ
 
 
 @pytest.mark.parametrize("wanted", [False, True])
-def test_agents_get_no_mail_unless_it_is_asked_for(target: Target, wanted: bool) -> None:
-    assert target.deploy(data={"plane_agent_emails": wanted}).code == 0
+def test_agents_get_no_mail_unless_it_is_asked_for(target: Target, wanted: bool, settled: Settled) -> None:
+    settled.settle(target, data={"plane_agent_emails": wanted})
     assert set(target.user("thot").notifications.values()) == {wanted}
 
 
-def test_an_agent_has_an_avatar_and_a_time_zone(target: Target) -> None:
+def test_an_agent_has_an_avatar_and_a_time_zone(target: Target, settled: Settled) -> None:
     thot = {"name": "thot", "avatar": "https://images.example.com/thot.png", "timezone": "Africa/Cairo"}
     target.data["plane_agents"] = [{"name": "concierge", "role": "admin"}, thot]
-    assert target.deploy().code == 0
+    settled.settle(target)
     assert (target.user("thot").avatar, target.user("thot").user_timezone) == (thot["avatar"], "Africa/Cairo")
     assert target.deploy("--dry").plan == []
     target.user("thot").avatar = ""

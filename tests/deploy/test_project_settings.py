@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from sandbox.plane import models
+from tests.deploy.settled import Settled
 from tests.deploy.target import Target
 
 SETTINGS: dict[str, Any] = {
@@ -57,18 +58,16 @@ def default_states(target: Target) -> list[str]:
 
 
 @pytest.fixture
-def settled(target: Target) -> Target:
+def configured(target: Target, settled: Settled) -> Target:
     target.data.update(with_project())
-    run = target.deploy()
-    assert run.code == 0, run.output
-    return target
+    return settled.settle(target)
 
 
-def test_everything_asked_for_is_made_and_a_second_run_changes_nothing(settled: Target) -> None:
-    project = settled.project()
+def test_everything_asked_for_is_made_and_a_second_run_changes_nothing(configured: Target) -> None:
+    project = configured.project()
     assert (project.network, project.extra["timezone"]) == (0, "Europe/Berlin")
-    assert project.project_lead == settled.user("concierge").id
-    assert project.default_assignee == settled.user("thot").id
+    assert project.project_lead == configured.user("concierge").id
+    assert project.default_assignee == configured.user("thot").id
     switches = ("cycle_view", "module_view", "issue_views_view", "page_view", "intake_view")
     assert [project.extra[name] for name in switches] == [True, True, True, False, True]
     assert project.extra["estimate"] is not None
@@ -76,18 +75,18 @@ def test_everything_asked_for_is_made_and_a_second_run_changes_nothing(settled: 
     assert (project.extra["archive_in"], project.extra["close_in"]) == (3, 12)
     assert project.extra["logo_props"] == {"in_use": "emoji", "emoji": {"value": "128640"}}
     assert project.extra["cover_image"] == "https://images.example.com/cover.png"
-    groupings = [(row.kind, row.name) for row in settled.plane.groupings.values() if row.project == project.id]
+    groupings = [(row.kind, row.name) for row in configured.plane.groupings.values() if row.project == project.id]
     assert groupings == [("modules", "Backend"), ("modules", "Frontend"), ("cycles", "Sprint 1")]
-    review = states(settled)["Review"]
+    review = states(configured)["Review"]
     assert (review.group, review.color, review.description) == ("started", "#3F76FF", "Somebody looks at it.")
-    assert default_states(settled) == ["Todo"]
-    assert set(states(settled)) == {"Backlog", "Todo", "In Progress", "Done", "Cancelled", "Review"}
-    found = labels(settled)
+    assert default_states(configured) == ["Todo"]
+    assert set(states(configured)) == {"Backlog", "Todo", "In Progress", "Done", "Cancelled", "Review"}
+    found = labels(configured)
     assert (found["kind"].color, found["bug"].description) == ("#ff0000", "Broken.")
     assert found["bug"].parent == found["kind"].id
-    again = settled.deploy()
+    again = configured.deploy()
     assert again.changed == [] and again.writes == [], again.output
-    assert settled.deploy("--dry").plan == []
+    assert configured.deploy("--dry").plan == []
 
 
 def test_a_secret_project_is_never_public(target: Target) -> None:
@@ -104,15 +103,15 @@ def test_a_secret_project_is_never_public(target: Target) -> None:
         assert target.project_membership(name).is_active
 
 
-def test_what_differs_is_named_and_brought_in_line(settled: Target) -> None:
-    project, found = settled.project(), labels(settled)
+def test_what_differs_is_named_and_brought_in_line(configured: Target) -> None:
+    project, found = configured.project(), labels(configured)
     project.network = 2
-    project.project_lead = settled.user("cfo").id
+    project.project_lead = configured.user("cfo").id
     project.extra |= {"cycle_view": False, "timezone": "UTC", "estimate": None}
-    states(settled)["Review"].color = "#000000"
-    states(settled)["Review"].group = "backlog"
-    states(settled)["Todo"].default = False
-    states(settled)["Done"].default = True
+    states(configured)["Review"].color = "#000000"
+    states(configured)["Review"].group = "backlog"
+    states(configured)["Todo"].default = False
+    states(configured)["Done"].default = True
     found["bug"].parent = None
     found["kind"].color = ""
     plan = [
@@ -127,28 +126,28 @@ def test_what_differs_is_named_and_brought_in_line(settled: Target) -> None:
         "~ label kind of ONBOARD: colour none → #ff0000",
         "~ label bug of ONBOARD: into kind",
     ]
-    assert settled.deploy("--dry").plan == plan
-    run = settled.deploy()
+    assert configured.deploy("--dry").plan == plan
+    run = configured.deploy()
     assert run.code == 0 and run.plan == plan, run.output
-    assert (project.network, project.project_lead) == (0, settled.user("concierge").id)
-    assert default_states(settled) == ["Todo"]
-    assert labels(settled)["bug"].parent == labels(settled)["kind"].id
-    assert settled.deploy().changed == []
+    assert (project.network, project.project_lead) == (0, configured.user("concierge").id)
+    assert default_states(configured) == ["Todo"]
+    assert labels(configured)["bug"].parent == labels(configured)["kind"].id
+    assert configured.deploy().changed == []
 
 
-def test_what_is_not_named_is_left_alone(settled: Target) -> None:
-    project = settled.project()
+def test_what_is_not_named_is_left_alone(configured: Target) -> None:
+    project = configured.project()
     project.extra |= {"cycle_view": False, "page_view": True}
     project.description = "By hand."
-    states(settled)["Review"].description = "By hand."
-    run = settled.deploy("--dry", data={"plane_projects": [{"name": "Onboarding", "identifier": "ONBOARD"}]})
+    states(configured)["Review"].description = "By hand."
+    run = configured.deploy("--dry", data={"plane_projects": [{"name": "Onboarding", "identifier": "ONBOARD"}]})
     assert run.plan == [], run.output
 
 
-def test_nothing_is_deleted_unless_it_is_asked_for(settled: Target) -> None:
+def test_nothing_is_deleted_unless_it_is_asked_for(configured: Target) -> None:
     fewer = {"states": SETTINGS["states"][1:], "labels": SETTINGS["labels"][:1]}
-    assert settled.deploy("--dry", data=with_project(**fewer)).plan == []
-    run = settled.deploy(data=with_project(**fewer, prune=True))
+    assert configured.deploy("--dry", data=with_project(**fewer)).plan == []
+    run = configured.deploy(data=with_project(**fewer, prune=True))
     assert run.code == 0, run.output
     assert run.plan == [
         "- state Backlog of ONBOARD, with any drafts in it",
@@ -158,8 +157,8 @@ def test_nothing_is_deleted_unless_it_is_asked_for(settled: Target) -> None:
         "- state Review of ONBOARD, with any drafts in it",
         "- label bug of ONBOARD",
     ]
-    assert (list(states(settled)), list(labels(settled))) == (["Todo"], ["kind"])
-    assert settled.deploy(data=with_project(**fewer, prune=True)).changed == []
+    assert (list(states(configured)), list(labels(configured))) == (["Todo"], ["kind"])
+    assert configured.deploy(data=with_project(**fewer, prune=True)).changed == []
 
 
 def make_group(target: Target, *members: str) -> models.Label:
@@ -184,11 +183,11 @@ def label_work_item(target: Target, *names: str) -> models.WorkItem:
     return row
 
 
-def test_labels_that_are_named_outlive_the_group_that_a_person_put_them_into(settled: Target) -> None:
+def test_labels_that_are_named_outlive_the_group_that_a_person_put_them_into(configured: Target) -> None:
     data = with_project(labels=[{"name": "mail"}, {"name": "chat"}])
-    assert settled.deploy(data=data).code == 0
-    make_group(settled, "mail", "chat", "kind")
-    before, item = labels(settled), label_work_item(settled, "mail", "chat", "kind")
+    assert configured.deploy(data=data).code == 0
+    make_group(configured, "mail", "chat", "kind")
+    before, item = labels(configured), label_work_item(configured, "mail", "chat", "kind")
     data["plane_projects"][0] |= {"prune": True, "states": []}
     plan = [
         "~ label mail of ONBOARD: out of source",
@@ -198,64 +197,68 @@ def test_labels_that_are_named_outlive_the_group_that_a_person_put_them_into(set
         "- label kind of ONBOARD",
         "- label source of ONBOARD",
     ]
-    assert sorted(settled.deploy("--dry", data=data).plan) == sorted(plan)
-    run = settled.deploy(data=data)
+    assert sorted(configured.deploy("--dry", data=data).plan) == sorted(plan)
+    run = configured.deploy(data=data)
     assert run.code == 0 and sorted(run.plan) == sorted(plan) and run.plan[-3:] == plan[-3:], run.output
-    assert labels(settled) == {name: before[name] for name in ("mail", "chat")}
+    assert labels(configured) == {name: before[name] for name in ("mail", "chat")}
     assert (before["mail"].parent, item.labels) == (None, [before["mail"].id, before["chat"].id])
-    assert settled.deploy(data=data).changed == []
+    assert configured.deploy(data=data).changed == []
 
 
-def test_a_label_goes_from_a_group_that_is_deleted_into_the_one_that_is_named(settled: Target) -> None:
-    make_group(settled, "kind", "bug")
-    item = label_work_item(settled, "kind", "bug")
-    run = settled.deploy(data=with_project(prune=True, states=[]))
+def test_a_label_goes_from_a_group_that_is_deleted_into_the_one_that_is_named(configured: Target) -> None:
+    make_group(configured, "kind", "bug")
+    item = label_work_item(configured, "kind", "bug")
+    run = configured.deploy(data=with_project(prune=True, states=[]))
     assert run.code == 0, run.output
     assert run.plan == [
         "~ label bug of ONBOARD: into kind",
         "~ label kind of ONBOARD: out of source",
         "- label source of ONBOARD",
     ]
-    found = labels(settled)
+    found = labels(configured)
     assert found["bug"].parent == found["kind"].id and found["kind"].parent is None
     assert item.labels == [found["kind"].id, found["bug"].id]
 
 
-def test_labels_in_a_circle_are_deleted(settled: Target) -> None:
-    found = labels(settled)
-    group = make_group(settled, "bug", "kind")
+def test_labels_in_a_circle_are_deleted(configured: Target) -> None:
+    found = labels(configured)
+    group = make_group(configured, "bug", "kind")
     group.parent = found["bug"].id
-    run = settled.deploy(data=with_project(labels=[{"name": "mail"}], prune=True))
+    run = configured.deploy(data=with_project(labels=[{"name": "mail"}], prune=True))
     assert run.code == 0, run.output
-    assert list(labels(settled)) == ["mail"]
+    assert list(labels(configured)) == ["mail"]
 
 
-def test_a_state_with_work_items_is_not_deleted_and_the_line_says_what_to_do(settled: Target) -> None:
+def test_a_state_with_work_items_is_not_deleted_and_the_line_says_what_to_do(configured: Target) -> None:
     row = models.WorkItem(
-        project=settled.project().id, name="One", state=states(settled)["Review"].id, sequence_id=1, created_by=None
+        project=configured.project().id,
+        name="One",
+        state=states(configured)["Review"].id,
+        sequence_id=1,
+        created_by=None,
     )
-    settled.plane.work_items[row.id] = row
-    run = settled.deploy(data=with_project(states=SETTINGS["states"][1:], prune=True))
+    configured.plane.work_items[row.id] = row
+    run = configured.deploy(data=with_project(states=SETTINGS["states"][1:], prune=True))
     assert run.code == 1
-    assert "Review" in states(settled)
+    assert "Review" in states(configured)
     assert "move its work items to another state" in run.output
 
 
-def test_a_state_that_is_made_as_the_default_takes_the_mark_by_itself(settled: Target) -> None:
+def test_a_state_that_is_made_as_the_default_takes_the_mark_by_itself(configured: Target) -> None:
     more = [{"name": "Inbox", "group": "backlog", "default": True}]
-    run = settled.deploy(data=with_project(states=more))
+    run = configured.deploy(data=with_project(states=more))
     assert run.code == 0 and run.plan == ["+ state Inbox (backlog) of ONBOARD, the default"], run.output
-    assert default_states(settled) == ["Inbox"]
-    assert settled.deploy(data=with_project(states=more)).changed == []
+    assert default_states(configured) == ["Inbox"]
+    assert configured.deploy(data=with_project(states=more)).changed == []
 
 
-def test_estimates_are_switched_off_and_kept(settled: Target) -> None:
-    run = settled.deploy(data=with_project(estimates=False))
+def test_estimates_are_switched_off_and_kept(configured: Target) -> None:
+    run = configured.deploy(data=with_project(estimates=False))
     assert run.plan == ["~ project ONBOARD: estimates off"]
-    assert settled.project().extra["estimate"] is None
-    run = settled.deploy()
+    assert configured.project().extra["estimate"] is None
+    run = configured.deploy()
     assert run.plan == ["~ project ONBOARD: estimates on"]
-    assert len(settled.plane.estimates) == 1
+    assert len(configured.plane.estimates) == 1
 
 
 def test_a_lead_who_is_not_there_is_one_line(target: Target) -> None:

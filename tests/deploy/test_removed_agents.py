@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from sandbox.plane.models import Invitation
+from tests.deploy.settled import Settled
 from tests.deploy.target import Target
 from tests.deploy.test_drift import _revoke
 from tests.deploy.test_tokens import answers, labelled
@@ -17,8 +18,10 @@ PRUNED: dict[str, Any] = {**ALONE, "plane_prune": True}
 
 
 @pytest.mark.parametrize("is_told", [True, False], ids=["as the file says", "as Plane says"])
-def test_an_agent_with_another_name_and_the_same_address_is_not_pruned(target: Target, is_told: bool) -> None:
-    assert target.deploy(data=agents()).code == 0
+def test_an_agent_with_another_name_and_the_same_address_is_not_pruned(
+    target: Target, is_told: bool, settled: Settled
+) -> None:
+    settled.settle(target, data=agents())
     old = target.tokens["thot"]
     if not is_told:
         forget_owners(target)
@@ -34,8 +37,8 @@ def test_an_agent_with_another_name_and_the_same_address_is_not_pruned(target: T
     assert again.changed == [] and again.writes == [], again.output
 
 
-def test_no_password_is_derived_for_whatever_address_is_answered(target: Target) -> None:
-    assert target.deploy(data=agents(email=NEW)).code == 0
+def test_no_password_is_derived_for_whatever_address_is_answered(target: Target, settled: Settled) -> None:
+    settled.settle(target, data=agents(email=NEW))
     for forget in (False, True):
         if forget:
             assert target.deploy(data=agents(email=NEW)).code == 0
@@ -48,8 +51,10 @@ def test_no_password_is_derived_for_whatever_address_is_answered(target: Target)
         assert "thot" not in target.tokens
 
 
-def test_a_line_of_nobody_who_is_named_is_told_of_on_every_run_and_is_no_change(target: Target) -> None:
-    assert target.deploy(data=agents()).code == 0
+def test_a_line_of_nobody_who_is_named_is_told_of_on_every_run_and_is_no_change(
+    target: Target, settled: Settled
+) -> None:
+    settled.settle(target, data=agents())
     told = '! thot is not in plane_agents but still has access; set "present": False or plane_prune = True to remove it'
     for arguments in (["--dry"], []):
         run = target.deploy(*arguments, data=ALONE)
@@ -64,8 +69,8 @@ def invite(target: Target, email: str) -> None:
     target.plane.invitations[row.id] = row
 
 
-def test_an_agent_that_a_person_took_back_as_admin_is_removed_again(target: Target) -> None:
-    assert target.deploy(data=agents()).code == 0
+def test_an_agent_that_a_person_took_back_as_admin_is_removed_again(target: Target, settled: Settled) -> None:
+    settled.settle(target, data=agents())
     gone = agents(present=False)
     assert target.deploy(data=gone).code == 0
     membership = target.membership("thot")
@@ -77,8 +82,10 @@ def test_an_agent_that_a_person_took_back_as_admin_is_removed_again(target: Targ
     assert again.changed == [] and again.writes == [], again.output
 
 
-def test_an_agent_that_a_person_took_back_as_it_was_is_seen_by_a_run_that_signs_in(target: Target) -> None:
-    assert target.deploy(data=agents()).code == 0
+def test_an_agent_that_a_person_took_back_as_it_was_is_seen_by_a_run_that_signs_in(
+    target: Target, settled: Settled
+) -> None:
+    settled.settle(target, data=agents())
     gone = agents(present=False)
     assert target.deploy(data=gone).code == 0
     target.membership("thot").is_active = True
@@ -90,8 +97,8 @@ def test_an_agent_that_a_person_took_back_as_it_was_is_seen_by_a_run_that_signs_
 
 
 @pytest.mark.parametrize("is_told", [True, False], ids=["as the file says", "by its address"])
-def test_the_member_goes_whose_token_answers_no_more(target: Target, is_told: bool) -> None:
-    assert target.deploy(data=agents()).code == 0
+def test_the_member_goes_whose_token_answers_no_more(target: Target, is_told: bool, settled: Settled) -> None:
+    settled.settle(target, data=agents())
     _revoke(target, "thot")
     if not is_told:
         forget_owners(target)
@@ -102,8 +109,8 @@ def test_the_member_goes_whose_token_answers_no_more(target: Target, is_told: bo
     assert target.deploy(data=PRUNED).changed == []
 
 
-def test_the_line_of_another_workspaces_agent_is_not_pruned(target: Target) -> None:
-    assert target.deploy(data=agents()).code == 0
+def test_the_line_of_another_workspaces_agent_is_not_pruned(target: Target, settled: Settled) -> None:
+    settled.settle(target, data=agents())
     token = target.tokens["thot"]
     lab = {
         "plane_agents": [{"name": "desk", "role": "admin"}],
@@ -117,8 +124,8 @@ def test_the_line_of_another_workspaces_agent_is_not_pruned(target: Target) -> N
     assert target.tokens["thot"] == token and answers(target, token)
 
 
-def test_an_open_invitation_of_an_agent_that_is_to_be_gone_is_deleted(target: Target) -> None:
-    assert target.deploy(data=agents()).code == 0
+def test_an_open_invitation_of_an_agent_that_is_to_be_gone_is_deleted(target: Target, settled: Settled) -> None:
+    settled.settle(target, data=agents())
     gone = agents(present=False)
     gone["plane_agents"].append({"name": "never", "present": False})
     assert target.deploy(data=gone).code == 0
@@ -134,8 +141,8 @@ def test_an_open_invitation_of_an_agent_that_is_to_be_gone_is_deleted(target: Ta
     assert again.changed == [] and again.writes == [] and len(again.requests) <= 5 + 1, again.output
 
 
-def test_the_preview_of_taking_an_agent_back_shows_all_that_the_run_does(target: Target) -> None:
-    assert target.deploy(data=agents()).code == 0
+def test_the_preview_of_taking_an_agent_back_shows_all_that_the_run_does(target: Target, settled: Settled) -> None:
+    settled.settle(target, data=agents())
     assert target.deploy(data=agents(present=False)).code == 0
     expected = [
         "+ member again: thot@javisi.local (member)",
@@ -151,8 +158,8 @@ def test_the_preview_of_taking_an_agent_back_shows_all_that_the_run_does(target:
 
 
 @pytest.mark.parametrize("gone", [[{"name": "concierge", "role": "admin", "present": False}], []])
-def test_the_last_admin_is_not_removed(target: Target, gone: list[dict[str, Any]]) -> None:
-    assert target.deploy(data=ALONE).code == 0
+def test_the_last_admin_is_not_removed(target: Target, gone: list[dict[str, Any]], settled: Settled) -> None:
+    settled.settle(target, data=ALONE)
     before = target.snapshot()
     run = target.deploy(data={"plane_agents": gone})
     assert run.code != 0

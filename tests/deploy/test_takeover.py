@@ -16,6 +16,7 @@ from sandbox.plane.models import PUBLIC
 from sandbox.plane.passwords import hash_password, matches
 from tests.contract.browser import PASSWORD, Browser
 from tests.deploy.conftest import NewTarget
+from tests.deploy.settled import Settled
 from tests.deploy.target import AGENTS, CHECKOUT, TOKEN_FILE, Target
 from tests.deploy.test_tokens import answers
 from tests.deploy.test_whose_tokens import adopted
@@ -168,8 +169,8 @@ def test_an_open_invitation_with_capitals_fits_nobody_and_stands_in_nobodys_way(
     assert target.membership("hermes").is_active
 
 
-def test_an_admin_agent_whom_a_person_made_a_guest_is_admin_again(target: Target) -> None:
-    assert target.deploy(operation="deploy.provisioning").code == 0
+def test_an_admin_agent_whom_a_person_made_a_guest_is_admin_again(target: Target, settled: Settled) -> None:
+    settled.settle(target, operation="deploy.provisioning")
     target.membership("concierge").role = 5
     mended = "~ role of concierge@javisi.local: guest → admin"
     preview = target.deploy("--dry", operation="deploy.provisioning")
@@ -179,19 +180,23 @@ def test_an_admin_agent_whom_a_person_made_a_guest_is_admin_again(target: Target
     assert target.membership("concierge").role == 20
 
 
-def test_where_only_guests_tokens_are_left_somebody_signs_in_to_see_the_members(target: Target) -> None:
+def test_where_only_guests_tokens_are_left_somebody_signs_in_to_see_the_members(
+    target: Target, settled: Settled
+) -> None:
     agents = [{"name": "concierge", "role": "admin"}, {"name": "thot", "role": "guest"}]
     target.data["plane_agents"] = agents
-    assert target.deploy(operation="deploy.provisioning").code == 0
+    settled.settle(target, operation="deploy.provisioning")
     target.plane.api_tokens.one(user=target.user("concierge").id).is_active = False  # type: ignore[union-attr]
     run = target.deploy(operation="deploy.provisioning")
     assert run.code == 0, run.output
     assert run.plan == ["~ token agent-concierge: the saved one does not answer"]
 
 
-def test_an_admin_who_left_the_workspace_is_stood_in_for_by_an_agent_who_is_admin(target: Target) -> None:
+def test_an_admin_who_left_the_workspace_is_stood_in_for_by_an_agent_who_is_admin(
+    target: Target, settled: Settled
+) -> None:
     agents = [{"name": "concierge", "role": "admin"}, {"name": "thot"}]
-    assert target.deploy(operation="deploy.provisioning", data={"plane_agents": agents}).code == 0
+    settled.settle(target, operation="deploy.provisioning", data={"plane_agents": agents})
     leave(target, "admin@javisi.local")
     agents = [*agents[:1], {"name": "thot", "role": "guest"}, {"name": "ptah"}]
     run = target.deploy(operation="deploy.provisioning", data={"plane_agents": agents})
@@ -401,9 +406,9 @@ def _at(domain: str) -> list[dict[str, str]]:
     return [{"name": name, "role": role.get(name, "member"), "email": f"{name}@{domain}.local"} for name in AGENTS]
 
 
-def test_a_run_that_ended_after_some_accounts_goes_on(target: Target) -> None:
+def test_a_run_that_ended_after_some_accounts_goes_on(target: Target, settled: Settled) -> None:
     some = [{"name": "concierge", "role": "admin"}, {"name": "thot", "role": "member"}]
-    assert target.deploy(operation="deploy.provisioning", data={"plane_agents": some, "plane_projects": []}).code == 0
+    settled.settle(target, operation="deploy.provisioning", data={"plane_agents": some, "plane_projects": []})
     # As if the run had ended before the second token was saved.
     path = target.host.root / TOKEN_FILE
     path.write_text("".join(line for line in path.read_text().splitlines(True) if "THOT" not in line))
@@ -416,8 +421,8 @@ def test_a_run_that_ended_after_some_accounts_goes_on(target: Target) -> None:
     assert target.deploy(operation="deploy.provisioning").changed == []
 
 
-def test_a_changed_database_password_reaches_role_environment_and_containers(target: Target) -> None:
-    assert target.deploy().code == 0
+def test_a_changed_database_password_reaches_role_environment_and_containers(target: Target, settled: Settled) -> None:
+    settled.settle(target)
     run = target.deploy(secrets={"POSTGRESQL_PASSWORD": "an/other@password"})
     assert run.code == 0, run.output
     assert run.plan[0] == "~ role plane: password"

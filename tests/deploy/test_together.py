@@ -10,6 +10,7 @@ from aiohttp import web
 
 from sandbox.plane.faults import answered
 from sandbox.plane.http import Handler
+from tests.deploy.settled import Settled
 from tests.deploy.target import AGENTS, TOKEN_FILE, Target
 
 ROUTE = "/api/v1/workspaces/{slug}/projects/"
@@ -44,8 +45,8 @@ class Crowd:
 
 
 @pytest.mark.parametrize("together", [1, 2, 5])
-def test_as_many_requests_are_under_way_as_the_setting_says(target: Target, together: int) -> None:
-    assert target.deploy().code == 0
+def test_as_many_requests_are_under_way_as_the_setting_says(target: Target, together: int, settled: Settled) -> None:
+    settled.settle(target)
     crowd = Crowd(together + 1)  # which never come, so the most that do are seen
     # The first is the admin's, by itself: it tells whether there is a workspace.
     for nth in range(2, 2 + 2 * together):
@@ -56,8 +57,8 @@ def test_as_many_requests_are_under_way_as_the_setting_says(target: Target, toge
     assert len(run.requests) == 13
 
 
-def test_a_token_that_does_not_answer_is_named_in_its_place(target: Target) -> None:
-    assert target.deploy().code == 0
+def test_a_token_that_does_not_answer_is_named_in_its_place(target: Target, settled: Settled) -> None:
+    settled.settle(target)
     refused = answered(403, '{"detail": "Given API token is not valid"}', "application/json")
     by_token = {token: name for name, token in target.tokens.items()}
 
@@ -70,8 +71,8 @@ def test_a_token_that_does_not_answer_is_named_in_its_place(target: Target) -> N
     assert lines == [f"~ token agent-{name}: the saved one does not answer" for name in ("thot", "shuri", "cfo")]
 
 
-def test_a_server_that_fails_is_told_once_and_not_asked_again_for_it(target: Target) -> None:
-    assert target.deploy().code == 0
+def test_a_server_that_fails_is_told_once_and_not_asked_again_for_it(target: Target, settled: Settled) -> None:
+    settled.settle(target)
     target.host.plane.faults.add(answered(500, "{}"), route=ROUTE, nth=4)
     run = target.deploy()
     assert run.code == 1
@@ -93,8 +94,8 @@ def test_accounts_are_made_as_many_at_a_time_as_the_setting_says(target: Target,
     assert len(run.requests) <= 14 + 5 * len(AGENTS)
 
 
-def test_lost_tokens_are_made_anew_with_two_sign_ins_at_a_time(target: Target) -> None:
-    assert target.deploy().code == 0
+def test_lost_tokens_are_made_anew_with_two_sign_ins_at_a_time(target: Target, settled: Settled) -> None:
+    settled.settle(target)
     (target.host.root / TOKEN_FILE).unlink()
     crowd = Crowd(3)
     # The first is the admin's, who looks whether there is a workspace.
@@ -106,8 +107,8 @@ def test_lost_tokens_are_made_anew_with_two_sign_ins_at_a_time(target: Target) -
     assert run.plan == [f"+ token agent-{name}" for name in AGENTS]
 
 
-def test_sign_ins_at_the_same_time_share_what_a_form_needs(target: Target) -> None:
-    assert target.deploy().code == 0
+def test_sign_ins_at_the_same_time_share_what_a_form_needs(target: Target, settled: Settled) -> None:
+    settled.settle(target)
     run = target.deploy(data={"rotate_tokens": "thot,shuri,cfo,hermes"})
     assert run.code == 0, run.output
     assert len(run.plan) == 4
@@ -136,9 +137,11 @@ def test_an_account_that_cannot_be_made_ends_the_run_in_its_turn(target: Target)
 
 
 @pytest.mark.parametrize("is_asked", [False, True], ids=["-y", "asked"])
-def test_what_the_next_operations_read_is_read_at_the_same_time(target: Target, is_asked: bool) -> None:
+def test_what_the_next_operations_read_is_read_at_the_same_time(
+    target: Target, is_asked: bool, settled: Settled
+) -> None:
     """With -y from the beginning on; a run that asks a person first looks at what there is once they have answered."""
-    assert target.deploy().code == 0
+    settled.settle(target)
     there: list[str] = []
     most = 0
     three = asyncio.Event()

@@ -13,6 +13,7 @@ import requests
 from pyinfra_plane.engine.lock import NAME as LOCK_NOTE
 from sandbox.plane.models import ApiToken
 from tests.deploy.conftest import NewTarget
+from tests.deploy.settled import Settled
 from tests.deploy.target import AGENTS, CHECKOUT, TOKEN_FILE, Target
 
 WITHOUT_THOT = [
@@ -172,9 +173,9 @@ def test_an_unknown_name_in_a_rotation_is_refused(finished: Target) -> None:
     assert run.code != 0 and "rotate_tokens must be all, or names of agents" in run.output
 
 
-def test_tokens_end_and_are_renewed_before(target: Target) -> None:
+def test_tokens_end_and_are_renewed_before(target: Target, settled: Settled) -> None:
     target.data.update(plane_token_lifetime_days=90, plane_token_renew_days=14)
-    assert target.deploy().code == 0
+    settled.settle(target)
     ends = {row.expired_at[:10] for row in target.plane.api_tokens.values() if row.expired_at}
     assert ends == {(today() + timedelta(days=90)).isoformat()}
     assert target.deploy().changed == []
@@ -199,8 +200,8 @@ def test_tokens_without_an_end_get_one(finished: Target) -> None:
     assert finished.deploy().changed == []
 
 
-def test_an_agent_that_is_to_be_gone_is_removed_and_stays_so(target: Target) -> None:
-    assert target.deploy().code == 0
+def test_an_agent_that_is_to_be_gone_is_removed_and_stays_so(target: Target, settled: Settled) -> None:
+    settled.settle(target)
     token, by_hand = target.tokens["thot"], add_token(target, "thot")
     data = {"plane_agents": THOT_ABSENT}
     assert target.deploy("--dry", data=data).plan == ["- member thot@javisi.local, every token agent-thot"]
@@ -218,8 +219,8 @@ def test_an_agent_that_is_to_be_gone_is_removed_and_stays_so(target: Target) -> 
     assert target.deploy().changed == []
 
 
-def test_an_agent_that_is_no_longer_named_is_left_alone_or_pruned(target: Target) -> None:
-    assert target.deploy().code == 0
+def test_an_agent_that_is_no_longer_named_is_left_alone_or_pruned(target: Target, settled: Settled) -> None:
+    settled.settle(target)
     quiet = target.deploy("-v", data={"plane_agents": WITHOUT_THOT})
     assert quiet.changed == [], quiet.output
     assert "not managed: member thot@javisi.local (member)" in quiet.output

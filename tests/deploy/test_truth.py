@@ -17,6 +17,7 @@ from sandbox.plane.faults import Action
 from sandbox.plane.http import Handler
 from sandbox.plane.models import MEMBER
 from tests.deploy.conftest import NewTarget
+from tests.deploy.settled import Settled
 from tests.deploy.target import TOKEN_FILE, Target
 
 TWO: list[dict[str, Any]] = [{"name": "concierge", "role": "admin"}, {"name": "thot", "role": "member"}]
@@ -26,19 +27,21 @@ LABELS = [{"name": "source"}, {"name": "mail", "parent": "source"}]
 PROJECT: dict[str, Any] = {"name": "Onboarding", "identifier": "ONBOARD"}
 
 
-def test_a_role_that_falls_with_the_one_in_the_workspace_is_named_once(new_target: NewTarget) -> None:
+def test_a_role_that_falls_with_the_one_in_the_workspace_is_named_once(new_target: NewTarget, settled: Settled) -> None:
     target = new_target(plane_agents=TWO)
-    assert target.deploy().code == 0
+    settled.settle(target)
     guest = {"plane_agents": [TWO[0], {"name": "thot", "role": "guest"}]}
     preview, run = target.deploy("--dry", data=guest), target.deploy(data=guest)
     assert preview.plan == run.plan == ["~ role of thot@javisi.local: member → guest"], run.output
     assert target.deploy(data=guest).changed == []
 
 
-def test_an_agent_that_was_removed_is_not_reported_for_ever_once_the_token_file_is_lost(new_target: NewTarget) -> None:
+def test_an_agent_that_was_removed_is_not_reported_for_ever_once_the_token_file_is_lost(
+    new_target: NewTarget, settled: Settled
+) -> None:
     gone = {"plane_agents": [TWO[0], {**TWO[1], "present": False}]}
     target = new_target(plane_agents=TWO)
-    assert target.deploy().code == 0
+    settled.settle(target)
     assert target.deploy(data=gone).code == 0
     path = target.host.root / TOKEN_FILE
     path.write_text("".join(line for line in path.read_text().splitlines(True) if "thot" not in line.lower()))
@@ -47,10 +50,12 @@ def test_an_agent_that_was_removed_is_not_reported_for_ever_once_the_token_file_
     assert target.deploy(data=gone).changed == []
 
 
-def test_what_only_a_session_knows_of_a_removal_goes_into_the_token_file(new_target: NewTarget) -> None:
+def test_what_only_a_session_knows_of_a_removal_goes_into_the_token_file(
+    new_target: NewTarget, settled: Settled
+) -> None:
     gone = [TWO[0], {**TWO[1], "present": False}]
     target = new_target(plane_agents=TWO)
-    assert target.deploy().code == 0
+    settled.settle(target)
     assert target.deploy(data={"plane_agents": gone}).code == 0
     path = target.host.root / TOKEN_FILE
     path.write_text("".join(line for line in path.read_text().splitlines(True) if "thot" not in line.lower()))
@@ -62,9 +67,9 @@ def test_what_only_a_session_knows_of_a_removal_goes_into_the_token_file(new_tar
     assert target.deploy("--dry", data=more).plan == []
 
 
-def test_a_removal_is_by_an_admin_of_the_workspace_that_it_is_in(new_target: NewTarget) -> None:
+def test_a_removal_is_by_an_admin_of_the_workspace_that_it_is_in(new_target: NewTarget, settled: Settled) -> None:
     target = new_target(plane_agents=TWO)
-    assert target.deploy().code == 0
+    settled.settle(target)
     state, thot = target.plane, target.user("thot")
     # The admin of javisi is no member of the other workspace; the concierge is its admin.
     other = rules.add_workspace(state, target.user("concierge"), "Other", "other", None)
@@ -76,9 +81,11 @@ def test_a_removal_is_by_an_admin_of_the_workspace_that_it_is_in(new_target: New
     assert row is not None and not row.is_active and target.membership("thot").is_active
 
 
-def test_an_agent_that_was_only_deleted_from_the_list_is_told_of_without_its_token(new_target: NewTarget) -> None:
+def test_an_agent_that_was_only_deleted_from_the_list_is_told_of_without_its_token(
+    new_target: NewTarget, settled: Settled
+) -> None:
     target = new_target(plane_agents=TWO)
-    assert target.deploy().code == 0
+    settled.settle(target)
     path = target.host.root / TOKEN_FILE
     path.write_text("".join(line for line in path.read_text().splitlines(True) if "THOT" not in line))
     for arguments in (("--dry",), ()):
@@ -174,10 +181,10 @@ REMOVALS = {
 
 
 @pytest.mark.parametrize("kind", REMOVALS)
-def test_what_plane_does_not_remove_is_not_called_removed(new_target: NewTarget, kind: str) -> None:
+def test_what_plane_does_not_remove_is_not_called_removed(new_target: NewTarget, kind: str, settled: Settled) -> None:
     case = REMOVALS[kind]
     target = new_target(case.edition, **{"plane_agents": TWO, **case.before})
-    assert target.deploy().code == 0
+    settled.settle(target)
     case.by_hand(target)
     target.host.plane.faults.add(taken_and_not_done(), method=case.method, path=case.path)
     run = target.deploy(data=case.after)

@@ -12,6 +12,7 @@ from aiohttp import web
 from sandbox.plane import models
 from sandbox.plane.http import Handler
 from tests.deploy.conftest import NewTarget
+from tests.deploy.settled import Settled
 from tests.deploy.target import Target
 
 FILE = "opt/javisi/configs/plane/webhook-secrets.env"
@@ -33,27 +34,25 @@ def lines(target: Target) -> list[str]:
 
 
 @pytest.fixture
-def settled(target: Target) -> Target:
+def configured(target: Target, settled: Settled) -> Target:
     target.data.update(with_webhook())
-    run = target.deploy()
-    assert run.code == 0, run.output
-    return target
+    return settled.settle(target)
 
 
-def test_a_webhook_is_created_and_a_second_run_changes_nothing(settled: Target) -> None:
-    row = webhook(settled)
+def test_a_webhook_is_created_and_a_second_run_changes_nothing(configured: Target) -> None:
+    row = webhook(configured)
     assert (row.url, row.is_active) == (URL, True)
     assert [name for name in ("project", "issue", "issue_comment", "cycle", "module") if getattr(row, name)] == [
         "issue",
         "issue_comment",
     ]
-    assert lines(settled) == [f"PLANE_WEBHOOK_SECRET_N8N={row.secret_key}"]
-    assert stat.S_IMODE((settled.host.root / FILE).stat().st_mode) == 0o600
-    again = settled.deploy()
-    assert again.changed == [] and webhook(settled) == row, again.output
+    assert lines(configured) == [f"PLANE_WEBHOOK_SECRET_N8N={row.secret_key}"]
+    assert stat.S_IMODE((configured.host.root / FILE).stat().st_mode) == 0o600
+    again = configured.deploy()
+    assert again.changed == [] and webhook(configured) == row, again.output
     # A form, and what an admin's session is checked with.
     assert [method for method, _ in again.writes] == ["POST"]
-    assert settled.deploy("--dry").plan == []
+    assert configured.deploy("--dry").plan == []
 
 
 def test_a_preview_of_a_fresh_instance_names_it_and_signs_nobody_in(target: Target) -> None:
@@ -63,32 +62,32 @@ def test_a_preview_of_a_fresh_instance_names_it_and_signs_nobody_in(target: Targ
     assert run.writes == []
 
 
-def test_what_differs_is_named_and_brought_in_line(settled: Target) -> None:
-    webhook(settled).is_active = False
-    settled.data.update(with_webhook(events=["issue", "cycle"], active=True))
+def test_what_differs_is_named_and_brought_in_line(configured: Target) -> None:
+    webhook(configured).is_active = False
+    configured.data.update(with_webhook(events=["issue", "cycle"], active=True))
     line = "~ webhook n8n of javisi: active, comments off, cycles on"
-    assert settled.deploy("--dry").plan == [line]
-    assert line in settled.deploy().plan
-    row = webhook(settled)
+    assert configured.deploy("--dry").plan == [line]
+    assert line in configured.deploy().plan
+    row = webhook(configured)
     assert (row.is_active, row.issue, row.issue_comment, row.cycle) == (True, True, False, True)
 
 
-def test_a_webhook_is_deleted_with_its_secret(settled: Target) -> None:
-    settled.data.update(with_webhook(present=False))
-    assert settled.deploy("--dry").plan == ["- webhook n8n of javisi"]
-    assert settled.deploy().code == 0
-    assert not settled.plane.webhooks and lines(settled) == []
-    assert settled.deploy("--dry").plan == []
+def test_a_webhook_is_deleted_with_its_secret(configured: Target) -> None:
+    configured.data.update(with_webhook(present=False))
+    assert configured.deploy("--dry").plan == ["- webhook n8n of javisi"]
+    assert configured.deploy().code == 0
+    assert not configured.plane.webhooks and lines(configured) == []
+    assert configured.deploy("--dry").plan == []
 
 
-def test_a_run_that_was_interrupted_before_the_secret_was_saved_is_finished(settled: Target) -> None:
-    before = webhook(settled).secret_key
-    (settled.host.root / FILE).write_text("OTHER=kept\nPLANE_WEBHOOK_SECRET_N8N=\n")
+def test_a_run_that_was_interrupted_before_the_secret_was_saved_is_finished(configured: Target) -> None:
+    before = webhook(configured).secret_key
+    (configured.host.root / FILE).write_text("OTHER=kept\nPLANE_WEBHOOK_SECRET_N8N=\n")
     line = "~ webhook n8n of javisi: a new secret, because the current one was not saved"
-    assert settled.deploy("--dry").plan == [line]
-    assert settled.deploy().code == 0
-    assert webhook(settled).secret_key != before
-    assert lines(settled) == ["OTHER=kept", f"PLANE_WEBHOOK_SECRET_N8N={webhook(settled).secret_key}"]
+    assert configured.deploy("--dry").plan == [line]
+    assert configured.deploy().code == 0
+    assert webhook(configured).secret_key != before
+    assert lines(configured) == ["OTHER=kept", f"PLANE_WEBHOOK_SECRET_N8N={webhook(configured).secret_key}"]
 
 
 def test_a_webhook_whose_answer_was_lost_gets_another_secret_from_the_next_run(target: Target) -> None:
@@ -105,18 +104,18 @@ def test_a_webhook_whose_answer_was_lost_gets_another_secret_from_the_next_run(t
     assert lines(target) == [f"PLANE_WEBHOOK_SECRET_N8N={webhook(target).secret_key}"]
 
 
-def test_the_secret_of_a_webhook_that_somebody_else_made_is_asked_for_and_not_exchanged(settled: Target) -> None:
-    before = webhook(settled).secret_key
-    (settled.host.root / FILE).write_text("")
-    run = settled.deploy()
-    assert run.code == 0 and webhook(settled).secret_key == before
+def test_the_secret_of_a_webhook_that_somebody_else_made_is_asked_for_and_not_exchanged(configured: Target) -> None:
+    before = webhook(configured).secret_key
+    (configured.host.root / FILE).write_text("")
+    run = configured.deploy()
+    assert run.code == 0 and webhook(configured).secret_key == before
     assert any("does not have its secret; add the line PLANE_WEBHOOK_SECRET_N8N=" in note for note in run.notes)
 
 
-def test_other_webhooks_are_left_alone(settled: Target) -> None:
-    other = models.Webhook(workspace=webhook(settled).workspace, url="https://other.example.com/")
-    settled.plane.webhooks[other.id] = other
-    assert settled.deploy("--dry").plan == []
+def test_other_webhooks_are_left_alone(configured: Target) -> None:
+    other = models.Webhook(workspace=webhook(configured).workspace, url="https://other.example.com/")
+    configured.plane.webhooks[other.id] = other
+    assert configured.deploy("--dry").plan == []
 
 
 @pytest.mark.parametrize("allowed", [{}, {"WEBHOOK_ALLOWED_HOSTS": "n8n.internal"}])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from tests.deploy.settled import Settled
 from tests.deploy.target import TOKEN_FILE, Target
 from tests.deploy.test_tokens import MARK, add_token, answers, labelled
 
@@ -35,9 +36,9 @@ def test_the_file_says_whose_each_token_is(target: Target) -> None:
 
 
 def test_an_agent_with_another_address_gets_a_token_of_its_new_account_and_the_old_one_is_revoked(
-    target: Target,
+    target: Target, settled: Settled
 ) -> None:
-    assert target.deploy(data=agents()).code == 0
+    settled.settle(target, data=agents())
     before = target.tokens
     data = agents(email=NEW)
     expected = [
@@ -56,8 +57,8 @@ def test_an_agent_with_another_address_gets_a_token_of_its_new_account_and_the_o
     assert again.changed == [] and again.writes == [], again.output
 
 
-def test_a_token_that_a_person_made_of_the_old_account_stays_and_is_named(target: Target) -> None:
-    assert target.deploy(data=agents()).code == 0
+def test_a_token_that_a_person_made_of_the_old_account_stays_and_is_named(target: Target, settled: Settled) -> None:
+    settled.settle(target, data=agents())
     old, by_hand = target.tokens["thot"], add_token(target, "thot")
     run = target.deploy(data=agents(email=NEW))
     assert run.code == 0, run.output
@@ -68,8 +69,8 @@ def test_a_token_that_a_person_made_of_the_old_account_stays_and_is_named(target
     assert answers(target, by_hand) and not answers(target, old)
 
 
-def test_the_sole_admin_may_have_another_address(target: Target) -> None:
-    assert target.deploy(data=agents()).code == 0
+def test_the_sole_admin_may_have_another_address(target: Target, settled: Settled) -> None:
+    settled.settle(target, data=agents())
     data = {"plane_agents": [{"name": "concierge", "role": "admin", "email": "desk@elsewhere.example"}]}
     preview = target.deploy("--dry", data=data)
     assert preview.plan == [
@@ -84,8 +85,8 @@ def test_the_sole_admin_may_have_another_address(target: Target) -> None:
     assert target.deploy(data=data).changed == []
 
 
-def test_an_old_account_whose_password_is_not_known_is_told_of(target: Target) -> None:
-    assert target.deploy(data=agents(email="thot@before.example")).code == 0
+def test_an_old_account_whose_password_is_not_known_is_told_of(target: Target, settled: Settled) -> None:
+    settled.settle(target, data=agents(email="thot@before.example"))
     old = target.tokens["thot"]
     run = target.deploy(data=agents(email=NEW))
     assert run.code == 0, run.output
@@ -108,8 +109,8 @@ def adopted(*names: str) -> list[str]:
     return [ADOPTED.format(name, TOKEN_FILE) for name in names]
 
 
-def test_whose_the_tokens_of_an_earlier_version_are_is_asked_once(target: Target) -> None:
-    assert target.deploy(data=agents()).code == 0
+def test_whose_the_tokens_of_an_earlier_version_are_is_asked_once(target: Target, settled: Settled) -> None:
+    settled.settle(target, data=agents())
     before = target.file(TOKEN_FILE)
     forget_owners(target)
     assert target.deploy("--dry", data=agents()).plan == adopted("concierge", "thot")
@@ -120,8 +121,10 @@ def test_whose_the_tokens_of_an_earlier_version_are_is_asked_once(target: Target
     assert again.changed == [] and ("GET", "/api/v1/users/me/") not in again.requests
 
 
-def test_a_token_of_the_former_address_in_a_file_of_an_earlier_version_is_replaced(target: Target) -> None:
-    assert target.deploy(data=agents()).code == 0
+def test_a_token_of_the_former_address_in_a_file_of_an_earlier_version_is_replaced(
+    target: Target, settled: Settled
+) -> None:
+    settled.settle(target, data=agents())
     old = target.tokens["thot"]
     forget_owners(target)
     assert "~ token agent-thot: belongs to thot@javisi.local" in target.deploy("--dry", data=agents(email=NEW)).plan
@@ -133,8 +136,10 @@ def test_a_token_of_the_former_address_in_a_file_of_an_earlier_version_is_replac
     assert again.changed == [] and ("GET", "/api/v1/users/me/") not in again.requests
 
 
-def test_a_replacement_that_was_cut_off_before_the_old_token_was_revoked_is_finished(target: Target) -> None:
-    assert target.deploy(data=agents()).code == 0
+def test_a_replacement_that_was_cut_off_before_the_old_token_was_revoked_is_finished(
+    target: Target, settled: Settled
+) -> None:
+    settled.settle(target, data=agents())
     old, before = target.tokens["thot"], target.file(TOKEN_FILE)
     assert target.deploy(data=agents(email=NEW)).code == 0
     # As it is once the new token is saved: the old account still has the old one.
@@ -149,8 +154,8 @@ def test_a_replacement_that_was_cut_off_before_the_old_token_was_revoked_is_fini
     assert "former" not in target.file(TOKEN_FILE)
 
 
-def test_an_agent_that_goes_with_its_address_changed_leaves_no_token_behind(target: Target) -> None:
-    assert target.deploy(data=agents()).code == 0
+def test_an_agent_that_goes_with_its_address_changed_leaves_no_token_behind(target: Target, settled: Settled) -> None:
+    settled.settle(target, data=agents())
     old = target.tokens["thot"]
     run = target.deploy(data=agents(email=NEW, present=False))
     assert run.code == 0, run.output
@@ -158,8 +163,10 @@ def test_an_agent_that_goes_with_its_address_changed_leaves_no_token_behind(targ
     assert "thot" not in target.tokens
 
 
-def test_the_token_file_of_another_workspace_is_refused_before_anything_is_made(target: Target) -> None:
-    assert target.deploy(data=agents()).code == 0
+def test_the_token_file_of_another_workspace_is_refused_before_anything_is_made(
+    target: Target, settled: Settled
+) -> None:
+    settled.settle(target, data=agents())
     tokens = target.tokens
     for forget in (False, True):
         if forget:
@@ -180,10 +187,12 @@ def test_the_token_file_of_another_workspace_is_refused_before_anything_is_made(
     assert target.deploy(data=agents()).plan == adopted("concierge", "thot")
 
 
-def test_two_workspaces_with_the_same_accounts_and_a_file_each_leave_each_other_their_tokens(target: Target) -> None:
+def test_two_workspaces_with_the_same_accounts_and_a_file_each_leave_each_other_their_tokens(
+    target: Target, settled: Settled
+) -> None:
     own = agents(email=NEW)
     own["plane_agents"][0]["email"] = "desk@elsewhere.example"
-    assert target.deploy(data=own).code == 0
+    settled.settle(target, data=own)
     tokens, file = target.tokens, target.file(TOKEN_FILE)
     lab = {**own, "plane_workspace_slug": "lab", "plane_tokens_path": TOKEN_FILE + ".lab"}
     run = target.deploy(data=lab)
@@ -193,10 +202,10 @@ def test_two_workspaces_with_the_same_accounts_and_a_file_each_leave_each_other_
     assert target.deploy(data=own).changed == [] and target.deploy(data=lab).changed == []
 
 
-def test_one_file_may_serve_two_workspaces_with_the_same_accounts(target: Target) -> None:
+def test_one_file_may_serve_two_workspaces_with_the_same_accounts(target: Target, settled: Settled) -> None:
     own = agents(email=NEW)
     own["plane_agents"][0]["email"] = "desk@elsewhere.example"
-    assert target.deploy(data=own).code == 0
+    settled.settle(target, data=own)
     tokens = target.tokens
     lab = {**own, "plane_workspace_slug": "lab", "plane_workspace_name": "Lab"}
     run = target.deploy(data=lab)
