@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.deploy.conftest import NewTarget, hosts, new_target, target
+from tests.deploy.settled import settled
 from tests.deploy.target import Target
 from tests.faults.commands import CommandCuts
 
-__all__ = ["hosts", "new_target", "target"]
+__all__ = ["hosts", "new_target", "settled", "target"]
 
 TWO_AGENTS = [{"name": "concierge", "role": "admin"}, {"name": "thot", "role": "member"}]
 
