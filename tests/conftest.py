@@ -32,9 +32,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "sampled: of a table that `make test` samples and `make test-deep` runs whole")
-    sampled.part()
-    # Set here, once, so that all workers draw the same sample; hypothesis draws its values by it, too.
-    os.environ["SEED"] = config.option.hypothesis_seed = str(sampled.seed())
+    try:
+        part, seed = sampled.part(), sampled.seed()
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from error
+    # Set once, so that all workers draw the same sample.
+    os.environ["SEED"] = str(seed)
+    # Hypothesis draws its values by it, too, and other ones for each part.
+    config.option.hypothesis_seed = str(seed + (part.number if part else 0))
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

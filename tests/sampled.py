@@ -50,6 +50,8 @@ def seed() -> int:
     """The number that samples are drawn by."""
     given = os.environ.get("SEED")
     if given:
+        if not given.isdecimal():
+            raise ValueError(f"SEED is {given!r}; it must be a whole number")
         return int(given)
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=CHECKOUT, capture_output=True, text=True)
     return int(head.stdout[:7], 16) if head.returncode == 0 else WITHOUT_A_COMMIT

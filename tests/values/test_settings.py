@@ -28,6 +28,8 @@ from tests.unit.given import data
 from tests.values.hostile import HOSTILE, TALLY, hostile, mild, times
 from tests.values.ledger import NO_TEXT, PART_OF_ANOTHER, PLACES, STRONG, Place
 
+pytestmark = pytest.mark.sampled
+
 DATA = data()
 
 
