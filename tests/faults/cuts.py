@@ -39,15 +39,16 @@ def places(what: str, count: int, first: int = 1) -> list[Cut]:
 
 
 def kinds_of_requests(requests: Sequence[LoggedRequest]) -> Callable[[Cut], list[Hashable]]:
-    """What is to be in every sample of places: after each kind of request that writes, and around each other.
+    """What is to be in every sample of places: after each kind of request that writes, and around one that reads.
 
-    Before a request that writes, all is as after the one before it.
+    Before a request, all is as after the one before it.
     """
 
     def kinds(cut: Cut) -> list[Hashable]:
         request = requests[cut.nth - 1]
-        is_shown = cut.after or request.method in READS
-        return [(request.method, request.route)] if is_shown else []
+        if request.method in READS:
+            return [READS]
+        return [(request.method, request.route)] if cut.after else []
 
     return kinds
 

@@ -44,7 +44,8 @@ class Undisturbed:
         """The places around its requests that this run of the tests tries, of those with one of several runs after."""
         kinds = kinds_of_requests(self.requests)
         cases = [(cut, one) for cut in places("request", len(self.requests)) for one in of]
-        taken = chosen(table, cases, kinds=lambda case: [*kinds(case[0]), case[1]])
+        # What a request that writes leaves behind is for either of the runs after it to finish.
+        taken = chosen(table, cases, kinds=lambda case: [(kind, case[1]) for kind in kinds(case[0])])
         return [cut for cut, one in taken if one == then] or [taken[0][0]]
 
 
