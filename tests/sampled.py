@@ -99,18 +99,18 @@ def _sample(order: Sequence[int], kinds: Sequence[set[Hashable]], at_least: int)
     return taken + others[: max(0, at_least - len(taken))]
 
 
-def shares(count: int) -> range:
-    """The numbers of the tests that a table is dealt out to: so many for all of it, fewer for a part, one for a sample.
+def shares(count: int, of_sample: int = 1) -> range:
+    """The numbers of the tests that a table is dealt out to: so many for all of it, fewer for a part or a sample.
 
     For :func:`dealt`, where the cases are known only while the tests run.
     """
     part_of_all = part()
-    return range(1 if part_of_all is None else -(-count // part_of_all.of))
+    return range(of_sample if part_of_all is None else -(-count // part_of_all.of))
 
 
-def dealt(cases: Sequence[Case], share: int, count: int) -> list[Case]:
+def dealt(cases: Sequence[Case], share: int, of: range) -> list[Case]:
     """The cases of one of :func:`shares`; never none."""
-    return list(cases[share :: len(shares(count))] or cases[:1])
+    return list(cases[share :: len(of)] or cases[:1])
 
 
 def summary(tried: dict[str, tuple[int, int]]) -> list[str]:

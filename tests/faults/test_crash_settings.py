@@ -68,7 +68,7 @@ def test_killed_around_any_request_that_makes_settings(
         if run.requests[cut.nth - 1][0] != "GET" and (cut.nth >= first or "config" in run.requests[cut.nth - 1][1])
     ]
     kinds = kinds_of_requests(list(undisturbed.host.plane.requests))
-    cuts = dealt(chosen("faults: around settings", everywhere, kinds=kinds), share, SHARES)
+    cuts = dealt(chosen("faults: around settings", everywhere, kinds=kinds), share, shares(SHARES))
     targets = new_targets(len(cuts), **DATA)
     killed_when_all_are_held(targets, [hold_request(target, cut) for target, cut in zip(targets, cuts, strict=True)])
     again = deploy_all(targets)

@@ -159,15 +159,22 @@ def check(cases: list[tuple[str, str]], undisturbed: Undisturbed, targets: list[
 
 
 STAYING = [(request, fault) for request in REQUESTS for fault in FAULTS]
+SHARES = shares(16, of_sample=2)
+
+
+def kinds(case: tuple[str, str]) -> list[object]:
+    """What is to be in every sample: each request, and each fault of a form and of another request."""
+    request, fault = case
+    return [request, (fault, request in FORMS)]
 
 
 @pytest.mark.sampled
-@pytest.mark.parametrize("share", shares(16))
+@pytest.mark.parametrize("share", SHARES)
 def test_a_fault_that_stays(
     share: int, undisturbed: Undisturbed, new_target: NewTarget, settled: Settled, say: Say
 ) -> None:
     begun_at = time.monotonic()
-    cases = dealt(chosen("faults: that stay", STAYING, 24, lambda case: case), share, 16)
+    cases = dealt(chosen("faults: that stay", STAYING, kinds=kinds), share, SHARES)
     check(cases, undisturbed, [ready_for(request, new_target, settled) for request, _ in cases])
     say(f"{len(cases)} of {len(STAYING)} faults that stay, {time.monotonic() - begun_at:.0f} s")
 
@@ -185,7 +192,7 @@ PASSING = [
 def test_a_fault_that_passes_is_not_noticed_where_repeating_does_no_harm(
     share: int, undisturbed: Undisturbed, new_targets: NewTargets, say: Say
 ) -> None:
-    cases = dealt(chosen("faults: that pass", PASSING, kinds=lambda case: case), share, 4)
+    cases = dealt(chosen("faults: that pass", PASSING, kinds=lambda case: case), share, shares(4))
     targets = new_targets(len(cases), plane_agents=TWO_AGENTS)
     for (request, fault), target in zip(cases, targets, strict=True):
         method, route = REQUESTS[request]

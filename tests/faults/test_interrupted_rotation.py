@@ -79,7 +79,7 @@ def test_a_rotation_killed_around_any_request_is_finished(
     then: str, share: int, rotated: Undisturbed, settled: Settled, say: Say
 ) -> None:
     begun_at = time.monotonic()
-    cuts = dealt(rotated.cuts("faults: a rotation", then, list(THEN)), share, 4)
+    cuts = dealt(rotated.cuts("faults: a rotation", then, list(THEN)), share, shares(4))
     targets = finished(len(cuts), settled)
     before = [target.tokens for target in targets]
     killed_when_all_are_held(
@@ -104,7 +104,7 @@ def test_a_rotation_that_hands_tokens_on_killed_around_any_request_is_finished(
     then: str, share: int, handed_on: Undisturbed, settled: Settled, say: Say
 ) -> None:
     begun_at = time.monotonic()
-    cuts = dealt(handed_on.cuts("faults: a rotation that hands on", then, list(THEN)), share, 2)
+    cuts = dealt(handed_on.cuts("faults: a rotation that hands on", then, list(THEN)), share, shares(2))
     targets = finished(len(cuts), settled, **HANDED_ON)
     before = [target.tokens["thot"] for target in targets]
     held = [hold_request(target, cut) for target, cut in zip(targets, cuts, strict=True)]
@@ -131,7 +131,7 @@ def test_a_removal_killed_around_any_request_is_finished(
     share: int, removed: Undisturbed, settled: Settled, say: Say
 ) -> None:
     begun_at = time.monotonic()
-    cuts = dealt(removed.cuts("faults: a removal"), share, 4)
+    cuts = dealt(removed.cuts("faults: a removal"), share, shares(4))
     targets = finished(len(cuts), settled)
     tokens = [target.tokens["thot"] for target in targets]
     for target in targets:

@@ -45,8 +45,8 @@ def test_all_parts_are_the_whole_whatever_the_seed(monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv("SEED", str(number))
         monkeypatch.setenv("DEEP", f"{number}/7")
         part = chosen("unit: x", CASES, 50)
-        assert [case for share in shares(10) for case in dealt(part, share, 10)] != []
-        assert sorted(case for share in shares(10) for case in dealt(part, share, 10)) == part
+        assert [case for share in shares(10) for case in dealt(part, share, shares(10))] != []
+        assert sorted(case for share in shares(10) for case in dealt(part, share, shares(10))) == part
         found += part
     assert sorted(found) == CASES
     monkeypatch.setenv("DEEP", "1/1")
@@ -58,7 +58,7 @@ def test_no_part_is_empty(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(1, 11):
         monkeypatch.setenv("DEEP", f"{number}/10")
         part = chosen("unit: x", "abc")
-        assert part and all(dealt(part, share, 30) for share in shares(30))
+        assert part and all(dealt(part, share, shares(30)) for share in shares(30))
         found |= set(part)
     assert found == set("abc")
 
