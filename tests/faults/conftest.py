@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from sandbox.plane import server
 from tests.deploy.conftest import NewTarget, hosts, new_target, target
 from tests.deploy.settled import settled
 from tests.deploy.target import Target
@@ -18,6 +19,14 @@ TWO_AGENTS = [{"name": "concierge", "role": "admin"}, {"name": "thot", "role": "
 
 Say = Callable[[str], None]
 NewTargets = Callable[..., list[Target]]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def patient() -> Iterator[None]:
+    """Plane keeps idle connections for long: a slow machine is none of the faults that are tried here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server, "KEEP_ALIVE", 120.0)
+        yield
 
 
 @pytest.fixture
