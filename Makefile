@@ -79,21 +79,29 @@ $(MCP)/.made: tests/clients/mcp/requirements.txt
 $(NEWER_MCP)/.made: tests/clients/mcp-1.4/requirements.txt
 	$(environment)
 
+# Tables of cases are sampled: see tests/sampled.py. SEED=… repeats the sample of another run.
+SEED ?=
+export SEED
+
 test: $(DEV)/.made $(MCP)/.made $(NEWER_MCP)/.made
-	@$(BIN)/python -m pytest -q -n 3 --dist worksteal --required "$(REQUIRED)"
+	@$(BIN)/python -m pytest -q -n 3 --dist worksteal --durations=10 --required "$(REQUIRED)"
 
 # Shows which code the tests reach, and fails below nine tenths. Includes the processes of pyinfra, which take twice as
 # long then: see tests/measured.py.
 coverage: $(DEV)/.made $(MCP)/.made $(NEWER_MCP)/.made
 	@$(BIN)/python -m coverage erase
 	@status=0; \
-	MEASURED=1 $(BIN)/python -m pytest -q -n 3 --dist worksteal --required "$(REQUIRED)" || status=$$?; \
+	MEASURED=1 $(BIN)/python -m pytest -q -n 3 --dist worksteal --durations=10 --required "$(REQUIRED)" || status=$$?; \
 	$(BIN)/python -m coverage combine -q && $(BIN)/python -m coverage report || status=1; \
 	exit $$status
 
-# Tests every setting with hostile values, new ones on each run, and shows their number; takes minutes. See tests/values.
+# Runs the tables that `make test` samples: every place where a run is killed, every fault, over ten thousand hostile
+# values. PART=3/10 runs the third tenth of each.
+PART ?= 1/1
+
 test-deep: $(DEV)/.made
-	@DEEP=1 LEAST_EXAMPLES=10000 $(BIN)/python -m pytest -q -n 2 --dist worksteal --required values tests/values
+	@DEEP="$(PART)" $(BIN)/python -m pytest -q -n 3 --dist worksteal --durations=10 -m sampled \
+		--required docs,faults,leaks,values tests/docs tests/faults tests/leaks tests/values
 
 # Tests a real Plane, and writes to it: make test-live PLANE_URL=http://127.0.0.1:8000; see tests/live/test_live.py.
 test-live: $(DEV)/.made

@@ -1,11 +1,14 @@
-"""What a test run says at its end: which parts were skipped, and why; and that some must not be."""
+"""What a test run says at its end: which parts were skipped, and why; that some must not be; and what was sampled."""
 
 from __future__ import annotations
 
 import os
 import signal
+from typing import Any
 
 import pytest
+
+from tests import sampled
 
 _skipped: dict[str, str] = {}
 
@@ -26,6 +29,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "sampled: of a table that `make test` samples and `make test-deep` runs whole")
+    try:
+        part, seed = sampled.part(), sampled.seed()
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from error
+    # Set once, so that all workers draw the same sample.
+    os.environ["SEED"] = str(seed)
+    # Hypothesis draws its values by it, too, and other ones for each part.
+    config.option.hypothesis_seed = str(seed + (part.number if part else 0))
+
+
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.skipped and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
@@ -42,6 +58,9 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["tried"] = sampled.TRIED
     required = set(filter(None, session.config.getoption("--required").split(",")))
     if _skipped.keys() & required or ("all" in required and _skipped):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -52,3 +71,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         return
     parts = "; ".join(f"{part} ({reason})" for part, reason in sorted(_skipped.items()))
     print(f"skipped: {parts or 'nothing'}")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    sampled.TRIED.update(getattr(node, "workeroutput", {}).get("tried", {}))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    for line in sampled.summary(sampled.TRIED):
+        terminalreporter.write_line(line)

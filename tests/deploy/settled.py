@@ -36,13 +36,17 @@ class Settled:
         self._saved: dict[str, Saved] = {}
 
     def __call__(
-        self, *kind: object, operation: str = "deploy.py", secrets: Mapping[str, str] | None = None, **given: object
+        self,
+        *kind: object,
+        operation: str | list[str] = "deploy.py",
+        secrets: Mapping[str, str] | None = None,
+        **given: object,
     ) -> Target:
         """A target of its own, as an undisturbed run left it.
 
         Args:
             kind: for `new_target`, as `given` is; any difference in them is another run.
-            operation: the part to deploy.
+            operation: what to run, as for :meth:`Target.deploy`.
             secrets: those that differ from the usual ones.
         """
 

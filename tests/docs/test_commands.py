@@ -14,6 +14,7 @@ from sandbox.host import Host
 from sandbox.server import Sandbox
 from tests.contract.browser import PASSWORD, Browser
 from tests.docs.pages import DOCS, HOST_NAMES, Command, File, Place, is_shown, steps
+from tests.sampled import chosen
 
 PAGES = sorted(path for path in DOCS.glob("*.md") if any(isinstance(step, Command) for step in steps(path.read_text())))
 
@@ -42,16 +43,25 @@ def sandboxes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[st
 
         @functools.cache
         def started(name: str) -> Sandbox:
-            hosts = len(HOST_NAMES) * len(PAGES)
+            hosts = len(HOST_NAMES) * len(TRIED)
             return stack.enter_context(sandbox.running(tmp_path_factory.mktemp("s"), hosts=hosts, port=0, stack=name))
 
         yield started
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def kinds(path: Path) -> list[object]:
+    """What a page is an example of: what its hosts are when it begins."""
+    return [(path.name in FROM_NOTHING, path.name in BEFORE)]
+
+
+TRIED = chosen("docs: pages", PAGES, 6, kinds)
+
+
+@pytest.mark.sampled
+@pytest.mark.parametrize("path", TRIED, ids=lambda path: path.name)
 def test_the_commands_of_a_page(path: Path, sandboxes: Callable[[str], Sandbox], tmp_path: Path) -> None:
     running = sandboxes("role" if path.name in FROM_NOTHING else "scripts")
-    first = PAGES.index(path) * len(HOST_NAMES)
+    first = TRIED.index(path) * len(HOST_NAMES)
     hosts = running.hosts[first : first + len(HOST_NAMES)]
     page = path.read_text()
     given = BEFORE[path.name](hosts) if path.name in BEFORE else {}

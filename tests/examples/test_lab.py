@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.deploy.settled import Settled
 from tests.deploy.target import CHECKOUT, SECRETS, Run, Target, environment_with
 
 PLAN = [
@@ -45,11 +46,9 @@ def lab(target: Target, folder: Path, *arguments: str) -> Run:
 
 
 @pytest.fixture
-def set_up(target: Target) -> Target:
+def set_up(settled: Settled) -> Target:
     """A Plane that has an admin, and nothing else."""
-    run = target.deploy("email=admin@example.com", operation="operations.plane.instance_admin")
-    assert run.plan == ["+ instance admin admin@example.com"], run.output
-    return target
+    return settled(operation=["operations.plane.instance_admin", "email=admin@example.com"])
 
 
 def test_a_preview_a_run_and_then_nothing_changes(set_up: Target, tmp_path: Path) -> None:

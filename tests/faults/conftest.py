@@ -7,16 +7,26 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from sandbox.plane import server
 from tests.deploy.conftest import NewTarget, hosts, new_target, target
+from tests.deploy.settled import settled
 from tests.deploy.target import Target
 from tests.faults.commands import CommandCuts
 
-__all__ = ["hosts", "new_target", "target"]
+__all__ = ["hosts", "new_target", "settled", "target"]
 
 TWO_AGENTS = [{"name": "concierge", "role": "admin"}, {"name": "thot", "role": "member"}]
 
 Say = Callable[[str], None]
 NewTargets = Callable[..., list[Target]]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def patient() -> Iterator[None]:
+    """Plane keeps idle connections for long: a slow machine is none of the faults that are tried here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server, "KEEP_ALIVE", 120.0)
+        yield
 
 
 @pytest.fixture

@@ -9,12 +9,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
 
-from tests.deploy.target import CHECKOUT, Run, Target, environment_with
+from sandbox.plane.requestlog import LoggedRequest
+from tests.deploy.target import CHECKOUT, READS, Run, Target, environment_with
 
 PATIENCE = 90.0
 """Seconds after which a place that no run came to is an error."""
@@ -35,6 +36,21 @@ class Cut:
 def places(what: str, count: int, first: int = 1) -> list[Cut]:
     """Every place around so many of something."""
     return [Cut(what, nth, after) for nth in range(first, count + 1) for after in (False, True)]
+
+
+def kinds_of_requests(requests: Sequence[LoggedRequest]) -> Callable[[Cut], list[Hashable]]:
+    """What is to be in every sample of places: after each kind of request that writes, and around one that reads.
+
+    Before a request, all is as after the one before it.
+    """
+
+    def kinds(cut: Cut) -> list[Hashable]:
+        request = requests[cut.nth - 1]
+        if request.method in READS:
+            return [READS]
+        return [(request.method, request.route)] if cut.after else []
+
+    return kinds
 
 
 def hold_request(target: Target, cut: Cut, route: str | None = None) -> Callable[[], bool]:

@@ -12,7 +12,8 @@ from tests.deploy.conftest import NewTarget
 from tests.deploy.target import Target
 from tests.deploy.test_project_settings import SETTINGS
 from tests.faults.conftest import NewTargets, Say
-from tests.faults.cuts import deploy_all, hold_request, killed_when_all_are_held, places
+from tests.faults.cuts import deploy_all, hold_request, killed_when_all_are_held, kinds_of_requests, places
+from tests.sampled import chosen, dealt, shares
 
 DATA: dict[str, Any] = {
     "plane_agents": [{"name": "concierge", "role": "admin"}, {"name": "thot"}],
@@ -49,7 +50,8 @@ def _project(target: Target, row: models.Project) -> tuple[object, ...]:
     return row.network, row.extra["timezone"], people, switches, row.extra["estimate"] is not None
 
 
-@pytest.mark.parametrize("share", range(SHARES))
+@pytest.mark.sampled
+@pytest.mark.parametrize("share", shares(SHARES))
 def test_killed_around_any_request_that_makes_settings(
     share: int, new_target: NewTarget, new_targets: NewTargets, say: Say
 ) -> None:
@@ -65,7 +67,8 @@ def test_killed_around_any_request_that_makes_settings(
         # What reads cannot leave anything half done; the settings of the instance are made early.
         if run.requests[cut.nth - 1][0] != "GET" and (cut.nth >= first or "config" in run.requests[cut.nth - 1][1])
     ]
-    cuts = everywhere[share::SHARES]
+    kinds = kinds_of_requests(list(undisturbed.host.plane.requests))
+    cuts = dealt(chosen("faults: around settings", everywhere, kinds=kinds), share, shares(SHARES))
     targets = new_targets(len(cuts), **DATA)
     killed_when_all_are_held(targets, [hold_request(target, cut) for target, cut in zip(targets, cuts, strict=True)])
     again = deploy_all(targets)

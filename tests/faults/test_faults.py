@@ -17,12 +17,14 @@ from sandbox.plane import faults
 from sandbox.plane.faults import Action
 from sandbox.plane.requestlog import LoggedRequest
 from tests.deploy.conftest import NewTarget
+from tests.deploy.settled import Settled
 from tests.deploy.target import READS, TOKEN_FILE, Run, Target
 from tests.deploy.test_secrets import found
 from tests.faults.conftest import TWO_AGENTS, NewTargets, Say
 from tests.faults.cuts import deploy_all
 from tests.faults.outcome import differences, outcome
 from tests.faults.reasons import reasons
+from tests.sampled import chosen, dealt, shares
 
 ELSEWHERE = "https://login.example.org/"
 
@@ -95,13 +97,13 @@ def writes(requests: list[LoggedRequest]) -> Counter[tuple[str, str]]:
     return Counter((entry.method, entry.route) for entry in requests if entry.method not in READS)
 
 
-def ready_for(request: str, targets: list[Target]) -> None:
-    """Bring the targets to where the request is made by the next run."""
-    if request in WITHOUT_A_SAVED_TOKEN:
-        run = deploy_all(targets)
-        assert run.code == 0, run.output
-        for target in targets:
-            (target.host.root / TOKEN_FILE).unlink()
+def ready_for(request: str, new_target: NewTarget, settled: Settled) -> Target:
+    """A target whose next run makes the request."""
+    if request not in WITHOUT_A_SAVED_TOKEN:
+        return new_target(plane_agents=TWO_AGENTS)
+    target = settled(operation="deploy.provisioning", plane_agents=TWO_AGENTS)
+    (target.host.root / TOKEN_FILE).unlink()
+    return target
 
 
 def problems(request: str, fault: str, undisturbed: Undisturbed, target: Target, run: Run, before: int) -> list[str]:
@@ -132,7 +134,6 @@ def problems(request: str, fault: str, undisturbed: Undisturbed, target: Target,
 
 def check(cases: list[tuple[str, str]], undisturbed: Undisturbed, targets: list[Target]) -> None:
     """Run with each case's fault on a target of its own, then run again without."""
-    ready_for(cases[0][0], targets)
     before = [len(target.host.plane.requests) for target in targets]
     for (request, fault), target in zip(cases, targets, strict=True):
         method, route = REQUESTS[request]
@@ -157,31 +158,49 @@ def check(cases: list[tuple[str, str]], undisturbed: Undisturbed, targets: list[
     assert again.code == 0, again.output
 
 
-@pytest.mark.parametrize("request_kind", REQUESTS)
-def test_a_fault_that_stays(request_kind: str, undisturbed: Undisturbed, new_targets: NewTargets, say: Say) -> None:
-    begun_at = time.monotonic()
-    cases = [(request_kind, fault) for fault in FAULTS]
-    check(cases, undisturbed, new_targets(len(cases), plane_agents=TWO_AGENTS))
-    say(f"{request_kind}: {len(cases)} faults that stay, {time.monotonic() - begun_at:.0f} s")
+STAYING = [(request, fault) for request in REQUESTS for fault in FAULTS]
+SHARES = shares(16, of_sample=2)
 
 
-@pytest.mark.parametrize("fault", [*NO_ANSWER, "502 page", "503 page", "429"])
-def test_a_fault_that_passes_is_not_noticed_where_repeating_does_no_harm(
-    fault: str, undisturbed: Undisturbed, new_targets: NewTargets, say: Say
+def kinds(case: tuple[str, str]) -> list[object]:
+    """What is to be in every sample: each request, and each fault of a form and of another request."""
+    request, fault = case
+    return [request, (fault, request in FORMS)]
+
+
+@pytest.mark.sampled
+@pytest.mark.parametrize("share", SHARES)
+def test_a_fault_that_stays(
+    share: int, undisturbed: Undisturbed, new_target: NewTarget, settled: Settled, say: Say
 ) -> None:
-    kinds = [
-        kind
-        for kind, (method, _) in REQUESTS.items()
-        if kind not in WITHOUT_A_SAVED_TOKEN and (method in READS or fault in THROTTLED)
-    ]
-    targets = new_targets(len(kinds), plane_agents=TWO_AGENTS)
-    for kind, target in zip(kinds, targets, strict=True):
-        method, route = REQUESTS[kind]
+    begun_at = time.monotonic()
+    cases = dealt(chosen("faults: that stay", STAYING, kinds=kinds), share, SHARES)
+    check(cases, undisturbed, [ready_for(request, new_target, settled) for request, _ in cases])
+    say(f"{len(cases)} of {len(STAYING)} faults that stay, {time.monotonic() - begun_at:.0f} s")
+
+
+PASSING = [
+    (request, fault)
+    for fault in (*NO_ANSWER, "502 page", "503 page", *THROTTLED)
+    for request, (method, _) in REQUESTS.items()
+    if request not in WITHOUT_A_SAVED_TOKEN and (method in READS or fault in THROTTLED)
+]
+
+
+@pytest.mark.sampled
+@pytest.mark.parametrize("share", shares(4))
+def test_a_fault_that_passes_is_not_noticed_where_repeating_does_no_harm(
+    share: int, undisturbed: Undisturbed, new_targets: NewTargets, say: Say
+) -> None:
+    cases = dealt(chosen("faults: that pass", PASSING, kinds=lambda case: case), share, shares(4))
+    targets = new_targets(len(cases), plane_agents=TWO_AGENTS)
+    for (request, fault), target in zip(cases, targets, strict=True):
+        method, route = REQUESTS[request]
         target.host.plane.faults.add(FAULTS[fault], method=method, route=route, nth=1)
     run = deploy_all(targets)
-    left = {kind: differences(target, undisturbed.outcome) for kind, target in zip(kinds, targets, strict=True)}
-    assert run.code == 0 and {kind: found for kind, found in left.items() if found} == {}, run.output
-    say(f"{fault}, once: {len(kinds)} requests")
+    left = {case: differences(target, undisturbed.outcome) for case, target in zip(cases, targets, strict=True)}
+    assert run.code == 0 and {case: found for case, found in left.items() if found} == {}, run.output
+    say(f"{len(cases)} of {len(PASSING)} faults that pass")
 
 
 def test_no_answer_in_time_is_one_line(undisturbed: Undisturbed, new_targets: NewTargets, say: Say) -> None:

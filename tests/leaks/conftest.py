@@ -10,6 +10,7 @@ import pytest
 
 import sandbox
 from sandbox.server import Sandbox
+from tests.deploy.settled import Settled
 from tests.deploy.target import Target
 from tests.docker.conftest import started
 from tests.leaks.given import Given, given
@@ -21,9 +22,9 @@ HOSTS = 24
 NewTarget = Callable[..., Target]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def known() -> Given:
-    """Secrets that nobody else has."""
+    """Secrets that nobody else has, the same for all tests of a worker: hosts are copied with them."""
     return given()
 
 
@@ -52,3 +53,9 @@ def new_target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewTarget]:
 def target(new_target: NewTarget, known: Given) -> Target:
     """A target that nothing was ever deployed to."""
     return new_target(known)
+
+
+@pytest.fixture(scope="session")
+def settled(new_target: NewTarget, known: Given, tmp_path_factory: pytest.TempPathFactory) -> Settled:
+    """Gives targets that were deployed to with these secrets, each for one test."""
+    return Settled(lambda **data: new_target(known, **data), lambda: tmp_path_factory.mktemp("settled"))

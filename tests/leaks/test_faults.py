@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from urllib.parse import quote, unquote_plus
 
+import pytest
 from aiohttp import web
 
 from sandbox.plane.faults import Action
@@ -17,6 +18,7 @@ from tests.faults.test_faults import FAULTS, FORMS, REQUESTS, WITHOUT_A_SAVED_TO
 from tests.leaks.conftest import NewTarget
 from tests.leaks.given import given, secrets_of
 from tests.leaks.search import Leak, Search
+from tests.sampled import chosen
 
 ALL_REQUESTS = {
     **REQUESTS,
@@ -24,6 +26,7 @@ ALL_REQUESTS = {
     "instance settings": ("GET", "/api/instances/configurations/"),
     "changed instance settings": ("PATCH", "/api/instances/configurations/"),
 }
+BUT_THE_PROBE = [kind for kind in ALL_REQUESTS if kind != "probe"]
 ALL_FORMS = (*FORMS, "instance admin's sign-in")
 
 
@@ -92,14 +95,17 @@ def test_no_fault_brings_a_secret_out(new_target: NewTarget) -> None:
     assert leaks == [] and len(run.output) > 10_000
 
 
+@pytest.mark.sampled
 def test_a_refusal_that_repeats_what_was_sent_is_shown_without_it(new_target: NewTarget) -> None:
-    faults = {kind: _redirected if kind in ALL_FORMS else _refused for kind in ALL_REQUESTS if kind != "probe"}
+    everywhere = [(kind, _redirected if kind in ALL_FORMS else _refused) for kind in BUT_THE_PROBE]
+    faults = dict(chosen("leaks: refusals", everywhere, 8, lambda case: [case[1]]))
     run, leaks = finds(faults, new_target)
     assert leaks == []
     assert run.output.count("you sent") >= len(faults) - 2, "what Plane says was not shown at all"
 
 
+@pytest.mark.sampled
 def test_an_answer_that_is_none_of_planes_and_repeats_what_was_sent_is_not_shown(new_target: NewTarget) -> None:
-    kinds = [kind for kind in ALL_REQUESTS if kind != "probe"]
-    _, leaks = finds(dict(zip(kinds, itertools.cycle((_failed, _sent_elsewhere, _misread)), strict=False)), new_target)
+    everywhere = list(zip(BUT_THE_PROBE, itertools.cycle((_failed, _sent_elsewhere, _misread)), strict=False))
+    _, leaks = finds(dict(chosen("leaks: no answers of Plane", everywhere, 8, lambda case: [case[1]])), new_target)
     assert leaks == []

@@ -8,6 +8,7 @@ import pytest
 
 from tests.deploy.target import TOKEN_FILE, Target
 from tests.leaks.given import Given, away, search_for
+from tests.sampled import chosen
 
 _DEPLOY = """
 import os, resource
@@ -48,7 +49,16 @@ WHILE_LOOKING = ("as a file is read", "in the library that sends")
 """Before the first change; pyinfra ends at once then, and writes the traceback into a file."""
 
 
-@pytest.mark.parametrize("case", CASES)
+def kinds(case: str) -> list[tuple[bool, bool]]:
+    """What a traceback is an example of: how the process ends, and when."""
+    return [("abort" in case, case in WHILE_LOOKING)]
+
+
+TRIED = chosen("leaks: tracebacks", list(CASES), 4, kinds)
+
+
+@pytest.mark.sampled
+@pytest.mark.parametrize("case", TRIED)
 def test_a_traceback_shows_no_secret(
     case: str, target: Target, known: Given, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,16 +1,16 @@
 """Values that somebody might mean harm with, or that something on the way might change; and more of their kind.
 
-``make test`` tries some hundreds, the same ones each time; ``make test-deep`` well over ten thousand, new ones on each
-run. What was tried is counted: see ``conftest.py``.
+``make test`` tries some hundreds, by the seed of `tests/sampled.py`; ``make test-deep`` well over ten thousand. What
+was tried is counted: see ``conftest.py``.
 """
 
 from __future__ import annotations
 
-import os
-
 import hypothesis
 from hypothesis import HealthCheck
 from hypothesis import strategies as st
+
+from tests.sampled import chosen, part
 
 CANARY = "canary"
 """The file that would be there, in the folder where a command ran, had a value been run as one."""
@@ -124,9 +124,22 @@ HOSTILE: dict[str, str] = {
 }
 """By what is hostile about each."""
 
-SHORT = {name: value for name, value in HOSTILE.items() if len(value) < 1000}
+FAMILIES = {
+    "command": "shells", "single quote": "SQL", "jinja": "templates", "address parts": "addresses",
+    "empty": "blanks", "right to left": "writing", "63 letters": "lengths",
+}  # fmt: skip
+"""By the first value of each, the families in the order of the table."""
 
-DEEP = bool(os.environ.get("DEEP"))
+
+def some(table: str, at_least: int) -> list[str]:
+    """The names of the values that a test tries: at least one of each family, and all in ``make test-deep``."""
+    names = list(HOSTILE)
+    starts = [names.index(first) for first in FAMILIES]
+    families = {name: sum(start <= index for start in starts) for index, name in enumerate(names)}
+    return chosen(f"values: {table}", names, at_least, lambda name: [families[name]])
+
+
+SHORT = {name: value for name, value in HOSTILE.items() if len(value) < 1000}
 
 _pieces = st.sampled_from([value for value in SHORT.values() if value])
 _letters = st.text(st.characters(), min_size=1, max_size=12)
@@ -150,20 +163,17 @@ mild = st.lists(st.one_of(_pieces, _letters, _plain), min_size=1, max_size=3).ma
 
 
 def times(few: int, many: int) -> hypothesis.settings:
-    """How many examples a test tries: `few` in ``make test``, `many` in ``make test-deep``."""
+    """How many examples a test tries: `few` in ``make test``, `many` in ``make test-deep``, or a part of those."""
+    part_of_all = part()
     return hypothesis.settings(
-        max_examples=many if DEEP else few,
+        max_examples=few if part_of_all is None else max(few, many // part_of_all.of),
         deadline=None,
-        derandomize=not DEEP,
+        # The seed says which; what failed once is shown by pytest, and kept nowhere.
+        database=None,
         # A failing one is shown by pytest; the text to run it again with is as long as the value.
         print_blob=False,
         suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much],
     )
-
-
-def share(number: int, of: int) -> list[str]:
-    """The names of one part in so many of the table, all of it in ``make test-deep``; the parts make up the whole."""
-    return [name for index, name in enumerate(HOSTILE) if DEEP or index % of == number % of]
 
 
 class Tally:

@@ -22,8 +22,10 @@ from sandbox.host import Host
 from sandbox.postgres import programs
 from tests.unit.given import Shell
 from tests.unit.test_environment import apply, plan
-from tests.values.hostile import CANARY, HOSTILE, TALLY, mild, share, times
+from tests.values.hostile import CANARY, HOSTILE, TALLY, mild, some, times
 from tests.values.test_settings import read
+
+pytestmark = pytest.mark.sampled
 
 RESERVED = ("public", "none", "pg_monitor", "postgres")
 
@@ -113,7 +115,7 @@ def check_carried(server: Server, database: str, role: str, password: str) -> No
         server.forget()
 
 
-@pytest.mark.parametrize("name", share(0, 2))
+@pytest.mark.parametrize("name", some("names in a database", 20))
 def test_names_and_a_password_of_the_table_are_carried(server: Server, name: str) -> None:
     value = HOSTILE[name]
     if isinstance(read({"plane_db_name": value, "plane_db_user": value}), Settings):

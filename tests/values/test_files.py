@@ -23,6 +23,8 @@ from tests.unit.test_environment import apply, plan
 from tests.values.hostile import HOSTILE, TALLY, mild, times
 from tests.values.test_settings import read
 
+pytestmark = pytest.mark.sampled
+
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:

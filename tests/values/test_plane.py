@@ -22,9 +22,11 @@ from pyinfra_plane.settings import Settings
 from pyinfra_plane.settings.passwords import is_weak
 from sandbox.host import Host
 from tests.unit.web import client_of
-from tests.values.hostile import HOSTILE, TALLY, hostile, mild, share, times
+from tests.values.hostile import HOSTILE, TALLY, hostile, mild, some, times
 from tests.values.ledger import PLACES, STRONG
 from tests.values.test_settings import read
+
+pytestmark = pytest.mark.sampled
 
 EMAIL, PASSWORD, SLUG = "admin@javisi.local", f"{STRONG}password", "javisi"
 
@@ -252,7 +254,7 @@ def check_kept(sandboxed: Host, scene: Scene, name: str, value: str) -> None:
 @pytest.mark.parametrize("name", GOES)
 def test_a_value_of_the_table_is_kept_by_plane(sandboxed: Host, scene: Scene, name: str) -> None:
     # Beside the rest, each takes requests of some milliseconds, and an account some tens.
-    for one in share(list(GOES).index(name), 12 if name == "plane_agents[1].password" else 4):
+    for one in some(f"{name} in Plane", 8 if name == "plane_agents[1].password" else 24):
         check_kept(sandboxed, scene, name, HOSTILE[one])
 
 

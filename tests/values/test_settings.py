@@ -28,6 +28,8 @@ from tests.unit.given import data
 from tests.values.hostile import HOSTILE, TALLY, hostile, mild, times
 from tests.values.ledger import NO_TEXT, PART_OF_ANOTHER, PLACES, STRONG, Place
 
+pytestmark = pytest.mark.sampled
+
 DATA = data()
 
 
@@ -156,9 +158,22 @@ def rendered(changes: Mapping[str, Any]) -> tuple[Settings, dict[str, str], str]
     return settings, parse_env(text), text
 
 
+VARIABLES = [place for place in PLACES if place.name in GOES_IN]
+
+
+@pytest.mark.parametrize("place", VARIABLES, ids=lambda place: place.name)
+def test_a_variable_of_the_table_arrives_exactly_and_alone(place: Place) -> None:
+    for value in HOSTILE.values():
+        check_variable(place, value)
+
+
 @times(40, 700)
-@given(st.sampled_from([place for place in PLACES if place.name in GOES_IN]), st.one_of(hostile, mild))
+@given(st.sampled_from(VARIABLES), st.one_of(hostile, mild))
 def test_a_variable_arrives_exactly_and_alone(place: Place, value: str) -> None:
+    check_variable(place, value)
+
+
+def check_variable(place: Place, value: str) -> None:
     found = rendered(place.put(value))
     if found is not None:
         settings, variables, text = found
@@ -220,9 +235,7 @@ def _psql_word(line: str, name: str) -> str:
     return found[1].replace("''", "'").replace("\\\\", "\\")
 
 
-@times(40, 700)
-@given(mild, mild)
-def test_the_init_script_holds_its_own_statements_and_no_other(role: str, database: str) -> None:
+def check_init_script(role: str, database: str) -> None:
     settings = read({"plane_db_user": role[:30], "plane_db_name": database[:30]})
     if isinstance(settings, Settings):
         verifier = scram.verifier("x", b"salt", 1)
@@ -231,6 +244,18 @@ def test_the_init_script_holds_its_own_statements_and_no_other(role: str, databa
         assert (lines[:2], lines[4:]) == (usual[:2], usual[4:])
         assert _psql_word(lines[2], "role") == role[:30]
         assert _psql_word(lines[3], "database") == database[:30]
+
+
+@times(40, 700)
+@given(mild, mild)
+def test_the_init_script_holds_its_own_statements_and_no_other(role: str, database: str) -> None:
+    check_init_script(role, database)
+
+
+def test_names_of_the_table_stand_in_the_init_script() -> None:
+    for value in HOSTILE.values():
+        check_init_script(value, "plane_production")
+        check_init_script("plane", value)
 
 
 # Addresses and headers
