@@ -31,6 +31,10 @@ SETTINGS = {
     "shared_buffers": "32MB",
     # The default is a file in /dev/shm.
     "dynamic_shared_memory_type": "mmap",
+    # Five processes fewer for each of many hosts.
+    "io_method": "sync",
+    "autovacuum": "off",
+    "max_logical_replication_workers": "0",
     "log_line_prefix": "%m [%p] %d ",
 }
 
@@ -53,13 +57,70 @@ def programs() -> Path:
     return found[-1]
 
 
+class EmptyData:
+    """The data of an empty cluster: created once, and copied for each host."""
+
+    def __init__(self, data: Path, *, log_statement: str = "none") -> None:
+        self.data = data
+        self._log_statement = log_statement
+        self._creating: asyncio.Task[None] | None = None
+
+    async def copy_to(self, data: Path) -> None:
+        """Create it on first use, and copy it."""
+        if self._creating is None:
+            self._creating = asyncio.create_task(self._create())
+        await asyncio.shield(self._creating)
+        await _copied(self.data, data)
+
+    async def stop(self) -> None:
+        """End a creation that has begun."""
+        if self._creating is not None:
+            self._creating.cancel()
+            await asyncio.wait({self._creating})
+
+    async def _create(self) -> None:
+        self.data.mkdir(mode=0o700, parents=True)
+        if os.geteuid() == 0:
+            nobody = pwd.getpwnam("nobody")
+            try:
+                os.chown(self.data, nobody.pw_uid, nobody.pw_gid)
+            except OSError as error:
+                # Root of a user namespace without another user.
+                raise SandboxError(f"{NOT_AS_ROOT} ({error.strerror} when a file is given to nobody)") from error
+        await self._initdb()
+
+    async def _initdb(self) -> None:
+        settings = {**SETTINGS, "log_statement": self._log_statement}
+        initdb = await asyncio.create_subprocess_exec(
+            *_unprivileged(),
+            str(programs() / "initdb"),
+            *("-D", str(self.data), "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--no-locale"),
+            *("--no-sync", "--no-instructions", "--no-data-checksums", "--wal-segsize=1"),
+            *(word for name, value in settings.items() for word in ("-c", f"{name}={value}")),
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        try:
+            _, said = await initdb.communicate()
+        except asyncio.CancelledError:
+            with suppress(ProcessLookupError):
+                os.killpg(initdb.pid, signal.SIGKILL)
+            await initdb.wait()
+            raise
+        if initdb.returncode:
+            raise SandboxError(f"PostgreSQL's initdb failed: {_one_line(said.decode())}")
+
+
 class Cluster:
-    def __init__(self, directory: Path, sockets: Path, *, log_statement: str = "none") -> None:
+    def __init__(self, directory: Path, sockets: Path, empty: EmptyData) -> None:
         self.directory = directory
         self.data = directory / "data"
         self.log = directory / "log"
         self.sockets = sockets
-        self._log_statement = log_statement
+        self._empty = empty
         # The data of a stopped cluster, which a new one begins with a copy of.
         self.template: Path | None = None
         self._starting: asyncio.Task[None] | None = None
@@ -77,13 +138,13 @@ class Cluster:
 
     @property
     def is_in_use(self) -> bool:
-        """Whether it was started."""
-        return self._starting is not None
+        """Whether it was ever started."""
+        return self._starting is not None or self.data.exists()
 
     async def settle(self) -> None:
-        """Wait for a start that has begun."""
-        if self._starting is not None:
-            await asyncio.shield(self._starting)
+        """Wait until it answers, if it was ever started."""
+        if self.is_in_use:
+            await self.ready()
 
     async def stop(self) -> None:
         """Stop it; its data stays, and it can be started again."""
@@ -110,11 +171,9 @@ class Cluster:
         return result.stdout.strip()
 
     async def _start(self) -> None:
-        if self.template is not None and not self.data.exists():
-            self.directory.mkdir(parents=True, exist_ok=True)
-            await _copied(self.template, self.data)
         if not self.data.exists():
-            await self._create()
+            self.directory.mkdir(parents=True, exist_ok=True)
+            await (self._empty.copy_to(self.data) if self.template is None else _copied(self.template, self.data))
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *_unprivileged(),
@@ -132,41 +191,6 @@ class Cluster:
                 raise SandboxError(f"PostgreSQL did not start: {self._last_words()}")
             await asyncio.sleep(0.01)
 
-    async def _create(self) -> None:
-        self.data.mkdir(mode=0o700, parents=True)
-        if os.geteuid() == 0:
-            nobody = pwd.getpwnam("nobody")
-            try:
-                os.chown(self.data, nobody.pw_uid, nobody.pw_gid)
-            except OSError as error:
-                # Root of a user namespace without another user.
-                raise SandboxError(f"{NOT_AS_ROOT} ({error.strerror} when a file is given to nobody)") from error
-        await self._initdb()
-
-    async def _initdb(self) -> None:
-        settings = {**SETTINGS, "log_statement": self._log_statement}
-        initdb = await asyncio.create_subprocess_exec(
-            *_unprivileged(),
-            str(programs() / "initdb"),
-            *("-D", str(self.data), "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--no-locale"),
-            *("--no-sync", "--no-instructions", "--no-data-checksums"),
-            *(word for name, value in settings.items() for word in ("-c", f"{name}={value}")),
-            env=_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        try:
-            _, said = await initdb.communicate()
-        except asyncio.CancelledError:
-            with suppress(ProcessLookupError):
-                os.killpg(initdb.pid, signal.SIGKILL)
-            await initdb.wait()
-            raise
-        if initdb.returncode:
-            raise SandboxError(f"PostgreSQL's initdb failed: {_one_line(said.decode())}")
-
     def _accepts(self) -> bool:
         try:
             lines = (self.data / "postmaster.pid").read_text().splitlines()
@@ -179,10 +203,20 @@ class Cluster:
 
 
 async def _copied(source: Path, target: Path) -> None:
-    """Copy a folder with its owners and modes."""
-    copying = await asyncio.create_subprocess_exec("cp", "-a", str(source), str(target))
-    if await copying.wait():
+    """Copy a folder with its owners and modes; it appears when it is complete."""
+    part = target.with_name(f"{target.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    copying = await asyncio.create_subprocess_exec("cp", "-a", f"{source}/", str(part), start_new_session=True)
+    try:
+        code = await copying.wait()
+    except asyncio.CancelledError:
+        with suppress(ProcessLookupError):
+            copying.kill()
+        await copying.wait()
+        raise
+    if code:
         raise SandboxError(f"cannot copy {source} to {target}")
+    part.rename(target)
 
 
 def stop_leftover(data: Path, sockets: Path) -> None:

@@ -20,7 +20,7 @@ from sandbox.directory import Directory, SandboxError
 from sandbox.host import Host
 from sandbox.plane import PlaneServer
 from sandbox.plane.database import Progress
-from sandbox.postgres import Cluster, stop_leftover
+from sandbox.postgres import Cluster, EmptyData, stop_leftover
 
 SECRETS = ("POSTGRESQL_PASSWORD", "PLANE_ADMIN_PASSWORD", "PLANE_CONCIERGE_PASSWORD", "PLANE_AGENT_PASSWORD_SEED")
 
@@ -100,7 +100,9 @@ class Sandbox:
         directory.clear()
         directory.make_sockets()
 
-        clusters = [self._cluster(directory, f"sandbox-{number + 1}") for number in range(self._host_count)]
+        empty = EmptyData(self.directory / "postgres" / "empty", log_statement=self._log_statement)
+        self._running.push_async_callback(empty.stop)
+        clusters = [self._cluster(directory, f"sandbox-{number + 1}", empty) for number in range(self._host_count)]
         # The slowest part; the rest continues in parallel.
         first = asyncio.create_task(clusters[0].ready())
         self._running.push_async_callback(_cancelled, first)
@@ -116,10 +118,10 @@ class Sandbox:
         self._write_secrets()
         self._write_inventory()
 
-    def _cluster(self, directory: Directory, name: str) -> Cluster:
+    def _cluster(self, directory: Directory, name: str, empty: EmptyData) -> Cluster:
         sockets = directory.sockets / name
         sockets.mkdir()
-        cluster = Cluster(self.directory / "postgres" / name, sockets, log_statement=self._log_statement)
+        cluster = Cluster(self.directory / "postgres" / name, sockets, empty)
         self._running.push_async_callback(cluster.stop)
         return cluster
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,6 +25,9 @@ def measuring(monkeypatch: pytest.MonkeyPatch) -> None:
 
 HOSTS = 36
 """In one sandbox; PostgreSQL starts on a host when it is first used."""
+
+RUNNING = 4
+"""As many hosts, and those that are used again, keep their PostgreSQL running: each has some processes."""
 
 VERSION = "1.2.2"
 """The release of the stand-in, if a test does not ask for another."""
@@ -63,10 +67,18 @@ def new_target(
 ) -> NewTarget:
     """Makes a target that nothing was ever deployed to."""
 
+    recent: deque[Target] = deque()
+
     def new(edition: str = "community", stack: str = "scripts", version: str = VERSION, **data: object) -> Target:
         current, number = hosts(edition, version, stack)
         directory: Path = tmp_path_factory.mktemp("inventory")
-        return Target(current, current.hosts[number], directory, dict(data), kind=(edition, stack, version))
+        made = Target(current, current.hosts[number], directory, dict(data), kind=(edition, stack, version))
+        # An older host's PostgreSQL starts again if it is still used.
+        recent.append(made)
+        if len(recent) > RUNNING:
+            old = recent.popleft()
+            old.sandbox.call(old.host.cluster.stop)
+        return made
 
     return new
 

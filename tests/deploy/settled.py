@@ -58,7 +58,7 @@ class Settled:
         self,
         target: Target,
         *,
-        operation: str = "deploy.py",
+        operation: str | list[str] = "deploy.py",
         data: Mapping[str, object] | None = None,
         secrets: Mapping[str, str | None] | None = None,
     ) -> Target:
