@@ -48,29 +48,35 @@ class Forks:
         self._process.wait()
 
     def run(
-        self, arguments: Sequence[str], environment: Mapping[str, str], text: str | None, timeout: float
-    ) -> tuple[int, str]:
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        stdin: str | None = None,
+        separate: bool = False,
+        timeout: float = 120,
+    ) -> subprocess.CompletedProcess[str]:
         """Run `pyinfra` in the checkout.
 
         Args:
             arguments: after the command.
             environment: all of the run's environment.
-            text: its standard input; without one, it is empty.
+            stdin: its standard input; without one, it is empty.
+            separate: keep standard error apart; else it is in the output.
             timeout: seconds after which the run is killed, and :class:`subprocess.TimeoutExpired` raised.
-
-        Returns:
-            The exit code, negative for a signal, and what was printed.
         """
         request = json.dumps({"arguments": list(arguments), "environment": dict(environment)})
         read, write = os.pipe()
         with (
             os.fdopen(read, "rb", buffering=0) as ended,
             _file(request) as asked,
-            _file(text or "") as stdin,
-            tempfile.TemporaryFile() as output,
+            _file(stdin or "") as given,
+            _file("") as output,
+            _file("") as errors,
         ):
+            streams = [given, output, errors if separate else output]
             try:
-                socket.send_fds(self._control, [b"x"], [asked.fileno(), stdin.fileno(), output.fileno(), write])
+                socket.send_fds(self._control, [b"x"], [asked.fileno(), *(each.fileno() for each in streams), write])
             finally:
                 os.close(write)
             [pid] = NUMBER.unpack(ended.read(NUMBER.size))
@@ -78,11 +84,10 @@ class Forks:
             if not is_over:
                 os.kill(pid, signal.SIGKILL)
             [status] = NUMBER.unpack(ended.read(NUMBER.size))
-            output.seek(0)
-            printed = output.read().decode()
+            command, printed, failures = ["pyinfra", *arguments], _content(output), _content(errors)
             if not is_over:
-                raise subprocess.TimeoutExpired(["pyinfra", *arguments], timeout, printed)
-            return os.waitstatus_to_exitcode(status), printed
+                raise subprocess.TimeoutExpired(command, timeout, printed, failures)
+            return subprocess.CompletedProcess(command, os.waitstatus_to_exitcode(status), printed, failures)
 
 
 def _file(text: str) -> IO[bytes]:
@@ -92,6 +97,11 @@ def _file(text: str) -> IO[bytes]:
     return file
 
 
+def _content(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode()
+
+
 def _serve(control: socket.socket) -> NoReturn:
     # gevent, which pyinfra imports, replaces these by ones that need its loop.
     fork, waitpid, read_fds = os.fork, os.waitpid, socket.recv_fds
@@ -99,17 +109,17 @@ def _serve(control: socket.socket) -> NoReturn:
     import gevent
 
     while True:
-        _, files, _, _ = read_fds(control, 1, 4)
+        _, files, _, _ = read_fds(control, 1, 5)
         if not files:
             sys.exit()
         if fork() == 0:
-            request, stdin, output, ended = files
+            request, *streams, ended = files
             pid = fork()
             if pid == 0:
                 gevent.reinit()
                 control.close()
                 os.close(ended)
-                _run(request, stdin, output)
+                _run(request, streams)
             os.write(ended, NUMBER.pack(pid))
             os.write(ended, NUMBER.pack(waitpid(pid, 0)[1]))
             os._exit(0)
@@ -119,12 +129,11 @@ def _serve(control: socket.socket) -> NoReturn:
             pass
 
 
-def _run(request: int, stdin: int, output: int) -> NoReturn:
+def _run(request: int, streams: Sequence[int]) -> NoReturn:
     from pyinfra_cli.main import main
 
-    os.dup2(stdin, 0)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
     with os.fdopen(request) as file:
         asked = json.load(file)
     os.environ.clear()

@@ -69,23 +69,27 @@ def _forks() -> Forks:
 
 
 def run_pyinfra(
-    arguments: Sequence[str], environment: Mapping[str, str], stdin: str | None = None, timeout: float = 120
-) -> tuple[int, str]:
-    """Run `pyinfra` in the checkout: the exit code, and what it printed."""
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    stdin: str | None = None,
+    separate: bool = False,
+    timeout: float = 120,
+) -> subprocess.CompletedProcess[str]:
+    """Run `pyinfra` in the checkout, as :meth:`Forks.run` does."""
     # What PYTHONPATH gives is imported as Python starts.
     if not measured.IS_WANTED and "PYTHONPATH" not in environment:
-        return _forks().run(arguments, environment, stdin, timeout)
-    done = subprocess.run(
+        return _forks().run(arguments, environment, stdin=stdin, separate=separate, timeout=timeout)
+    return subprocess.run(
         [sys.executable, "-m", "pyinfra", *arguments],
         cwd=CHECKOUT,
         env=environment,
+        input=stdin or "",
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        input=stdin,
+        stderr=subprocess.PIPE if separate else subprocess.STDOUT,
         text=True,
         timeout=timeout,
     )
-    return done.returncode, done.stdout
 
 
 @dataclass
@@ -184,9 +188,9 @@ class Target:
         operation = [operation] if isinstance(operation, str) else operation
         mode = [] if {"--dry", "debug-inventory"} & {*arguments, *operation} or stdin is not None else ["-y"]
         environment = environment_with({**self.secrets, **(secrets or {})})
-        code, output = run_pyinfra([str(inventory), *operation, *mode, *arguments], environment, stdin)
+        done = run_pyinfra([str(inventory), *operation, *mode, *arguments], environment, stdin=stdin)
         requests = [(entry.method, entry.path) for entry in list(self.host.plane.requests)[before:]]
-        return Run(code, output, requests)
+        return Run(done.returncode, done.stdout, requests)
 
     def deploy_as_previewed(self, **given: Any) -> Run:
         """A run, as :meth:`deploy` does it, whose preview named its changes line for line."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.deploy.target import CHECKOUT, ENV_FILE, Target, environment_with
+from tests.deploy.target import ENV_FILE, Target, environment_with, run_pyinfra
 
 # As the role writes it that this deploy replaces; what the web container and the broker read stands between.
 ROLES = """\
@@ -105,15 +103,7 @@ def test_each_way_to_give_a_secret_arrives_and_none_is_shown(taken_over: Target)
         ["deploy.environment", "-y", "--debug-all", "-vvv"], ["deploy.environment", "-y", "--json"],
     ]  # fmt: skip
     for words in runs:
-        done = subprocess.run(
-            [sys.executable, "-m", "pyinfra", str(inventory), *words],
-            cwd=CHECKOUT,
-            env=environment_with(target.secrets),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        done = run_pyinfra([str(inventory), *words], environment_with(target.secrets), separate=True)
         assert done.returncode == 0, done.stderr
         assert "Sekret-" not in done.stdout + done.stderr and "r3dis-Sekret" not in done.stdout + done.stderr
     found = target.variables(ENV_FILE)
@@ -141,16 +131,7 @@ def preview_with(target: Target, host: str | None, *groups: str) -> str:
         (inventory.parent / f"group_data/{name}.py").write_text(
             f"from pyinfra_plane.settings import secret_variable\nplane_redis_url = {value}\n"
         )
-    done = subprocess.run(
-        [sys.executable, "-m", "pyinfra", str(inventory), "deploy.environment", "--dry"],
-        cwd=CHECKOUT,
-        env=environment_with(target.secrets),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=120,
-    )
+    done = run_pyinfra([str(inventory), "deploy.environment", "--dry"], environment_with(target.secrets))
     assert done.returncode == 0 and "r3dis-Sekret" not in done.stdout, done.stdout
     return next(line for line in done.stdout.splitlines() if f"~ {ENV_FILE}: DATABASE_URL" in line)
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import Any
 
 from tests.deploy.conftest import NewTarget
 from tests.deploy.settled import Settled
-from tests.deploy.target import AGENTS, CHECKOUT, TOKEN_FILE, Target, environment_with
+from tests.deploy.target import AGENTS, TOKEN_FILE, Target, environment_with, run_pyinfra
 from tests.deploy.test_takeover import leave
 
 MODULE = "pyinfra_plane.facts.plane"
@@ -18,14 +16,8 @@ MODULE = "pyinfra_plane.facts.plane"
 def ask(target: Target, *words: str) -> tuple[int, str, str]:
     """The exit code of `pyinfra … fact …`, what it printed, and what went to standard error."""
     target.host.plane.forget_throttles()
-    done = subprocess.run(
-        [sys.executable, "-m", "pyinfra", str(target.write_inventory()), "fact", *words],
-        cwd=CHECKOUT,
-        env=environment_with(target.secrets),
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    words = (str(target.write_inventory()), "fact", *words)
+    done = run_pyinfra(words, environment_with(target.secrets), separate=True)
     return done.returncode, done.stdout, done.stderr
 
 

@@ -11,7 +11,7 @@ import pytest
 from sandbox.plane.faults import Action, closed, proxy_page
 from tests.deploy.conftest import NewTarget
 from tests.deploy.settled import Settled
-from tests.deploy.target import AGENTS, CHECKOUT, ENV_FILE, TOKEN_FILE, Run, Target, environment_with
+from tests.deploy.target import AGENTS, CHECKOUT, ENV_FILE, TOKEN_FILE, Run, Target, environment_with, run_pyinfra
 
 
 def explained(run: Run, *words: str) -> str:
@@ -194,15 +194,8 @@ def test_a_host_whose_key_is_not_known_is_sent_nothing(target: Target) -> None:
     inventory = target.directory / "others.py"
     inventory.write_text(f"others = [({name!r}, {data!r})]\n")
     before = target.host.connections
-    done = subprocess.run(
-        [sys.executable, "-m", "pyinfra", str(inventory), "deploy.py", "--dry"],
-        cwd=CHECKOUT,
-        env=environment_with(target.secrets),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    words = [str(inventory), "deploy.py", "--dry"]
+    done = run_pyinfra(words, environment_with(target.secrets), separate=True)
     assert done.returncode == 1
     assert f"the SSH host key of 127.0.0.1:{target.host.port} is not in {known}; compare the key" in done.stderr
     assert "Traceback" not in done.stderr

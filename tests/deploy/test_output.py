@@ -15,7 +15,7 @@ import pytest
 import sandbox
 from sandbox.plane.faults import answered, proxy_page
 from tests.deploy.conftest import NewTarget
-from tests.deploy.target import AGENTS, CHECKOUT, Run, Target, environment_with
+from tests.deploy.target import AGENTS, CHECKOUT, Run, Target, environment_with, run_pyinfra
 
 
 def summary(run: Run) -> list[str]:
@@ -89,14 +89,14 @@ def test_the_command_to_go_on_with_is_told_without_the_secrets_that_were_in_it(t
 
 def command(target: Target, *arguments: str) -> tuple[list[str], dict[str, str]]:
     """The command line and the environment of a run whose streams are looked at apart."""
-    words = [sys.executable, "-m", "pyinfra", str(target.write_inventory()), "deploy.py", *arguments]
+    words = [str(target.write_inventory()), "deploy.py", *arguments]
     return words, environment_with(target.secrets)
 
 
 @pytest.mark.parametrize("mode", [["--dry"], ["-y"]])
 def test_with_json_the_plan_is_in_it_and_nothing_else_is_on_standard_output(target: Target, mode: list[str]) -> None:
     words, environment = command(target, "--json", *mode)
-    done = subprocess.run(words, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=120)
+    done = run_pyinfra(words, environment, separate=True)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     lines = [line for operation in found["plan"] for line in operation["args"]]
@@ -116,7 +116,7 @@ def test_colours_are_for_a_terminal_that_wants_them(target: Target, no_color: st
     words, environment = command(target, "--dry")
     terminal, end = pty.openpty()
     with subprocess.Popen(
-        words,
+        [sys.executable, "-m", "pyinfra", *words],
         cwd=CHECKOUT,
         env={**environment, "NO_COLOR": no_color, "PYINFRA_PROGRESS": "off", "TERM": "xterm"},
         stdin=subprocess.DEVNULL,

@@ -6,8 +6,6 @@ import asyncio
 import base64
 import json
 import shlex
-import subprocess
-import sys
 from urllib.parse import quote
 
 import pytest
@@ -15,7 +13,7 @@ from pyinfra.api.hiddenvalue import HiddenValue
 
 from pyinfra_plane.settings import derive_password
 from sandbox.plane import passwords
-from tests.deploy.target import CHECKOUT, ENV_FILE, TOKEN_FILE, Target, environment_with
+from tests.deploy.target import ENV_FILE, TOKEN_FILE, Target, environment_with, run_pyinfra
 
 
 def forms(secret: str) -> set[str]:
@@ -122,15 +120,8 @@ def test_a_password_of_an_agent_that_is_wrapped_as_the_docs_say_is_not_shown(tar
     (folder / "sandbox.py").write_text(f"from pyinfra_plane.settings import secret_variable\nplane_agents = {agents}\n")
     password = "th0t-Correct-Horse-9"
     for words in (["debug-inventory"], ["debug-inventory", "--json"], ["deploy.py", "--debug-all", "-y", "-vvv"]):
-        done = subprocess.run(
-            [sys.executable, "-m", "pyinfra", str(inventory), *words],
-            cwd=CHECKOUT,
-            env=environment_with({**target.secrets, "THOT_PASSWORD": password}),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        environment = environment_with({**target.secrets, "THOT_PASSWORD": password})
+        done = run_pyinfra([str(inventory), *words], environment, separate=True)
         assert done.returncode == 0, done.stderr
         assert password not in done.stdout + done.stderr
         assert "*MASKED*" in done.stdout + done.stderr or words[0] != "debug-inventory"

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.deploy.settled import Settled
-from tests.deploy.target import CHECKOUT, SECRETS, Run, Target, environment_with
+from tests.deploy.target import SECRETS, Run, Target, environment_with, run_pyinfra
 
 PLAN = [
     "+ workspace lab (Lab)",
@@ -32,15 +30,7 @@ def lab(target: Target, folder: Path, *arguments: str) -> Run:
     # No PostgreSQL, so its password is not asked for either.
     secrets = {name: value for name, value in SECRETS.items() if name.startswith("PLANE_")}
     before = len(target.host.plane.requests)
-    done = subprocess.run(
-        [sys.executable, "-m", "pyinfra", *words],
-        cwd=CHECKOUT,
-        env=environment_with(secrets),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=120,
-    )
+    done = run_pyinfra(words, environment_with(secrets))
     requests = [(entry.method, entry.path) for entry in list(target.host.plane.requests)[before:]]
     return Run(done.returncode, done.stdout, requests)
 
