@@ -95,8 +95,16 @@ def writes(requests: list[LoggedRequest]) -> Counter[tuple[str, str]]:
     return Counter((entry.method, entry.route) for entry in requests if entry.method not in READS)
 
 
+def at_an_address(target: Target) -> None:
+    """Give the target the setting with which Plane is asked at ``/``, although it answers otherwise too."""
+    target.data["plane_api_url"] = f"http://127.0.0.1:{target.host.plane_port}"
+
+
 def ready_for(request: str, targets: list[Target]) -> None:
     """Bring the targets to where the request is made by the next run."""
+    if request == "probe":
+        for target in targets:
+            at_an_address(target)
     if request in WITHOUT_A_SAVED_TOKEN:
         run = deploy_all(targets)
         assert run.code == 0, run.output
@@ -177,6 +185,8 @@ def test_a_fault_that_passes_is_not_noticed_where_repeating_does_no_harm(
     targets = new_targets(len(kinds), plane_agents=TWO_AGENTS)
     for kind, target in zip(kinds, targets, strict=True):
         method, route = REQUESTS[kind]
+        if kind == "probe":
+            at_an_address(target)
         target.host.plane.faults.add(FAULTS[fault], method=method, route=route, nth=1)
     run = deploy_all(targets)
     left = {kind: differences(target, undisturbed.outcome) for kind, target in zip(kinds, targets, strict=True)}
