@@ -104,7 +104,7 @@ def requests(size: Size, say: Say) -> Iterator[Row]:
             say(f"  {number} agents: {firsts[-1]} and {others[-1]} requests")
     what = ", ".join(map(str, numbers)) + " agents"
     yield counted(f"requests of a first run, {what}", "14 + 5 an agent", firsts, [14 + 5 * n for n in numbers])
-    yield counted(f"requests without a change, {what}", "at most 5 + 1 an agent", others, [5 + n for n in numbers])
+    yield counted(f"requests without a change, {what}", "at most 2 + 1 an agent", others, [2 + n for n in numbers])
 
 
 def channel(size: Size, say: Say) -> Iterator[Row]:

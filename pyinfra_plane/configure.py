@@ -46,6 +46,8 @@ def configure(state: State, deploy: Path | None = None) -> None:
     patches.no_colours()
     patches.hide_deletion_errors()
     patches.question_without_terminal()
+    patches.cheap_operations()
+    patches.cheap_packets()
     patches.connection_failures(fail)
     patches.inventory_mistakes()
     patches.conflicting_data(preflight.conflicts)

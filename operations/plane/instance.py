@@ -42,7 +42,9 @@ def ready(retries: int = 12, delay: int = 10) -> Plan:
     if at.reach.is_not_started:
         yield Change((f"? Plane answers (asked up to {retries} times, {delay} s apart)",), lambda: None)
         return
-    reason = _health(at)
+    # The instance is read next in any case. At plane_api_url may be a proxy, which only its answer at / shows.
+    is_known = settings.plane_api_url is None and _shows_instance(at)
+    reason = None if is_known else _health(at)
     if reason is None:
         yield Kept(f"Plane answers at {at.plane.http.base_url}")
         return
@@ -63,6 +65,17 @@ def ready(retries: int = 12, delay: int = 10) -> Plan:
 
     line = f"? Plane answers (asked up to {retries} times, {delay} s apart; now: {reason})"
     yield Change((line,), wait, done=("~ Plane answers",))
+
+
+def _shows_instance(at: HostPlane) -> bool:
+    """Whether Plane answers now. Its answer is kept."""
+    try:
+        plane = at.reach.plane(look_again=True)
+        plane.forget("instance")
+        plane.instance(attempts=1)
+    except PlaneError:
+        return False
+    return True
 
 
 def _health(at: HostPlane) -> str | None:

@@ -17,6 +17,7 @@ from pyinfra_plane.api.errors import (
     PlaneRefused,
     PlaneSettings,
 )
+from pyinfra_plane.api.http import ATTEMPTS
 from pyinfra_plane.api.models import Configuration, Instance, Token
 from pyinfra_plane.api.rows import listed
 
@@ -44,9 +45,10 @@ class AccountsApi(ApiBase):
             return None
         return f"GET {self.http.base_url}/: not the answer of Plane's API"
 
-    def instance(self) -> Instance:
+    def instance(self, attempts: int = ATTEMPTS) -> Instance:
         """Read the edition, the version, and whether the instance is set up. Needs no login."""
-        return self.cached(("instance",), lambda: Instance.of(self.http.call("GET", uncached(paths.INSTANCE()))))
+        path = uncached(paths.INSTANCE())
+        return self.cached(("instance",), lambda: Instance.of(self.http.call("GET", path, attempts=attempts)))
 
     def expect_new_instance(self) -> None:
         """Assume a new instance without a request, for a preview of an instance that cannot answer yet."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
+from functools import cache
 from typing import Any
 
 from pyinfra_plane.api import paths
@@ -30,6 +31,14 @@ class NoAccess(Enum):
 KEY_INVALID, NOT_A_MEMBER = NoAccess.KEY_INVALID, NoAccess.NOT_A_MEMBER
 
 
+@cache
+def _query(with_workspace: bool) -> Mapping[str, str]:
+    """The query for a list of projects with all fields that are read here."""
+    workspace = Project.key_of("workspace_name")
+    keys = [key for key in Project.all_keys() if key != workspace] + [workspace] * with_workspace
+    return {"fields": ",".join(keys), **({"expand": "workspace"} if with_workspace else {})}
+
+
 class ProjectsApi(ApiBase):
     """Requests about one project of a workspace, or the list of projects."""
 
@@ -42,10 +51,6 @@ class ProjectsApi(ApiBase):
         Args:
             with_workspace: include the workspace's name, which costs the server 2 to 4 ms a project (1.2.2).
         """
-        workspace = Project.key_of("workspace_name")
-        keys = [key for key in Project.all_keys() if key != workspace] + [workspace] * with_workspace
-        query = {"fields": ",".join(keys), **({"expand": "workspace"} if with_workspace else {})}
-
         failed = self._failed.pop((slug, key.value), None)
         if failed is not None:
             raise failed
@@ -55,7 +60,7 @@ class ProjectsApi(ApiBase):
                 return KEY_INVALID
             try:
                 path = paths.V1_PROJECTS(slug=slug)
-                projects = self.pages(path, query, key, Project.of)
+                projects = self.pages(path, _query(with_workspace), key, Project.of)
             except PlaneKeyInvalid:
                 return KEY_INVALID
             except PlaneForbidden:

@@ -11,17 +11,23 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from functools import wraps
+from functools import cache, wraps
+from hmac import compare_digest
 from importlib import import_module
+from itertools import dropwhile
 from threading import Thread
 from traceback import extract_tb
+from types import SimpleNamespace
 from typing import Any, cast
 from weakref import WeakKeyDictionary, WeakSet
 
 import click
+import paramiko.util
 from paramiko import Channel, Transport
 from paramiko.common import MSG_CHANNEL_DATA, MSG_CHANNEL_EXTENDED_DATA
 from pyinfra import logger
+from pyinfra.api import arguments
+from pyinfra.api import util as api_util
 from pyinfra.api.exceptions import ConnectError, PyinfraError
 from pyinfra.api.hiddenvalue import HiddenValue
 from pyinfra.api.host import Host
@@ -183,7 +189,46 @@ def question_without_terminal() -> None:
     command_line.input = ask
 
 
+# The cost of each operation on each host
+
+
+def cheap_operations() -> None:
+    """Spare pyinfra most of its own work for an operation: its place in the deploy, and its global arguments.
+
+    pyinfra reads the source around each frame of the stack, but uses only the frame's file and line. It evaluates the
+    types of the arguments again for each operation, and looks for each argument in each of the host's dictionaries.
+    """
+
+    @_replacing(import_module("pyinfra.api.operation"), "get_operation_order_from_stack")
+    def order(present: Any, state: State) -> list[int]:
+        places, frame = [], sys._getframe(2)
+        while frame is not None:
+            places.append((frame.f_code.co_filename, frame.f_lineno))
+            frame = frame.f_back  # type: ignore[assignment]
+        places.reverse()
+        deploy = state.current_deploy_filename
+        if deploy:
+            places = list(dropwhile(lambda place: place[0] != deploy, places))
+        own = [line for file, line in places if not file.startswith(api_util.PYINFRA_INSTALL_DIR)]
+        return [cast(int, state.current_op_file_number), *own]
+
+    if not hasattr(arguments.all_global_arguments, "cache_info"):
+        arguments.all_global_arguments = cache(arguments.all_global_arguments)
+    for module in ("pyinfra.api.operation", "pyinfra.api.deploy", "pyinfra_plane.engine.commands"):
+
+        @_replacing(import_module(module), "pop_global_arguments")
+        def popped(pop: Any, state: State, host: Host, given: dict[str, Any]) -> Any:
+            data = SimpleNamespace()
+            vars(data).update(host.data.dict())
+            return pop(state, SimpleNamespace(current_deploy_kwargs=host.current_deploy_kwargs, data=data), given)
+
+
 # Connections
+
+
+def cheap_packets() -> None:
+    """Compare the checksum of each packet in C; paramiko does it in Python, byte by byte."""
+    paramiko.util.constant_time_bytes_eq = cast(Any, compare_digest)
 
 
 def connection_failures(fail: Callable[[SSHConnector, PyinfraError], object]) -> None:

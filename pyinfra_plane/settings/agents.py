@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 from pyinfra.api.hiddenvalue import HiddenValue
@@ -68,6 +69,7 @@ class Agent:
         return token_variable(self.name)
 
 
+@cache
 def token_variable(name: str) -> str:
     """The name of an agent's line in the token file."""
     return "PLANE_TOKEN_" + re.sub(r"[^A-Z0-9]", "_", name.upper())

@@ -99,11 +99,19 @@ def writes(requests: list[LoggedRequest]) -> Counter[tuple[str, str]]:
 
 def ready_for(request: str, new_target: NewTarget, settled: Settled) -> Target:
     """A target whose next run makes the request."""
-    if request not in WITHOUT_A_SAVED_TOKEN:
-        return new_target(plane_agents=TWO_AGENTS)
-    target = settled(operation="deploy.provisioning", plane_agents=TWO_AGENTS)
-    (target.host.root / TOKEN_FILE).unlink()
+    if request in WITHOUT_A_SAVED_TOKEN:
+        target = settled(operation="deploy.provisioning", plane_agents=TWO_AGENTS)
+        (target.host.root / TOKEN_FILE).unlink()
+        return target
+    target = new_target(plane_agents=TWO_AGENTS)
+    if request == "probe":
+        at_an_address(target)
     return target
+
+
+def at_an_address(target: Target) -> None:
+    """Give the target the setting with which Plane is asked at ``/``, although it answers otherwise too."""
+    target.data["plane_api_url"] = f"http://127.0.0.1:{target.host.plane_port}"
 
 
 def problems(request: str, fault: str, undisturbed: Undisturbed, target: Target, run: Run, before: int) -> list[str]:
@@ -196,6 +204,8 @@ def test_a_fault_that_passes_is_not_noticed_where_repeating_does_no_harm(
     targets = new_targets(len(cases), plane_agents=TWO_AGENTS)
     for (request, fault), target in zip(cases, targets, strict=True):
         method, route = REQUESTS[request]
+        if request == "probe":
+            at_an_address(target)
         target.host.plane.faults.add(FAULTS[fault], method=method, route=route, nth=1)
     run = deploy_all(targets)
     left = {case: differences(target, undisturbed.outcome) for case, target in zip(cases, targets, strict=True)}

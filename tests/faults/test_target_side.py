@@ -188,7 +188,7 @@ def connections(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[int, asyncssh.
 
 
 REQUESTS = [
-    ("GET", "/"),
+    ("GET", "/api/instances/"),
     ("POST", "/api/workspaces/"),
     ("GET", "/api/workspaces/{slug}/invitations/"),
     ("POST", "/api/users/me/workspaces/invitations/"),

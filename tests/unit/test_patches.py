@@ -1,0 +1,70 @@
+"""The cheaper ways of pyinfra's own work give what pyinfra's ways give."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import pyinfra
+import pytest
+from pyinfra.api import Config, Inventory, State, arguments, util
+from pyinfra.api.arguments import pop_global_arguments
+from pyinfra.api.host import Host
+
+import pyinfra_plane.engine.commands
+from pyinfra_plane.engine import patches
+
+# pyinfra.api has functions of the same names.
+operation_module: Any = import_module("pyinfra.api.operation")
+deploy_module: Any = import_module("pyinfra.api.deploy")
+
+
+@pytest.fixture
+def patched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the patches replace is put back after the test."""
+    monkeypatch.setattr(operation_module, "get_operation_order_from_stack", util.get_operation_order_from_stack)
+    monkeypatch.setattr(arguments, "all_global_arguments", arguments.all_global_arguments)
+    for module in (operation_module, deploy_module, pyinfra_plane.engine.commands):
+        monkeypatch.setattr(module, "pop_global_arguments", pop_global_arguments)
+    monkeypatch.setattr(pyinfra, "is_cli", True)
+    patches.cheap_operations()
+
+
+def state_of(**data: Any) -> tuple[State, Host]:
+    inventory = Inventory((["one"], {}), ones=([("one", data)], {"_sudo": True, "other": [1]}))
+    state = State(inventory, Config())
+    host = inventory.get_host("one")
+    host.init(state)
+    return state, host
+
+
+@pytest.mark.parametrize("deploy", [__file__, "another.py", None])
+@pytest.mark.usefixtures("patched")
+def test_an_operation_has_the_place_that_pyinfra_gives_it(deploy: str | None) -> None:
+    state, _ = state_of()
+    state.current_deploy_filename = deploy
+    state.current_op_file_number = 3
+    both: list[Any] = [util.get_operation_order_from_stack, operation_module.get_operation_order_from_stack]
+
+    def place(order: Any) -> list[int]:
+        found: list[int] = order(state)
+        return found
+
+    theirs, ours = [place(order) for order in both]
+    assert ours == theirs
+    assert ours[0] == 3
+    assert (len(ours) > 1) == (deploy != "another.py")
+
+
+@pytest.mark.usefixtures("patched")
+def test_an_operation_gets_the_arguments_that_pyinfra_gives_it() -> None:
+    state, host = state_of(_env={"A": "1"}, _timeout=7)
+    host.data._su_user = "plane"
+    host.current_deploy_kwargs = {"_chdir": "/tmp"}  # type: ignore[assignment]
+    ours, theirs = {"_retries": 2, "own": 1}, {"_retries": 2, "own": 1}
+    found = operation_module.pop_global_arguments(state, host, ours)
+    assert found == pop_global_arguments(state, host, theirs)
+    assert ours == theirs == {"own": 1}
+    given = found[0]
+    assert (given["_sudo"], given["_timeout"], given["_su_user"], given["_chdir"]) == (True, 7, "plane", "/tmp")
+    assert found[1] == ["_retries"]
