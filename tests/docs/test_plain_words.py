@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.messages import messages, product_files
+from docs.messages import messages, product_files
 from tests.docs.pages import CHECKOUT, DOCS
 
 PAGES = [
