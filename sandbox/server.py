@@ -101,7 +101,7 @@ class Sandbox:
         directory.make_sockets()
 
         clusters = [self._cluster(directory, f"sandbox-{number + 1}") for number in range(self._host_count)]
-        # The slowest part; the rest continues in parallel.
+        # The slowest part; the other parts start in parallel.
         first = asyncio.create_task(clusters[0].ready())
         self._running.push_async_callback(_cancelled, first)
 

@@ -105,7 +105,7 @@ def project(
 
 
 def _plan(at: Access, wanted: _Wanted) -> Plan:
-    """Compare a project with the wanted one."""
+    """Compare a project with its settings."""
     projects = at.projects()
     if projects is None:
         sign = "+" if at.reach.is_fresh() else "?"

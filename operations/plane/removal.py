@@ -58,7 +58,7 @@ def absent_members(slug: str) -> Plan:
 
 
 def _pruned(at: Access) -> Iterator[Agent | Change | Kept]:
-    """The agents that are no longer in ``plane_agents``, and what is to be done about tokens of other accounts."""
+    """The agents that are no longer in ``plane_agents``, and the changes to tokens of other accounts."""
     file = at.tokens.file()
     wanted = {agent.email for agent in at.state.agents} | {at.settings.plane_admin_email}
     for variable in _unnamed(at):

@@ -39,7 +39,7 @@ def workspace(slug: str, workspace_name: str, size: str = "2-10") -> Plan:
     if key is not None:
         projects = plane.visible_projects(slug, key)
         assert isinstance(projects, dict)
-        # Without a project, no key can see the workspace's name, and the name alone is not worth a sign-in.
+        # Without a project, no key can see the workspace's name, and comparing a name is not worth a sign-in.
         shown = next((seen.workspace_name for seen in projects.values() if seen.workspace_name), None)
         yield from _workspace_name(at, shown, workspace_name)
         return
@@ -281,7 +281,7 @@ def _change_role(at: Access, agent: Agent, member: WorkspaceMember) -> Plan:
 
 
 def profile_differences(agent: Agent, member: WorkspaceMember) -> list[Difference]:
-    """The agent's profile fields, visible to other members, that differ from the wanted ones."""
+    """The agent's profile fields, visible to other members, that differ from the settings."""
     found = [member.difference("display_name", agent.display_name)]
     if agent.avatar is not None and member.avatar is not None:
         found.append(member.difference("avatar", agent.avatar))

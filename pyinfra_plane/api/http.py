@@ -118,7 +118,7 @@ class Reply:
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """Return no target: even without following redirects, `requests` would read the target and unpack the rest."""
+        """Return no target: even without following redirects, `requests` would read the target and unpack the body."""
         return None
 
 
@@ -266,7 +266,7 @@ class Http:
             stream=True,
         )
         if _is_packed(response) or response.status_code < 200:
-            response.close()  # with its connection: the rest of its bytes would be read as the next answer
+            response.close()  # with its connection: its other bytes would be read as the next answer
             return response, b""
         return response, response.content
 

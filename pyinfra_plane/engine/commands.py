@@ -196,7 +196,7 @@ def _run_shell_command(host: Any, command: StringCommand, arguments: dict[str, A
 
 
 def show(host: Any, lines: Iterable[str]) -> None:
-    """Show a command's output, if pyinfra was asked for output (``-vvv``)."""
+    """Show a command's output, if ``-vvv`` was given."""
     if host.state.print_output:
         for line in lines:
             echo(f"{host.print_prefix}{printable(line)}", err=True)

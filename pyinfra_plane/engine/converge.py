@@ -82,7 +82,7 @@ class Unsupported(Exception):
 
 
 def converging(function: Callable[P, Plan]) -> PyinfraOperation[P]:
-    """Create an operation from a function that yields differences (:class:`Change`) and the rest (:class:`Kept`)."""
+    """Create an operation from a function that yields differences and unchanged resources."""
     return _operation(function, None)
 
 

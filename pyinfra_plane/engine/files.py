@@ -234,7 +234,7 @@ def _chown(user: str | None, group: str | None, file: str | QuoteString) -> list
 
 
 def differing_access(file: RemoteFile, mode: str, user: str | None = None, group: str | None = None) -> str | None:
-    """Describe how a file's mode and owner differ from the wanted ones; ``None`` if they do not.
+    """Describe how a file's mode and owner differ from the desired ones; ``None`` if they do not.
 
     Args:
         user, group: a name or a number.

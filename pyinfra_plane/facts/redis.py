@@ -99,6 +99,6 @@ class RedisNeighbours(AnswerFact[SharedRedis]):
 
 
 def _beginning(key: str) -> str:
-    """The beginning of a key: enough to recognise its owner. The rest may be an address or a session."""
+    """The beginning of a key: enough to recognise its owner. The other characters may be an address or a session."""
     head, separator, _ = key.partition(":")
     return f"{printable(head[:24])}{separator}…"

@@ -144,7 +144,7 @@ class ContainerCommands:
 
     def _advice(self, reason: str) -> str:
         if "Address already in use" in reason:
-            # Engine 20.10.24: a container of `compose run` is given the service's address as well.
+            # Engine 20.10.24: a container of `compose run` gets the service's address as well.
             return (
                 f"; {self.stack.api} has a fixed ipv4_address, so no second container of it can be started: remove the "
                 "address in the Compose file, or stop the container for this run"

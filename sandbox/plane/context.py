@@ -18,7 +18,7 @@ from .throttle import Throttle
 #: Callers without a session share this many requests a minute and address (seen on Plane 1.2.2).
 ANONYMOUS_LIMIT = 30
 
-#: Seconds for which Plane repeats some answers, whatever changes (seen on every tried release).
+#: Seconds for which Plane repeats some answers, even after a change (seen on every tried release).
 ANSWERS_LAST = 2 * 60 * 60.0
 
 
