@@ -29,8 +29,8 @@ WIDTH = 120
 LEAST = 0.5
 """How much a new message must resemble a former one to be taken as its new text; 1 is the same text."""
 
-MARGIN = 0.1
-"""How much more it must resemble that one than any other."""
+MARGIN = 1.5
+"""How many times as much it must differ from any other."""
 
 
 @dataclass(frozen=True)
@@ -90,14 +90,14 @@ def resembling(former: Iterable[str], new: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     while pairs:
         likeness, one, other = pairs[0]
-        rivals = [pair for pair in pairs[1:] if (pair[1] == one) != (pair[2] == other)]
         if likeness < LEAST:
             break
-        if not rivals or rivals[0][0] <= likeness - MARGIN:
+        near = 1 - MARGIN * (1 - likeness)
+        rivals = [pair for pair in pairs[1:] if pair[0] > near and (pair[1] == one) != (pair[2] == other)]
+        if not rivals:
             found[one] = other
         # An ambiguous pair is left to a person, and so are its rivals.
-        unclear = [] if one in found else [pair for pair in rivals if pair[0] > likeness - MARGIN]
-        spent = {one, other, *(text for pair in unclear for text in pair[1:])}
+        spent = {one, other, *(text for pair in rivals for text in pair[1:])}
         pairs = [pair for pair in pairs if not spent & {*pair[1:]}]
     return found
 

@@ -131,6 +131,6 @@ def recreate_reminder(env_path: str) -> Plan:
     """
     host = current_host()
     if env_changes(host, env_path).pending is not None:
-        yield Note(f"! recreate the containers that read {env_path}: they still run with their former environment")
+        yield Note(f"! containers that read {env_path} still run with their former environment; recreate them")
     else:
         yield Kept("no container has to be recreated")

@@ -58,8 +58,8 @@ def _reported(container: str, databases: list[int], found: SharedRedis) -> Plan:
         )
         return
     if found.unavailable is not None or not found.others.keys() >= set(databases):
-        reason = found.unavailable or "the answer is not complete"
-        yield Kept(f"Redis in {container} could not be checked for keys of other applications: {reason}")
+        reason = found.unavailable or "redis-cli printed an incomplete answer"
+        yield Kept(f"cannot check Redis in {container} for keys of other applications: {reason}")
         return
     foreign_keys = {number: keys for number, keys in found.others.items() if keys}
     for number, keys in foreign_keys.items():

@@ -51,7 +51,7 @@ def ids_file(slug: str, path: str, projects: Sequence[Project]) -> Plan:
     if seen is None:
         if is_executing():
             at.require_manager()
-        line = f"? {path}: compared with what Plane has" if present else f"+ {path}"
+        line = f"? {path}: compared with Plane in the run" if present else f"+ {path}"
         yield Change((line,), lambda: None)
         return
     found = ids_of(at, seen, wanted)

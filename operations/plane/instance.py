@@ -52,13 +52,13 @@ def ready(retries: int = 12, delay: int = 10) -> Plan:
         with waiting(at.host, f"Plane ({retries} tries, {delay} s apart; now: {reason})") as tell:
             for attempt in range(2, retries + 1):
                 for _ in range(delay):
-                    tell(f"try {attempt} of {retries}, the last: {last}")
+                    tell(f"try {attempt} of {retries}, the last result: {last}")
                     pause(1)
                 last = _health(at)
                 if last is None:
                     return
         raise PlaneUnreachable(
-            f"Plane did not answer in {retries} tries, {delay} s apart; the last: {last}; see: {at.reach.logs}"
+            f"Plane did not answer in {retries} tries, {delay} s apart; the last result: {last}; see: {at.reach.logs}"
         )
 
     line = f"? Plane answers (asked up to {retries} times, {delay} s apart; now: {reason})"
@@ -97,9 +97,8 @@ def instance_admin(
     instance = plane.instance()
     if not instance.registered:
         raise PlaneError(
-            f"Plane at {plane.http.base_url} is not registered: its image's start script does that, or this deploy if "
-            "plane_compose_dir is set and plane_management_commands is True; otherwise run in the API's container: "
-            "python "
+            f"Plane at {plane.http.base_url} has no registered instance: set plane_compose_dir and leave "
+            "plane_management_commands True, so that the deploy registers it; or run in the API's container: python "
             "manage.py register_instance signature, configure_instance, clear_cache --key /api/instances/"
         )
     if instance.is_untried:

@@ -382,7 +382,7 @@ def _put_members(at: Access, project: SeenProject, agents: list[Agent]) -> None:
     ids = {member.email: member.user_id for member in at.require_members()}
     unknown = [agent.email for agent in agents if agent.email not in ids]
     if unknown:
-        raise PlaneError(f"not in the workspace {at.slug}: {', '.join(unknown)}; run the deploy again")
+        raise PlaneError(f"agents that are not in the workspace {at.slug}: {', '.join(unknown)}; run the deploy again")
     at.state.created_projects.pop(project.identifier, None)
     if not agents:
         return

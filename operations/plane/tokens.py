@@ -155,8 +155,8 @@ def _possible_other_tokens(at: Access, agents: Sequence[Agent]) -> Plan:
     )
     if labels := ", ".join(agent.token_label for agent in may_have if not _is_rotation_requested(at, agent)):
         yield Note(
-            "! a preview does not sign in, so it cannot list tokens with these labels that this deploy did not "
-            f"create; the run leaves them valid and lists them: {labels}"
+            "! there may be tokens with these labels that this deploy did not create; a preview cannot list them, and "
+            f"the run leaves them valid: {labels}"
         )
 
 
@@ -204,7 +204,7 @@ def _rotate(at: Access, agent: Agent, signing_in: Sequence[Agent], revoke: bool)
     seen = plane.visible_projects(at.slug, key)
     if not isinstance(seen, dict):
         plane.revoke_token(session, token)
-        raise PlaneError(f"the new token of {agent.name} does not answer in {at.slug} ({seen}); the old one is kept")
+        raise PlaneError(f"the new token of {agent.name} does not work in {at.slug} ({seen}); the old one stays valid")
     note = TokenNote(ends, owner=agent.email, former=former, keeps=_id(token), only=_is_rotation_requested(at, agent))
     _save(at, agent, key.value, note)
     at.state.saved[agent.token_variable] = True

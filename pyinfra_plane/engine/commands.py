@@ -161,9 +161,8 @@ def run_with(
     ok, output = _run_shell_command(host, command, arguments)
     if patches.has_overflown(host):
         raise TargetTooMuch(
-            f"more than {patches.MOST_RECEIVED / 2**20:.3g} MiB or {patches.MOST_RECEIVED_LINES} lines came from the "
-            "host during a command; the SSH user's shell must not print anything by itself: check .bashrc and similar "
-            "files"
+            f"the host sent more than {patches.MOST_RECEIVED / 2**20:.3g} MiB or {patches.MOST_RECEIVED_LINES} lines "
+            "during a command; the SSH user's shell must print only a command's output: check .bashrc and similar files"
         )
     transport = patches.transport_of(host)
     is_connected = transport is None or transport.is_active()

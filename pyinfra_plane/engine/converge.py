@@ -126,7 +126,7 @@ def current_host() -> Any:
 def _preview(host: Any, plan: Callable[[], Plan]) -> Generator[PyinfraCommand, None, None]:
     """Show the plan. Yield a command to pyinfra as the sign of a change; pyinfra does not run it."""
     if report_of(host).would_fail is not None:
-        say_once(host, "! nothing after this is planned: the run would stop here")
+        say_once(host, "! the run would stop here, so the preview ends here")
         return
     try:
         interrupt.check()

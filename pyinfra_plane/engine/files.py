@@ -71,7 +71,8 @@ def _parsed(path: str, access_line: str, encoded: list[str]) -> RemoteFile:
     if access is None:
         said = quote(access_line, 80)
         raise TargetError(
-            f"cannot read {path}: the host printed '{said}' first; its shell must not print anything by itself"
+            f"cannot read {path}: the host printed '{said}' first; the SSH user's shell must print only a command's "
+            "output"
         )
     mode, uid, gid, user, group = access.groups()
     try:

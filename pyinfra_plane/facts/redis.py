@@ -89,7 +89,7 @@ class RedisNeighbours(AnswerFact[SharedRedis]):
         for part in parts:
             number, answer, *rest = [*part.split("\n"), ""]
             if answer != "OK":
-                return SharedRedis(unavailable=quote(answer) or "the answer is not complete")
+                return SharedRedis(unavailable=quote(answer) or "redis-cli printed an incomplete answer")
             if not re.fullmatch(r"[0-9]{1,9}", number):  # a key that looks like this deploy's own mark
                 continue
             # The first line is the cursor.

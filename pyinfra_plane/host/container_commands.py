@@ -58,7 +58,7 @@ class ContainerCommands:
         if found.unavailable is not None:
             container = self.settings.postgres_container
             failure = explain_docker(found.unavailable, container, "postgres_container")
-            asked = f"PostgreSQL in {container} could not be checked for Plane's tables: {found.unavailable}"
+            asked = f"cannot check PostgreSQL in {container} for Plane's tables: {found.unavailable}"
             raise TargetError(asked if failure is None else failure.line)
         return found
 
@@ -175,7 +175,7 @@ class ContainerCommands:
         error = self._ask_script("bucket").get("error")
         if error is not None:
             raise TargetError(
-                f"Plane's bucket cannot be used: {quote(str(error), 300)}; check the storage settings, and that the "
+                f"cannot use Plane's bucket: {quote(str(error), 300)}; check the storage settings, and that the "
                 "storage runs"
             )
 
@@ -189,7 +189,7 @@ class ContainerCommands:
             answer = json.loads(said)
         except ValueError:
             return {"error": quote(said)}
-        return answer if isinstance(answer, dict) else {"error": "its answer cannot be understood"}
+        return answer if isinstance(answer, dict) else {"error": "it printed an unexpected answer"}
 
     def _up(self, services: Sequence[str], options: str, longest: int = LONGEST_COMMAND) -> None:
         names = [QuoteString(name) for name in services]

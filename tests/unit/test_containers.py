@@ -495,9 +495,7 @@ def test_migrations_that_went_to_another_server_are_a_failure(bare: Docker) -> N
 
 def test_a_postgresql_that_cannot_be_asked_is_one_line(docker: Docker) -> None:
     docker.write("schema", "FATAL:  the database system is starting up\n##FAILED##\n")
-    with pytest.raises(
-        TargetError, match=r"^PostgreSQL in javisi_postgresql could not be checked for Plane's tables: "
-    ):
+    with pytest.raises(TargetError, match=r"^cannot check PostgreSQL in javisi_postgresql for Plane's tables: "):
         running(docker).ready().plan()
 
 
@@ -578,7 +576,7 @@ def test_a_bucket_is_seen_to_before_the_api_is_recreated(stored: Docker) -> None
     stored.run = 'cat > script; echo "{\\"created\\": true}"'
     bucket, recreate = stored.ready().plan()
     assert isinstance(bucket, Change) and isinstance(recreate, Change)
-    assert (bucket.lines, bucket.done) == (("? bucket: created if it is missing, and written to",), ("~ bucket",))
+    assert (bucket.lines, bucket.done) == (("? bucket: created if missing, then tested with one write",), ("~ bucket",))
     apply([bucket, recreate])
     assert ran(stored)[0] == "api-bucket --entrypoint python api -"
     assert "head_bucket" in (stored.host.folder / "script").read_text()
@@ -590,7 +588,7 @@ def test_a_bucket_is_seen_to_before_the_api_is_recreated(stored: Docker) -> None
         ('echo "{\\"error\\": \\"ClientError: Access Denied.\\"}"', "ClientError: Access Denied."),
         ("echo boto3 is missing >&2; exit 1", "boto3 is missing"),
         ("echo something", "something"),
-        ("echo '[]'", "its answer cannot be understood"),
+        ("echo '[]'", "it printed an unexpected answer"),
         ("true", ""),
     ],
 )
@@ -599,7 +597,7 @@ def test_a_bucket_that_cannot_be_used_is_one_line_and_ends_the_run_there(stored:
     with pytest.raises(TargetError) as caught:
         apply(stored.ready().plan())
     assert str(caught.value) == (
-        f"Plane's bucket cannot be used: {said}; check the storage settings, and that the storage runs"
+        f"cannot use Plane's bucket: {said}; check the storage settings, and that the storage runs"
     )
     assert [line for line in stored.asked() if " up " in line] == []
 
@@ -613,7 +611,10 @@ def test_a_finished_host_is_not_asked_for_its_bucket(stored: Docker) -> None:
 
 def test_storage_of_the_project_is_started_before_its_bucket_is_made(stored: Docker) -> None:
     stored.service("minio", "server /export", image="minio/minio")
-    assert changes(stored.ready().plan())[:2] == ["+ start minio", "? bucket: created if it is missing, and written to"]
+    assert changes(stored.ready().plan())[:2] == [
+        "+ start minio",
+        "? bucket: created if missing, then tested with one write",
+    ]
 
 
 # Where Plane's API is

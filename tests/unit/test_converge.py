@@ -221,7 +221,7 @@ def test_a_preview_plans_nothing_after_what_would_fail(host: Shell) -> None:
     assert len(commands(fails, host, executing=False)) == 1
     for _ in range(2):
         assert commands(follows, host, executing=False) == []
-    assert host.said == ["! would fail: set it", "! nothing after this is planned: the run would stop here"]
+    assert host.said == ["! would fail: set it", "! the run would stop here, so the preview ends here"]
     # A run goes by what it finds itself.
     assert len(commands(follows, host, executing=True)) == 1
 

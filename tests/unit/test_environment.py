@@ -269,7 +269,7 @@ STORES = {"plane_s3_bucket": "files", "plane_s3_region": "auto"}
          ["AWS_ACCESS_KEY_ID overrides plane_minio_access_key; set only one of them"]),
         ({"plane_env_extra": {"AWS_S3_BUCKET_NAME": "x", "USE_MINIO": "1"}},
          ["plane_minio_… (for MinIO) and plane_s3_… (for AWS, R2, GCS and others) write USE_MINIO, AWS_S3_BUCKET_NAME "
-          "and what belongs to it; use these settings instead"]),
+          "and related variables; use these settings instead"]),
     ],
 )  # fmt: skip
 def test_a_variable_that_another_setting_writes_names_that_setting(changes: dict[str, Any], lines: list[str]) -> None:

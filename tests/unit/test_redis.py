@@ -95,7 +95,7 @@ def test_an_address_that_redis_refuses_is_warned_of_and_no_password_is_shown(
 def test_a_database_that_the_answer_lacks_is_not_called_planes_own(host: Shell, said: str) -> None:
     saying(host, said)
     [line] = found(host, f"redis://:{LOGIN}@redis/4", f"redis://:{LOGIN}@redis/6")
-    assert line.startswith("Redis in shared could not be checked for keys of other applications: ")
+    assert line.startswith("cannot check Redis in shared for keys of other applications: ")
 
 
 def test_databases_without_others_keys_are_planes_own(host: Shell) -> None:
