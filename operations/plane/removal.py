@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from pyinfra_plane.api.auth import ApiKey, Session
-from pyinfra_plane.api.errors import PlaneForbidden, PlaneNobody, PlaneRefused, PlaneSettings
+from pyinfra_plane.api.errors import PlaneForbidden, PlaneNoAccess, PlaneRefused, PlaneSettings
 from pyinfra_plane.api.models import Invitation, WorkspaceMember
 from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging
 from pyinfra_plane.engine.report import is_executing, say
@@ -142,7 +142,7 @@ def _listed(at: Access) -> dict[str, WorkspaceMember] | None:
 def _session(at: Access) -> Session | None:
     try:
         return at.admin_session()
-    except PlaneNobody:
+    except PlaneNoAccess:
         return None
 
 

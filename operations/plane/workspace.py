@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pyinfra_plane.api.auth import ApiKey, Session
-from pyinfra_plane.api.errors import PlaneError, PlaneNobody, PlaneRefused, PlaneSettings
+from pyinfra_plane.api.errors import PlaneError, PlaneNoAccess, PlaneRefused, PlaneSettings
 from pyinfra_plane.api.models import BOT, Invitation, WorkspaceMember
 from pyinfra_plane.api.plane import KEY_INVALID, NOT_A_MEMBER, NoAccess
 from pyinfra_plane.api.rows import Difference
@@ -176,7 +176,7 @@ def members_by_address(at: Access) -> dict[str, WorkspaceMember] | None:
             return members
         try:
             admin = at.admin_session()
-        except PlaneNobody:
+        except PlaneNoAccess:
             # Then only the agents' own sessions can.
             return _confirmed_by_agents(at, members, [agent for agent in unsure if agent.email in members])
         return {member.email: member for member in plane.members(at.slug, admin)}
