@@ -9,7 +9,7 @@ from pyinfra.api.hiddenvalue import HiddenValue
 
 from pyinfra_plane.api.errors import PlaneError, PlaneFormRefused, PlaneSettings, PlaneUnreachable
 from pyinfra_plane.api.versions import TRIED
-from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging, converging_with, expect_changes
+from pyinfra_plane.engine.converge import Change, Note, Plan, Unchanged, converging, converging_with, expect_changes
 from pyinfra_plane.engine.interrupt import pause
 from pyinfra_plane.engine.report import is_executing, waiting
 from pyinfra_plane.host.host_plane import HostPlane, current_plane
@@ -44,7 +44,7 @@ def ready(retries: int = 12, delay: int = 10) -> Plan:
         return
     reason = _health(at)
     if reason is None:
-        yield Kept(f"Plane answers at {at.plane.http.base_url}")
+        yield Unchanged(f"Plane answers at {at.plane.http.base_url}")
         return
 
     def wait() -> None:
@@ -107,7 +107,7 @@ def instance_admin(
             f"({', '.join(TRIED)}); read the preview with care"
         )
     if instance.is_setup_done:
-        yield Kept(f"the instance is set up (Plane {instance.version}, {instance.edition})")
+        yield Unchanged(f"the instance is set up (Plane {instance.version}, {instance.edition})")
         return
     address = email or settings.plane_admin_email
     password = settings.plane_admin_password
@@ -154,7 +154,7 @@ def instance_config(values: Mapping[str, HiddenValue]) -> Plan:
     instance = plane.instance()
     unlike = [name for name, value in values.items() if not _is_shown(instance.config, name, value.unmask())]
     if not unlike:
-        yield Kept(f"instance settings: {', '.join(values)}")
+        yield Unchanged(f"instance settings: {', '.join(values)}")
         return
     if not instance.is_setup_done and not is_executing():
         # There is no account to sign in with yet.
@@ -171,7 +171,7 @@ def instance_config(values: Mapping[str, HiddenValue]) -> Plan:
         )
     differing = {name: value for name in unlike if (value := values[name].unmask()) != present[name].value}
     if not differing:
-        yield Kept(f"instance settings: {', '.join(values)}")
+        yield Unchanged(f"instance settings: {', '.join(values)}")
         return
     lines = []
     for name, value in differing.items():

@@ -23,7 +23,7 @@ from pyinfra_plane.api.plane import Plane
 from pyinfra_plane.api.properties import definition, field_type
 from pyinfra_plane.api.rows import Difference, R
 from pyinfra_plane.api.work_item_types import DEFAULT_TYPE, chosen_type
-from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, Unsupported, converging
+from pyinfra_plane.engine.converge import Change, Note, Plan, Unchanged, Unsupported, converging
 from pyinfra_plane.engine.report import is_executing
 from pyinfra_plane.host.access import Access
 from pyinfra_plane.host.host_plane import current_plane, current_workspace
@@ -56,7 +56,7 @@ def custom_fields_available(identifiers: Sequence[str]) -> Plan:
             'plane_custom_fields_unsupported is "fail"; set it to "warn" or "labels", remove the fields from '
             "plane_projects, or use a commercial edition"
         )
-    yield Kept("the edition has custom fields")
+    yield Unchanged("the edition has custom fields")
 
 
 @converging
@@ -104,7 +104,7 @@ def work_item_properties(
     identifier = identifier.upper()
     names = ", ".join(field.name for field in fields)
     if not fields:
-        yield Kept(f"no custom fields in plane_projects for {identifier}")
+        yield Unchanged(f"no custom fields in plane_projects for {identifier}")
         return
     instance = plane.instance()
     if not instance.edition:  # a preview of a Plane that cannot answer yet

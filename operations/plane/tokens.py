@@ -13,7 +13,7 @@ from pyinfra_plane.api.auth import Session
 from pyinfra_plane.api.errors import PlaneBadAnswer, PlaneError
 from pyinfra_plane.api.models import Token
 from pyinfra_plane.api.plane import KEY_INVALID
-from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging, expect_changes
+from pyinfra_plane.engine.converge import Change, Note, Plan, Unchanged, converging, expect_changes
 from pyinfra_plane.engine.files import change_access, differing_access
 from pyinfra_plane.engine.report import is_executing
 from pyinfra_plane.host.access import Access
@@ -71,11 +71,11 @@ def api_tokens(slug: str, agents: Sequence[Agent] | None = None, revoke: bool = 
     if not is_executing():
         yield from _possible_other_tokens(at, signing_in)
     if kept:
-        yield Kept(f"{len(kept)} tokens answer" if len(kept) > 1 else "1 token answers", shown_in_preview=True)
+        yield Unchanged(f"{len(kept)} tokens answer" if len(kept) > 1 else "1 token answers", shown_in_preview=True)
     named = {agent.token_variable for agent in (*agents, *at.settings.absent_agents)}
     for variable in file.tokens:
         if variable.startswith(token_variable("")) and variable not in named and not at.settings.plane_prune:
-            yield Kept(f"not managed: {variable} in {file.path}")
+            yield Unchanged(f"not managed: {variable} in {file.path}")
 
 
 def _file_access(at: Access) -> Plan:
@@ -288,7 +288,7 @@ def agents_answer(slug: str, identifiers: Sequence[str], agents: Sequence[Agent]
     at = current_workspace(slug)
     agents = at.known(agents)
     if not is_executing():
-        yield Kept("agents are checked after the changes")
+        yield Unchanged("agents are checked after the changes")
         return
     problems = []
     at.prefetch_projects(agents)
@@ -306,4 +306,4 @@ def agents_answer(slug: str, identifiers: Sequence[str], agents: Sequence[Agent]
     if problems:
         raise PlaneError(f"agents that cannot work in {slug}: {'; '.join(problems)}; run the deploy again")
     seen_by_all = ", ".join(identifiers) or "no project"
-    yield Kept(f"{len(agents)} tokens answer in {slug} and see {seen_by_all}", shown_in_run=True)
+    yield Unchanged(f"{len(agents)} tokens answer in {slug} and see {seen_by_all}", shown_in_run=True)

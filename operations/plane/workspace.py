@@ -10,7 +10,7 @@ from pyinfra_plane.api.errors import PlaneError, PlaneNoAccess, PlaneRefused, Pl
 from pyinfra_plane.api.models import BOT, Invitation, WorkspaceMember
 from pyinfra_plane.api.plane import KEY_INVALID, NOT_A_MEMBER, NoAccess
 from pyinfra_plane.api.rows import Difference
-from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging
+from pyinfra_plane.engine.converge import Change, Note, Plan, Unchanged, converging
 from pyinfra_plane.engine.report import is_executing
 from pyinfra_plane.host.access import Access
 from pyinfra_plane.host.host_plane import current_workspace
@@ -82,7 +82,7 @@ def _create(at: Access, name: str, size: str) -> None:
 def _workspace_name(at: Access, shown: str | None, wanted: str) -> Plan:
     at.state.pending_renames.pop(at.slug, None)
     if shown is None or shown == wanted:
-        yield Kept(f"workspace {at.slug}")
+        yield Unchanged(f"workspace {at.slug}")
     elif at.has_admin_account():
         yield _renaming(at, shown, wanted)
     else:
@@ -150,14 +150,14 @@ def workspace_members(slug: str, members: Sequence[Agent] | None = None) -> Plan
         for difference in profile:
             yield _change_profile(at, agent, difference)
         if member.role == agent.role_number and not profile:
-            yield Kept(f"member {agent.email} ({agent.role})")
+            yield Unchanged(f"member {agent.email} ({agent.role})")
     if slug in at.state.pending_renames:
         yield _renaming(at, *at.state.pending_renames[slug])
     people = {person.email for person in at.settings.plane_people}
     named = {agent.email for agent in (*members, *at.settings.absent_agents)} | {at.settings.plane_admin_email} | people
     for member in found.values():
         if member.email not in named and not member.email.startswith(BOT):
-            yield Kept(f"not managed: member {member.email} ({ROLE_NAMES.get(member.role, member.role)})")
+            yield Unchanged(f"not managed: member {member.email} ({ROLE_NAMES.get(member.role, member.role)})")
 
 
 def members_by_address(at: Access) -> dict[str, WorkspaceMember] | None:

@@ -16,7 +16,7 @@ from pyinfra_plane.api.collection import Collection
 from pyinfra_plane.api.errors import PlaneRefused, PlaneSettings
 from pyinfra_plane.api.models import Project
 from pyinfra_plane.api.rows import Difference, R
-from pyinfra_plane.engine.converge import Change, Kept, Plan
+from pyinfra_plane.engine.converge import Change, Plan, Unchanged
 from pyinfra_plane.host.access import Access
 from pyinfra_plane.host.host_plane import current_workspace
 from pyinfra_plane.host.planning import as_instances, plan_in_new_project, project_to_read, refuse_missing_project
@@ -112,7 +112,7 @@ class Kind(Generic[W, R]):
         if differing:
             yield self.change(home, has, differing)
         else:
-            yield Kept(self.called(home, one))
+            yield Unchanged(self.called(home, one))
 
     def change(self, home: Home, has: R, differing: Sequence[Difference]) -> Change:
         """A change of some fields."""

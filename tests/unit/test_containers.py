@@ -14,7 +14,7 @@ from operations import environment
 from operations.plane.containers import containers
 from pyinfra_plane.api.errors import PlaneError, PlaneSettings
 from pyinfra_plane.engine.commands import TargetError
-from pyinfra_plane.engine.converge import Change, Kept, Note
+from pyinfra_plane.engine.converge import Change, Note, Unchanged
 from pyinfra_plane.host.host_plane import current_plane
 from tests.unit.given import Shell, data
 from tests.unit.test_environment import apply, changes, plan, running_for
@@ -119,7 +119,7 @@ class Docker:
         )
         return self
 
-    def plan(self, executing: bool = True, **arguments: Any) -> list[Change | Kept | Note]:
+    def plan(self, executing: bool = True, **arguments: Any) -> list[Change | Unchanged | Note]:
         """What there is to do."""
         given = {"directory": str(self.folder), "env_path": str(self.env), **arguments}
         return plan(containers, self.host, executing=executing, **given)
@@ -152,7 +152,7 @@ OLD = {**VALUES, "DEBUG": "1"}
 
 def test_containers_that_run_with_the_file_are_kept(docker: Docker) -> None:
     [kept] = running(docker).ready().plan()
-    assert isinstance(kept, Kept)
+    assert isinstance(kept, Unchanged)
 
 
 def test_containers_that_run_with_other_values_are_recreated_and_missing_ones_started(docker: Docker) -> None:
@@ -203,7 +203,7 @@ def test_a_service_that_does_not_run_is_noted_and_not_restarted(docker: Docker, 
     assert isinstance(note, Note)
     compose = f"docker compose --project-directory '{docker.folder}' -p plane"
     assert note.line == f"! the service worker in {docker.folder} {said.format(compose)}"
-    assert isinstance(kept, Kept)
+    assert isinstance(kept, Unchanged)
 
 
 def test_a_service_that_is_stopped_and_differs_is_recreated_and_not_noted(docker: Docker) -> None:
@@ -258,7 +258,7 @@ def test_another_project_in_the_folder_is_left_alone(docker: Docker) -> None:
         script.replace("case $1 in", "case $* in *other.yml*config*) cat other; exit;; esac; case $1 in", 1)
     )
     [kept] = docker.plan()
-    assert isinstance(kept, Kept)
+    assert isinstance(kept, Unchanged)
 
 
 def test_a_service_that_the_project_does_not_have_is_named_before_anything_is_done(docker: Docker) -> None:
@@ -280,7 +280,7 @@ def interpolating(docker: Docker, **got: str) -> Docker:
 
 def test_a_file_that_interpolates_is_given_the_env_file(docker: Docker) -> None:
     [kept] = interpolating(docker).ready().plan()
-    assert isinstance(kept, Kept)
+    assert isinstance(kept, Unchanged)
     assert docker.asked("configs")[-1] == f"-p plane --env-file {docker.env} config --format json"
 
 
@@ -606,7 +606,7 @@ def test_a_finished_host_is_not_asked_for_its_bucket(stored: Docker) -> None:
     stored.containers.clear()
     stored_values = {**VALUES, "AWS_S3_BUCKET_NAME": "plane"}
     [kept] = running(stored, stored_values, stored_values).ready().plan()
-    assert isinstance(kept, Kept)
+    assert isinstance(kept, Unchanged)
 
 
 def test_storage_of_the_project_is_started_before_its_bucket_is_made(stored: Docker) -> None:
@@ -697,7 +697,7 @@ def test_a_service_that_is_scaled_to_none_is_left_off(docker: Docker) -> None:
     docker.service("beat", "celery -A plane beat", deploy={"replicas": 0})
     docker.service("other-beat", "celery -A plane beat", scale=0)
     [kept] = running(docker).ready().plan()
-    assert isinstance(kept, Kept)
+    assert isinstance(kept, Unchanged)
 
 
 SHORT = "invalid spec: ${DATA:-/x}:/data:ro: too many colons"
@@ -712,7 +712,7 @@ def test_a_file_that_compose_reads_only_with_interpolation_names_the_cure(docker
     assert f"its env_file: entries are unknown ({SHORT}); correct that line" in str(caught.value)
     assert "name Plane's services in plane_compose_services" in str(caught.value)
     [kept] = docker.plan(services=["api", "worker"], api="api")
-    assert isinstance(kept, Kept)
+    assert isinstance(kept, Unchanged)
 
 
 @pytest.mark.parametrize("executing", [False, True])
