@@ -117,16 +117,19 @@ $(ANSIBLE)/.made: benchmarks/ansible/requirements.txt
 bench: $(DEV)/.made $(ANSIBLE)/.made
 	@$(BIN)/python -m benchmarks $(BENCH)
 
-# Writes docs/reference.md from the operations' signatures and docstrings; a test fails if it is out of date.
+# Writes docs/reference.md, docs/settings.md and group_data/all.py, and the messages in docs/errors.md, from the code. It
+# fails if a message has no entry in docs/errors.md; tests fail if a file is out of date.
 reference: $(DEV)/.made
 	@$(BIN)/python -m docs.reference
 
-# No step needs the network. The tests are full of fake secrets, so they are not searched for real ones.
+# No step needs the network. docs.plain_words finds words to avoid, which docs/plain_words.txt lists, in pages, messages,
+# docstrings and comments. The tests are full of fake secrets, so they are not searched for real ones.
 # KeywordDetector reports everything that is named after a secret.
 lint: $(DEV)/.made
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m docs.plain_words
 	git ls-files -z | grep -zvE '^(tests|sandbox|benchmarks)/|requirements(-dev)?.txt$$' | \
 		xargs -0 $(BIN)/detect-secrets-hook --no-verify --disable-plugin KeywordDetector
 

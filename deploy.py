@@ -14,7 +14,7 @@ from pyinfra.api.exceptions import PyinfraError
 
 if find_spec("operations") is None:
     raise PyinfraError(
-        f"start pyinfra in the folder of this deploy.py: cd {Path(__file__).parent}, then the same command"
+        f"pyinfra must be started in the folder of deploy.py; run: cd {Path(__file__).parent}, then the same command"
     )
 
 from operations import environment as env

@@ -1,5 +1,5 @@
-"""`make reference`: docs/reference.md, from the signatures and docstrings of the operations, and what is made of the
-table of settings."""
+"""`make reference`: docs/reference.md, from the signatures and docstrings of the operations, and the other pages that
+the code determines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from docs import settings
+from docs import errors, settings
 
 CHECKOUT = Path(__file__).parent.parent
 
@@ -24,7 +24,7 @@ MODULES = {
     "operations.environment": ["operations/environment.py"],
     "operations.plane": sorted(f"operations/plane/{path.name}" for path in CHECKOUT.glob("operations/plane/*.py")),
 }
-"""What to import each operation from, and where it is."""
+"""The module to import an operation from, and the files with its operations."""
 
 HEAD = """# Operations
 
@@ -93,18 +93,25 @@ def _markdown(text: str) -> str:
 
 def written() -> dict[Path, str]:
     """By path, the text of each file that is written here."""
-    return {PAGE: render(), SETTINGS: settings.page(), DEFAULTS: settings.defaults()}
+    return {
+        PAGE: render(),
+        SETTINGS: settings.page(),
+        DEFAULTS: settings.defaults(),
+        errors.PAGE: errors.page().text,
+    }
 
 
 def main() -> int:
-    """Write the files; with ``--check`` only say whether they are up to date."""
+    """Write the files; with ``--check`` only say whether they are up to date. Fail if a page needs edits by hand."""
     made = written()
     if "--check" in sys.argv[1:]:
         return int(any(not path.exists() or path.read_text(encoding="utf-8") != text for path, text in made.items()))
     for path, text in made.items():
         path.write_text(text, encoding="utf-8")
         print(f"wrote {path.relative_to(CHECKOUT)}")
-    return 0
+    problems = [*errors.page().problems()]
+    print(*problems, sep="\n", end="\n" if problems else "", file=sys.stderr)
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

@@ -21,16 +21,17 @@ DEFAULTS_HEAD = '''\
 
 Written by `make reference` out of pyinfra_plane/settings/table.py, which has the same defaults; change them there.
 
-Secrets are None here: each is read from host data, else from the environment under its upper-case name
-(POSTGRESQL_PASSWORD), else from <plane_secrets_dir>/<host>.env, else from <plane_secrets_dir>/all.env, else from the
-same two with .sops.env, which the command `sops` reads. `make secrets` writes what is missing to all.env.
+Secrets are None here. The deploy takes each from the first of these that has it: host data, the environment under its
+upper-case name (POSTGRESQL_PASSWORD), <plane_secrets_dir>/<host>.env, <plane_secrets_dir>/all.env, and the same two
+with .sops.env, which the command `sops` decrypts. `make secrets` writes missing secrets to all.env.
 """
 
 # --- SSH ---
-# Only a host whose key is known is connected to, since passwords go there; pyinfra's own default is to trust any host
-# that it meets for the first time. To accept a key: connect once with ssh, and compare what it shows with the host's
-# own (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub there); or put it into ~/.ssh/known_hosts in another way that
-# you trust. "accept-new" has pyinfra add it unseen. This wins over StrictHostKeyChecking in ~/.ssh/config.
+# The deploy sends passwords to the host, so it connects only to a host whose key is known; pyinfra's own default is to
+# trust any host that it meets for the first time. To accept a key, connect once with ssh, and compare the fingerprint
+# with the host's own (run there: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub); or add the key to
+# ~/.ssh/known_hosts in another way that you trust. With "accept-new", pyinfra adds the key unchecked. This setting
+# takes precedence over StrictHostKeyChecking in ~/.ssh/config.
 ssh_strict_host_key_checking = "yes"
 '''
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pyinfra.api import HiddenValue
 
-from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging, converging_with, current_host
+from pyinfra_plane.engine.converge import Change, Note, Plan, Unchanged, converging, converging_with, current_host
 from pyinfra_plane.engine.env_file import Entry, env_changes, split, updated, variables
 from pyinfra_plane.engine.files import change_access, differing_access, file_reading, read_file, write_file
 from pyinfra_plane.host.plane_env import advice, render
@@ -82,10 +82,10 @@ def _env_file(
     elif file and (differing := differing_access(file, MODE, *access)) is not None:
         yield Change((f"~ {path}: {differing}",), lambda: change_access(host, path, MODE, *access))
     else:
-        yield Kept(path)
+        yield Unchanged(path)
 
 
-def _others(host: Any, path: str, others: Sequence[Entry], prune: bool) -> Generator[Kept, None, list[str]]:
+def _others(host: Any, path: str, others: Sequence[Entry], prune: bool) -> Generator[Unchanged, None, list[str]]:
     """Name the other lines of the file; if they are pruned, return their lines of the plan instead."""
     changes = env_changes(host, path)
     changes.pending = None
@@ -96,7 +96,7 @@ def _others(host: Any, path: str, others: Sequence[Entry], prune: bool) -> Gener
         gone = [f"- {path}: {names}"] if names else []
         return gone + ([f"- {path}: lines that are not NAME=value: {odd}"] if odd else [])
     if names:
-        yield Kept(f"{path}: not managed and not changed: {names}")
+        yield Unchanged(f"{path}: not managed and not changed: {names}")
     return []
 
 
@@ -131,6 +131,6 @@ def recreate_reminder(env_path: str) -> Plan:
     """
     host = current_host()
     if env_changes(host, env_path).pending is not None:
-        yield Note(f"! recreate the containers that read {env_path}: they still run with their former environment")
+        yield Note(f"! containers that read {env_path} still run with their former environment; recreate them")
     else:
-        yield Kept("no container has to be recreated")
+        yield Unchanged("no container has to be recreated")

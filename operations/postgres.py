@@ -16,7 +16,7 @@ from pyinfra.api import HiddenValue
 
 from pyinfra_plane.engine import scram
 from pyinfra_plane.engine.commands import TargetError, run
-from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging_with, current_host
+from pyinfra_plane.engine.converge import Change, Note, Plan, Unchanged, converging_with, current_host
 from pyinfra_plane.engine.docker_errors import Failure, explain_docker
 from pyinfra_plane.engine.files import change_access, differing_access, file_reading, read_file, write_file
 from pyinfra_plane.engine.readings import Reading, fact_reading, read_fact
@@ -129,7 +129,7 @@ def _service_database(server: Server, database: str, role: str, password: str, w
     has_password = found.role_scram is not None and found.role_scram.is_of(password)
     differing = differences(found, database, role, has_password)
     if not differing:
-        yield Kept(f"role {role}, database {database}, privileges")
+        yield Unchanged(f"role {role}, database {database}, privileges")
         return
 
     def apply() -> None:
@@ -354,7 +354,7 @@ def init_script(directory: str, database: str, role: str, password: HiddenValue 
     elif (access := differing_access(file, INIT_SCRIPT_MODE)) is not None:
         yield Change((f"~ {path}: {access}",), lambda: change_access(host, path, INIT_SCRIPT_MODE))
     else:
-        yield Kept(path)
+        yield Unchanged(path)
 
 
 # The image runs the script with ON_ERROR_STOP and stops at the first error, so no later script would run.

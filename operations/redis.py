@@ -7,7 +7,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from pyinfra.api import HiddenValue
 
-from pyinfra_plane.engine.converge import Kept, Note, Plan, converging_with, current_host
+from pyinfra_plane.engine.converge import Note, Plan, Unchanged, converging_with, current_host
 from pyinfra_plane.engine.readings import Reading, fact_reading, read_fact
 from pyinfra_plane.facts.redis import RedisNeighbours, SharedRedis, scan
 
@@ -44,7 +44,7 @@ def own_databases(container: str, urls: Sequence[HiddenValue]) -> Plan:
     host = current_host()
     scans = _scans(urls)
     if not scans:
-        yield Kept("no Redis database is given to Plane")
+        yield Unchanged("no Redis database is given to Plane")
     for databases, stdin in scans:
         yield from _reported(container, databases, read_fact(host, RedisNeighbours, stdin=stdin, container=container))
 
@@ -58,8 +58,8 @@ def _reported(container: str, databases: list[int], found: SharedRedis) -> Plan:
         )
         return
     if found.unavailable is not None or not found.others.keys() >= set(databases):
-        reason = found.unavailable or "the answer is not complete"
-        yield Kept(f"Redis in {container} could not be checked for keys of other applications: {reason}")
+        reason = found.unavailable or "redis-cli printed an incomplete answer"
+        yield Unchanged(f"cannot check Redis in {container} for keys of other applications: {reason}")
         return
     foreign_keys = {number: keys for number, keys in found.others.items() if keys}
     for number, keys in foreign_keys.items():
@@ -69,7 +69,7 @@ def _reported(container: str, databases: list[int], found: SharedRedis) -> Plan:
             f"({', '.join(keys[:SHOWN])}{more}); give Plane a separate database in plane_redis_url and plane_amqp_url"
         )
     if not foreign_keys:
-        yield Kept(f"Redis databases {numbers} of {container} are Plane's own")
+        yield Unchanged(f"Redis databases {numbers} of {container} are Plane's own")
 
 
 def _server(part: SplitResult) -> str:

@@ -119,7 +119,7 @@ def _judge(done: subprocess.CompletedProcess[str], found: _Found) -> int:
         answer = json.loads(done.stdout)
         plan, found.hosts = answer["plan"], answer.get("hosts", [])
     except (ValueError, KeyError, TypeError):
-        return found.cannot_tell(done.stderr or "pyinfra printed nothing")
+        return found.cannot_tell(done.stderr or "pyinfra printed nothing; run the same with pyinfra … --dry")
     found.shown += [f"[{host}] {line}" for host, line in _lines(plan)]
     reasons = [f"[{host['host']}] {host['why']}" for host in found.hosts if host["why"]]
     if reasons:

@@ -27,7 +27,7 @@ def printable(text: str, longest: int = LONGEST) -> str:
     """Return the text as one line of printable characters, shortened if it is too long."""
     # The input is limited as well; escapes may be many times as long as the remaining text.
     text = _ESCAPE.sub("", text[: 10 * longest])
-    # isprintable() refuses control and format characters (which change the direction), surrogates, odd blanks.
+    # isprintable() refuses control and format characters (which change the direction), surrogates, unusual spaces.
     text = "".join(char if char.isprintable() else " " for char in text)
     return text if len(text) <= longest else text[: longest - 1] + "…"
 

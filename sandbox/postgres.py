@@ -156,7 +156,7 @@ class Cluster:
         self._starting = self._process = None
 
     async def copy_to(self, data: Path) -> None:
-        """Copy its data, for the template of another; it is stopped meanwhile."""
+        """Copy its data, for the template of another; it is stopped for that."""
         await self.stop()
         await _copied(self.data, data)
         await self.ready()

@@ -22,7 +22,7 @@ class NotMovable(Exception):
 
 @dataclass(frozen=True)
 class Saved:
-    """What was there; `restore` brings it to the host itself, or to another of the same edition, release and stack."""
+    """The saved state; `restore` brings it to the host itself, or to another of the same edition, release and stack."""
 
     files: Path
     root: Path

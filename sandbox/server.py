@@ -103,7 +103,7 @@ class Sandbox:
         empty = EmptyData(self.directory / "postgres" / "empty", log_statement=self._log_statement)
         self._running.push_async_callback(empty.stop)
         clusters = [self._cluster(directory, f"sandbox-{number + 1}", empty) for number in range(self._host_count)]
-        # The slowest part; the rest continues in parallel.
+        # The slowest part; the other parts start in parallel.
         first = asyncio.create_task(clusters[0].ready())
         self._running.push_async_callback(_cancelled, first)
 

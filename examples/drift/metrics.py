@@ -1,4 +1,6 @@
-"""What `python -m pyinfra_plane.drift --json` said, as metrics for the textfile collector of Prometheus' node_exporter.
+"""Convert the output of `python -m pyinfra_plane.drift --json` to metrics for Prometheus.
+
+The metrics are for the textfile collector of node_exporter:
 
     python examples/drift/metrics.py drift.json plane.prom
 

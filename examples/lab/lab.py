@@ -1,8 +1,9 @@
-"""A small workspace on a Plane that is there already: two people and a project; no database, no containers.
+"""A small workspace on a Plane that exists already: two people and a project; no database, no containers.
 
 pyinfra examples/lab/inventory.py examples/lab/lab.py --dry     # from the top of the checkout
 
-It shows the operations without deploy.py. What there is to be stands here, who connects as whom in group_data/lab.py.
+It shows the operations without deploy.py. This file has the resources; group_data/lab.py has the connection and
+the agents.
 """
 
 from pyinfra import host
@@ -12,7 +13,7 @@ from pyinfra_plane.engine.report import plan
 from pyinfra_plane.settings import settings_of
 
 s = settings_of(host)
-# Now, rather than when the first account is to be made.
+# Report missing passwords now, not when the deploy creates the first account.
 s.require(*s.account_secrets)
 
 slug, identifier = s.plane_workspace_slug, "NOTE"
@@ -21,7 +22,7 @@ slug, identifier = s.plane_workspace_slug, "NOTE"
 with plan():
     plane.ready(name="Plane answers", retries=3, delay=5)
     plane.workspace(name="Workspace", slug=slug, workspace_name="Lab")
-    # Where nobody is named it is about everybody in plane_agents.
+    # Without a list of agents, these operations take all of plane_agents.
     plane.workspace_members(name="People", slug=slug)
     plane.api_tokens(name="Tokens", slug=slug)
     plane.project(

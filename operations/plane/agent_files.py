@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from pyinfra_plane.api.errors import PlaneSettings
-from pyinfra_plane.engine.converge import Change, Kept, Plan, converging
+from pyinfra_plane.engine.converge import Change, Plan, Unchanged, converging
 from pyinfra_plane.engine.files import (
     RemoteFile,
     change_access,
@@ -88,7 +88,7 @@ def agent_files(
             yield change
     yield from _removed(at, directory, files, [AgentFile(directory, kind, agent).name for agent in agents])
     if kept:
-        yield Kept(f"{kept} agents' files in {directory}" if kept > 1 else f"1 agent's file in {directory}")
+        yield Unchanged(f"{kept} agents' files in {directory}" if kept > 1 else f"1 agent's file in {directory}")
 
 
 def _can_be_entered(mode: str) -> bool:
@@ -143,4 +143,4 @@ def _removed(at: Access, directory: str, files: Mapping[str, RemoteFile], named:
         if variable in gone or variable in present or at.settings.plane_prune:
             yield Change((f"- {path}",), partial(remove_file, at.host, path))
         else:
-            yield Kept(f"not managed: {path}")
+            yield Unchanged(f"not managed: {path}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging_with, current_host
+from pyinfra_plane.engine.converge import Change, Note, Plan, Unchanged, converging_with, current_host
 from pyinfra_plane.engine.readings import Reading, fact_reading
 from pyinfra_plane.facts.compose import ComposeConfig, ComposeServices
 from pyinfra_plane.facts.plane_schema import PlaneSchema
@@ -69,7 +69,7 @@ def _containers(project: Project) -> Plan:
     yield from changes
     directory, env_path = project.directory, project.env_path
     if not any(isinstance(change, Change) for change in changes):
-        yield Kept(f"{', '.join(stack.names)} run with {env_path} as it is")
+        yield Unchanged(f"{', '.join(stack.names)} run with {env_path} as it is")
     elif stack.needs_env_file:
         yield Note(
             f"! the Compose file in {directory} uses the variables in {env_path}: run docker compose there with "

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from pyinfra_plane.engine.converge import Change, Kept, Plan, converging
+from pyinfra_plane.engine.converge import Change, Plan, Unchanged, converging
 from pyinfra_plane.engine.files import RemoteFile, change_access, differing_access, read_file, write_file
 from pyinfra_plane.engine.report import is_executing
 from pyinfra_plane.host.host_plane import current_workspace
@@ -51,7 +51,7 @@ def ids_file(slug: str, path: str, projects: Sequence[Project]) -> Plan:
     if seen is None:
         if is_executing():
             at.require_manager()
-        line = f"? {path}: compared with what Plane has" if present else f"+ {path}"
+        line = f"? {path}: compared with Plane in the run" if present else f"+ {path}"
         yield Change((line,), lambda: None)
         return
     found = ids_of(at, seen, wanted)
@@ -63,7 +63,7 @@ def ids_file(slug: str, path: str, projects: Sequence[Project]) -> Plan:
     elif (access := differing_access(present, MODE, *owner)) is not None:
         yield Change((f"~ {path}: {access}",), lambda: change_access(at.host, path, MODE, *owner))
     else:
-        yield Kept(f"ids in {path}")
+        yield Unchanged(f"ids in {path}")
 
 
 def _read(file: RemoteFile) -> Any:

@@ -9,7 +9,7 @@ from pyinfra.api.hiddenvalue import HiddenValue
 
 from pyinfra_plane.api.errors import PlaneError, PlaneFormRefused, PlaneSettings, PlaneUnreachable
 from pyinfra_plane.api.versions import TRIED
-from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging, converging_with, expect_changes
+from pyinfra_plane.engine.converge import Change, Note, Plan, Unchanged, converging, converging_with, expect_changes
 from pyinfra_plane.engine.interrupt import pause
 from pyinfra_plane.engine.report import is_executing, waiting
 from pyinfra_plane.host.host_plane import HostPlane, current_plane
@@ -46,7 +46,7 @@ def ready(retries: int = 12, delay: int = 10) -> Plan:
     is_known = settings.plane_api_url is None and _shows_instance(at)
     reason = None if is_known else _health(at)
     if reason is None:
-        yield Kept(f"Plane answers at {at.plane.http.base_url}")
+        yield Unchanged(f"Plane answers at {at.plane.http.base_url}")
         return
 
     def wait() -> None:
@@ -54,13 +54,13 @@ def ready(retries: int = 12, delay: int = 10) -> Plan:
         with waiting(at.host, f"Plane ({retries} tries, {delay} s apart; now: {reason})") as tell:
             for attempt in range(2, retries + 1):
                 for _ in range(delay):
-                    tell(f"try {attempt} of {retries}, the last: {last}")
+                    tell(f"try {attempt} of {retries}, the last result: {last}")
                     pause(1)
                 last = _health(at)
                 if last is None:
                     return
         raise PlaneUnreachable(
-            f"Plane did not answer in {retries} tries, {delay} s apart; the last: {last}; see: {at.reach.logs}"
+            f"Plane did not answer in {retries} tries, {delay} s apart; the last result: {last}; see: {at.reach.logs}"
         )
 
     line = f"? Plane answers (asked up to {retries} times, {delay} s apart; now: {reason})"
@@ -110,9 +110,8 @@ def instance_admin(
     instance = plane.instance()
     if not instance.registered:
         raise PlaneError(
-            f"Plane at {plane.http.base_url} is not registered: its image's start script does that, or this deploy if "
-            "plane_compose_dir is set and plane_management_commands is True; otherwise run in the API's container: "
-            "python "
+            f"Plane at {plane.http.base_url} has no registered instance: set plane_compose_dir and leave "
+            "plane_management_commands True, so that the deploy registers it; or run in the API's container: python "
             "manage.py register_instance signature, configure_instance, clear_cache --key /api/instances/"
         )
     if instance.is_untried:
@@ -121,7 +120,7 @@ def instance_admin(
             f"({', '.join(TRIED)}); read the preview with care"
         )
     if instance.is_setup_done:
-        yield Kept(f"the instance is set up (Plane {instance.version}, {instance.edition})")
+        yield Unchanged(f"the instance is set up (Plane {instance.version}, {instance.edition})")
         return
     address = email or settings.plane_admin_email
     password = settings.plane_admin_password
@@ -168,7 +167,7 @@ def instance_config(values: Mapping[str, HiddenValue]) -> Plan:
     instance = plane.instance()
     unlike = [name for name, value in values.items() if not _is_shown(instance.config, name, value.unmask())]
     if not unlike:
-        yield Kept(f"instance settings: {', '.join(values)}")
+        yield Unchanged(f"instance settings: {', '.join(values)}")
         return
     if not instance.is_setup_done and not is_executing():
         # There is no account to sign in with yet.
@@ -185,7 +184,7 @@ def instance_config(values: Mapping[str, HiddenValue]) -> Plan:
         )
     differing = {name: value for name in unlike if (value := values[name].unmask()) != present[name].value}
     if not differing:
-        yield Kept(f"instance settings: {', '.join(values)}")
+        yield Unchanged(f"instance settings: {', '.join(values)}")
         return
     lines = []
     for name, value in differing.items():

@@ -8,7 +8,7 @@ from functools import partial
 from pyinfra_plane.api.auth import ApiKey, Session
 from pyinfra_plane.api.errors import PlaneForbidden
 from pyinfra_plane.api.models import Project, WorkspaceMember
-from pyinfra_plane.engine.converge import Change, Kept, Plan, converging
+from pyinfra_plane.engine.converge import Change, Plan, Unchanged, converging
 from pyinfra_plane.engine.report import is_executing
 from pyinfra_plane.host.access import Access
 from pyinfra_plane.host.host_plane import current_workspace
@@ -52,7 +52,7 @@ def people(slug: str, people: Sequence[Person]) -> Plan:
             line = f"~ role of {person.email}: {ROLE_NAMES.get(member.role, member.role)} → {person.role}"
             yield Change((line,), partial(set_role, at, person.email, person.role_number))
         else:
-            yield Kept(f"member {person.email} ({person.role})")
+            yield Unchanged(f"member {person.email} ({person.role})")
     joined = [person for person in wanted if not _is_not_active(members.get(person.email))]
     for project in (at.projects() or {}).values():
         yield from _into_project(at, project, joined, members)
@@ -64,7 +64,7 @@ def _is_not_active(member: WorkspaceMember | None) -> bool:
 
 def _invitation(at: Access, person: Person, invited: set[str]) -> Plan:
     if person.email in invited:
-        yield Kept(f"invitation of {person.email}")
+        yield Unchanged(f"invitation of {person.email}")
     else:
         yield Change(
             (f"+ invitation of {person.email} ({person.role})",),

@@ -14,7 +14,7 @@ from pyinfra_plane.api.models import Project as SeenProject
 from pyinfra_plane.api.plane import NOT_A_MEMBER
 from pyinfra_plane.api.rows import Difference
 from pyinfra_plane.api.versions import LEAD_OF_A_NEW_PROJECT
-from pyinfra_plane.engine.converge import Change, Kept, Plan, converging
+from pyinfra_plane.engine.converge import Change, Plan, Unchanged, converging
 from pyinfra_plane.engine.report import is_executing
 from pyinfra_plane.host.access import Access
 from pyinfra_plane.host.host_plane import current_workspace
@@ -105,7 +105,7 @@ def project(
 
 
 def _plan(at: Access, wanted: _Wanted) -> Plan:
-    """Compare a project with the wanted one."""
+    """Compare a project with its settings."""
     projects = at.projects()
     if projects is None:
         sign = "+" if at.reach.is_fresh() else "?"
@@ -135,7 +135,7 @@ def _plan(at: Access, wanted: _Wanted) -> Plan:
         lines = tuple(f"~ project {seen.identifier}: {one.words}" for one in differing)
         yield Change(lines, lambda: _reconcile(at, seen, differing))
     elif not seen.is_archived:
-        yield Kept(f"project {seen.identifier}")
+        yield Unchanged(f"project {seen.identifier}")
 
 
 PEOPLE = ("lead", "default_assignee")
@@ -272,7 +272,7 @@ def project_estimates(slug: str, identifier: str, enabled: bool) -> Plan:
             yield Change((f"{sign} {line}",), lambda: refuse_missing_project(slug, identifier))
         return
     if (seen.estimate is not None) == enabled:
-        yield Kept(line)
+        yield Unchanged(line)
         return
     # A project that this run creates has no estimates yet, and its preview says so.
     sign = "+" if identifier in at.state.new_projects else "~"
@@ -339,7 +339,7 @@ def project_members(slug: str, identifier: str, members: Sequence[Agent] | None 
     if lines:
         yield Change(tuple(lines), lambda: _put_members(at, seen, missing + other_role))
     else:
-        yield Kept(f"members of {identifier}")
+        yield Unchanged(f"members of {identifier}")
 
 
 def _becomes_guest(at: Access, agent: Agent) -> bool:
@@ -382,7 +382,7 @@ def _put_members(at: Access, project: SeenProject, agents: list[Agent]) -> None:
     ids = {member.email: member.user_id for member in at.require_members()}
     unknown = [agent.email for agent in agents if agent.email not in ids]
     if unknown:
-        raise PlaneError(f"not in the workspace {at.slug}: {', '.join(unknown)}; run the deploy again")
+        raise PlaneError(f"agents that are not in the workspace {at.slug}: {', '.join(unknown)}; run the deploy again")
     at.state.created_projects.pop(project.identifier, None)
     if not agents:
         return

@@ -23,7 +23,7 @@ from pyinfra_plane.api.plane import Plane
 from pyinfra_plane.api.properties import definition, field_type
 from pyinfra_plane.api.rows import Difference, R
 from pyinfra_plane.api.work_item_types import DEFAULT_TYPE, chosen_type
-from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, Unsupported, converging
+from pyinfra_plane.engine.converge import Change, Note, Plan, Unchanged, Unsupported, converging
 from pyinfra_plane.engine.report import is_executing
 from pyinfra_plane.host.access import Access
 from pyinfra_plane.host.host_plane import current_plane, current_workspace
@@ -48,7 +48,7 @@ def custom_fields_available(identifiers: Sequence[str]) -> Plan:
     try:
         instance = at.plane.instance()
     except (PlaneUnreachable, PlaneBadAnswer):  # without tables, Plane answers every request with 500
-        yield Note("! custom fields: Plane does not answer yet, so its edition is checked once it does")
+        yield Note("! custom fields: Plane does not answer yet; the run checks its edition later")
         return
     if instance.registered and instance.is_community:
         raise PlaneSettings(
@@ -56,7 +56,7 @@ def custom_fields_available(identifiers: Sequence[str]) -> Plan:
             'plane_custom_fields_unsupported is "fail"; set it to "warn" or "labels", remove the fields from '
             "plane_projects, or use a commercial edition"
         )
-    yield Kept("the edition has custom fields")
+    yield Unchanged("the edition has custom fields")
 
 
 @converging
@@ -104,7 +104,7 @@ def work_item_properties(
     identifier = identifier.upper()
     names = ", ".join(field.name for field in fields)
     if not fields:
-        yield Kept(f"no custom fields in plane_projects for {identifier}")
+        yield Unchanged(f"no custom fields in plane_projects for {identifier}")
         return
     instance = plane.instance()
     if not instance.edition:  # a preview of a Plane that cannot answer yet
@@ -151,7 +151,7 @@ def _unsupported_by(error: PlaneRefused, home: _Home) -> str | None:
         return f"projects of {home.slug}, because the workspace manages them ({error.detail})"
     if home.is_workspace and isinstance(error, PlaneForbidden):
         return (
-            f"the workspace {home.slug}, which owns its work item types: the account that asked may not change them "
+            f"the workspace {home.slug}, which owns its work item types: the account of the deploy may not change them "
             f"({error.detail}); make it an admin of the workspace (Workspace settings, Members), or create them in "
             "Plane as an admin"
         )
@@ -462,17 +462,23 @@ def _unsupported(at: Access, identifier: str, fields: Sequence[CustomField], mod
             f"custom fields of {identifier} ({names}): not available in {where}; remove them from plane_projects, or "
             'set plane_custom_fields_unsupported to "warn" or "labels"'
         )
-    labels = labels_for(fields, at.state.agents) if mode == "labels" else []
+    labels = labels_for(fields, at.state.agents)
     groups = {label.name for label in labels if label.parent is None}
-    without = ", ".join(field.name for field in fields if field.name not in groups)
+    without = [field.name for field in fields if mode != "labels" or field.name not in groups]
+    if mode == "labels":
+        advice = "labels cannot replace them"
+    elif groups:
+        replaced = ", ".join(name for name in without if name in groups)
+        advice = f'set plane_custom_fields_unsupported = "labels" to use labels for {replaced} instead'
+    else:
+        advice = "remove them from plane_projects"
     if without:
-        advice = "labels cannot replace them" if mode == "labels" else "see plane_custom_fields_unsupported"
         yield Note(
-            f"! custom fields of {identifier} ({without}): not available in {where}; {advice}",
+            f"! custom fields of {identifier} ({', '.join(without)}): not available in {where}; {advice}",
             is_unavailable=True,
             is_quiet=_is_known(at, identifier, fields),
         )
-    if not labels:
+    if mode != "labels" or not labels:
         return
     found = project_to_read(at, identifier)
     if found is None:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from functools import partial
 
 from pyinfra_plane.api.auth import ApiKey, Session
-from pyinfra_plane.api.errors import PlaneForbidden, PlaneNobody, PlaneRefused, PlaneSettings
+from pyinfra_plane.api.errors import PlaneForbidden, PlaneNoAccess, PlaneRefused, PlaneSettings
 from pyinfra_plane.api.models import Invitation, WorkspaceMember
-from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging
+from pyinfra_plane.engine.converge import Change, Note, Plan, Unchanged, converging
 from pyinfra_plane.engine.report import is_executing, say
 from pyinfra_plane.host.access import Access
 from pyinfra_plane.host.host_plane import current_workspace
@@ -42,12 +42,12 @@ def absent_members(slug: str) -> Plan:
             yield Change((f"- invitation of {agent.email}",), partial(_withdraw, at, invited[agent.email]))
         if not _may_be_member(at, agent):
             yield from _remember(at, agent)
-            yield Kept(f"no agent {agent.name}")
+            yield Unchanged(f"no agent {agent.name}")
         else:
             line = f"- member {agent.email}, every token {agent.token_label}"
             yield Change((line,), partial(_remove, at, agent))
     if not gone:
-        yield Kept("no agent to remove")
+        yield Unchanged("no agent to remove")
     if not at.settings.plane_prune:
         variables = [name.removeprefix(token_variable("")).lower() for name in _unnamed(at)]
         for unnamed in (*variables, *_unnamed_members(at)):
@@ -57,8 +57,8 @@ def absent_members(slug: str) -> Plan:
             )
 
 
-def _pruned(at: Access) -> Iterator[Agent | Change | Kept]:
-    """The agents that are no longer in ``plane_agents``, and what is to be done about tokens of other accounts."""
+def _pruned(at: Access) -> Iterator[Agent | Change | Unchanged]:
+    """The agents that are no longer in ``plane_agents``, and the changes to tokens of other accounts."""
     file = at.tokens.file()
     wanted = {agent.email for agent in at.state.agents} | {at.settings.plane_admin_email}
     for variable in _unnamed(at):
@@ -73,7 +73,7 @@ def _pruned(at: Access) -> Iterator[Agent | Change | Kept]:
             yield agent
         else:
             # An agent of another workspace that has its tokens in the same file.
-            yield Kept(f"not managed: {variable} in {file.path}: {agent.email} was never in {at.slug}")
+            yield Unchanged(f"not managed: {variable} in {file.path}: {agent.email} was never in {at.slug}")
 
 
 def _unnamed(at: Access) -> list[str]:
@@ -142,7 +142,7 @@ def _listed(at: Access) -> dict[str, WorkspaceMember] | None:
 def _session(at: Access) -> Session | None:
     try:
         return at.admin_session()
-    except PlaneNobody:
+    except PlaneNoAccess:
         return None
 
 

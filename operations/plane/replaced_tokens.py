@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pyinfra_plane.engine import interrupt
-from pyinfra_plane.engine.converge import Change, Kept, Plan, converging
+from pyinfra_plane.engine.converge import Change, Plan, Unchanged, converging
 from pyinfra_plane.engine.report import is_executing, waiting
 from pyinfra_plane.host.access import Access
 from pyinfra_plane.host.host_plane import current_workspace
@@ -52,7 +52,7 @@ def replaced_tokens(slug: str, agents: Sequence[Agent] | None = None, grace: int
         # The rotation has announced it, so it has no line of its own.
         yield Change(tuple(lines), lambda: _revoke(at, pending, seconds))
     else:
-        yield Kept("no former token to revoke")
+        yield Unchanged("no former token to revoke")
 
 
 def _revoke(at: Access, agents: Sequence[Agent], seconds: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from pyinfra.api import StringCommand
 
 from pyinfra_plane.engine.commands import TargetError, run
-from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging
+from pyinfra_plane.engine.converge import Change, Note, Plan, Unchanged, converging
 from pyinfra_plane.engine.files import read_file
 from pyinfra_plane.engine.report import is_executing
 from pyinfra_plane.host.access import Access
@@ -117,7 +117,7 @@ class _Sources:
 def _service(at: Access, service: ConsumerService, sources: Sequence[TokenSource]) -> Plan:
     where = f"{service.name} in {service.directory}"
     if not service.containers:
-        yield Kept(f"{where} has no container")
+        yield Unchanged(f"{where} has no container")
         return
     outdated = list(service.outdated())
     stopped = [one for one, _ in outdated if one.status in ("exited", "dead")]
@@ -129,7 +129,7 @@ def _service(at: Access, service: ConsumerService, sources: Sequence[TokenSource
         words = service.recreate_command().get_raw_value()
         yield Note(f"! the service {where} is stopped and still has a former token; run on the host: {words}")
     else:
-        yield Kept(f"{where} runs with the saved token")
+        yield Unchanged(f"{where} runs with the saved token")
 
 
 def _command(at: Access, consumer: TokenConsumer, agents: Sequence[Agent]) -> Plan:
@@ -146,7 +146,7 @@ def _command(at: Access, consumer: TokenConsumer, agents: Sequence[Agent]) -> Pl
         line = f"~ run {consumer.command}: {', '.join(changed)} has another token or file"
         yield Change((line,), partial(_run, at.host, str(consumer.command)))
     else:
-        yield Kept(f"nothing changed for {consumer.command}")
+        yield Unchanged(f"nothing changed for {consumer.command}")
 
 
 def _run(host: Any, command: str) -> None:

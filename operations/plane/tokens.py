@@ -13,7 +13,7 @@ from pyinfra_plane.api.auth import Session
 from pyinfra_plane.api.errors import PlaneBadAnswer, PlaneError
 from pyinfra_plane.api.models import Token
 from pyinfra_plane.api.plane import KEY_INVALID
-from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging, expect_changes
+from pyinfra_plane.engine.converge import Change, Note, Plan, Unchanged, converging, expect_changes
 from pyinfra_plane.engine.files import change_access, differing_access
 from pyinfra_plane.engine.report import is_executing
 from pyinfra_plane.host.access import Access
@@ -71,11 +71,11 @@ def api_tokens(slug: str, agents: Sequence[Agent] | None = None, revoke: bool = 
     if not is_executing():
         yield from _possible_other_tokens(at, signing_in)
     if kept:
-        yield Kept(f"{len(kept)} tokens answer" if len(kept) > 1 else "1 token answers", shown_in_preview=True)
+        yield Unchanged(f"{len(kept)} tokens answer" if len(kept) > 1 else "1 token answers", shown_in_preview=True)
     named = {agent.token_variable for agent in (*agents, *at.settings.absent_agents)}
     for variable in file.tokens:
         if variable.startswith(token_variable("")) and variable not in named and not at.settings.plane_prune:
-            yield Kept(f"not managed: {variable} in {file.path}")
+            yield Unchanged(f"not managed: {variable} in {file.path}")
 
 
 def _file_access(at: Access) -> Plan:
@@ -155,8 +155,8 @@ def _possible_other_tokens(at: Access, agents: Sequence[Agent]) -> Plan:
     )
     if labels := ", ".join(agent.token_label for agent in may_have if not _is_rotation_requested(at, agent)):
         yield Note(
-            "! a preview does not sign in, so it cannot list tokens with these labels that this deploy did not "
-            f"create; the run leaves them valid and lists them: {labels}"
+            "! there may be tokens with these labels that this deploy did not create; a preview cannot list them, and "
+            f"the run leaves them valid: {labels}"
         )
 
 
@@ -204,7 +204,7 @@ def _rotate(at: Access, agent: Agent, signing_in: Sequence[Agent], revoke: bool)
     seen = plane.visible_projects(at.slug, key)
     if not isinstance(seen, dict):
         plane.revoke_token(session, token)
-        raise PlaneError(f"the new token of {agent.name} does not answer in {at.slug} ({seen}); the old one is kept")
+        raise PlaneError(f"the new token of {agent.name} does not work in {at.slug} ({seen}); the old one stays valid")
     note = TokenNote(ends, owner=agent.email, former=former, keeps=_id(token), only=_is_rotation_requested(at, agent))
     _save(at, agent, key.value, note)
     at.state.saved[agent.token_variable] = True
@@ -288,7 +288,7 @@ def agents_answer(slug: str, identifiers: Sequence[str], agents: Sequence[Agent]
     at = current_workspace(slug)
     agents = at.known(agents)
     if not is_executing():
-        yield Kept("agents are checked after the changes")
+        yield Unchanged("agents are checked after the changes")
         return
     problems = []
     at.prefetch_projects(agents)
@@ -306,4 +306,4 @@ def agents_answer(slug: str, identifiers: Sequence[str], agents: Sequence[Agent]
     if problems:
         raise PlaneError(f"agents that cannot work in {slug}: {'; '.join(problems)}; run the deploy again")
     seen_by_all = ", ".join(identifiers) or "no project"
-    yield Kept(f"{len(agents)} tokens answer in {slug} and see {seen_by_all}", shown_in_run=True)
+    yield Unchanged(f"{len(agents)} tokens answer in {slug} and see {seen_by_all}", shown_in_run=True)

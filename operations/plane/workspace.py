@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pyinfra_plane.api.auth import ApiKey, Session
-from pyinfra_plane.api.errors import PlaneError, PlaneNobody, PlaneRefused, PlaneSettings
+from pyinfra_plane.api.errors import PlaneError, PlaneNoAccess, PlaneRefused, PlaneSettings
 from pyinfra_plane.api.models import BOT, Invitation, WorkspaceMember
 from pyinfra_plane.api.plane import KEY_INVALID, NOT_A_MEMBER, NoAccess
 from pyinfra_plane.api.rows import Difference
-from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging
+from pyinfra_plane.engine.converge import Change, Note, Plan, Unchanged, converging
 from pyinfra_plane.engine.report import is_executing
 from pyinfra_plane.host.access import Access
 from pyinfra_plane.host.host_plane import current_workspace
@@ -39,7 +39,7 @@ def workspace(slug: str, workspace_name: str, size: str = "2-10") -> Plan:
     if key is not None:
         projects = plane.visible_projects(slug, key)
         assert isinstance(projects, dict)
-        # Without a project, no key can see the workspace's name, and the name alone is not worth a sign-in.
+        # Without a project, no key can see the workspace's name, and comparing a name is not worth a sign-in.
         shown = next((seen.workspace_name for seen in projects.values() if seen.workspace_name), None)
         yield from _workspace_name(at, shown, workspace_name)
         return
@@ -82,7 +82,7 @@ def _create(at: Access, name: str, size: str) -> None:
 def _workspace_name(at: Access, shown: str | None, wanted: str) -> Plan:
     at.state.pending_renames.pop(at.slug, None)
     if shown is None or shown == wanted:
-        yield Kept(f"workspace {at.slug}")
+        yield Unchanged(f"workspace {at.slug}")
     elif at.has_admin_account():
         yield _renaming(at, shown, wanted)
     else:
@@ -150,14 +150,14 @@ def workspace_members(slug: str, members: Sequence[Agent] | None = None) -> Plan
         for difference in profile:
             yield _change_profile(at, agent, difference)
         if member.role == agent.role_number and not profile:
-            yield Kept(f"member {agent.email} ({agent.role})")
+            yield Unchanged(f"member {agent.email} ({agent.role})")
     if slug in at.state.pending_renames:
         yield _renaming(at, *at.state.pending_renames[slug])
     people = {person.email for person in at.settings.plane_people}
     named = {agent.email for agent in (*members, *at.settings.absent_agents)} | {at.settings.plane_admin_email} | people
     for member in found.values():
         if member.email not in named and not member.email.startswith(BOT):
-            yield Kept(f"not managed: member {member.email} ({ROLE_NAMES.get(member.role, member.role)})")
+            yield Unchanged(f"not managed: member {member.email} ({ROLE_NAMES.get(member.role, member.role)})")
 
 
 def members_by_address(at: Access) -> dict[str, WorkspaceMember] | None:
@@ -176,7 +176,7 @@ def members_by_address(at: Access) -> dict[str, WorkspaceMember] | None:
             return members
         try:
             admin = at.admin_session()
-        except PlaneNobody:
+        except PlaneNoAccess:
             # Then only the agents' own sessions can.
             return _confirmed_by_agents(at, members, [agent for agent in unsure if agent.email in members])
         return {member.email: member for member in plane.members(at.slug, admin)}
@@ -281,7 +281,7 @@ def _change_role(at: Access, agent: Agent, member: WorkspaceMember) -> Plan:
 
 
 def profile_differences(agent: Agent, member: WorkspaceMember) -> list[Difference]:
-    """The agent's profile fields, visible to other members, that differ from the wanted ones."""
+    """The agent's profile fields, visible to other members, that differ from the settings."""
     found = [member.difference("display_name", agent.display_name)]
     if agent.avatar is not None and member.avatar is not None:
         found.append(member.difference("avatar", agent.avatar))

@@ -107,7 +107,7 @@ def _people(members: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _webhooks(webhooks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The webhooks; a name is made of the address's host, with a number if several have the same."""
+    """The webhooks; a name is the address's host, with a number if several have the same."""
     found: list[dict[str, Any]] = []
     for one in webhooks:
         host = re.sub(r"[^A-Za-z0-9]", "-", urlsplit(one["url"]).hostname or "")

@@ -18,9 +18,9 @@ class Advice:
         form_limit: Plane accepted no sign-in for minutes.
     """
 
-    address: str = "is this the address of Plane's API?"
+    address: str = "use the address of Plane's API"
     certificate: str = "trust its CA, or use the name that the certificate is for"
-    scheme: str = "is it http rather than https?"
-    workspace_admin: str = "change that in Plane (Workspace settings, Members), or ask as such an account"
-    instance_admin: str = "ask as one"
+    scheme: str = "if Plane uses http there, write http://"
+    workspace_admin: str = "change that in Plane (Workspace settings, Members), or use such an account"
+    instance_admin: str = "use the account of one"
     form_limit: str = "raise AUTHENTICATION_RATE_LIMIT"

@@ -165,5 +165,5 @@ class Forms:
 
 def _session_in(reply: Reply, email: str, cookie: str = "session-id") -> Session:
     if not reply.cookies.get(cookie):
-        raise PlaneBadAnswer(f"{reply.asked}: accepted, but without a session cookie")
+        raise PlaneBadAnswer(f"{reply.asked}: Plane accepted the form but set no session cookie")
     return Session(email, dict(reply.cookies))

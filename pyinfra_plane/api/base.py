@@ -82,7 +82,7 @@ class ApiBase:
         is_listed: Callable[[], bool],
         **by: Any,
     ) -> None:
-        """Delete something, and check that it is gone, because an answer of 204 does not prove it.
+        """Delete something, and check that Plane no longer lists it, because an answer of 204 does not prove it.
 
         Args:
             what: its name in a message.

@@ -99,5 +99,5 @@ class PlaneNoAccount(PlaneSettings):
     """The account that should sign in does not exist."""
 
 
-class PlaneNobody(PlaneSettings):
+class PlaneNoAccess(PlaneSettings):
     """No account with the necessary role can sign in."""

@@ -118,7 +118,7 @@ class Reply:
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """Return no target: even without following redirects, `requests` would read the target and unpack the rest."""
+        """Return no target: even without following redirects, `requests` would read the target and unpack the body."""
         return None
 
 
@@ -266,7 +266,7 @@ class Http:
             stream=True,
         )
         if _is_packed(response) or response.status_code < 200:
-            response.close()  # with its connection: the rest of its bytes would be read as the next answer
+            response.close()  # with its connection: its other bytes would be read as the next answer
             return response, b""
         return response, response.content
 
@@ -376,10 +376,10 @@ def _who_may(path: str, advice: Advice) -> str:
     seen = re.match(r"/api/(?:v1/|users/me/)?workspaces/([^/?]+)/(projects/(?!invitations/)[^/?]+/)?", path)
     if seen is not None and seen[0] != paths.MY_INVITATIONS():
         there = "a member of the project and an admin of the workspace" if seen[2] else "an admin of the workspace"
-        return f"the account that asked must be {there} {seen[1]}: {advice.workspace_admin}"
+        return f"the account of this request must be {there} {seen[1]}: {advice.workspace_admin}"
     if path.startswith((paths.INSTANCE(), paths.WORKSPACES())):
-        return f"an instance admin may; {advice.instance_admin}"
-    return "check in Plane whether the account that asked is suspended"
+        return f"only an instance admin may do this; {advice.instance_admin}"
+    return "check in Plane whether the account of this request is suspended"
 
 
 def _hidden(headers: Mapping[str, str] | None, form: Mapping[str, str] | None, json: Any) -> tuple[str, ...]:

@@ -60,7 +60,7 @@ class Pace:
             self._sleep(left)
 
     def taken(self) -> None:
-        """Note that Plane counted a form, whatever its answer."""
+        """Note that Plane counted a form, regardless of its answer."""
         self._taken.append(self._now())
         self._stuck_since = None
 

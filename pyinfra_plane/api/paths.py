@@ -21,7 +21,7 @@ def part(text: str) -> str:
         PlaneBadAnswer: the part would change the path; only an answer that is not Plane's has such an id.
     """
     if text in (".", ".."):
-        raise PlaneBadAnswer(f"{text!r} is not an id; is this Plane's API?")
+        raise PlaneBadAnswer(f"{text!r} is not an id; use the address of Plane's API")
     return quote(text, safe="")
 
 

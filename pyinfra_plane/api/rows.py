@@ -21,7 +21,7 @@ Read = Callable[[Mapping[str, Any], str, str], Any]
 """Takes a row, a key, and the kind of row for the message."""
 
 Says = Callable[[Any, Any], str]
-"""Takes Plane's value (``None`` for a resource to create) and the wanted value; returns the plan's text."""
+"""Takes Plane's value (``None`` for a resource to create) and the desired value; returns the plan's text."""
 
 
 def as_dict(answer: Any, what: str) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def answered(
         default: its value if it is missing or null; without a default, a text or number is required.
         read: how it is read, if not by the field's type.
         says: the plan's text for a value that differs; :func:`arrow` with the field's name by default.
-        sent: converts a wanted value to the value that Plane is sent.
+        sent: converts a desired value to the value that Plane is sent.
         by_session: whether a key cannot write it.
     """
     further = {} if default is MISSING else {"default": default}
@@ -113,7 +113,7 @@ def answered(
 
 
 def arrow(label: str) -> Says:
-    """The label with both values, or with the wanted one for a resource to create."""
+    """The label with both values, or with the desired one for a resource to create."""
     return lambda has, wants: f"{label} {wants}" if has is None else f"{label} {has or 'none'} → {wants}"
 
 
@@ -134,7 +134,7 @@ def switched(label: str) -> Says:
 
 @dataclass(frozen=True)
 class Difference:
-    """One field that differs from the wanted value.
+    """One field that differs from the desired value.
 
     Args:
         key: Plane's name of the field.
@@ -198,7 +198,7 @@ class Row:
         return str(says(has, wants))
 
     def difference(self, name: str, wants: Any) -> Difference | None:
-        """The difference between a field and a wanted value.
+        """The difference between a field and a desired value.
 
         ``None`` if there is none. Colours are compared without case.
         """

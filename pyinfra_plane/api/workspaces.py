@@ -111,7 +111,7 @@ class WorkspacesApi(AccountsApi, ProjectsApi):
                 json={"email": email, "role": role},
             )
         except PlaneRefused as error:
-            # v1 refuses to repeat an open invitation, which is already the wanted state (Plane 1.2.2).
+            # v1 refuses to repeat an open invitation, which is already the desired state (Plane 1.2.2).
             if error.status != 400 or "already invited" not in error.detail:
                 raise
 

@@ -161,9 +161,8 @@ def run_with(
     ok, output = _run_shell_command(host, command, arguments)
     if patches.has_overflown(host):
         raise TargetTooMuch(
-            f"more than {patches.MOST_RECEIVED / 2**20:.3g} MiB or {patches.MOST_RECEIVED_LINES} lines came from the "
-            "host during a command; the SSH user's shell must not print anything by itself: check .bashrc and similar "
-            "files"
+            f"the host sent more than {patches.MOST_RECEIVED / 2**20:.3g} MiB or {patches.MOST_RECEIVED_LINES} lines "
+            "during a command; the SSH user's shell must print only a command's output: check .bashrc and similar files"
         )
     transport = patches.transport_of(host)
     is_connected = transport is None or transport.is_active()
@@ -196,7 +195,7 @@ def _run_shell_command(host: Any, command: StringCommand, arguments: dict[str, A
 
 
 def show(host: Any, lines: Iterable[str]) -> None:
-    """Show a command's output, if pyinfra was asked for output (``-vvv``)."""
+    """Show a command's output, if ``-vvv`` was given."""
     if host.state.print_output:
         for line in lines:
             echo(f"{host.print_prefix}{printable(line)}", err=True)

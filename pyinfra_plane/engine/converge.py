@@ -48,7 +48,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Kept:
+class Unchanged:
     """Something that is as it should be; shown with ``-v``, or always if it deserves a line."""
 
     what: str
@@ -70,7 +70,7 @@ class Note:
     is_quiet: bool = False
 
 
-Plan = Iterator[Change | Kept | Note]
+Plan = Iterator[Change | Unchanged | Note]
 
 
 class Unsupported(Exception):
@@ -82,7 +82,7 @@ class Unsupported(Exception):
 
 
 def converging(function: Callable[P, Plan]) -> PyinfraOperation[P]:
-    """Create an operation from a function that yields differences (:class:`Change`) and the rest (:class:`Kept`)."""
+    """Create an operation from a function that yields differences and unchanged resources."""
     return _operation(function, None)
 
 
@@ -126,7 +126,7 @@ def current_host() -> Any:
 def _preview(host: Any, plan: Callable[[], Plan]) -> Generator[PyinfraCommand, None, None]:
     """Show the plan. Yield a command to pyinfra as the sign of a change; pyinfra does not run it."""
     if report_of(host).would_fail is not None:
-        say_once(host, "! nothing after this is planned: the run would stop here")
+        say_once(host, "! the run would stop here, so the preview ends here")
         return
     try:
         interrupt.check()
@@ -170,11 +170,11 @@ def _run(host: Any, plan: Callable[[], Plan]) -> Generator[PyinfraCommand, None,
     yield from _changes(items)
 
 
-def _changes(items: Iterable[Change | Kept | Note]) -> list[PyinfraCommand]:
+def _changes(items: Iterable[Change | Unchanged | Note]) -> list[PyinfraCommand]:
     return [FunctionCommand(_carry_out, (item,), {}) for item in items if isinstance(item, Change)]
 
 
-def _report_item(host: Any, item: Kept | Note) -> None:
+def _report_item(host: Any, item: Unchanged | Note) -> None:
     if isinstance(item, Note):
         report_of(host).unavailable += item.is_unavailable and is_executing()
         line, is_shown = item.line, not item.is_quiet

@@ -65,7 +65,7 @@ def variables(text: str) -> dict[str, str]:
 
 
 def updated(entries: Sequence[Entry], wanted: Mapping[str, str]) -> str:
-    """Return the text of an env file with each wanted variable in it once.
+    """Return the text of an env file with each desired variable in it once.
 
     Args:
         entries: the current entries of the file.

@@ -71,7 +71,8 @@ def _parsed(path: str, access_line: str, encoded: list[str]) -> RemoteFile:
     if access is None:
         said = quote(access_line, 80)
         raise TargetError(
-            f"cannot read {path}: the host printed '{said}' first; its shell must not print anything by itself"
+            f"cannot read {path}: the host printed '{said}' first; the SSH user's shell must print only a command's "
+            "output"
         )
     mode, uid, gid, user, group = access.groups()
     try:
@@ -234,7 +235,7 @@ def _chown(user: str | None, group: str | None, file: str | QuoteString) -> list
 
 
 def differing_access(file: RemoteFile, mode: str, user: str | None = None, group: str | None = None) -> str | None:
-    """Describe how a file's mode and owner differ from the wanted ones; ``None`` if they do not.
+    """Describe how a file's mode and owner differ from the desired ones; ``None`` if they do not.
 
     Args:
         user, group: a name or a number.

@@ -174,7 +174,7 @@ def _taken(note: str, directory: str, who: str) -> str:
     other, pid = [*map(quote, note.split("\t")), "", ""][:2]
     if other.startswith(f"{who.partition(' since ')[0]} ") and other.endswith(f"(process {os.getpid()})"):
         return (
-            "two entries of the inventory are this host, and a run works on all entries at once; choose one with "
+            "two entries of the inventory are this host, but a run deploys to all at the same time; choose one with "
             "--limit, then run the other"
         )
     is_known = re.fullmatch("[1-9][0-9]{0,9}", pid)

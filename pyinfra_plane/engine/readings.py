@@ -151,7 +151,7 @@ def read(host: Any, reading: Reading) -> Output:
         output = run(host, _bounded(reading), stdin=reading.stdin, longest=LONGEST_READING)
     # Line breaks are not counted; if the output was interrupted, the part before that may look complete.
     if sum(map(len, output.stdout)) >= LARGEST_OUTPUT // 2:
-        raise TargetTooMuch(f"more than {LARGEST_OUTPUT / 2**21:.3g} MiB came from the host instead of a few KB")
+        raise TargetTooMuch(f"the host sent more than {LARGEST_OUTPUT / 2**21:.3g} MiB instead of a few KB")
     return output
 
 
@@ -189,7 +189,9 @@ def read_fact(host: Any, fact: type[FactBase[T]], stdin: str | None = None, **ar
         text = base64.b64decode("".join(output.stdout), validate=True).decode(errors="replace")
     except ValueError as error:
         said = quote(output.stdout[0], 80)
-        raise TargetError(f"the host printed '{said}' unasked; its shell must not print anything by itself") from error
+        raise TargetError(
+            f"the host printed '{said}' before its answer; the SSH user's shell must print only a command's output"
+        ) from error
     lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n") if text else []
     if stdin is None:
         show(host, lines)

@@ -317,7 +317,7 @@ def _facts(report: Report) -> Iterator[str]:
 
 
 def _command(host: Any = None) -> str:
-    """The command of this run, limited to one host if one is given, without the values of secrets.
+    """The command of this run, limited to `host` unless that is ``None``, without the values of secrets.
 
     Secrets should not be on a command line in the first place.
     """

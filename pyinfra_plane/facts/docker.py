@@ -21,7 +21,7 @@ FAILED = "##FAILED##"
 GARBLED = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """The errors of parsing an answer that docker did not write."""
 
-NOT_UNDERSTOOD = "docker's answer on this host cannot be understood"
+NOT_UNDERSTOOD = "docker on this host printed an unexpected answer"
 
 
 class AnswerFact(FactBase[T]):

@@ -89,7 +89,7 @@ class RedisNeighbours(AnswerFact[SharedRedis]):
         for part in parts:
             number, answer, *rest = [*part.split("\n"), ""]
             if answer != "OK":
-                return SharedRedis(unavailable=quote(answer) or "the answer is not complete")
+                return SharedRedis(unavailable=quote(answer) or "redis-cli printed an incomplete answer")
             if not re.fullmatch(r"[0-9]{1,9}", number):  # a key that looks like this deploy's own mark
                 continue
             # The first line is the cursor.
@@ -99,6 +99,6 @@ class RedisNeighbours(AnswerFact[SharedRedis]):
 
 
 def _beginning(key: str) -> str:
-    """The beginning of a key: enough to recognise its owner. The rest may be an address or a session."""
+    """The beginning of a key: enough to recognise its owner. The other characters may be an address or a session."""
     head, separator, _ = key.partition(":")
     return f"{printable(head[:24])}{separator}…"

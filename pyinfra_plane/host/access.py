@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pyinfra_plane.api.auth import ApiKey, Session
-from pyinfra_plane.api.errors import PlaneForbidden, PlaneNobody
+from pyinfra_plane.api.errors import PlaneForbidden, PlaneNoAccess
 from pyinfra_plane.api.models import Invitation, Project, Workspace, WorkspaceMember
 from pyinfra_plane.api.plane import NOT_A_MEMBER
 from pyinfra_plane.host.workspace_keys import WorkspaceKeys
@@ -41,7 +41,7 @@ class Access(WorkspaceKeys):
             not_as: an address to skip: no account can change its own role.
 
         Raises:
-            PlaneNobody: no account can sign in.
+            PlaneNoAccess: no account can sign in.
         """
         others = []
         for session in self.sessions.admins(not_as):
@@ -53,11 +53,11 @@ class Access(WorkspaceKeys):
             others.append(session.email)
         self.refuse_admin_key()
         if others:
-            raise PlaneNobody(
+            raise PlaneNoAccess(
                 f"{', '.join(others)} is not an admin of {self.slug}; make that account an admin in Plane (Workspace "
                 "settings, Members), or set plane_admin_email and plane_admin_password of an admin"
             )
-        raise PlaneNobody(
+        raise PlaneNoAccess(
             "no workspace admin can sign in; set plane_admin_email and plane_admin_password"
             + (f" to another account than {not_as}" if not_as else "")
         )
@@ -66,7 +66,7 @@ class Access(WorkspaceKeys):
         """Return a session that creates the workspace.
 
         Raises:
-            PlaneNobody: no account can sign in.
+            PlaneNoAccess: no account can sign in.
         """
         return next(self.sessions.admins(), None) or self.admin_session()
 
@@ -86,18 +86,18 @@ class Access(WorkspaceKeys):
         """Refuse a ``plane_admin_api_token`` that is not an admin's.
 
         Raises:
-            PlaneNobody: its owner is not a member of the workspace, or not an admin of it.
+            PlaneNoAccess: its owner is not a member of the workspace, or not an admin of it.
         """
         if self.settings.plane_admin_api_token is None:
             return
         if self.plane.visible_projects(self.slug, self._admin_key()) == NOT_A_MEMBER:
-            raise PlaneNobody(
+            raise PlaneNoAccess(
                 f"the owner of the API token in plane_admin_api_token is not in the workspace {self.slug}, or that "
                 "workspace does not exist; create the token as an admin of it, or set plane_admin_email and "
                 "plane_admin_password"
             )
         if self._admin_key_is_low:
-            raise PlaneNobody(
+            raise PlaneNoAccess(
                 f"the owner of the API token in plane_admin_api_token is not an admin of {self.slug}; make that "
                 "account an admin in Plane (Workspace settings, Members), or set plane_admin_email and "
                 "plane_admin_password of an admin"
@@ -107,7 +107,7 @@ class Access(WorkspaceKeys):
         """The members as in :meth:`members`, by a session if no key can list them.
 
         Raises:
-            PlaneNobody: no account can sign in.
+            PlaneNoAccess: no account can sign in.
         """
         members = self.members()
         return self.plane.members(self.slug, self.admin_session()) if members is None else members
@@ -120,14 +120,14 @@ class Access(WorkspaceKeys):
         """
         try:
             return self.project_admin_session(project)
-        except PlaneNobody:
+        except PlaneNoAccess:
             return self.project_admin_key(project)
 
     def project_admin_session(self, project: Project) -> Session:
         """Return a session that may change the project: an admin agent's, otherwise the workspace admin's.
 
         Raises:
-            PlaneNobody: no account can sign in.
+            PlaneNoAccess: no account can sign in.
         """
         for key in self._managers():
             owner = self.tokens.owner_of(key)

@@ -51,7 +51,7 @@ class AgentFile:
         """The file's full text."""
         if self.kind == "json":
             return json.dumps(values, indent=2) + "\n"
-        head = f"# Plane, for {self.agent.name}. Written by the deploy, which writes it anew."
+        head = f"# Plane, for {self.agent.name}. The deploy overwrites this file."
         return "\n".join([head, *(f"{name}={value}" for name, value in values.items()), ""])
 
 

@@ -30,9 +30,9 @@ from pyinfra_plane.text import printable
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 ADVICE = Advice(
-    address="is plane_api_url the address of Plane's API?",
+    address="plane_api_url must be the address of Plane's API",
     certificate="set plane_api_ca to the CA's file, or plane_api_url to the name that the certificate is for",
-    scheme="is it http rather than https in plane_api_url?",
+    scheme="if Plane uses http there, write http:// in plane_api_url",
     workspace_admin="change that in Plane (Workspace settings, Members), or set plane_admin_email and "
     "plane_admin_password of such an account",
     instance_admin="set plane_admin_email and plane_admin_password of an admin",
@@ -105,7 +105,9 @@ def _dial(host: Any) -> Dial:
         return SSHDial(
             lambda: host.connector.client.get_transport(),
             lambda: _session(host),
-            on_relay=lambda: host.noop("the SSH server forbids forwarding; Plane is reached through bash on the host"),
+            on_relay=lambda: host.noop(
+                "the SSH server forbids forwarding; requests to Plane go through bash on the host"
+            ),
         )
     raise PlaneSettings(
         f"{type(host.connector).__name__} cannot carry requests to Plane; use SSH, or @local on the target itself"

@@ -58,7 +58,7 @@ class ContainerCommands:
         if found.unavailable is not None:
             container = self.settings.postgres_container
             failure = explain_docker(found.unavailable, container, "postgres_container")
-            asked = f"PostgreSQL in {container} could not be checked for Plane's tables: {found.unavailable}"
+            asked = f"cannot check PostgreSQL in {container} for Plane's tables: {found.unavailable}"
             raise TargetError(asked if failure is None else failure.line)
         return found
 
@@ -144,7 +144,7 @@ class ContainerCommands:
 
     def _advice(self, reason: str) -> str:
         if "Address already in use" in reason:
-            # Engine 20.10.24: a container of `compose run` is given the service's address as well.
+            # Engine 20.10.24: a container of `compose run` gets the service's address as well.
             return (
                 f"; {self.stack.api} has a fixed ipv4_address, so no second container of it can be started: remove the "
                 "address in the Compose file, or stop the container for this run"
@@ -175,7 +175,7 @@ class ContainerCommands:
         error = self._ask_script("bucket").get("error")
         if error is not None:
             raise TargetError(
-                f"Plane's bucket cannot be used: {quote(str(error), 300)}; check the storage settings, and that the "
+                f"cannot use Plane's bucket: {quote(str(error), 300)}; check the storage settings, and that the "
                 "storage runs"
             )
 
@@ -189,7 +189,7 @@ class ContainerCommands:
             answer = json.loads(said)
         except ValueError:
             return {"error": quote(said)}
-        return answer if isinstance(answer, dict) else {"error": "its answer cannot be understood"}
+        return answer if isinstance(answer, dict) else {"error": "it printed an unexpected answer"}
 
     def _up(self, services: Sequence[str], options: str, longest: int = LONGEST_COMMAND) -> None:
         names = [QuoteString(name) for name in services]

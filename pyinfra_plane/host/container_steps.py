@@ -113,7 +113,9 @@ class ContainerSteps:
         found_on(self.host).needs_start = not self.stack.of(api)
         due, by_hand = self._due(schema), not self.settings.plane_management_commands
         if due.bucket and not by_hand:
-            yield Change(("? bucket: created if it is missing, and written to",), self.do.bucket, done=("~ bucket",))
+            yield Change(
+                ("? bucket: created if missing, then tested with one write",), self.do.bucket, done=("~ bucket",)
+            )
         if migrator is not None and self._migrator_is_due(migrator, due.migrate and not by_hand):
             yield Change((f"~ run {migrator}",), self.do.run_migrator)
         if by_hand:

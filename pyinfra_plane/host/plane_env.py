@@ -148,7 +148,7 @@ def advice(settings: Settings) -> list[str]:
     elif stored := [name for name in STORAGE if name in extra]:
         lines.append(
             f"! plane_env_extra: plane_minio_… (for MinIO) and plane_s3_… (for AWS, R2, GCS and others) write "
-            f"{', '.join(stored)} and what belongs to it; use these settings instead"
+            f"{', '.join(stored)} and related variables; use these settings instead"
         )
     for name, setting in written.items():
         if name in extra and setting is not None:

@@ -1,4 +1,4 @@
-"""Kinds of resources: compare Plane's resources of a kind with the wanted ones, field by field, and reconcile them.
+"""Kinds of resources: compare Plane's resources of a kind with the settings, field by field, and reconcile them.
 
 A kind is a class that names its class in the API (:class:`~pyinfra_plane.api.rows.Row`), its class in the settings, and
 its differences from the rule. ``operations/plane/webhooks.py`` is the example.
@@ -16,7 +16,7 @@ from pyinfra_plane.api.collection import Collection
 from pyinfra_plane.api.errors import PlaneRefused, PlaneSettings
 from pyinfra_plane.api.models import Project
 from pyinfra_plane.api.rows import Difference, R
-from pyinfra_plane.engine.converge import Change, Kept, Plan
+from pyinfra_plane.engine.converge import Change, Plan, Unchanged
 from pyinfra_plane.host.access import Access
 from pyinfra_plane.host.host_plane import current_workspace
 from pyinfra_plane.host.planning import as_instances, plan_in_new_project, project_to_read, refuse_missing_project
@@ -54,10 +54,10 @@ class Kind(Generic[W, R]):
     """The setting, or the key of a setting, that lists them."""
 
     def plan(self, home: Home, wanted: Sequence[W], prune: bool = False) -> Plan:
-        """Compare Plane's resources with the wanted ones.
+        """Compare Plane's resources with the desired ones.
 
         Args:
-            prune: delete resources that are not wanted, unless none is wanted.
+            prune: delete resources that the settings do not name, unless they name none.
         """
         present = self.present(home)
         for one in wanted:
@@ -86,7 +86,7 @@ class Kind(Generic[W, R]):
         return identity
 
     def called(self, home: Home, one: W) -> str:
-        """The name in a plan of a wanted resource."""
+        """The name of a desired resource in a plan."""
         return f"{self.noun} {self.title(self.identity(one))} of {home}"
 
     def creation_line(self, home: Home, one: W) -> str:
@@ -96,7 +96,7 @@ class Kind(Generic[W, R]):
     # The rule
 
     def given(self, one: W) -> dict[str, Any]:
-        """The fields with a wanted value, by name."""
+        """The fields with a desired value, by name."""
         ours = {field.name for field in fields(self.row)} - {self.row.IDENTITY, "id"}
         values = {field.name: getattr(one, field.name) for field in fields(self.wanted)}  # type: ignore[arg-type]
         return {name: value for name, value in values.items() if name in ours and value is not None}
@@ -112,7 +112,7 @@ class Kind(Generic[W, R]):
         if differing:
             yield self.change(home, has, differing)
         else:
-            yield Kept(self.called(home, one))
+            yield Unchanged(self.called(home, one))
 
     def change(self, home: Home, has: R, differing: Sequence[Difference]) -> Change:
         """A change of some fields."""
@@ -140,7 +140,7 @@ class Kind(Generic[W, R]):
         return iter(())
 
     def prune(self, home: Home, wanted: Sequence[W], present: Mapping[str, R]) -> Plan:
-        """Delete the resources that are not wanted."""
+        """Delete the resources that the settings do not name."""
         named = {self.identity(one) for one in wanted}
         yield from (self.removal(home, has) for name, has in present.items() if name not in named)
 

@@ -132,7 +132,7 @@ class SavedTokens:
         if namesake is not None:
             password, former = namesake.password, namesake.former_password
         elif own is not None and own.password is not None and own.former_password is None:
-            password = own.password  # the agent's own password, whatever its address is
+            password = own.password  # the agent's own password, regardless of its address
         elif token_variable(local) == token_variable(name) and domain == f"{s.plane_workspace_slug}.local".lower():
             return with_password(Agent(name, email, "member", name, None, present=False), vars(s))
         return Agent(name, email, "member", name, password, present=False, former_password=former)

@@ -196,8 +196,8 @@ class Sessions:
         except PlaneRefused as error:
             say(
                 self.host,
-                f"! {agent.email} keeps the password that an earlier version derived, which is the same in every Plane "
-                f"with this seed ({error}); change it in Plane as that account",
+                f"! {agent.email} still has the password of an earlier version, which is the same in every Plane with "
+                f"this seed ({error}); sign in to Plane as that account and change it",
             )
             return session
 

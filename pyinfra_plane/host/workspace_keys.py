@@ -117,8 +117,8 @@ class WorkspaceKeys:
         key = self.manager()
         if key is None:
             raise PlaneSettings(
-                f"no token of an admin of {self.slug} answers; run plane.api_tokens for an agent with the role admin "
-                "(the whole deploy does), or set plane_admin_api_token"
+                f"no admin of {self.slug} has a token that works; run plane.api_tokens for an agent with the role "
+                "admin (the whole deploy does), or set plane_admin_api_token"
             )
         return key
 

@@ -11,7 +11,7 @@ from dataclasses import fields
 from typing import Any
 
 from pyinfra_plane.api.auth import ApiKey
-from pyinfra_plane.api.errors import PlaneForbidden, PlaneKeyInvalid, PlaneNobody, PlaneRefused
+from pyinfra_plane.api.errors import PlaneForbidden, PlaneKeyInvalid, PlaneNoAccess, PlaneRefused
 from pyinfra_plane.api.models import (
     BOT,
     NETWORK_NUMBERS,
@@ -66,7 +66,7 @@ class WorkspaceReading:
 
         Raises:
             PlaneSettings: the admin's key does not work.
-            PlaneNobody: there is none, or all are guests'.
+            PlaneNoAccess: there is none, or all are guests'.
         """
         is_seen = False
         for key in self.tokens.reading_keys():
@@ -79,11 +79,11 @@ class WorkspaceReading:
         self.here.workspace(self.slug).refuse_admin_key()
         path = self.here.settings.plane_tokens_path
         if is_seen:
-            raise PlaneNobody(
+            raise PlaneNoAccess(
                 f"only tokens of guests can read the workspace {self.slug}, and Plane shows guests no members; set "
                 "PLANE_ADMIN_API_TOKEN to an API token of one of its admins"
             )
-        raise PlaneNobody(
+        raise PlaneNoAccess(
             f"no known token can read the workspace {self.slug}; set PLANE_ADMIN_API_TOKEN to an API token of one of "
             f"its admins (in Plane: Profile settings, Personal access tokens), or write an agent's token into {path}"
         )

@@ -79,7 +79,7 @@ api_url = also(
         lambda address: not re.search(r"[@?#]", address),
         shown=False,
     ),
-    # Seen on every tried release: Django answers 400 to such a Host, whatever ALLOWED_HOSTS says.
+    # Seen on every tried release: Django answers 400 to such a Host, regardless of ALLOWED_HOSTS.
     "have a host name without an underscore, since Plane refuses one; use the address, or None",
     _without_underscore,
 )

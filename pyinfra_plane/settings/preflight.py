@@ -148,7 +148,10 @@ def resolved(host: Any) -> tuple[dict[str, HiddenValue], list[str]]:
         if isinstance(value, HiddenValue):
             wrapped[key] = value
         elif isinstance(value, Mapping) and any(isinstance(one, HiddenValue) for one in value.values()):
-            problems.append(f"{key}: a wrapped secret cannot be nested in it; give it as text, or remove it")
+            problems.append(
+                f"{key} must not contain secret_variable(…), because pyinfra reads it as text; write the value, or "
+                "remove it"
+            )
     if not wrapped:
         return {}, problems
     values = values_of(data, host.name)
@@ -229,7 +232,7 @@ def placeholders(settings: Settings, target: str) -> list[str]:
     problems = []
     for name in names:
         if PLACEHOLDER.fullmatch(urlsplit(url := getattr(settings, name) or "").hostname or ""):
-            problems.append(f"{name}: {url} is the address of an example; set your own")
+            problems.append(f"{name}: {url} is an example's address; set your own")
     return problems
 
 

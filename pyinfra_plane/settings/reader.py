@@ -1,4 +1,4 @@
-"""Read the settings of a host from its data: each is checked alone, then their combinations."""
+"""Read the settings of a host from its data: each is checked by itself, then their combinations."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def settings_of(host: Any) -> Settings:
 
 
 def config_dir_of(host: Any) -> str | None:
-    """Return the folder that stands for everything a run may change on a host: ``plane_config_dir``, as it is given.
+    """Return the folder that stands for everything a run may change on a host: ``plane_config_dir``, not expanded.
 
     A host whose data have nothing about Plane has none.
     """

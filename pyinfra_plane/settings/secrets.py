@@ -135,4 +135,4 @@ def _sops(path: Path, _changed: int) -> str:
     try:
         return done.stdout.decode()
     except UnicodeDecodeError:
-        raise Unreadable("must be an env file of UTF-8 text once it is decrypted") from None
+        raise Unreadable("must be an env file of UTF-8 text after decryption") from None

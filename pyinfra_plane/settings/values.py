@@ -60,12 +60,12 @@ class Values:
 
 @dataclass(frozen=True)
 class Given:
-    """One value as it is given.
+    """One value as the settings have it.
 
     Args:
         values: the host's values.
         path: the value's path, for example ``plane_projects[0].states[1].name``.
-        value: as it is given; ``None`` if it is missing.
+        value: not yet checked; ``None`` if it is missing.
         siblings: values checked before in the same dict, or the settings; ``None`` for a refused one.
         holds_secrets: whether a message must not show the value.
         may_be_none: whether ``None`` would be accepted.

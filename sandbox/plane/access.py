@@ -161,7 +161,7 @@ def _key_owner(request: web.Request) -> User:
     state = state_of(request)
     token = state.api_tokens.one(token=key)
     user = state.users.get(token.user) if token else None
-    # A deactivated account's key is still valid; only the memberships are gone.
+    # A deactivated account's key is still valid; only the memberships are removed.
     if token is None or user is None or not token.is_active:
         raise _invalid_key()
     if has_expired(token.expired_at):

@@ -18,7 +18,7 @@ from .throttle import Throttle
 #: Callers without a session share this many requests a minute and address (seen on Plane 1.2.2).
 ANONYMOUS_LIMIT = 30
 
-#: Seconds for which Plane repeats some answers, whatever changes (seen on every tried release).
+#: Seconds for which Plane repeats some answers, even after a change (seen on every tried release).
 ANSWERS_LAST = 2 * 60 * 60.0
 
 
@@ -103,7 +103,7 @@ class Context:
             await asyncio.gather(*self._work)
 
     def save(self) -> dict[str, Any]:
-        """What the server knows beside its state, for :meth:`restore` of any server of the same release."""
+        """What the server knows besides its state, for :meth:`restore` of any server of the same release."""
         return {name: getattr(self, name) for name in _SAVED}
 
     def restore(self, saved: Mapping[str, Any]) -> None:

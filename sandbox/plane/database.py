@@ -41,7 +41,7 @@ async def read_progress(psql: str, address: str, server: str | None = None) -> P
     Args:
         psql: the program.
         address: the value of ``DATABASE_URL``.
-        server: the actual server, whatever the address says: a folder with its socket.
+        server: the actual server, regardless of the address: a folder with its socket.
     """
     url = urlsplit(address)
     if not url.path[1:]:

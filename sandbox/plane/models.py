@@ -174,7 +174,7 @@ class Project(Row):
     is_issue_type_enabled: bool = False
     project_lead: str | None = None
     default_assignee: str | None = None
-    #: The highest number that a work item was ever given; no number is given twice.
+    #: The highest number that a work item ever had; Plane uses no number twice.
     last_number: int = 0
     #: Settings without an effect here, by their name in the API.
     extra: dict[str, Any] = field(default_factory=dict)

@@ -240,7 +240,7 @@ def refuse_triage(fields: Mapping[str, Any]) -> None:
 
 
 def add_state(state: PlaneState, project: models.Project, fields: Mapping[str, Any], by: str) -> models.State:
-    """Add a state at the end, whatever the requested position."""
+    """Add a state at the end, regardless of the requested position."""
     last = max((row.sequence for row in state.states_in(project.id)), default=0.0)
     row = models.State(
         project=project.id,

@@ -65,7 +65,7 @@ def next_number(state: PlaneState, project: Project) -> int:
 def add_work_item(
     state: PlaneState, project: Project, fields: Mapping[str, Any], by: str, *, triage: str = ""
 ) -> WorkItem:
-    """Add a work item in the project's first state, or in its intake if the id of that state is given."""
+    """Add a work item in the project's first state, or in its intake if `triage` is the id of that state."""
     values = dict(fields)
     kind = values.pop("type_id", None)
     default = next((row.id for row in state.states_in(project.id) if row.default), "")

@@ -126,7 +126,7 @@ def test_who_may_not_change_the_workspaces_fields_is_told_so_in_one_line(governe
     assert run.code == 0, run.output
     [note] = run.notes
     assert note.startswith("! custom fields of ONBOARD (agent_id, cost_estimate, confidence_score, session_id): ")
-    assert "the account that asked may not change them" in note and "make it an admin of the workspace" in note
+    assert "the account of the deploy may not change them" in note and "make it an admin of the workspace" in note
     assert not [line for line in run.plan if "custom field" in line] and fields(governed) == set()
     assert len([path for _, path in run.writes if "/work-item-" in path]) == 1
     run = governed.deploy(data={"plane_custom_fields_unsupported": "fail"})
@@ -177,7 +177,8 @@ def test_what_the_edition_refuses_is_decided_by_the_setting(lacking: Target, kin
         run = lacking.deploy(*arguments)
         assert run.code == 0 and run.plan == [], run.output
         assert run.notes == [
-            f"! custom fields of ONBOARD ({names}): not available in {WORDS[kind]}; see plane_custom_fields_unsupported"
+            f"! custom fields of ONBOARD ({names}): not available in {WORDS[kind]}; "
+            'set plane_custom_fields_unsupported = "labels" to use labels for agent_id instead'
         ]
         assert run.output.count("not available in") == 1
     # Not tried again for the second field.

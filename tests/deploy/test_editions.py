@@ -185,6 +185,12 @@ def test_a_must_is_checked_again_once_plane_answers(target: Target) -> None:
     assert "! custom fields: Plane does not answer yet" in run.output
 
 
+def test_fields_that_no_labels_can_replace_are_to_be_removed(target: Target) -> None:
+    run = target.deploy("--dry", data=with_fields({"name": "cost_estimate", "type": "number"}))
+    [note] = [note for note in run.notes if note.startswith("! custom fields of ONBOARD (cost_estimate)")]
+    assert note.endswith("not available in Plane Community Edition 1.2.0; remove them from plane_projects")
+
+
 def test_labels_stand_in_for_the_agents_and_for_options(target: Target) -> None:
     fields: list[dict[str, Any]] = [
         {"name": "agent_id", "type": "text"},

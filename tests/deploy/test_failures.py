@@ -182,7 +182,7 @@ def test_a_command_in_another_folder_is_one_line(target: Target, tmp_path: Path)
     name, data = target.inventory()
     data |= {"ssh_hostname": "127.0.0.1", "ssh_user": "sandbox"}
     said = command(target, f"hosts = [({name!r}, {data!r})]\n", str(CHECKOUT / "deploy.py"), "--dry", folder=tmp_path)
-    assert f"start pyinfra in the folder of this deploy.py: cd {CHECKOUT}, then the same command" in said
+    assert f"pyinfra must be started in the folder of deploy.py; run: cd {CHECKOUT}, then the same command" in said
 
 
 def test_a_host_whose_key_is_not_known_is_sent_nothing(target: Target) -> None:

@@ -401,7 +401,7 @@ def stored(done: Target, stack: str) -> Iterator[Target]:
 def test_a_bucket_is_made_and_a_finished_one_is_left_alone(stored: Target, stack: str) -> None:
     with storage(stored):
         preview = stored.deploy("--dry", data=STORED)
-        assert "? bucket: created if it is missing, and written to" in preview.plan, preview.output
+        assert "? bucket: created if missing, then tested with one write" in preview.plan, preview.output
         run = converges(stored, [f"~ {ENV_FILE}: {NAMES}", "~ bucket", *recreated(stack, STORAGE_DIFFERS)], data=STORED)
         assert list((stored.host.storage / "uploads").iterdir()) == []
     assert "a-storage-secret" not in run.output
@@ -445,7 +445,7 @@ def test_a_bucket_that_cannot_be_used_is_one_line_and_no_success(
             (stored.host.root / "away").rename(stored.host.storage)
         for run in runs:
             assert run.code == 1
-            assert f"Plane's bucket cannot be used: {said}" in run.output, run.output
+            assert f"cannot use Plane's bucket: {said}" in run.output, run.output
             assert "check the storage settings, and that the storage runs" in run.output
             assert "~ recreate" not in run.output and "Traceback" not in run.output
         # Once it can, it is made.

@@ -29,9 +29,9 @@ OTHERS = (
     "! thot@javisi.local has tokens with the label agent-thot that this deploy did not create: {}; they stay valid; "
 )
 MAYBE = (
-    "! a preview does not sign in, so it cannot list tokens with these labels that this deploy did not create; the run "
+    "! there may be tokens with these labels that this deploy did not create; a preview cannot list them, and the run "
 )
-MAYBE += "leaves them valid and lists them: "
+MAYBE += "leaves them valid: "
 OTHERS += "to end them, run with --data rotate_tokens=thot"
 
 

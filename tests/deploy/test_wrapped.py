@@ -70,4 +70,4 @@ def test_one_that_is_missing_or_inside_of_something_is_a_line_before_connecting(
     directory = wrapping.data.get("plane_secrets_dir", wrapping.directory / "secrets")
     for name in ("_sudo_password", "ssh_password", "ssh_key_password"):
         assert f"{name}: missing; set HOST_PASSWORD in the environment or in {directory}/all.env" in run.output
-    assert "_env: a wrapped secret cannot be nested in it" in run.output
+    assert "_env must not contain secret_variable(…)" in run.output

@@ -17,7 +17,7 @@ ENVIRONMENT = ("deploy.environment",)
 PREPARED = {
     "role": [
         "+ start plane-minio",
-        "? bucket: created if it is missing, and written to",
+        "? bucket: created if missing, then tested with one write",
         "~ migrate the database (manage.py migrate in plane-api)",
         "+ register the instance (manage.py register_instance in plane-api)",
         "+ configure the instance (manage.py configure_instance in plane-api)",
@@ -26,7 +26,7 @@ PREPARED = {
         "+ start plane-worker",
     ],
     "plane": [
-        "? bucket: created if it is missing, and written to",
+        "? bucket: created if missing, then tested with one write",
         "~ run migrator",
         "+ start api",
         "+ start beat-worker",
@@ -66,7 +66,7 @@ def test_from_nothing_every_agent_works_and_a_second_run_changes_nothing(started
     assert lab.container_ids() == {}
     done = succeeded(lab.deploy(data=STORAGE, env=KEYS))
     assert about_containers([*plan(done), "+ instance admin"]) == [
-        line.replace("? bucket: created if it is missing, and written to", "~ bucket") for line in PREPARED[stack]
+        line.replace("? bucket: created if missing, then tested with one write", "~ bucket") for line in PREPARED[stack]
     ]
     assert len(lab.tokens()) == 10
     assert changed_nothing(lab.deploy(data=STORAGE, env=KEYS))
@@ -131,7 +131,7 @@ def test_a_bucket_that_cannot_be_written_is_no_success(lab: Lab, stack: str) -> 
     before = lab.container_ids()
     data = {**STORAGE, "plane_minio_bucket": "second"}
     said = complaint(lab.deploy(operation=ENVIRONMENT, data=data, env=KEYS))
-    assert said.startswith("Plane's bucket cannot be used: ClientError: ") and "AccessDenied" in said
+    assert said.startswith("cannot use Plane's bucket: ClientError: ") and "AccessDenied" in said
     api = "plane-api" if stack == "role" else "api"
     assert lab.container_ids()[api] == before[api]
     (lab.storage / "second.read-only").unlink()

@@ -1,44 +1,88 @@
-"""Given docs/errors.md: it has every message about a failure that is in the code, and no other."""
+"""Given docs/errors.md: it has every message about a failure that is in the code, and no other; `make reference` copies
+the messages from the code."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from tests.docs.messages import messages, of_source, product_files
-from tests.docs.pages import DOCS
+import pytest
 
-ENTRY = re.compile(r"^- (`(?:(?!\n\n).)+?`)\n((?:  - [^\n]*\n(?:    [^\n]*\n)*)+)", re.M | re.S)
+from docs.errors import PAGE, Entry, entries, page, resembling, updated
+from docs.messages import messages, of_source
+from docs.reference import main
 
-
-def entries(page: str) -> list[tuple[str, str]]:
-    """The messages of the page, each with what is said of it; several may share an entry."""
-    found = []
-    for match in re.finditer(ENTRY, page):
-        # A code span may be broken over lines.
-        found += [(" ".join(message.split()), match[2]) for message in re.findall(r"`(.+?)`", match[1], re.S)]
-    return found
+EMPTY = re.compile(r"Do: ([\w ]+ that )?(as |what )?the (message|line) (says|names|lists)\.$", re.I | re.M)
+"""A cure that only refers to the message."""
 
 
 def test_every_message_is_on_the_page() -> None:
-    there = {message for message, _ in entries((DOCS / "errors.md").read_text())}
-    absent = messages(product_files()) - there
-    assert not absent, "add to docs/errors.md:\n" + "\n".join(sorted(absent))
+    assert not page().missing, "add to docs/errors.md:\n" + "\n".join(page().missing)
 
 
 def test_every_message_on_the_page_is_in_the_code() -> None:
-    there = {message for message, _ in entries((DOCS / "errors.md").read_text())}
-    gone = there - messages(product_files())
-    assert not gone, "no longer in the code:\n" + "\n".join(sorted(gone))
+    assert not page().outdated, "no longer in the code:\n" + "\n".join(page().outdated)
 
 
-def test_each_is_there_once_with_one_cause_and_one_cure() -> None:
-    found = entries((DOCS / "errors.md").read_text())
-    names = [message for message, _ in found]
+def test_each_message_is_on_the_page_once_with_at_most_one_cause_and_one_cure() -> None:
+    found = entries(PAGE.read_text())
+    names = [message for entry in found for message in entry.messages]
     assert sorted(set(names)) == sorted(names)
-    for message, text in found:
-        assert text.count("  - Why: ") == text.count("  - Do: ") == 1, message
-        assert "As above" not in text, message  # a search leads here, and what is above is not seen
+    for entry in found:
+        labels = re.findall(r"(?m)^  - (\w+): ", entry.text)
+        assert labels == [label for label in ("Why", "Do") if label in labels], entry.messages
+        assert "As above" not in entry.text, entry.messages  # a search leads here, and what is above is not seen
+        assert not EMPTY.search(entry.text), entry.messages
+
+
+def test_a_changed_message_is_changed_on_the_page() -> None:
+    before = "# Errors\n\n- `the host … is down; start it`\n  - Why: a\n\n- `no such …`,\n  `no … here`\n  - Do: b\n"
+    after = updated(before, {"the host … does not run; start it", "no such …", "no … in this place"})
+    assert after.text == before.replace("is down", "does not run").replace("here", "in this place")
+    assert not after.missing and not after.outdated
+    assert updated(after.text, {"the host … does not run; start it", "no such …", "no … in this place"}) == after
+
+
+def test_a_long_message_is_broken_at_the_pages_width() -> None:
+    after = updated("- `a b c d`\n  - Why: e\n", {" ".join(["a b c d"] + ["word"] * 3)})
+    assert after.text == "- `a b c d word word word`\n  - Why: e\n"
+    words = " ".join(["longer"] * 40)
+    text = updated(f"- `{words} end`\n\n", {f"{words} now"}).text
+    assert max(map(len, text.splitlines())) <= 120 and entries(text) == [Entry((f"{words} now",), "")]
+
+
+def test_a_new_message_is_reported() -> None:
+    after = updated("- `the host … is down`\n  - Why: a\n", {"the host … is down", "the moon is full"})
+    assert after.missing == ("the moon is full",) and not after.outdated
+    assert "needs an entry" in next(after.problems())
+
+
+def test_a_message_that_was_removed_is_reported() -> None:
+    after = updated("- `the host … is down`\n  - Why: a\n", {"the moon is full"})
+    assert after.outdated == ("the host … is down",) and after.missing == ("the moon is full",)
+
+
+def test_an_ambiguous_change_is_left_to_a_person() -> None:
+    assert resembling({"the file … is old"}, {"the file … is new", "the file … is big"}) == {}
+    assert resembling({"the file … is old", "the file … is bad"}, {"the file … is new"}) == {}
+    # The best pairs first: what is left over after them may be clear.
+    former = {"one two three four five six", "one two three four seven eight"}
+    new = {"one two three four five nine", "one two three seven seven eight"}
+    assert resembling(former, new) == {
+        "one two three four five six": "one two three four five nine",
+        "one two three four seven eight": "one two three seven seven eight",
+    }
+
+
+def test_make_reference_fails_if_the_page_needs_an_entry(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = tmp_path / "errors.md"
+    written.write_text("- `the moon is full`\n")
+    monkeypatch.setattr("docs.errors.PAGE", written)
+    monkeypatch.setattr("docs.reference.written", dict)
+    assert main() == 1
+    assert "remove it: the moon is full" in capsys.readouterr().err
 
 
 def test_what_is_read_off_a_module(tmp_path: Path) -> None:
@@ -85,10 +129,10 @@ def test_a_message_that_nobody_wrote_down_is_seen() -> None:
 
 
 def test_what_counts_as_an_entry() -> None:
-    page = "- `one\n  two …`\n  - Why: `a`\n    c\n  - Do: b\n\n- no entry\n\n- `no cause`\n\n"
-    page += "- `three`,\n  `four`\n  - Why: d\n"
-    assert entries(page) == [
-        ("one two …", "  - Why: `a`\n    c\n  - Do: b\n"),
-        ("three", "  - Why: d\n"),
-        ("four", "  - Why: d\n"),
+    text = "- `one\n  two …`\n  - Why: `a`\n    c\n  - Do: b\n\n- no entry\n\n- `no cause`\n\n- `code` and more\n"
+    text += "- `three`,\n  `four`\n  - Why: d\n"
+    assert entries(text) == [
+        Entry(("one two …",), "  - Why: `a`\n    c\n  - Do: b\n"),
+        Entry(("no cause",), ""),
+        Entry(("three", "four"), "  - Why: d\n"),
     ]

@@ -118,7 +118,7 @@ def test_a_code_of_two_lines_is_one_line(site: Site, forms: Forms) -> None:
 
 def test_a_form_that_is_answered_otherwise_gives_the_status(site: Site, forms: Forms) -> None:
     site.route(SIGN_IN, as_json({"detail": "x"}, 403))
-    with pytest.raises(PlaneBadAnswer, match=r"HTTP 403.*is plane_api_url the address of Plane's API"):
+    with pytest.raises(PlaneBadAnswer, match=r"HTTP 403.*plane_api_url must be the address of Plane's API"):
         sign_in(forms)
 
 
@@ -129,7 +129,7 @@ def test_a_form_that_is_taken_without_a_session_is_a_bad_answer(
     site.route(SIGN_IN, taken(*cookies))
     with pytest.raises(PlaneBadAnswer) as caught:
         sign_in(forms)
-    assert one_line(caught) == f"POST {site.url}/auth/sign-in/: accepted, but without a session cookie"
+    assert one_line(caught) == f"POST {site.url}/auth/sign-in/: Plane accepted the form but set no session cookie"
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ def test_what_is_no_pair_is_a_bad_answer(site: Site, forms: Forms, answer: Answe
     site.route(GET_CSRF, answer)
     with pytest.raises(PlaneBadAnswer) as caught:
         sign_in(forms)
-    assert "is plane_api_url the address of Plane's API?" in one_line(caught)
+    assert "plane_api_url must be the address of Plane's API" in one_line(caught)
     assert SIGN_IN not in site.paths
 
 

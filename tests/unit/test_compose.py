@@ -291,7 +291,7 @@ def test_a_docker_that_cannot_be_asked_is_an_answer(host: Shell, word: str) -> N
 def test_a_garbled_container_is_an_answer_and_shows_no_value(host: Shell, line: str) -> None:
     docker(host, [row(1, host.folder)], [line])
     found = composed(host, host.folder)
-    assert (found.unavailable or "").startswith("docker's answer on this host cannot be understood: {")
+    assert (found.unavailable or "").startswith("docker on this host printed an unexpected answer: {")
     assert SECRET not in shown(found)
 
 

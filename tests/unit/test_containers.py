@@ -14,7 +14,7 @@ from operations import environment
 from operations.plane.containers import containers
 from pyinfra_plane.api.errors import PlaneError, PlaneSettings
 from pyinfra_plane.engine.commands import TargetError
-from pyinfra_plane.engine.converge import Change, Kept, Note
+from pyinfra_plane.engine.converge import Change, Note, Unchanged
 from pyinfra_plane.host.host_plane import current_plane
 from tests.unit.given import Shell, data
 from tests.unit.test_environment import apply, changes, plan, running_for
@@ -119,7 +119,7 @@ class Docker:
         )
         return self
 
-    def plan(self, executing: bool = True, **arguments: Any) -> list[Change | Kept | Note]:
+    def plan(self, executing: bool = True, **arguments: Any) -> list[Change | Unchanged | Note]:
         """What there is to do."""
         given = {"directory": str(self.folder), "env_path": str(self.env), **arguments}
         return plan(containers, self.host, executing=executing, **given)
@@ -152,7 +152,7 @@ OLD = {**VALUES, "DEBUG": "1"}
 
 def test_containers_that_run_with_the_file_are_kept(docker: Docker) -> None:
     [kept] = running(docker).ready().plan()
-    assert isinstance(kept, Kept)
+    assert isinstance(kept, Unchanged)
 
 
 def test_containers_that_run_with_other_values_are_recreated_and_missing_ones_started(docker: Docker) -> None:
@@ -203,7 +203,7 @@ def test_a_service_that_does_not_run_is_noted_and_not_restarted(docker: Docker, 
     assert isinstance(note, Note)
     compose = f"docker compose --project-directory '{docker.folder}' -p plane"
     assert note.line == f"! the service worker in {docker.folder} {said.format(compose)}"
-    assert isinstance(kept, Kept)
+    assert isinstance(kept, Unchanged)
 
 
 def test_a_service_that_is_stopped_and_differs_is_recreated_and_not_noted(docker: Docker) -> None:
@@ -258,7 +258,7 @@ def test_another_project_in_the_folder_is_left_alone(docker: Docker) -> None:
         script.replace("case $1 in", "case $* in *other.yml*config*) cat other; exit;; esac; case $1 in", 1)
     )
     [kept] = docker.plan()
-    assert isinstance(kept, Kept)
+    assert isinstance(kept, Unchanged)
 
 
 def test_a_service_that_the_project_does_not_have_is_named_before_anything_is_done(docker: Docker) -> None:
@@ -280,7 +280,7 @@ def interpolating(docker: Docker, **got: str) -> Docker:
 
 def test_a_file_that_interpolates_is_given_the_env_file(docker: Docker) -> None:
     [kept] = interpolating(docker).ready().plan()
-    assert isinstance(kept, Kept)
+    assert isinstance(kept, Unchanged)
     assert docker.asked("configs")[-1] == f"-p plane --env-file {docker.env} config --format json"
 
 
@@ -495,9 +495,7 @@ def test_migrations_that_went_to_another_server_are_a_failure(bare: Docker) -> N
 
 def test_a_postgresql_that_cannot_be_asked_is_one_line(docker: Docker) -> None:
     docker.write("schema", "FATAL:  the database system is starting up\n##FAILED##\n")
-    with pytest.raises(
-        TargetError, match=r"^PostgreSQL in javisi_postgresql could not be checked for Plane's tables: "
-    ):
+    with pytest.raises(TargetError, match=r"^cannot check PostgreSQL in javisi_postgresql for Plane's tables: "):
         running(docker).ready().plan()
 
 
@@ -578,7 +576,7 @@ def test_a_bucket_is_seen_to_before_the_api_is_recreated(stored: Docker) -> None
     stored.run = 'cat > script; echo "{\\"created\\": true}"'
     bucket, recreate = stored.ready().plan()
     assert isinstance(bucket, Change) and isinstance(recreate, Change)
-    assert (bucket.lines, bucket.done) == (("? bucket: created if it is missing, and written to",), ("~ bucket",))
+    assert (bucket.lines, bucket.done) == (("? bucket: created if missing, then tested with one write",), ("~ bucket",))
     apply([bucket, recreate])
     assert ran(stored)[0] == "api-bucket --entrypoint python api -"
     assert "head_bucket" in (stored.host.folder / "script").read_text()
@@ -590,7 +588,7 @@ def test_a_bucket_is_seen_to_before_the_api_is_recreated(stored: Docker) -> None
         ('echo "{\\"error\\": \\"ClientError: Access Denied.\\"}"', "ClientError: Access Denied."),
         ("echo boto3 is missing >&2; exit 1", "boto3 is missing"),
         ("echo something", "something"),
-        ("echo '[]'", "its answer cannot be understood"),
+        ("echo '[]'", "it printed an unexpected answer"),
         ("true", ""),
     ],
 )
@@ -599,7 +597,7 @@ def test_a_bucket_that_cannot_be_used_is_one_line_and_ends_the_run_there(stored:
     with pytest.raises(TargetError) as caught:
         apply(stored.ready().plan())
     assert str(caught.value) == (
-        f"Plane's bucket cannot be used: {said}; check the storage settings, and that the storage runs"
+        f"cannot use Plane's bucket: {said}; check the storage settings, and that the storage runs"
     )
     assert [line for line in stored.asked() if " up " in line] == []
 
@@ -608,12 +606,15 @@ def test_a_finished_host_is_not_asked_for_its_bucket(stored: Docker) -> None:
     stored.containers.clear()
     stored_values = {**VALUES, "AWS_S3_BUCKET_NAME": "plane"}
     [kept] = running(stored, stored_values, stored_values).ready().plan()
-    assert isinstance(kept, Kept)
+    assert isinstance(kept, Unchanged)
 
 
 def test_storage_of_the_project_is_started_before_its_bucket_is_made(stored: Docker) -> None:
     stored.service("minio", "server /export", image="minio/minio")
-    assert changes(stored.ready().plan())[:2] == ["+ start minio", "? bucket: created if it is missing, and written to"]
+    assert changes(stored.ready().plan())[:2] == [
+        "+ start minio",
+        "? bucket: created if missing, then tested with one write",
+    ]
 
 
 # Where Plane's API is
@@ -696,7 +697,7 @@ def test_a_service_that_is_scaled_to_none_is_left_off(docker: Docker) -> None:
     docker.service("beat", "celery -A plane beat", deploy={"replicas": 0})
     docker.service("other-beat", "celery -A plane beat", scale=0)
     [kept] = running(docker).ready().plan()
-    assert isinstance(kept, Kept)
+    assert isinstance(kept, Unchanged)
 
 
 SHORT = "invalid spec: ${DATA:-/x}:/data:ro: too many colons"
@@ -711,7 +712,7 @@ def test_a_file_that_compose_reads_only_with_interpolation_names_the_cure(docker
     assert f"its env_file: entries are unknown ({SHORT}); correct that line" in str(caught.value)
     assert "name Plane's services in plane_compose_services" in str(caught.value)
     [kept] = docker.plan(services=["api", "worker"], api="api")
-    assert isinstance(kept, Kept)
+    assert isinstance(kept, Unchanged)
 
 
 @pytest.mark.parametrize("executing", [False, True])

@@ -12,7 +12,7 @@ from pyinfra.api import FunctionCommand
 
 from pyinfra_plane.api.errors import PlaneError, PlaneSettings
 from pyinfra_plane.engine.commands import TargetError
-from pyinfra_plane.engine.converge import Change, Kept, Note, Plan, converging
+from pyinfra_plane.engine.converge import Change, Note, Plan, Unchanged, converging
 from pyinfra_plane.settings.table import DEFAULTS
 from tests.unit.given import Shell
 from tests.unit.test_environment import running_for
@@ -39,7 +39,7 @@ def test_a_preview_tells_the_whole_plan_and_applies_nothing(host: Shell) -> None
     def plan() -> Plan:
         yield Note("! a note")
         yield Change(("+ one", "~ two"), lambda: applied.append("change"))
-        yield Kept("three")
+        yield Unchanged("three")
 
     found = commands(plan, host, executing=False)
     assert len(found) == 1
@@ -129,7 +129,7 @@ def test_what_another_run_has_done_meanwhile_is_not_done_again(host: Shell, lock
     host.data["plane_config_dir"] = "/srv/plane"
 
     def plan() -> Plan:
-        yield Kept("one") if locks.asked else Change(("+ one",), lambda: None)
+        yield Unchanged("one") if locks.asked else Change(("+ one",), lambda: None)
 
     assert commands(plan, host, executing=True) == []
     assert host.said == ["= one"]
@@ -141,7 +141,7 @@ def test_without_a_change_the_lock_is_left_alone(host: Shell, locks: Locks, exec
 
     def plan() -> Plan:
         yield Note("! a note")
-        yield Kept("one")
+        yield Unchanged("one")
 
     commands(plan, host, executing=executing)
     assert locks.asked == []
@@ -221,14 +221,14 @@ def test_a_preview_plans_nothing_after_what_would_fail(host: Shell) -> None:
     assert len(commands(fails, host, executing=False)) == 1
     for _ in range(2):
         assert commands(follows, host, executing=False) == []
-    assert host.said == ["! would fail: set it", "! nothing after this is planned: the run would stop here"]
+    assert host.said == ["! would fail: set it", "! the run would stop here, so the preview ends here"]
     # A run goes by what it finds itself.
     assert len(commands(follows, host, executing=True)) == 1
 
 
 def test_a_run_that_cannot_plan_fails(host: Shell) -> None:
     def plan() -> Plan:
-        yield Kept("not told")
+        yield Unchanged("not told")
         raise PlaneError("no answer")
 
     [command] = commands(plan, host, executing=True)

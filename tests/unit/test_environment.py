@@ -17,7 +17,7 @@ from pyinfra.api import HiddenValue
 from pyinfra.context import ctx_host, ctx_state
 
 from operations import environment
-from pyinfra_plane.engine.converge import Change, Kept, Note
+from pyinfra_plane.engine.converge import Change, Note, Unchanged
 from pyinfra_plane.host import plane_env
 from pyinfra_plane.host.plane_env import parse as parse_env
 from pyinfra_plane.host.plane_env import render
@@ -269,7 +269,7 @@ STORES = {"plane_s3_bucket": "files", "plane_s3_region": "auto"}
          ["AWS_ACCESS_KEY_ID overrides plane_minio_access_key; set only one of them"]),
         ({"plane_env_extra": {"AWS_S3_BUCKET_NAME": "x", "USE_MINIO": "1"}},
          ["plane_minio_… (for MinIO) and plane_s3_… (for AWS, R2, GCS and others) write USE_MINIO, AWS_S3_BUCKET_NAME "
-          "and what belongs to it; use these settings instead"]),
+          "and related variables; use these settings instead"]),
     ],
 )  # fmt: skip
 def test_a_variable_that_another_setting_writes_names_that_setting(changes: dict[str, Any], lines: list[str]) -> None:
@@ -316,18 +316,18 @@ def running_for(host: Shell, executing: bool) -> Iterator[None]:
         yield
 
 
-def plan(operation: Any, host: Shell, *, executing: bool = True, **arguments: Any) -> list[Change | Kept | Note]:
+def plan(operation: Any, host: Shell, *, executing: bool = True, **arguments: Any) -> list[Change | Unchanged | Note]:
     """What an operation finds to do on a host."""
     with running_for(host, executing):
         return list(operation._inner.__wrapped__(**arguments))
 
 
-def changes(items: Iterable[Change | Kept | Note]) -> list[str]:
+def changes(items: Iterable[Change | Unchanged | Note]) -> list[str]:
     """The lines of what an operation would change."""
     return [line for item in items if isinstance(item, Change) for line in item.lines]
 
 
-def apply(items: list[Change | Kept | Note]) -> None:
+def apply(items: list[Change | Unchanged | Note]) -> None:
     """Do what an operation would change, which must be something."""
     found = [item for item in items if isinstance(item, Change)]
     assert found
@@ -416,13 +416,13 @@ def test_what_is_not_asked_for_stays_as_it_is_and_where_it_is(host: Shell, tmp_p
     text = HiddenValue("# ours\nWEB_URL=https://new.example.com\nDEBUG=0\nGUNICORN_WORKERS=2\n")
     items = plan(environment.env_file, host, path=str(path), text=text)
     kept, change = items
-    assert kept == Kept(f"{path}: not managed and not changed: NEXT_PUBLIC_API_BASE_URL, LICENCE, indented, KEPT")
+    assert kept == Unchanged(f"{path}: not managed and not changed: NEXT_PUBLIC_API_BASE_URL, LICENCE, indented, KEPT")
     assert isinstance(change, Change) and change.lines == (f"~ {path}: WEB_URL, DEBUG, GUNICORN_WORKERS",)
     change.apply()
     expected = FOREIGN.replace("WEB_URL=https://old.", "WEB_URL=https://new.").replace("WORKERS=4", "WORKERS=2")
     assert path.read_bytes().decode() == f"{expected}\nDEBUG=0\n"
     again = plan(environment.env_file, host, path=str(path), text=text)
-    assert again == [kept, Kept(str(path))]
+    assert again == [kept, Unchanged(str(path))]
 
 
 def test_pruning_leaves_only_what_is_asked_for(host: Shell, tmp_path: Path) -> None:
@@ -437,7 +437,7 @@ def test_pruning_leaves_only_what_is_asked_for(host: Shell, tmp_path: Path) -> N
     )
     change.apply()
     assert path.read_text() == text.unmask()
-    assert plan(environment.env_file, host, path=str(path), text=text, prune=True) == [Kept(str(path))]
+    assert plan(environment.env_file, host, path=str(path), text=text, prune=True) == [Unchanged(str(path))]
 
 
 @pytest.mark.parametrize("first", ["WEB_URL=https://a.example", "export WEB_URL=x", "WEB_URL: x", "WEB_URL"])
@@ -467,7 +467,7 @@ def test_of_lines_that_are_no_variables_nothing_is_shown(host: Shell, tmp_path: 
     path = tmp_path / "plane.env"
     write(path, 'KEY="-----BEGIN\nMIIBVwIBADANBgkqhk==\nhidden/words\nhidden\nhttp_proxy=x\n# hidden\n\n')
     items = plan(environment.env_file, host, path=str(path), text=HiddenValue("DEBUG=1\n"), prune=prune)
-    lines = changes(items) + [item.what for item in items if isinstance(item, Kept)]
+    lines = changes(items) + [item.what for item in items if isinstance(item, Unchanged)]
     assert "KEY, http_proxy" in "".join(lines)
     assert not any("hidden" in line or "MII" in line for line in lines)
     assert (f"- {path}: lines that are not NAME=value: 3" in lines) is prune
@@ -541,7 +541,7 @@ def test_a_file_with_the_same_variables_is_kept(host: Shell, tmp_path: Path, tex
     path.write_text(text)
     path.chmod(0o600)
     items = plan(environment.env_file, host, path=str(path), text=HiddenValue("SECRET_KEY=\nDEBUG=1\n"))
-    assert items == [Kept(str(path))]
+    assert items == [Unchanged(str(path))]
 
 
 def test_a_file_that_others_can_read_is_closed(host: Shell, tmp_path: Path) -> None:
@@ -569,4 +569,4 @@ def test_an_env_file_that_changes_concerns_its_containers(host: Shell, tmp_path:
 
 def test_without_a_changed_env_file_nobody_is_reminded(host: Shell) -> None:
     [kept] = plan(environment.recreate_reminder, host, env_path="/srv/plane.env")
-    assert isinstance(kept, Kept)
+    assert isinstance(kept, Unchanged)

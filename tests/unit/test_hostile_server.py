@@ -188,7 +188,7 @@ def test_an_answer_without_end_is_read_up_to_a_bound_and_asked_for_once(
         assert isinstance(error, PlaneBadAnswer)
         # Python 3.14 counts interim answers itself.
         assert re.search(r"larger than 0.25 MiB|more than 100 interim responses", str(error))
-        assert "; is plane_api_url the address of Plane's API?" in str(error)
+        assert "; plane_api_url must be the address of Plane's API" in str(error)
         assert client.http.requests_sent == 1
         # What the kernel buffers between the two is sent, and not read.
         assert server.sent < 32 * 2**20
@@ -223,7 +223,7 @@ def test_headers_without_end_are_not_asked_for_again() -> None:
     with raw(endless_head) as server, client_of(server.url) as client:
         error = failure(client)
         assert isinstance(error, PlaneBadAnswer)
-        assert "got more than 100 headers; is plane_api_url the address of Plane's API?" in str(error)
+        assert "got more than 100 headers; plane_api_url must be the address of Plane's API" in str(error)
         assert client.http.requests_sent == 1
 
 
@@ -376,7 +376,7 @@ def test_pages_without_end_are_bounded(
     endless_pages(site, 20, 100)
     with pytest.raises(PlaneBadAnswer) as caught:
         Plane(client.http).visible_projects("javisi", KEY)
-    assert f"{said}; is plane_api_url the address of Plane's API?" in one_line(caught.value)
+    assert f"{said}; plane_api_url must be the address of Plane's API" in one_line(caught.value)
     # How many pages fit into a time is the machine's affair.
     assert bound == "LONGEST_READING" or len(site.asked) < 500
 

@@ -94,7 +94,7 @@ def test_a_file_without_end_is_not_read_whole(host: Shell, tmp_path: Path, size:
         file.truncate(size)
     said = refused(host, tmp_path / "file")
     assert said == (
-        f"cannot read {tmp_path}/file: more than 2 MiB came from the host instead of a few KB; fix it or move it away"
+        f"cannot read {tmp_path}/file: the host sent more than 2 MiB instead of a few KB; fix it or move it away"
     )
 
 
@@ -134,7 +134,7 @@ def test_a_shell_that_prints_something_itself_is_told_of(host: Shell, tmp_path: 
     (tmp_path / "file").write_text("text\n")
     (tmp_path / "noise").write_text(noise + "\n")
     host.replace("stat", f'cat "{tmp_path}/noise"')
-    assert "its shell must not print anything by itself" in refused(host, tmp_path / "file")
+    assert "the SSH user's shell must print only a command's output" in refused(host, tmp_path / "file")
 
 
 @pytest.mark.parametrize("garbled", ["!!!!", "QQ", "QUJD\n*", "é", "QUJ\x00D"])
@@ -292,7 +292,7 @@ def test_output_without_end_ends(host: Shell, name: str, script: str) -> None:
     fact, arguments = FACTS[name]
     host.replace("docker", f"{LISTED}exec sh -c {_quoted(script)}")
     began = time.monotonic()
-    with pytest.raises(TargetError, match="more than 2 MiB came from the host") as caught:
+    with pytest.raises(TargetError, match="the host sent more than 2 MiB") as caught:
         read_fact(host, fact, **arguments)
     one_line(caught.value)
     assert time.monotonic() - began < 10
@@ -475,7 +475,7 @@ def test_a_verifier_that_is_none_is_no_work(scram: dict[str, Any]) -> None:
 )
 def test_an_answer_of_another_shape_is_not_taken_for_one(answer: dict[str, Any]) -> None:
     found = PostgresService().process([json.dumps(answer)])
-    assert (found.unavailable or "").startswith("docker's answer on this host cannot be understood: {")
+    assert (found.unavailable or "").startswith("docker on this host printed an unexpected answer: {")
 
 
 @examples(PROPERTY)

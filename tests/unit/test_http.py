@@ -233,11 +233,11 @@ def test_a_read_that_was_throttled_is_still_sent_again_after_a_dropped_connectio
         ("/api/workspaces/javisi/", "must be an admin of the workspace javisi: change that"),
         ("/api/v1/workspaces/javisi/projects/?per_page=1", "must be an admin of the workspace javisi: change that"),
         ("/api/workspaces/javisi/projects/p1/members/", "a member of the project and an admin of the workspace javisi"),
-        ("/api/users/me/workspaces/javisi/projects/invitations/", "asked must be an admin of the workspace"),
-        ("/api/users/me/workspaces/invitations/", "whether the account that asked is suspended"),
-        ("/api/instances/configurations/?now=1", "an instance admin may; set plane_admin_email"),
-        ("/api/workspaces/", "an instance admin may; set plane_admin_email"),
-        ("/api/users/me/", "whether the account that asked is suspended"),
+        ("/api/users/me/workspaces/javisi/projects/invitations/", "request must be an admin of the workspace"),
+        ("/api/users/me/workspaces/invitations/", "whether the account of this request is suspended"),
+        ("/api/instances/configurations/?now=1", "only an instance admin may do this; set plane_admin_email"),
+        ("/api/workspaces/", "only an instance admin may do this; set plane_admin_email"),
+        ("/api/users/me/", "whether the account of this request is suspended"),
     ],
 )
 def test_what_is_forbidden_says_who_may(site: Site, client: Client, path: str, advice: str) -> None:
@@ -320,7 +320,7 @@ def test_an_answer_that_is_not_json_is_a_bad_answer(site: Site, client: Client, 
     site.says(answer)
     error = failure(client)
     assert isinstance(error, PlaneBadAnswer)
-    assert "is not JSON; is plane_api_url the address of Plane's API?" in str(error)
+    assert "is not JSON; plane_api_url must be the address of Plane's API" in str(error)
 
 
 def test_json_that_is_nested_without_end_is_a_bad_answer(site: Site, client: Client) -> None:
@@ -343,7 +343,7 @@ def test_a_redirect_to_elsewhere_is_named_and_not_followed(
     site.says(redirect(f"{elsewhere.url}/login?next=hidden", status=status))
     error = failure(client, method, headers={"X-API-Key": "key"})
     assert isinstance(error, PlaneBadAnswer)
-    assert f"redirected to {elsewhere.url}; is plane_api_url" in str(error)
+    assert f"redirected to {elsewhere.url}; plane_api_url must be" in str(error)
     assert elsewhere.asked == []
     assert len(site.asked) == 1
 

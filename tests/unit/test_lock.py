@@ -213,7 +213,7 @@ def test_another_host_of_the_same_folder_is_told_who_has_it(a_host: Callable[[],
     first, second = a_host(), a_host()
     lock.hold(first, str(folder))
     note = (folder / lock.NAME).read_text()
-    with pytest.raises(TargetError, match=r"^two entries of the inventory are this host, and a run works on all "):
+    with pytest.raises(TargetError, match=r"^two entries of the inventory are this host, but a run deploys to all "):
         lock.hold(second, str(folder))
     assert (folder / lock.NAME).read_text() == note
     let_go(first)

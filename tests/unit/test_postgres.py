@@ -17,7 +17,7 @@ from operations import postgres
 from operations.postgres import differences, init_script, service_database
 from pyinfra_plane.engine import scram
 from pyinfra_plane.engine.commands import TargetError
-from pyinfra_plane.engine.converge import Change, Kept, Note
+from pyinfra_plane.engine.converge import Change, Note, Unchanged
 from pyinfra_plane.facts.docker import FAILED
 from pyinfra_plane.facts.postgres import OtherOwner, PostgresService, Service, complaint
 from sandbox.containers import POSTGRESQL
@@ -75,7 +75,7 @@ class Server:
             assert time.monotonic() < deadline, condition
             time.sleep(0.02)
 
-    def plan(self, **changes: Any) -> list[Change | Kept | Note]:
+    def plan(self, **changes: Any) -> list[Change | Unchanged | Note]:
         """What is to be done about Plane's role and database."""
         return plan(service_database, self.shell, **{**WANTED, **changes})
 
@@ -85,7 +85,7 @@ class Server:
 
     def is_right(self, **changes: Any) -> bool:
         """Whether nothing is to be done or said."""
-        return [type(item) for item in self.plan(**changes)] == [Kept]
+        return [type(item) for item in self.plan(**changes)] == [Unchanged]
 
     def forget(self) -> None:
         """Drop what was made."""
@@ -116,17 +116,17 @@ def host(tmp_path: Path) -> Shell:
     return Shell(tmp_path)
 
 
-def lines(items: list[Change | Kept | Note]) -> list[str]:
+def lines(items: list[Change | Unchanged | Note]) -> list[str]:
     """What a preview says of the changes."""
     return [line for item in items if isinstance(item, Change) for line in item.lines]
 
 
-def notes(items: list[Change | Kept | Note]) -> list[str]:
+def notes(items: list[Change | Unchanged | Note]) -> list[str]:
     """What a person is told beside the changes."""
     return [item.line for item in items if isinstance(item, Note)]
 
 
-def carry_out(items: list[Change | Kept | Note]) -> None:
+def carry_out(items: list[Change | Unchanged | Note]) -> None:
     apply([item for item in items if isinstance(item, Change)])
 
 
@@ -209,7 +209,7 @@ def test_a_script_that_the_containers_user_cannot_read_is_mended(host: Shell, tm
     assert lines(items) == [f"~ {script}: mode 600 → 644"]
     apply(items)
     assert (script.stat().st_mode & 0o777, script.read_text()) == (0o644, text)
-    assert [type(item) for item in plan(init_script, host, **wanted)] == [Kept]
+    assert [type(item) for item in plan(init_script, host, **wanted)] == [Unchanged]
 
 
 @pytest.mark.parametrize("iterations", ["99999999999999999999999", "9" * 5000, "2147483648", "10000001", "0"])

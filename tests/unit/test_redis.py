@@ -10,7 +10,7 @@ from pyinfra.api import HiddenValue
 from pyinfra.context import ctx_host
 
 from operations import redis
-from pyinfra_plane.engine.converge import Kept, Note
+from pyinfra_plane.engine.converge import Note, Unchanged
 from tests.unit.given import Shell
 
 PASSWORD = 'se"c\\ret'
@@ -58,7 +58,7 @@ def found(host: Shell, *urls: str) -> list[str]:
     operation: Any = redis.own_databases
     with ctx_host.use(host):
         items = list(operation._inner.__wrapped__(container="shared", urls=[HiddenValue(url) for url in urls]))
-    assert all(isinstance(item, (Kept, Note)) for item in items)
+    assert all(isinstance(item, (Unchanged, Note)) for item in items)
     lines = [item.line if isinstance(item, Note) else item.what for item in items]
     assert not any(PASSWORD in line or LOGIN in line for line in [*lines, *host.commands, *host.said])
     return lines
@@ -95,7 +95,7 @@ def test_an_address_that_redis_refuses_is_warned_of_and_no_password_is_shown(
 def test_a_database_that_the_answer_lacks_is_not_called_planes_own(host: Shell, said: str) -> None:
     saying(host, said)
     [line] = found(host, f"redis://:{LOGIN}@redis/4", f"redis://:{LOGIN}@redis/6")
-    assert line.startswith("Redis in shared could not be checked for keys of other applications: ")
+    assert line.startswith("cannot check Redis in shared for keys of other applications: ")
 
 
 def test_databases_without_others_keys_are_planes_own(host: Shell) -> None:

@@ -198,7 +198,7 @@ def test_the_address_of_an_example_is_refused_but_for_this_machine(url: str) -> 
     given: dict[str, Any] = {"postgresql_password": PASSWORD, "plane_web_url": url}
     with pytest.raises(SettingsError) as caught:
         check([Host("one", **given)], ("environment",))
-    assert str(caught.value) == f"setting plane_web_url: {url} is the address of an example; set your own"
+    assert str(caught.value) == f"setting plane_web_url: {url} is an example's address; set your own"
     check([Host("one", ssh_hostname="127.0.0.1", **given)], ("environment",))
     check([Host("one", **given)], ("database",))
 

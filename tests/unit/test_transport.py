@@ -232,7 +232,7 @@ def test_https_where_http_is_spoken_is_not_called_a_matter_of_trust(site: Site) 
     with client_of(f"https://127.0.0.1:{site.port}") as client, pytest.raises(PlaneSettings) as caught:
         client.http.call("GET", "/")
     assert "not trusted" not in str(caught.value)
-    assert str(caught.value).endswith("; is it http rather than https in plane_api_url?")
+    assert str(caught.value).endswith("; if Plane uses http there, write http:// in plane_api_url")
 
 
 def test_a_certificate_that_is_not_trusted_is_not_waited_for(authority: Authority) -> None:
@@ -538,7 +538,7 @@ def test_a_host_over_ssh_is_dialled_through_its_connection(site: Site, monkeypat
     host = Host(connected_by(transport))
     plane = plane_from(host, site.url)
     assert connected(plane) == {"status": "OK"}
-    assert host.said == ["the SSH server forbids forwarding; Plane is reached through bash on the host"]
+    assert host.said == ["the SSH server forbids forwarding; requests to Plane go through bash on the host"]
     plane.http.close()
 
 

@@ -11,7 +11,7 @@ from pyinfra.api import HiddenValue
 from pyinfra_plane.settings import SECRETS, CustomField, Project, Settings
 
 Put = Callable[[str], dict[str, Any]]
-Kept = Callable[[Settings], object]
+Unchanged = Callable[[Settings], object]
 
 STRONG = "Tr0ub4dor-hunter2."
 """In front of every secret: strong enough for Plane, and not to be seen in any message."""
@@ -30,7 +30,7 @@ class Place:
     name: str
     where: str
     put: Put
-    kept: Kept
+    kept: Unchanged
     as_kept: Callable[[str], object] = str
     secret: bool = False
 

@@ -15,7 +15,7 @@ from pyinfra.api import HiddenValue
 
 from operations import environment, postgres
 from operations.postgres import init_script, service_database
-from pyinfra_plane.engine.converge import Kept
+from pyinfra_plane.engine.converge import Unchanged
 from pyinfra_plane.host.plane_env import parse as parse_env
 from pyinfra_plane.settings import Settings, SettingsError
 from sandbox.host import Host
@@ -108,7 +108,7 @@ def check_carried(server: Server, database: str, role: str, password: str) -> No
         assert server.owner(database) == role
         assert server.who(url) == [role, database]
         [kept] = plan(service_database, server.shell, **wanted)
-        assert isinstance(kept, Kept)
+        assert isinstance(kept, Unchanged)
         assert sorted(path.name for path in server.shell.folder.iterdir()) == [".programs"]
         assert not (server.sandboxed.cluster.directory / CANARY).exists()
     finally:
@@ -151,7 +151,7 @@ def test_a_database_of_somebody_else_is_given_to_the_role(server: Server, databa
         apply(plan(service_database, server.shell, **wanted))
         assert server.owner(database) == role
         [kept] = plan(service_database, server.shell, **wanted)
-        assert isinstance(kept, Kept)
+        assert isinstance(kept, Unchanged)
     finally:
         server.forget()
 
@@ -205,7 +205,7 @@ def test_the_init_script_makes_the_same(
         assert server.names() == ([role], [database])
         assert server.who(parse_env(environment.render(settings).unmask())["DATABASE_URL"]) == [role, database]
         [kept] = plan(init_script, server.shell, **wanted)
-        assert isinstance(kept, Kept)
+        assert isinstance(kept, Unchanged)
         [kept] = plan(
             service_database,
             server.shell,
@@ -215,7 +215,7 @@ def test_the_init_script_makes_the_same(
             container=settings.postgres_container,
             wait=0,
         )
-        assert isinstance(kept, Kept)
+        assert isinstance(kept, Unchanged)
     finally:
         server.forget()
 

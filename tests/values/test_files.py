@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from operations import environment
 from pyinfra_plane.engine.commands import TargetError
-from pyinfra_plane.engine.converge import Kept
+from pyinfra_plane.engine.converge import Unchanged
 from pyinfra_plane.engine.env_file import split, updated
 from pyinfra_plane.engine.files import change_access, read_file, write_file
 from pyinfra_plane.host.token_file import TokenFile
@@ -107,7 +107,7 @@ def test_an_environment_file_is_read_back_as_it_was_rendered(host: Shell, secret
     apply(plan(environment.env_file, host, path=path, text=text))
     assert Path(path).read_bytes().decode() == text.unmask()
     [kept] = plan(environment.env_file, host, path=path, text=text)
-    assert isinstance(kept, Kept)
+    assert isinstance(kept, Unchanged)
     Path(path).unlink()
 
 

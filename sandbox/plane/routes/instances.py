@@ -145,7 +145,7 @@ async def list_configurations(request: web.Request) -> web.Response:
 
 @routes.patch("/api/instances/configurations/")
 async def change_configurations(request: web.Request) -> web.Response:
-    """Set known settings and ignore the rest; the answer lists those that were set."""
+    """Set known settings and ignore unknown ones; the answer lists those that were set."""
     instance_admin(request)
     context_of(request).drop_cached(INSTANCE, CONFIGURATIONS)
     stored = _stored_before_1_3 if context_of(request).older_than_1_3 else _stored

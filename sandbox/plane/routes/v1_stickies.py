@@ -29,7 +29,7 @@ CHECKS: dict[str, Check] = {
 
 @routes.get(STICKIES)
 async def list_stickies(request: web.Request) -> web.Response:
-    """List notes, newest first, with all fields, whatever `fields` says (seen on Plane 1.3.1)."""
+    """List notes, newest first, with all fields, regardless of `fields` (seen on Plane 1.3.1)."""
     caller = _caller(request)
     state = state_of(request)
     rows = state.stickies.newest_where(workspace=caller.workspace.id, owner=caller.user.id)

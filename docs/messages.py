@@ -1,6 +1,6 @@
-"""Every message that the product code can print about a failure, read off its source without running it.
+"""Read every message about a failure from the product code's source, without running it.
 
-A message is a template: what is put in at run time stands as ``…``.
+A message is a template: ``…`` replaces each value that is known only in a run.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 
-CHECKOUT = Path(__file__).parent.parent.parent
+CHECKOUT = Path(__file__).parent.parent
 
 FOLDERS = ("operations", "pyinfra_plane")
-"""And what lies beside them."""
+"""The folders of the product code, besides the modules in the checkout itself."""
 
 INNER = ("ValueError", "AnswerTooSlow", "AnswerTooLarge", "ForwardingForbidden")
-"""Raised and caught within a module; never shown."""
+"""Exceptions that a module raises and catches itself, so nobody sees them."""
 
 SAYING = ("noop", "_say", "Note", "say", "say_once", "cannot_tell")
-"""Functions that are given a line to show."""
+"""Functions that show the line in their arguments."""
 
 REFUSING = {"refuse": (0, ": "), "must": (0, " must "), "must_be": (0, " must be "), "also": (1, " must ")}
-"""Functions that refuse a value: which argument says why, and what stands between the value's name and that."""
+"""Functions that refuse a value: the argument with the reason, and the text between the value's name and the reason."""
 
 REASONS = ("unread", "Composed", "SharedRedis", "Failure")
-"""What a fact gives; its texts say why nothing could be read, and are quoted by the message or are it."""
+"""Results of facts whose texts say why nothing could be read; a message quotes them, or is one."""
 
 GAP = "…"
 
@@ -46,13 +46,13 @@ def of_source(source: str) -> set[str]:
     """The templates of the messages in a module's text."""
     module = _Module(ast.parse(source))
     found = {_tidy(template) for template in module.found()}
-    # A line of the plan says what is made, and a `=` what is kept: neither tells of a failure.
+    # Lines of a plan that begin with these signs report changes and unchanged resources, no failures.
     return {template for template in found if re.search(r"\w{2}", template) and template[:2] not in ("= ", "+ ", "~ ")}
 
 
 def _tidy(template: str) -> str:
     template = re.sub(rf"{GAP}+", GAP, " ".join(template.split()))
-    # What a value must be is said by the message itself.
+    # The message itself says what a value must be, so one entry explains all of these.
     return re.sub(r"^\S+ must be .* \(got …\)$", "… must be … (got …)", template)
 
 
@@ -70,11 +70,11 @@ class _Module:
             local = {**local, **_assigned(ast.walk(node))}
         yield from self._here(node, local)
         if isinstance(node, ast.FunctionDef) and node.name in REFUSING:
-            return  # what it is called with counts
+            return  # the messages are in its callers
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             return  # a docstring
         for child in ast.iter_child_nodes(node):
-            # The words of an f-string are no line by themselves.
+            # A part of an f-string is not a message.
             if not (isinstance(node, ast.JoinedStr) and isinstance(child, ast.Constant)):
                 yield from self._in(child, local)
 
@@ -94,14 +94,14 @@ class _Module:
             elif name in SAYING or name in REASONS:
                 yield from (text for one in arguments for text in self._either(one, local))
             elif name == "Change" and isinstance(node.args[0], ast.Tuple):
-                # `found` and `sign` stand for `?` where a preview cannot tell.
+                # `found` and `sign` are `?` if a preview cannot know.
                 lines = [text for one in node.args[0].elts for text in self.texts(one, local)]
                 yield from (re.sub(f"^{GAP} ", "? ", line) for line in lines if line.startswith(("? ", f"{GAP} ")))
         elif isinstance(node, (ast.JoinedStr, ast.Constant)):
             yield from (text for text in self.texts(node, local) if re.match(r"[!?] \S", text))
 
     def _either(self, node: ast.expr, local: dict[str, list[ast.expr]]) -> list[str]:
-        """As :meth:`texts`, of a whole message: where one of two says nothing, the other still does."""
+        """The texts of a whole message; of two alternatives, one may be only a gap."""
         if isinstance(node, ast.IfExp):
             return self._either(node.body, local) + self._either(node.orelse, local)
         if isinstance(node, ast.BoolOp):
@@ -109,7 +109,7 @@ class _Module:
         return self.texts(node, local)
 
     def texts(self, node: ast.expr, local: dict[str, list[ast.expr]], depth: int = 0) -> list[str]:
-        """The templates that an expression can come to."""
+        """The templates that an expression can evaluate to."""
         if depth > 6:
             return [GAP]
 
@@ -156,14 +156,14 @@ class _Module:
 
 @cache
 def _advice() -> dict[str, ast.expr]:
-    """What the deploy gives the client of Plane's API as advice, by its name there."""
+    """The advice that the deploy passes to the client of Plane's API, by its name there."""
     tree = ast.parse((CHECKOUT / "pyinfra_plane" / "host" / "connection.py").read_text(encoding="utf-8"))
     calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and _name(node.func) == "Advice")
     return {str(keyword.arg): keyword.value for call in calls for keyword in call.keywords}
 
 
 def _or_gap(texts: list[str]) -> list[str]:
-    """The texts, or a gap where one of them says nothing or cannot be told."""
+    """The texts, or a gap if one of them is empty or unknown."""
     return list(dict.fromkeys(texts)) if texts and all(text not in ("", GAP) for text in texts) else [GAP]
 
 
