@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 
 from benchmarks.bed import ANSIBLE, HERE, BenchmarkError
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"there is no figure {', '.join(unknown)}; there are: {', '.join(FIGURES)}")
     size = QUICK if options.quick else FULL
     if options.repeats:
-        size = Size(options.repeats, size.requests, size.hosts, size.agents, size.projects)
+        size = replace(size, repeats=options.repeats)
     if not ANSIBLE.exists():
         say("Without .venv-ansible (`make bench` makes it) nothing is held against Ansible.")
     rows: list[Row] = []

@@ -69,11 +69,17 @@ class Bed:
             host.psql("SELECT 1")
 
     def deploy(
-        self, hosts: Sequence[Host], deploy: str = "deploy.py", data: Mapping[str, object] | None = None
+        self,
+        hosts: Sequence[Host],
+        deploy: str = "deploy.py",
+        data: Mapping[str, object] | None = None,
+        entries: int = 1,
     ) -> Spent:
-        """Run pyinfra against hosts."""
+        """Run pyinfra against hosts, each with this many entries in the inventory, as if they were further hosts."""
         inventory = self.directory / "inventory.py"
-        inventory.write_text(f"sandbox = {[self._entry(host, data or {}) for host in hosts]!r}\n")
+        named = [self._entry(host, data or {}) for host in hosts]
+        every = [(f"{name}-{number}", given) for number in range(1, entries + 1) for name, given in named]
+        inventory.write_text(f"sandbox = {every!r}\n")
         return self.run([sys.executable, "-m", "pyinfra", str(inventory), deploy, "-y"], hosts)
 
     def empty(self, hosts: Sequence[Host]) -> Spent:

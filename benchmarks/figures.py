@@ -21,13 +21,19 @@ class Size:
     hosts: Sequence[int]
     agents: Sequence[int]
     projects: Sequence[int]
+    entries: Sequence[int] = (2, 5)
 
 
-FULL = Size(repeats=5, requests=300, hosts=(1, 10, 50, 100), agents=(10, 100, 500), projects=(1, 20, 100))
+FULL = Size(
+    repeats=5, requests=300, hosts=(1, 10, 50, 100), agents=(10, 100, 500), projects=(1, 20, 100), entries=(5, 50)
+)
 QUICK = Size(repeats=1, requests=20, hosts=(1, 2, 4, 6), agents=(3, 6, 12), projects=(1, 2, 4))
 
 SHORT = 3
 """Factor for the number of short runs: the machine's other work does not get shorter with them."""
+
+SANDBOXES = 20
+"""Maximum number of sandbox hosts that the entries of a large inventory lead to."""
 
 STEADY = 2
 """Factor for the number of runs whose differences count: a difference contains the noise of both runs."""
@@ -157,6 +163,27 @@ def hosts(size: Size, say: Say) -> Iterator[Row]:
         yield row if rated else row.unrated
 
 
+def thousand(size: Size, say: Say) -> Iterator[Row]:
+    """A thousand hosts against a hundred, without changes."""
+    # A sandbox of so many hosts does not fit on a machine, so each of twenty is in the inventory several times. A run
+    # that changes nothing takes no lock, and costs the controller the same.
+    with bed(min(size.hosts[-1], SANDBOXES)) as made:
+        made.warm(made.hosts)
+        made.deploy(made.hosts)
+        runs = {str(n): partial(made.deploy, made.hosts, entries=n) for n in (1, *size.entries)}
+        taken = in_turn(max(1, size.repeats // 2), runs, say)
+        numbers = [n * len(made.hosts) for n in (1, *size.entries)]
+    few, some, many = numbers
+    cpu = {n: middle(spent.cpu for spent in found) * 1000 for n, found in zip(numbers, taken.values(), strict=True)}
+    memory = {n: middle(spent.memory for spent in found) for n, found in zip(numbers, taken.values(), strict=True)}
+    near, far = _slopes(numbers, cpu)
+    what, against = f"for each further host, {some} to {many} entries", f"{few} to {some}"
+    yield flat(f"no change, CPU {what}", against, far, near, "ms")
+    each = (memory[many] - memory[some]) / (many - some)
+    yield Row(f"no change, memory {what}", "", f"{each:.2f} MB", "", "", "at most 1 MB", each <= 1)
+    yield Row(f"no change, memory of pyinfra, {many} entries", "", f"{memory[many]:.0f} MB", "", "", "", True)
+
+
 def _slopes(numbers: Sequence[int], values: Mapping[int, float]) -> tuple[float, float]:
     """The cost of each further one, from the first number to the second, and from there to the third."""
     low, middling, high = numbers
@@ -235,6 +262,7 @@ FIGURES: Mapping[str, Figure] = {
     "requests": requests,
     "channel": channel,
     "hosts": hosts,
+    "thousand": thousand,
     "agents": many_agents,
     "projects": many_projects,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +12,9 @@ from pyinfra.api.state import State
 
 PACKAGES = ("requests", "zxcvbn")
 """Packages that are needed besides pyinfra, which may be installed on its own."""
+
+SEARCH_EVERY = 50_000
+"""The number of new objects after which Python searches for unreachable ones."""
 
 
 def configure(state: State, deploy: Path | None = None) -> None:
@@ -32,6 +36,10 @@ def configure(state: State, deploy: Path | None = None) -> None:
             f"this pyinfra's Python has no {' and no '.join(absent)}; run the pyinfra that was installed from "
             f"requirements.txt (. .venv/bin/activate), or: {sys.executable} -m pip install {' '.join(absent)}"
         )
+    # A run creates objects and keeps most of them; with Python's 700, the search for unreachable ones takes a tenth of
+    # its CPU.
+    gc.freeze()
+    gc.set_threshold(SEARCH_EVERY)
     # Only after the packages are known to exist.
     from pyinfra_plane.engine import interrupt, patches, report
     from pyinfra_plane.engine.connecting import fail
