@@ -670,6 +670,7 @@ def test_a_check_that_is_not_made_is_said_on_every_run(
         reach=SimpleNamespace(is_not_started=False),
     )
     monkeypatch.setattr(instance, "current_plane", lambda: here)
+    monkeypatch.setattr(instance, "_shows_instance", lambda here: False)
     monkeypatch.setattr(instance, "_health", lambda here: "not yet")
     ready: Any = instance.ready
     for _ in ("in a preview", "in a run"):
