@@ -80,7 +80,10 @@ class Forks:
             finally:
                 os.close(write)
             [pid] = NUMBER.unpack(ended.read(NUMBER.size))
-            is_over = select.select([ended], [], [], timeout)[0]
+            # Not select.select, which takes no number above 1,023.
+            waiting = select.poll()
+            waiting.register(ended, select.POLLIN)
+            is_over = waiting.poll(timeout * 1000)
             if not is_over:
                 os.kill(pid, signal.SIGKILL)
             [status] = NUMBER.unpack(ended.read(NUMBER.size))

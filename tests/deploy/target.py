@@ -63,6 +63,14 @@ def environment_with(settings: Mapping[str, str | None]) -> dict[str, str]:
     return {**others, **given, "PYINFRA_PROGRESS": "off"}
 
 
+def _for_python(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name.startswith("PYTHON")}
+
+
+FOR_PYTHON = _for_python(os.environ)
+"""What Python reads as it starts, so that a fork cannot have it otherwise."""
+
+
 @cache
 def _forks() -> Forks:
     return Forks()
@@ -77,8 +85,7 @@ def run_pyinfra(
     timeout: float = 120,
 ) -> subprocess.CompletedProcess[str]:
     """Run `pyinfra` in the checkout, as :meth:`Forks.run` does."""
-    # What PYTHONPATH gives is imported as Python starts.
-    if not measured.IS_WANTED and "PYTHONPATH" not in environment:
+    if _for_python(environment) == FOR_PYTHON and not measured.IS_WANTED:
         return _forks().run(arguments, environment, stdin=stdin, separate=separate, timeout=timeout)
     return subprocess.run(
         [sys.executable, "-m", "pyinfra", *arguments],

@@ -36,7 +36,7 @@ def test_sign_up_is_closed_and_the_agents_are_in(closed: Target) -> None:
 def test_what_everybody_is_shown_is_compared_without_signing_in(closed: Target) -> None:
     again = closed.deploy()
     assert again.changed == [] and again.writes == [], again.output
-    assert len(again.requests) == 13
+    assert len(again.requests) == 12
 
 
 def test_an_agent_is_added_where_sign_up_is_closed(closed: Target) -> None:

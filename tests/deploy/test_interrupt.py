@@ -93,7 +93,7 @@ def interrupted_at(path: str, running: Callable[[], Running], *targets: Target, 
 
 
 def test_a_wait_for_plane_ends_at_once_with_how_to_go_on(target: Target) -> None:
-    target.host.plane.faults.add(proxy_page(503), path="^/$")
+    target.host.plane.faults.add(proxy_page(503), path="^/")
     run = Running(
         target, "-y", "--limit", target.host.name, data={"plane_health_retries": 12, "plane_health_delay": 10}
     )

@@ -54,7 +54,7 @@ def test_as_many_requests_are_under_way_as_the_setting_says(target: Target, toge
     run = target.deploy(data={"plane_requests_together": together})
     assert run.code == 0 and run.changed == [], run.output
     assert crowd.most == together
-    assert len(run.requests) == 13
+    assert len(run.requests) == 12
 
 
 def test_a_token_that_does_not_answer_is_named_in_its_place(target: Target, settled: Settled) -> None:

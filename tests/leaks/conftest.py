@@ -58,4 +58,4 @@ def target(new_target: NewTarget, known: Given) -> Target:
 @pytest.fixture(scope="session")
 def settled(new_target: NewTarget, known: Given, tmp_path_factory: pytest.TempPathFactory) -> Settled:
     """Gives targets that were deployed to with these secrets, each for one test."""
-    return Settled(lambda **data: new_target(known, **data), lambda: tmp_path_factory.mktemp("settled"))
+    return Settled(lambda *kind, **data: new_target(known, **data), lambda: tmp_path_factory.mktemp("settled"))

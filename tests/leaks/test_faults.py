@@ -14,7 +14,7 @@ from sandbox.plane.faults import Action
 from sandbox.plane.http import Handler
 from tests.deploy.target import TOKEN_FILE, Run
 from tests.faults.cuts import deploy_all
-from tests.faults.test_faults import FAULTS, FORMS, REQUESTS, WITHOUT_A_SAVED_TOKEN
+from tests.faults.test_faults import FAULTS, FORMS, REQUESTS, WITHOUT_A_SAVED_TOKEN, at_an_address
 from tests.leaks.conftest import NewTarget
 from tests.leaks.given import given, secrets_of
 from tests.leaks.search import Leak, Search
@@ -70,6 +70,8 @@ def finds(faults: Mapping[str, Action], new_target: NewTarget) -> tuple[Run, lis
     # One command has one environment, so what is given is the same for all.
     known = given()
     targets = {kind: new_target(known) for kind in faults}
+    if "probe" in targets:
+        at_an_address(targets["probe"])
     for kind in faults.keys() & WITHOUT_A_SAVED_TOKEN:
         assert targets[kind].deploy(operation="deploy.provisioning").code == 0
         (targets[kind].host.root / TOKEN_FILE).unlink()
