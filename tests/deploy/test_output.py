@@ -144,8 +144,8 @@ def test_without_a_terminal_there_are_no_colours(target: Target) -> None:
 
 
 def test_waiting_is_one_line_in_a_log(target: Target) -> None:
-    for nth in range(1, 4):
-        target.host.plane.faults.add(proxy_page(503), path="^/$", nth=nth)
+    for nth in range(1, 6):
+        target.host.plane.faults.add(proxy_page(503), path="^/", nth=nth)
     run = target.deploy(data={"plane_health_retries": 9})
     assert run.code == 0, run.output
     [line] = [line for line in run.lines if line.startswith("waiting for ")]
