@@ -141,6 +141,8 @@ def _run(request: int, streams: Sequence[int]) -> NoReturn:
         asked = json.load(file)
     os.environ.clear()
     os.environ.update(asked["environment"])
+    # Python keeps the folder that it found first.
+    tempfile.tempdir = None
     sys.argv = ["pyinfra", *asked["arguments"]]
     sys.exit(main())
 

@@ -82,10 +82,11 @@ def run_pyinfra(
     *,
     stdin: str | None = None,
     separate: bool = False,
+    in_fork: bool = True,
     timeout: float = 120,
 ) -> subprocess.CompletedProcess[str]:
-    """Run `pyinfra` in the checkout, as :meth:`Forks.run` does."""
-    if _for_python(environment) == FOR_PYTHON and not measured.IS_WANTED:
+    """Run `pyinfra` in the checkout, as :meth:`Forks.run` does; not `in_fork`, as a process of its own."""
+    if in_fork and _for_python(environment) == FOR_PYTHON and not measured.IS_WANTED:
         return _forks().run(arguments, environment, stdin=stdin, separate=separate, timeout=timeout)
     return subprocess.run(
         [sys.executable, "-m", "pyinfra", *arguments],
@@ -156,6 +157,8 @@ class Target:
     secrets: dict[str, str] = field(default_factory=lambda: dict(SECRETS))
     kind: tuple[str, str, str] = ("community", "scripts", "1.2.2")
     """Edition, stack and release of its Plane."""
+    in_fork: bool = True
+    """Whether runs are forks; not for a test of the process itself, its command line or its environment."""
 
     def inventory(self) -> tuple[str, dict[str, Any]]:
         """The host as it stands in an inventory."""
@@ -195,7 +198,9 @@ class Target:
         operation = [operation] if isinstance(operation, str) else operation
         mode = [] if {"--dry", "debug-inventory"} & {*arguments, *operation} or stdin is not None else ["-y"]
         environment = environment_with({**self.secrets, **(secrets or {})})
-        done = run_pyinfra([str(inventory), *operation, *mode, *arguments], environment, stdin=stdin)
+        done = run_pyinfra(
+            [str(inventory), *operation, *mode, *arguments], environment, stdin=stdin, in_fork=self.in_fork
+        )
         requests = [(entry.method, entry.path) for entry in list(self.host.plane.requests)[before:]]
         return Run(done.returncode, done.stdout, requests)
 

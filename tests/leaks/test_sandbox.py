@@ -157,6 +157,7 @@ def test_nothing_beside_the_two_files_holds_a_secret(
     password, may be in the environment of the programs that need it, which only the same user and root can read: it is
     for :func:`test_environments_of_programs_on_the_target`.
     """
+    target.in_fork = False
     record_programs(target.host)
     temporary = tmp_path / "tmp"
     temporary.mkdir()
