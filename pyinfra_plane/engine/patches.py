@@ -192,6 +192,17 @@ def question_without_terminal() -> None:
 # The cost of each operation on each host
 
 
+class _WithMergedData:
+    """A host whose data is in one place, in the order in which pyinfra would find it."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self.data = SimpleNamespace(**host.data.dict())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._host, name)
+
+
 def cheap_operations() -> None:
     """Spare pyinfra most of its own work for an operation: its place in the deploy, and its global arguments.
 
@@ -218,9 +229,7 @@ def cheap_operations() -> None:
 
         @_replacing(import_module(module), "pop_global_arguments")
         def popped(pop: Any, state: State, host: Host, given: dict[str, Any]) -> Any:
-            data = SimpleNamespace()
-            vars(data).update(host.data.dict())
-            return pop(state, SimpleNamespace(current_deploy_kwargs=host.current_deploy_kwargs, data=data), given)
+            return pop(state, _WithMergedData(host), given)
 
 
 # Connections

@@ -57,6 +57,16 @@ def test_an_operation_has_the_place_that_pyinfra_gives_it(deploy: str | None) ->
 
 
 @pytest.mark.usefixtures("patched")
+def test_lines_of_pyinfra_itself_are_no_part_of_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    state, _ = state_of()
+    state.current_op_file_number = 3
+    order = operation_module.get_operation_order_from_stack
+    outside = order(state)
+    monkeypatch.setattr(util, "PYINFRA_INSTALL_DIR", __file__)
+    assert 0 < len(order(state)) < len(outside)
+
+
+@pytest.mark.usefixtures("patched")
 def test_an_operation_gets_the_arguments_that_pyinfra_gives_it() -> None:
     state, host = state_of(_env={"A": "1"}, _timeout=7)
     host.data._su_user = "plane"
