@@ -262,6 +262,14 @@ def test_what_failed_before_a_person_answered_is_asked_again(
     assert process.returncode == 0, shown
 
 
+def test_each_check_that_plane_answers_asks_plane_again(target: Target, tmp_path: Path) -> None:
+    deploy = tmp_path / "twice.py"
+    deploy.write_text("from operations import plane\nplane.ready(name='first')\nplane.ready(name='later')\n")
+    once = target.deploy("--dry", operation=str(deploy))
+    assert once.code == 0, once.output
+    assert once.requests == [("GET", "/api/instances/")] * 2
+
+
 def test_an_api_container_that_is_stopped_is_named(target: Target) -> None:
     target.sandbox.call(target.host.containers["javisi_plane_api"].stop)
     run = target.deploy(operation="deploy.provisioning")
