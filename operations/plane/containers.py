@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pyinfra_plane.engine.converge import Change, Note, Plan, Unchanged, converging_with, current_host
+from pyinfra_plane.engine.files import file_reading
 from pyinfra_plane.engine.readings import Reading, fact_reading
 from pyinfra_plane.facts.compose import ComposeConfig, ComposeServices
 from pyinfra_plane.facts.plane_schema import PlaneSchema
-from pyinfra_plane.host.compose_project import Project, compose_command, schema_arguments
+from pyinfra_plane.host.compose_project import Project, compose_command, found_on, schema_arguments
 from pyinfra_plane.host.container_steps import ContainerSteps
 from pyinfra_plane.host.stack import Named, Stack
 from pyinfra_plane.settings import Settings, settings_of
@@ -16,6 +17,7 @@ from pyinfra_plane.settings import Settings, settings_of
 
 def _reads(directory: str, env_path: str, **_: object) -> list[Reading]:
     return [
+        file_reading(env_path),
         fact_reading(ComposeServices, stdin="", directory=directory),
         fact_reading(ComposeConfig, stdin="", command_words=compose_command(directory, ())),
         fact_reading(PlaneSchema, **schema_arguments(settings_of(current_host()))),
@@ -68,7 +70,9 @@ def _containers(project: Project) -> Plan:
     changes = list(steps.changes())
     yield from changes
     directory, env_path = project.directory, project.env_path
-    if not any(isinstance(change, Change) for change in changes):
+    is_changed = any(isinstance(change, Change) for change in changes)
+    found_on(project.host).reached = None if is_changed else next((one.reached for one in stack.of(stack.api)), None)
+    if not is_changed:
         yield Unchanged(f"{', '.join(stack.names)} run with {env_path} as it is")
     elif stack.needs_env_file:
         yield Note(

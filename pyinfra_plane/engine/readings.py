@@ -50,7 +50,7 @@ class Reading:
     stdin: str | None = None
 
 
-AT_ONCE = 3
+AT_ONCE = 7
 """Maximum number of commands that run ahead of time. OpenSSH allows ten in a connection (``MaxSessions``)."""
 
 LONGEST_AHEAD = 30.0
@@ -135,14 +135,16 @@ def forget_readings(host: Any) -> None:
 
 
 def read(host: Any, reading: Reading) -> Output:
-    """Return a command's output, from a reading that was started before, otherwise from a new one.
+    """Return a command's output, from a reading that was started ahead, otherwise from a new one.
+
+    A reading ahead serves every operation until the first change.
 
     Raises:
         TargetError: as :func:`run`.
         TargetTooMuch: it printed half of :data:`LARGEST_OUTPUT` or more.
     """
     ahead = run_of(host).part(_Ahead)
-    begun, greenlet = ahead.begun.pop((reading, repr(rights(host))), (0.0, None))
+    begun, greenlet = ahead.begun.get((reading, repr(rights(host))), (0.0, None))
     output: Output | None = None
     if greenlet is not None and time.monotonic() - begun < LONGEST_AHEAD:
         output = greenlet.get()

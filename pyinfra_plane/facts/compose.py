@@ -17,7 +17,18 @@ from typing import Any
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from typing_extensions import override
 
-from pyinfra_plane.facts.docker import FAILED, GARBLED, NOT_UNDERSTOOD, AnswerFact, checked_object, checked_text
+from pyinfra_plane.facts.docker import (
+    FAILED,
+    GARBLED,
+    NOT_UNDERSTOOD,
+    REACHED,
+    AnswerFact,
+    Container,
+    checked_object,
+    checked_text,
+    inspected,
+    reached,
+)
 from pyinfra_plane.text import quote
 
 _KEY = secrets.token_bytes(16)
@@ -83,6 +94,7 @@ class ServiceContainer:
         image_id: the id of the image that it runs.
         app_version: its ``APP_VERSION``, which Plane uses as its version.
         code: the content of its image, if it runs Plane's API.
+        reached: how the host reaches it.
     """
 
     service: str
@@ -95,6 +107,7 @@ class ServiceContainer:
     environment: Digests = field(default_factory=dict)
     app_version: str | None = None
     code: PlaneCode | None = None
+    reached: Container | None = None
 
     @property
     def has_failed(self) -> bool:
@@ -129,11 +142,10 @@ _LABELS = {
     "files": "project.config_files", "env_files": "project.environment_file",
 }  # fmt: skip
 _INSPECTED = {
-    "id": ".Id", "name": ".Name", "status": ".State.Status", "exit_code": ".State.ExitCode",
+    **REACHED, "id": ".Id", "name": ".Name", "exit_code": ".State.ExitCode",
     "image": ".Config.Image", "image_id": ".Image", "environment": ".Config.Env",
     **{name: f'(index .Config.Labels "com.docker.compose.{label}")' for name, label in _LABELS.items()},
 }  # fmt: skip
-_CONTAINER = "{" + ",".join(f'"{name}":{{{{json {place}}}}}' for name, place in _INSPECTED.items()) + "}"
 _IMAGE = "image {{.ID}} {{.Repository}}:{{.Tag}}"
 
 API_COMMAND = r"docker-entrypoint-api|gunicorn|uvicorn"
@@ -159,7 +171,7 @@ rows=$(printf '%s\n' "$rows" | while IFS='\t' read -r id state folder command; d
 done)
 docker image ls --no-trunc --format '{_IMAGE}' || exit 1
 [ -n "$rows" ] || exit 0
-docker inspect -f '{_CONTAINER}' $(printf '%s\n' "$rows" | cut -d ' ' -f 1) || exit 1
+docker inspect -f '{inspected(_INSPECTED)}' $(printf '%s\n' "$rows" | cut -d ' ' -f 1) || exit 1
 for api in $(printf '%s\n' "$rows" | grep -E '^[^ ]+ running .*({API_COMMAND})' | cut -d ' ' -f 1); do
   docker exec "$api" sh -c '{_READ_CODE}' 2>/dev/null </dev/null | sed "s/^/code of $api: /"
 done
@@ -236,6 +248,7 @@ def _container(item: dict[str, Any], output: Sequence[str]) -> ServiceContainer:
         {name: digest(value) for name, _, value in variables},
         next((value for name, _, value in variables if name == "APP_VERSION" and value), None),
         _code(output, f"code of {item['id']}: "),
+        reached(item),
     )
 
 

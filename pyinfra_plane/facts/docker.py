@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -75,10 +75,13 @@ class AnswerFact(FactBase[T]):
         return printable(said[-1], LONGEST_QUOTE) if said else "docker printed nothing"
 
 
-_FORMAT = (
-    '{"status":{{json .State.Status}},'
-    '"networks":{{json .NetworkSettings.Networks}},"host":{{json .HostConfig.NetworkMode}}}'
-)
+REACHED = {"status": ".State.Status", "networks": ".NetworkSettings.Networks", "host": ".HostConfig.NetworkMode"}
+"""The places in docker's answer that :func:`reached` reads, by the names that it reads them by."""
+
+
+def inspected(places: Mapping[str, str]) -> str:
+    """The template of ``docker inspect`` that prints places of its answer as a JSON object, by these names."""
+    return "{" + ",".join(f'"{name}":{{{{json {place}}}}}' for name, place in places.items()) + "}"
 
 
 @dataclass(frozen=True)
@@ -99,17 +102,22 @@ class DockerContainer(FactBase[Container | None]):
 
     @override
     def command(self, container: str) -> StringCommand:
-        return StringCommand("docker inspect -f", QuoteString(_FORMAT), QuoteString(container), "2>/dev/null || true")
+        template = QuoteString(inspected(REACHED))
+        return StringCommand("docker inspect -f", template, QuoteString(container), "2>/dev/null || true")
 
     @override
     def process(self, output: list[str]) -> Container | None:
         for line in (line for line in output if line.startswith("{")):
             try:
-                item = checked_object(json.loads(line))
-                return Container(checked_text(item["status"]), _addresses(item), item.get("host") == "host")
+                return reached(checked_object(json.loads(line)))
             except GARBLED as error:
                 raise TargetError(f"docker inspect: {NOT_UNDERSTOOD}: {quote(line, 80)}") from error
         return None
+
+
+def reached(item: dict[str, Any]) -> Container:
+    """Return a container from docker's answer; raise one of :data:`GARBLED` if that is not possible."""
+    return Container(checked_text(item["status"]), _addresses(item), item.get("host") == "host")
 
 
 def checked_object(value: Any) -> dict[str, Any]:

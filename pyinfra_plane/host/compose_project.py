@@ -18,6 +18,7 @@ from pyinfra_plane.engine.host_run import run_of
 from pyinfra_plane.engine.readings import read_fact
 from pyinfra_plane.engine.report import is_executing
 from pyinfra_plane.facts.compose import ComposeConfig, Composed, ComposeFile, ComposeServices, digest
+from pyinfra_plane.facts.docker import Container
 from pyinfra_plane.facts.postgres import Server
 from pyinfra_plane.host.env_values import EnvFile
 from pyinfra_plane.host.stack import Named, Stack, dotenv_of, find, interpolates, is_plane
@@ -33,11 +34,13 @@ class Found:
 
     Args:
         api_container: the name of the API's container, once it is known.
+        reached: how the host reaches it, until something may have changed it.
         is_unregistered: whether Plane's instance is still to be registered.
         needs_start: whether the API had no container.
     """
 
     api_container: str | None = None
+    reached: Container | None = None
     is_unregistered: bool = False
     needs_start: bool = False
 

@@ -10,8 +10,8 @@ from pyinfra_plane.api.plane import Plane
 from pyinfra_plane.engine.commands import wait_for_others
 from pyinfra_plane.engine.files import file_reading
 from pyinfra_plane.engine.readings import Reading, fact_reading, read_fact
-from pyinfra_plane.facts.docker import Container, DockerContainer
-from pyinfra_plane.host.compose_project import Project, is_new, known_api_container, needs_start
+from pyinfra_plane.facts.docker import DockerContainer
+from pyinfra_plane.host.compose_project import Project, found_on, is_new, known_api_container, needs_start
 from pyinfra_plane.host.connection import plane_from
 from pyinfra_plane.host.stack import Named
 from pyinfra_plane.settings import Settings
@@ -114,7 +114,10 @@ class Reach:
                 f"Plane's API has no container in {self.settings.plane_compose_dir} yet; run deploy.environment to "
                 "start one, or set plane_api_container or plane_api_url"
             )
-        container: Container | None = read_fact(self.host, DockerContainer, container=name)
+        found = found_on(self.host)
+        container, found.reached = found.reached, None
+        if container is None or name != found.api_container:
+            container = read_fact(self.host, DockerContainer, container=name)
         if container is None:
             raise PlaneUnreachable(
                 f"the container {name} does not exist on this host; start Plane, or set plane_api_container or "
@@ -135,7 +138,9 @@ class Reach:
     def readings(self) -> list[Reading]:
         """The readings on the host that come before the first request."""
         s = self.settings
-        name = None if s.plane_api_url else known_api_container(self.host, s)
+        # A container of the Compose project is read with the project.
+        is_found = s.plane_api_url or found_on(self.host).api_container
+        name = None if is_found else known_api_container(self.host, s)
         address = [] if name is None else [fact_reading(DockerContainer, container=name)]
         return [*address, file_reading(s.plane_tokens_path)]
 

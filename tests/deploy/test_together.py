@@ -145,9 +145,14 @@ def test_what_the_next_operations_read_is_read_at_the_same_time(
     there: list[str] = []
     most = 0
     three = asyncio.Event()
+    # A look, from which a person is asked, reads one after the other. It reads the environment file for itself, and for
+    # the containers that run with it.
+    look = 8 if is_asked else 0
 
     async def hold(command: str) -> None:
         nonlocal most
+        if len(target.host.commands) - before <= look:
+            return
         there.append(command)
         most = max(most, len(there))
         if len(there) == 3:
@@ -162,13 +167,10 @@ def test_what_the_next_operations_read_is_read_at_the_same_time(
     run = target.deploy(stdin="\n" if is_asked else None)
     target.host.before_command = None
     assert run.code == 0 and run.changed == [], run.output
-    # What was not begun ahead of its time, because it was not known then, comes on top.
-    assert most in (3, 4)
+    assert most >= 3
     commands = target.host.commands[before:]
-    # A person is asked by what a look has found, which is looked at again.
-    # The environment file is read for itself, and for the containers that run with it.
-    assert len(commands) == (18 if is_asked else 9), commands
-    assert len(set(commands)) == 8
+    assert len(commands) == look + 7, commands
+    assert len(set(commands)) == 7
 
 
 def test_reading_begins_while_pyinfra_still_goes_through_the_deploy(target: Target) -> None:

@@ -60,6 +60,8 @@ def inspected(service: str = "api", folder: object = "/opt/plane", **changes: An
         "env_files": "",
         "name": f"/plane-{service}-1",
         "status": "running",
+        "networks": {},
+        "host": "plane_default",
         "exit_code": 0,
         "image": "makeplane/plane-backend:stable",
         "image_id": "sha256:aa11",
@@ -285,6 +287,7 @@ def test_a_docker_that_cannot_be_asked_is_an_answer(host: Shell, word: str) -> N
         inspected(exit_code="x"),
         inspected(environment=5),
         inspected(image=None),
+        inspected(networks=[1]),
         inspected(folder={}, files=1),
     ],
 )

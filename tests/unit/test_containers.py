@@ -72,8 +72,9 @@ class Docker:
         made = {
             "id": f"{len(self.containers)}a", "service": name, "oneoff": "False", "project": "plane",
             "folder": str(self.folder), "files": "", "env_files": "",
-            "name": f"/plane-{name}-1", "status": "running", "exit_code": 0, "image": BACKEND,
-            "image_id": "sha256:aa11", "environment": [f"{key}={value}" for key, value in environment.items()],
+            "name": f"/plane-{name}-1", "status": "running", "networks": {}, "host": "bridge", "exit_code": 0,
+            "image": BACKEND, "image_id": "sha256:aa11",
+            "environment": [f"{key}={value}" for key, value in environment.items()],
             **changes,
         }  # fmt: skip
         self.containers.append(made)

@@ -364,7 +364,7 @@ def objects(*names: str) -> st.SearchStrategy[str]:
 
 DOCKER = objects("status", "networks", "host", "service", "services", "migrations", "instances")
 LABELS = ("service", "status", "oneoff", "project", "folder", "files", "env_files", "exit_code", "name", "image",
-          "image_id", "environment")  # fmt: skip
+          "image_id", "environment", "networks", "host")  # fmt: skip
 SERVICE = st.fixed_dictionaries(dict.fromkeys(LABELS, JSON | st.text(max_size=5) | st.integers())).map(json.dumps)
 KEYS = ("image", "command", "entrypoint", "env_file", "environment", "depends_on", "profiles")
 PROJECT = st.fixed_dictionaries(
