@@ -114,7 +114,7 @@ ANSIBLE := .venv-ansible
 $(ANSIBLE)/.made: benchmarks/ansible/requirements.txt
 	$(environment)
 
-bench: $(DEV)/.made $(ANSIBLE)/.made
+bench: $(VENV)/.made $(DEV)/.made $(ANSIBLE)/.made
 	@$(BIN)/python -m benchmarks $(BENCH)
 
 # Writes docs/reference.md, docs/settings.md and group_data/all.py, and the messages in docs/errors.md, from the code. It

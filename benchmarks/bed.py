@@ -21,6 +21,7 @@ from sandbox.server import Sandbox
 
 HERE = Path(__file__).parent
 CHECKOUT = HERE.parent
+RUNTIME = CHECKOUT / ".venv" / "bin" / "python"
 ANSIBLE = CHECKOUT / ".venv-ansible" / "bin" / "ansible-playbook"
 
 REAL_HASHING = 600_000
@@ -74,17 +75,22 @@ class Bed:
         deploy: str = "deploy.py",
         data: Mapping[str, object] | None = None,
         entries: int = 1,
+        python: Path = Path(sys.executable),
     ) -> Spent:
-        """Run pyinfra against hosts, each with this many entries in the inventory, as if they were further hosts."""
+        """Run pyinfra against hosts, each with this many entries in the inventory, as if they were further hosts.
+
+        Args:
+            python: the Python of the environment whose pyinfra is run.
+        """
         inventory = self.directory / "inventory.py"
         named = [self._entry(host, data or {}) for host in hosts]
         every = [(f"{name}-{number}", given) for number in range(1, entries + 1) for name, given in named]
         inventory.write_text(f"sandbox = {every!r}\n")
-        return self.run([sys.executable, "-m", "pyinfra", str(inventory), deploy, "-y"], hosts)
+        return self.run([str(python), "-m", "pyinfra", str(inventory), deploy, "-y"], hosts)
 
-    def empty(self, hosts: Sequence[Host]) -> Spent:
+    def empty(self, hosts: Sequence[Host], python: Path = Path(sys.executable)) -> Spent:
         """Run an empty deploy against hosts."""
-        return self.deploy(hosts, str(HERE / "empty.py"))
+        return self.deploy(hosts, str(HERE / "empty.py"), python=python)
 
     def _entry(self, host: Host, data: Mapping[str, object]) -> tuple[str, dict[str, object]]:
         given: dict[str, object] = {
@@ -181,13 +187,18 @@ class Bed:
 
 
 @contextmanager
-def bed(hosts: int, hash_iterations: int = 1, edition: str = "community") -> Iterator[Bed]:
+def bed(hosts: int, hash_iterations: int = 1, edition: str = "community", version: str | None = None) -> Iterator[Bed]:
     """Start this many hosts, for the duration of the block."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         directory = Path(name)
         (directory / "run").mkdir()
         running = sandbox.running(
-            directory / "sandbox", hosts=hosts, port=0, edition=edition, hash_iterations=hash_iterations
+            directory / "sandbox",
+            hosts=hosts,
+            port=0,
+            edition=edition,
+            version=version,
+            hash_iterations=hash_iterations,
         )
         with running as started:
             yield Bed(started, directory / "run")
