@@ -168,6 +168,12 @@ def inventory_mistakes() -> None:
             raise cli_error(f"{filename}{line}: {printable(f'{type(cause).__name__}: {cause}')}") from None
 
 
+def group_data_parsed_once() -> None:
+    """Find out once what a file of group data imports; pyinfra parses the file again for each name in it."""
+    module: Any = import_module("pyinfra_cli.inventory")
+    module._get_imported_names = cache(module._get_imported_names)
+
+
 def question_without_terminal() -> None:
     """Report in one line that nobody can answer pyinfra's question (cron, CI, Ctrl-D); pyinfra ends in a traceback.
 

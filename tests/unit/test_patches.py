@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pyinfra
@@ -15,6 +18,8 @@ import pyinfra_plane.engine.commands
 from pyinfra_plane.engine import patches
 
 # pyinfra.api has functions of the same names.
+ROOT = Path(__file__).parent.parent.parent
+
 operation_module: Any = import_module("pyinfra.api.operation")
 deploy_module: Any = import_module("pyinfra.api.deploy")
 
@@ -78,3 +83,21 @@ def test_an_operation_gets_the_arguments_that_pyinfra_gives_it() -> None:
     given = found[0]
     assert (given["_sudo"], given["_timeout"], given["_su_user"], given["_chdir"]) == (True, 7, "plane", "/tmp")
     assert found[1] == ["_retries"]
+
+
+# In a process of its own, because pyinfra's command line patches the one that imports it.
+GROUP_DATA = """
+import pathlib, sys
+from pyinfra_cli import inventory
+from pyinfra_plane.engine import patches
+
+theirs = inventory._get_group_data(sys.argv[1])
+patches.group_data_parsed_once()
+assert inventory._get_group_data(sys.argv[1]) == theirs == {"all": {"first": pathlib.Path("/"), "second": "/"}}
+assert inventory._get_imported_names.cache_info().misses == 1
+"""
+
+
+def test_group_data_is_what_pyinfra_reads(tmp_path: Path) -> None:
+    (tmp_path / "all.py").write_text("import os\nfrom pathlib import Path as P\nfirst = P('/')\nsecond = os.sep\n")
+    subprocess.run([sys.executable, "-c", GROUP_DATA, str(tmp_path)], check=True, cwd=ROOT, timeout=60)
