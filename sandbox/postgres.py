@@ -23,6 +23,8 @@ SETTINGS = {
     "listen_addresses": "",
     "password_encryption": "scram-sha-256",
     "fsync": "off",
+    # Keeps no old log, which a copy would contain.
+    "min_wal_size": "2MB",
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "wal_level": "minimal",
@@ -154,6 +156,11 @@ class Cluster:
         if self._process is not None:
             await _end(self._process, (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL))
         self._starting = self._process = None
+
+    async def drop(self) -> None:
+        """Stop it, and remove its data."""
+        await self.stop()
+        shutil.rmtree(self.data, ignore_errors=True)
 
     async def copy_to(self, data: Path) -> None:
         """Copy its data, for the template of another; it is stopped for that."""

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from tests import sampled
+from tests.directories import new_directory
+
+__all__ = ["new_directory"]
 
 _skipped: dict[str, str] = {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from sandbox.server import Sandbox
 from tests import measured
 from tests.deploy.settled import Settled, settled
 from tests.deploy.target import Target
+from tests.directories import NewDirectory
 
 __all__ = ["settled"]
 
@@ -43,7 +45,7 @@ NewTarget = Callable[..., Target]
 
 
 @pytest.fixture(scope="session")
-def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str, str, str], tuple[Sandbox, int]]]:
+def hosts(new_directory: NewDirectory) -> Iterator[Callable[[str, str, str], tuple[Sandbox, int]]]:
     """Gives a sandbox and the number of an unused host in it, by edition, release and stack."""
     import contextlib
 
@@ -54,11 +56,10 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str, s
             edition, version, kind = like
             current, number = running.get((edition, version, kind), (None, HOSTS))
             if current is None or number == len(current.hosts):
-                directory = tmp_path_factory.mktemp("sandbox")
                 count = HOSTS if like == ("community", VERSION, "scripts") else 4
                 current = stack.enter_context(
                     sandbox.running(
-                        directory, hosts=count, edition=edition, version=version, hash_iterations=1, stack=kind
+                        new_directory(), hosts=count, edition=edition, version=version, hash_iterations=1, stack=kind
                     )
                 )
                 number = 0
@@ -74,16 +75,16 @@ def new_target(
 ) -> NewTarget:
     """Makes a target that nothing was ever deployed to."""
 
-    recent: deque[Target] = deque()
+    recent: deque[weakref.ref[Target]] = deque()
 
     def new(edition: str = "community", stack: str = "scripts", version: str = VERSION, **data: object) -> Target:
         current, number = hosts(edition, version, stack)
         directory: Path = tmp_path_factory.mktemp("inventory")
         made = Target(current, current.hosts[number], directory, dict(data), kind=(edition, stack, version))
+        made.drop_database_in_the_end()
         # An older host's PostgreSQL starts again if it is still used.
-        recent.append(made)
-        if len(recent) > RUNNING:
-            old = recent.popleft()
+        recent.append(weakref.ref(made))
+        if len(recent) > RUNNING and (old := recent.popleft()()) is not None:
             old.sandbox.call(old.host.cluster.stop)
         return made
 

@@ -20,6 +20,7 @@ import pytest
 from pyinfra_plane.engine.lock import NAME as LOCK_NOTE
 from sandbox.saved import Saved, save
 from tests.deploy.target import Target
+from tests.directories import NewDirectory
 
 
 class Settled:
@@ -94,6 +95,6 @@ class Settled:
 
 
 @pytest.fixture(scope="session")
-def settled(new_target: Callable[..., Target], tmp_path_factory: pytest.TempPathFactory) -> Settled:
+def settled(new_target: Callable[..., Target], new_directory: NewDirectory) -> Settled:
     """Gives targets that were deployed to, each for one test."""
-    return Settled(new_target, lambda: tmp_path_factory.mktemp("settled"))
+    return Settled(new_target, new_directory)

@@ -7,9 +7,10 @@ import re
 import stat
 import subprocess
 import sys
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,12 @@ class Target:
     """Edition, stack and release of its Plane."""
     in_fork: bool = True
     """Whether runs are forks; not for a test of the process itself, its command line or its environment."""
+
+    def drop_database_in_the_end(self) -> None:
+        """Remove its PostgreSQL once no test can use it again; all of them together would take some 30 GB."""
+        loop, drop = self.host.loop, partial(self.sandbox.call, self.host.cluster.drop)
+        # At the end of the tests, the sandbox removes it.
+        weakref.finalize(self, lambda: None if loop.is_closed() else drop()).atexit = False
 
     def inventory(self) -> tuple[str, dict[str, Any]]:
         """The host as it stands in an inventory."""

@@ -13,6 +13,7 @@ import sandbox
 from sandbox.host import Host
 from sandbox.server import Sandbox
 from tests.contract.browser import PASSWORD, Browser
+from tests.directories import NewDirectory
 from tests.docs.pages import DOCS, HOST_NAMES, Command, File, Place, is_shown, steps
 from tests.sampled import chosen
 
@@ -37,14 +38,14 @@ FROM_NOTHING = ("first-deployment.md", "from-ansible.md")
 
 
 @pytest.fixture(scope="module")
-def sandboxes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Sandbox]]:
+def sandboxes(new_directory: NewDirectory) -> Iterator[Callable[[str], Sandbox]]:
     """Gives a running sandbox by its Compose file."""
     with contextlib.ExitStack() as stack:
 
         @functools.cache
         def started(name: str) -> Sandbox:
             hosts = len(HOST_NAMES) * len(TRIED)
-            return stack.enter_context(sandbox.running(tmp_path_factory.mktemp("s"), hosts=hosts, port=0, stack=name))
+            return stack.enter_context(sandbox.running(new_directory(), hosts=hosts, port=0, stack=name))
 
         yield started
 

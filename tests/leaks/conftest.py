@@ -12,6 +12,7 @@ import sandbox
 from sandbox.server import Sandbox
 from tests.deploy.settled import Settled
 from tests.deploy.target import Target
+from tests.directories import NewDirectory
 from tests.docker.conftest import started
 from tests.leaks.given import Given, given
 
@@ -29,13 +30,12 @@ def known() -> Given:
 
 
 @pytest.fixture(scope="session")
-def new_target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewTarget]:
+def new_target(new_directory: NewDirectory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewTarget]:
     """Makes a target that nothing was ever deployed to, with these secrets."""
     with ExitStack() as stack:
 
         def more() -> Iterator[Sandbox]:
-            directory = tmp_path_factory.mktemp("sandbox")
-            yield stack.enter_context(sandbox.running(directory, hosts=HOSTS, log_statement="all"))
+            yield stack.enter_context(sandbox.running(new_directory(), hosts=HOSTS, log_statement="all"))
 
         running = itertools.chain.from_iterable(more() for _ in itertools.count())
         unused = ((current, host) for current in running for host in current.hosts)
@@ -44,7 +44,9 @@ def new_target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewTarget]:
             current, host = next(unused)
             directory = tmp_path_factory.mktemp("inventory")
             settings = {**known.data, "postgres_init_dir": "srv/postgres-init", **data}
-            return Target(current, host, directory, settings, dict(known.environment))
+            made = Target(current, host, directory, settings, dict(known.environment))
+            made.drop_database_in_the_end()
+            return made
 
         yield new
 
@@ -56,6 +58,6 @@ def target(new_target: NewTarget, known: Given) -> Target:
 
 
 @pytest.fixture(scope="session")
-def settled(new_target: NewTarget, known: Given, tmp_path_factory: pytest.TempPathFactory) -> Settled:
+def settled(new_target: NewTarget, known: Given, new_directory: NewDirectory) -> Settled:
     """Gives targets that were deployed to with these secrets, each for one test."""
-    return Settled(lambda *kind, **data: new_target(known, **data), lambda: tmp_path_factory.mktemp("settled"))
+    return Settled(lambda *kind, **data: new_target(known, **data), new_directory)

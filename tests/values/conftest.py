@@ -12,6 +12,7 @@ from pyinfra_plane.settings import SECRETS
 from sandbox.host import Host
 from tests import sampled
 from tests.deploy.conftest import hosts, new_target
+from tests.directories import NewDirectory
 from tests.values.hostile import TALLY
 
 __all__ = ["hosts", "new_target"]
@@ -26,9 +27,9 @@ def no_secrets_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sandbox.Sandbox]:
+def running(new_directory: NewDirectory) -> Iterator[sandbox.Sandbox]:
     """A sandbox whose PostgreSQL asks everybody but its superuser for the password."""
-    with sandbox.running(tmp_path_factory.mktemp("sandbox"), hosts=2, edition="commercial") as sandboxed:
+    with sandbox.running(new_directory(), hosts=2, edition="commercial") as sandboxed:
         host = sandboxed.hosts[0]
         host.psql("SELECT 1")
         rules = "local all postgres trust\nlocal all all scram-sha-256\n"
