@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from pyinfra_plane.engine.host_run import run_of
 from pyinfra_plane.settings import checks
 from pyinfra_plane.settings.secrets import read_secret_files
 from pyinfra_plane.settings.table import DEFAULTS, NOBODY_IS_ADMIN, Settings
-from pyinfra_plane.settings.values import Given, SettingsError, Values, read
+from pyinfra_plane.settings.values import Given, SettingsError, Values, read, refuse_shared
 
 OURS = ("plane_", "postgres", "rotate_", "redis_")
 """Prefixes of the settings' names; no other data of a host has them."""
@@ -83,6 +84,7 @@ def _check_together(values: Values, settings: Settings) -> None:
     if settings.plane_api_tls_insecure and settings.plane_api_ca is not None:
         problems.append("plane_api_tls_insecure must be False if plane_api_ca is set")
     _check_storage(values, settings)
+    _check_files(values, settings)
     if settings.plane_db_user and settings.plane_db_user == settings.postgres_superuser:
         problems.append("plane_db_user must be a separate role, not postgres_superuser")
     if settings.plane_db_name and settings.plane_db_name in ("postgres", settings.postgres_maintenance_db):
@@ -91,6 +93,16 @@ def _check_together(values: Values, settings: Settings) -> None:
     named = settings.plane_agents or settings.absent_agents or settings.plane_prune
     if settings.plane_agents is not None and named and not settings.has_admin:
         problems.append(NOBODY_IS_ADMIN)
+
+
+def _check_files(values: Values, settings: Settings) -> None:
+    """Refuse two files of the host with the same path: each would replace the other."""
+    names = "plane_env_path", "plane_tokens_path", "plane_webhook_secrets_path", "plane_ids_path"
+    paths: dict[str, str | None] = {name: getattr(settings, name) for name in (*names, "plane_agent_files_dir")}
+    folder, ending = settings.plane_agent_files_dir, settings.plane_agent_files_format
+    for agent in (settings.plane_agents or ()) if folder else ():
+        paths[f"plane_agent_files_dir (for {agent.name})"] = f"{folder}/{agent.name}.{ending}"
+    refuse_shared(values, "path", {name: path and posixpath.normpath(path) for name, path in paths.items()})
 
 
 def _check_storage(values: Values, settings: Settings) -> None:
