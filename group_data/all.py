@@ -42,8 +42,8 @@ plane_db_port = 5432
 # --- Plane's environment file ---
 plane_config_dir = "/opt/javisi/configs/plane"
 plane_env_path = "{plane_config_dir}/plane.env"
-# The owner and group of the two files with secrets on the host, which no other user can read. None: the user that
-# writes them.
+# The owner and group of the files with secrets on the host, which no other user can read. None: the user that writes
+# them.
 plane_files_user = None
 plane_files_group = None
 # The address at which people and agents open Plane, without a path. Cookies are Secure if it is https.

@@ -21,6 +21,7 @@ class Labels(Kind[Label, SeenLabel]):
 
     row, wanted = SeenLabel, Label
     noun, setting = "label", "labels"
+    may_be_the_workspaces = True
 
     def __init__(self, keep: Sequence[str] = ()) -> None:
         self.keep = keep

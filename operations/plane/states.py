@@ -27,6 +27,7 @@ class States(Kind[State, SeenState]):
 
     row, wanted = SeenState, State
     noun, setting = "state", "states"
+    may_be_the_workspaces = True
 
     def present(self, home: Home) -> Mapping[str, SeenState]:
         return super().present(home) if home.exists else FIRST_STATES

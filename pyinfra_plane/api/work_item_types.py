@@ -35,19 +35,24 @@ class WorkItemTypesApi(ProjectsApi):
     """Requests about work item types and their properties."""
 
     def workspace_owns_types(self, slug: str, key: ApiKey) -> bool:
-        """Whether the workspace owns work item types and properties. If Plane does not say, its projects do.
+        """Whether the workspace owns work item types and properties. If Plane does not say, its projects do."""
+        return self._features(slug, key).get("work_item_types") is True
 
-        Only for commercial editions: the Community Edition has no such path.
-        """
+    def workspace_owns_states(self, slug: str, key: ApiKey) -> bool:
+        """Whether the workspace owns states and labels. If Plane does not say, its projects do."""
+        return self._features(slug, key).get("states_owned_by_workspace") is True
 
-        def read() -> bool:
+    def _features(self, slug: str, key: ApiKey) -> dict[str, Any]:
+        """The workspace's features. Only for commercial editions: the Community Edition has no such path."""
+
+        def read() -> dict[str, Any]:
             try:
                 answer = self.http.call("GET", paths.V1_FEATURES(slug=slug), headers=key.headers())
             except PlaneKeyInvalid:
                 raise
             except PlaneRefused:
-                return False  # an older version, another plan, or a key without permission
-            return isinstance(answer, dict) and answer.get("work_item_types") is True
+                return {}  # an older version, another plan, or a key without permission
+            return answer if isinstance(answer, dict) else {}
 
         return self.cached(("features", slug), read)
 

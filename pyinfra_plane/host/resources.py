@@ -16,7 +16,7 @@ from pyinfra_plane.api.collection import Collection
 from pyinfra_plane.api.errors import PlaneRefused, PlaneSettings
 from pyinfra_plane.api.models import Project
 from pyinfra_plane.api.rows import Difference, R
-from pyinfra_plane.engine.converge import Change, Plan, Unchanged
+from pyinfra_plane.engine.converge import Change, Note, Plan, Unchanged
 from pyinfra_plane.host.access import Access
 from pyinfra_plane.host.host_plane import current_workspace
 from pyinfra_plane.host.planning import as_instances, plan_in_new_project, project_to_read, refuse_missing_project
@@ -52,6 +52,8 @@ class Kind(Generic[W, R]):
     """The noun for one of them in a plan."""
     setting: ClassVar[str]
     """The setting, or the key of a setting, that lists them."""
+    may_be_the_workspaces: ClassVar[bool] = False
+    """Whether a workspace of a commercial edition may own them instead of its projects."""
 
     def plan(self, home: Home, wanted: Sequence[W], prune: bool = False) -> Plan:
         """Compare Plane's resources with the desired ones.
@@ -177,15 +179,29 @@ class InProject:
         key = self.at.project_admin_key(self.project)
         return self.at.plane.collection(kind, key, slug=self.at.slug, project=self.project.id)
 
-    def advised(self, plan: Plan, setting: str) -> Plan:
-        """Add advice to a plan's errors for a workspace that owns the resources (commercial editions)."""
+    def advised(self, plan: Plan, kind: Kind[Any, Any]) -> Plan:
+        """Say which changes the workspace's own resources (commercial editions) leave out, or explain a refusal."""
         if self.key is None:
             yield from plan_in_new_project(self.at.slug, self.project.identifier, plan)
             return
-        for item in plan:
-            yield replace(item, apply=self._advised(item, setting)) if isinstance(item, Change) else item
+        items = list(plan)
+        changes = [item for item in items if isinstance(item, Change)]
+        plane, slug = self.at.plane, self.at.slug
+        may_be = kind.may_be_the_workspaces and not plane.instance().is_community
+        if changes and may_be and plane.workspace_owns_states(slug, self.key):
+            items = [item for item in items if not isinstance(item, Change)]
+            yield Note(
+                f"! {kind.setting} of {self}: the workspace {slug} owns them, so {len(changes)} of the "
+                f"settings have no effect; {self._in_plane(kind)}",
+                is_unavailable=True,
+            )
+        for item in items:
+            yield replace(item, apply=self._advised(item, kind)) if isinstance(item, Change) else item
 
-    def _advised(self, change: Change, setting: str) -> Any:
+    def _in_plane(self, kind: Kind[Any, Any]) -> str:
+        return f"change them in Plane (Workspace settings), and remove {kind.setting} from plane_projects"
+
+    def _advised(self, change: Change, kind: Kind[Any, Any]) -> Any:
         slug = self.at.slug
 
         def apply() -> None:
@@ -198,8 +214,7 @@ class InProject:
                     ) from error
                 if error.is_managed_elsewhere:
                     raise PlaneSettings(
-                        f"{error}; the workspace {slug} manages these for its projects: change them in Plane "
-                        f"(Workspace settings), and remove {setting} from plane_projects"
+                        f"{error}; the workspace {slug} manages these for its projects: {self._in_plane(kind)}"
                     ) from error
                 raise
 
@@ -237,4 +252,4 @@ def in_project(
             yield Change((line,), lambda: refuse_missing_project(slug, identifier))
         return
     home = InProject(at, *found)
-    yield from home.advised(kind.plan(home, items, prune), kind.setting)
+    yield from home.advised(kind.plan(home, items, prune), kind)

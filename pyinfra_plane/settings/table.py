@@ -90,7 +90,7 @@ class EnvironmentFile:
     plane_config_dir: str = setting(checks.path(), "/opt/javisi/configs/plane")
     plane_env_path: str = setting(checks.path("plane_config_dir"), "{plane_config_dir}/plane.env")
     plane_files_user: str | None = setting(optional(checks.account("user")))
-    """The owner and group of the two files with secrets on the host, which no other user can read. None: the user that
+    """The owner and group of the files with secrets on the host, which no other user can read. None: the user that
     writes them."""
     plane_files_group: str | None = setting(optional(checks.account("group")))
     plane_web_url: str = setting(addresses.origin, "https://work.example.com")

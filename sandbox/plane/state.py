@@ -18,9 +18,10 @@ class PlaneState:
     instance: models.Instance
     #: Whether the edition has work item types; the switch for them is in every edition.
     has_types: bool = False
-    #: Whether workspaces own work item types and properties, and whether a default type appears by itself. Both are
-    #: from the facts on commercial editions, not recorded.
+    #: Whether workspaces own work item types and properties, whether they say that they own states and labels, and
+    #: whether a default type appears by itself. All are from the facts on commercial editions, not recorded.
     workspaces_own_types: bool = False
+    workspaces_own_states: bool = False
     makes_default_type: bool = True
     #: False makes the instance answer as one whose first start has not finished.
     registered: bool = True
@@ -64,7 +65,13 @@ class PlaneState:
 
     def snapshot(self) -> dict[str, Any]:
         rows = asdict(self)
-        for bookkeeping in ("has_types", "workspaces_own_types", "makes_default_type", "registered"):
+        for bookkeeping in (
+            "has_types",
+            "workspaces_own_types",
+            "workspaces_own_states",
+            "makes_default_type",
+            "registered",
+        ):
             del rows[bookkeeping]
         for token in rows["api_tokens"].values():
             del token["last_used"]

@@ -222,6 +222,19 @@ def test_states_and_labels_that_the_workspace_owns_are_told_of(
     assert not [line for line in run.plan if line.startswith("+ ")], run.output
 
 
+def test_a_workspace_that_says_so_keeps_its_states_and_labels(lacking: Target) -> None:
+    lacking.plane.workspaces_own_states = True
+    wanted = project(states=[{"name": "Checked", "group": "completed"}], labels=[{"name": "bug"}, {"name": "idea"}])
+    preview = lacking.deploy("--dry", data=wanted)
+    run = lacking.deploy(data=wanted)
+    for each in (preview, run):
+        assert each.code == 0 and not [line for line in each.plan if "Checked" in line or "label" in line], each.output
+        owned = [note for note in each.notes if "the workspace javisi owns them" in note]
+        assert [note.partition(":")[0] for note in owned] == ["! states of ONBOARD", "! labels of ONBOARD"], each.output
+        assert "so 2 of the settings have no effect" in owned[1]
+    assert not [path for _, path in run.writes if "/states/" in path or "/labels/" in path]
+
+
 # Types that are switched on
 
 

@@ -113,9 +113,9 @@ def on(method: str, template: str) -> Callable[[Handler], Handler]:
 async def read_workspace_features(request: web.Request) -> web.Response:
     """Read the workspace's features. Only the edition's own are on: nothing here turns one on."""
     v1_workspace(request)
-    owns = state_of(request).workspaces_own_types
-    features = dict.fromkeys(WORKSPACE_FEATURES, False) | {"work_item_types": owns, "states_owned_by_workspace": False}
-    return web.json_response(features)
+    state = state_of(request)
+    owned = {"work_item_types": state.workspaces_own_types, "states_owned_by_workspace": state.workspaces_own_states}
+    return web.json_response(dict.fromkeys(WORKSPACE_FEATURES, False) | owned)
 
 
 @routes.get(PROJECT + "features/")
