@@ -84,14 +84,14 @@ SEED ?=
 export SEED
 
 test: $(DEV)/.made $(MCP)/.made $(NEWER_MCP)/.made
-	@$(BIN)/python -m pytest -q -n 3 --dist worksteal --durations=10 --required "$(REQUIRED)"
+	@$(BIN)/python -m pytest -q -n auto --dist worksteal --durations=10 --required "$(REQUIRED)"
 
 # Shows which code the tests reach, and fails below nine tenths. Includes the processes of pyinfra, which take twice as
 # long then: see tests/measured.py.
 coverage: $(DEV)/.made $(MCP)/.made $(NEWER_MCP)/.made
 	@$(BIN)/python -m coverage erase
 	@status=0; \
-	MEASURED=1 $(BIN)/python -m pytest -q -n 3 --dist worksteal --durations=10 --required "$(REQUIRED)" || status=$$?; \
+	MEASURED=1 $(BIN)/python -m pytest -q -n auto --dist worksteal --durations=10 --required "$(REQUIRED)" || status=$$?; \
 	$(BIN)/python -m coverage combine -q && $(BIN)/python -m coverage report || status=1; \
 	exit $$status
 
@@ -100,7 +100,7 @@ coverage: $(DEV)/.made $(MCP)/.made $(NEWER_MCP)/.made
 PART ?= 1/1
 
 test-deep: $(DEV)/.made
-	@DEEP="$(PART)" $(BIN)/python -m pytest -q -n 3 --dist worksteal --durations=10 -m sampled \
+	@DEEP="$(PART)" $(BIN)/python -m pytest -q -n auto --dist worksteal --durations=10 -m sampled \
 		--required docs,faults,leaks,values tests/docs tests/faults tests/leaks tests/values
 
 # Tests a real Plane, and writes to it: make test-live PLANE_URL=http://127.0.0.1:8000; see tests/live/test_live.py.

@@ -18,7 +18,7 @@ from sandbox import docker, ssh
 from sandbox.containers import API, STACKS, javisi, plane_project
 from sandbox.directory import Directory, SandboxError
 from sandbox.host import Host
-from sandbox.plane import PlaneServer
+from sandbox.plane import DEFAULT_VERSION, PlaneServer
 from sandbox.plane.database import Progress
 from sandbox.postgres import Cluster, EmptyData, stop_leftover
 
@@ -43,7 +43,7 @@ class Sandbox:
         if stack not in STACKS:
             raise ValueError(f"stack is {stack!r}; it is one of {', '.join(STACKS)}.")
         self._stack = stack
-        self._version = version or "1.2.2"
+        self._version = version or DEFAULT_VERSION
         self.directory = Path(directory).resolve()
         self.hosts: list[Host] = []
         self._host_count = hosts

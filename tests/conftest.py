@@ -45,6 +45,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.hypothesis_seed = str(seed + (part.number if part else 0))
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """More than there are cores, because a test waits half of its time for other processes."""
+    return max(3, round(2.5 * (os.cpu_count() or 1)))
+
+
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.skipped and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)

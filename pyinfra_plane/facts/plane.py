@@ -78,7 +78,7 @@ class PlaneMembers(_PlaneFact):
                 "is_active": True,
                 "agent": "thot",
                 "token_saved": True,
-                "token_noted": True,
+                "is_plane_admin": False,
             },
         }
 

@@ -2,7 +2,7 @@
 
 from .faults import Faults
 from .requestlog import LoggedRequest, RequestLog
-from .server import PlaneServer
+from .server import DEFAULT_VERSION, PlaneServer
 from .state import PlaneState
 
-__all__ = ["Faults", "LoggedRequest", "PlaneServer", "PlaneState", "RequestLog"]
+__all__ = ["DEFAULT_VERSION", "Faults", "LoggedRequest", "PlaneServer", "PlaneState", "RequestLog"]

@@ -19,6 +19,9 @@ from .routes import add_routes
 from .state import PlaneState
 from .throttle import Throttle
 
+DEFAULT_VERSION = "1.2.2"
+"""The release that the stand-in plays if nobody names another."""
+
 #: "governed" is a commercial one whose workspaces own work item types: from the facts, not recorded.
 EDITIONS = ("community", "commercial", "governed")
 #: Seconds after which Plane closes an idle connection (seen on every tried release).
@@ -32,7 +35,7 @@ class PlaneServer:
         self,
         *,
         edition: str = "community",
-        version: str = "1.2.2",
+        version: str = DEFAULT_VERSION,
         hash_iterations: int = 1000,
         environment: Mapping[str, str] | None = None,
         demo_project_delay: float = 0.05,

@@ -88,9 +88,12 @@ def test_an_operation_gets_the_arguments_that_pyinfra_gives_it() -> None:
 # In a process of its own, because pyinfra's command line patches the one that imports it.
 GROUP_DATA = """
 import pathlib, sys
+from pyinfra.api import State
+from pyinfra.context import ctx_state
 from pyinfra_cli import inventory
 from pyinfra_plane.engine import patches
 
+ctx_state.set(State())
 theirs = inventory._get_group_data(sys.argv[1])
 patches.group_data_parsed_once()
 assert inventory._get_group_data(sys.argv[1]) == theirs == {"all": {"first": pathlib.Path("/"), "second": "/"}}
