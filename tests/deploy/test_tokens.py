@@ -9,8 +9,10 @@ from datetime import date, datetime, timedelta, timezone
 
 import pytest
 import requests
+from aiohttp import web
 
 from pyinfra_plane.engine.lock import NAME as LOCK_NOTE
+from sandbox.plane.http import Handler
 from sandbox.plane.models import ApiToken
 from tests.deploy.conftest import NewTarget
 from tests.deploy.settled import Settled
@@ -78,6 +80,25 @@ def test_rotation_replaces_just_the_named_tokens(finished: Target) -> None:
         assert labelled(finished, name) == [after[name]]
         assert answers(finished, after[name]) and not answers(finished, before[name])
     assert finished.deploy().changed == []
+
+
+def test_a_new_token_that_does_not_answer_is_revoked_and_the_old_one_stays(finished: Target) -> None:
+    before = finished.tokens
+
+    async def refuse_new_keys(request: web.Request, handler: Handler) -> web.StreamResponse:
+        key = request.headers.get("X-Api-Key")
+        refused = web.json_response({"detail": "Given API token is not valid"}, status=403)
+        return await handler(request) if key is None or key in before.values() else refused
+
+    finished.host.plane.faults.add(refuse_new_keys, route="/api/v1/workspaces/{slug}/projects/")
+    run = finished.deploy("--data", "rotate_tokens=thot")
+    finished.host.plane.faults.clear()
+    assert run.code == 1 and "the new token of thot does not work in javisi" in run.output, run.output
+    assert finished.tokens == before and labelled(finished, "thot") == [before["thot"]]
+    assert answers(finished, before["thot"])
+    # The file notes the rotation, so the next run repeats it.
+    assert finished.deploy().code == 0
+    assert finished.tokens["thot"] != before["thot"] and finished.deploy().changed == []
 
 
 def test_a_rotation_that_was_cut_off_is_done_again(finished: Target) -> None:

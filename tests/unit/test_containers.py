@@ -15,6 +15,7 @@ from operations.plane.containers import containers
 from pyinfra_plane.api.errors import PlaneError, PlaneSettings
 from pyinfra_plane.engine.commands import TargetError
 from pyinfra_plane.engine.converge import Change, Note, Unchanged
+from pyinfra_plane.host.compose_project import found_on
 from pyinfra_plane.host.host_plane import current_plane
 from tests.unit.given import Shell, data
 from tests.unit.test_environment import apply, changes, plan, running_for
@@ -628,6 +629,19 @@ def test_the_api_is_reached_in_the_container_that_was_found(docker: Docker) -> N
         reach = current_plane().reach
         assert reach.api_container() == "plane-api-1"
         assert reach.logs == "docker logs plane-api-1"
+
+
+def test_the_api_is_found_again_after_a_change(docker: Docker) -> None:
+    docker.host.data = Data(data(plane_compose_dir=str(docker.folder), plane_env_path=str(docker.env)))
+    address = {"plane_default": {"IPAddress": "172.20.0.7"}}
+    docker.container("api", networks=address)
+    docker.container("worker")
+    assert changes(docker.ready().plan()) == []
+    reached = found_on(docker.host).reached
+    assert reached is not None and reached.addresses == {"plane_default": "172.20.0.7"}
+    docker.containers.clear()
+    assert changes(running(docker, OLD).ready().plan()) != []
+    assert found_on(docker.host).reached is None
 
 
 def test_an_api_without_a_container_is_one_line(docker: Docker) -> None:
