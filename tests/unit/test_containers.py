@@ -644,6 +644,19 @@ def test_the_api_is_found_again_after_a_change(docker: Docker) -> None:
     assert found_on(docker.host).reached is None
 
 
+@pytest.mark.parametrize(("setting", "address"), [(None, "172.20.0.7"), ("another", "172.20.0.9")])
+def test_the_address_of_the_project_is_only_its_own_apis(docker: Docker, setting: str | None, address: str) -> None:
+    given = data(plane_compose_dir=str(docker.folder), plane_env_path=str(docker.env), plane_api_container=setting)
+    docker.host.data = Data(given)
+    docker.container("api", networks={"plane_default": {"IPAddress": "172.20.0.7"}})
+    docker.container("worker")
+    assert changes(docker.ready().plan()) == []
+    other = {"status": "running", "networks": {"plane_default": {"IPAddress": "172.20.0.9"}}, "host": "plane_default"}
+    docker.host.replace("docker", f"echo '{json.dumps(other)}'")
+    with running_for(docker.host, True):
+        assert current_plane().plane.http.base_url == f"http://{address}:8000"
+
+
 def test_an_api_without_a_container_is_one_line(docker: Docker) -> None:
     docker.host.data = Data(data(plane_compose_dir=str(docker.folder), plane_env_path=str(docker.env)))
     docker.ready()
