@@ -47,9 +47,9 @@ class Agent:
 
 
 @contextlib.contextmanager
-def plane(directory: Path, version: str) -> Iterator[Target]:
+def plane(directory: Path, version: str, edition: str = "community") -> Iterator[Target]:
     """A Plane in a release that was deployed to."""
-    with sandbox.running(directory / "sandbox", version=version) as running:
+    with sandbox.running(directory / "sandbox", version=version, edition=edition) as running:
         # More sign-ins than 1.4 allows in a minute.
         data = {"plane_env_extra": {"AUTHENTICATION_RATE_LIMIT": "100/minute"}}
         target = Target(running, running.hosts[0], directory / "inventory", data)
@@ -110,6 +110,43 @@ def test_an_agent_finds_its_project_and_reports(deployed: Target, tmp_path: Path
 def test_a_token_that_is_none_is_refused(deployed: Target, tmp_path: Path) -> None:
     with agent(deployed, "plane_api_unknown", tmp_path) as nobody:
         assert "403" in nobody.call("list_projects")["error"]
+
+
+VALUES = {"agent_id": "thot", "cost_estimate": 12.5, "confidence_score": 0.75, "session_id": "s-1"}
+"""What an agent writes into the four fields."""
+
+
+def test_an_agent_sets_the_four_fields(tmp_path: Path) -> None:
+    with plane(tmp_path, "1.3.1", "commercial") as target, agent(target, target.tokens["thot"], tmp_path) as thot:
+        [project] = [one for one in thot.call("list_projects") if one["identifier"] == "ONBOARD"]
+        item = thot.call("create_work_item", project_id=project["id"], name="Report")
+        place = {"project_id": project["id"], "work_item_id": item["id"]}
+        [kind] = thot.call("list_work_item_types", project_id=project["id"])
+        fields = thot.call("list_work_item_properties", project_id=project["id"], work_item_type_id=kind["id"])
+        ids = {one["display_name"]: one["id"] for one in fields}
+        for name, value in VALUES.items():
+            thot.call("set_work_item_property_value", **place, property_id=ids[name], value=value)
+        read = {name: thot.call("get_work_item_property_value", **place, property_id=ids[name]) for name in VALUES}
+    assert {name: answer["value"] for name, answer in read.items()} == VALUES
+
+
+def test_an_agent_of_a_newer_plane_sets_the_four_fields(tmp_path: Path) -> None:
+    version = "1.4.2"
+    with (
+        plane(tmp_path, version, "commercial") as target,
+        agent(target, target.tokens["thot"], tmp_path, version) as it,
+    ):
+        [project] = [one for one in it.call("project", action="list")["results"] if one["identifier"] == "ONBOARD"]
+        item = it.call("workitem", action="create", project_id=project["id"], name="Report")
+        place = {"project_id": project["id"], "workitem_id": item["id"]}
+        [kind] = it.call("workitem_type", action="list", project_id=project["id"])
+        of_kind = {"project_id": project["id"], "workitem_type_id": kind["id"]}
+        fields = it.call("workitem_property", action="list", **of_kind)
+        ids = {one["display_name"]: one["id"] for one in fields}
+        for name, value in VALUES.items():
+            it.call("workitem_property", action="set_value", **place, property_id=ids[name], value=value)
+        values = [it.call("workitem_property", action="get_value", **place, property_id=ids[name]) for name in VALUES]
+    assert {name: answer["value"] for name, answer in zip(VALUES, values, strict=True)} == VALUES
 
 
 def test_an_agent_of_a_newer_plane_reports_through_the_newer_server(tmp_path: Path) -> None:
