@@ -8,6 +8,7 @@ from contextlib import suppress
 import pytest
 from aiohttp import web
 
+from pyinfra_plane.engine.lock import NAME as LOCK_NOTE
 from sandbox.plane.faults import answered
 from sandbox.plane.http import Handler
 from tests.deploy.settled import Settled
@@ -282,3 +283,18 @@ def test_what_another_operation_may_have_changed_is_not_read_before_it(
         for name in ("one", "two", "three", "four")[: len(changed)]:
             assert target.file(f"{name}.env") == "WEB_URL=https://a.example\n"
     assert run.changed == changed
+
+
+def test_what_changed_until_the_lock_was_taken_is_read_again(target: Target, settled: Settled) -> None:
+    settled.settle(target)
+    target.user("thot").display_name = "Thoth"
+
+    async def correct(command: str) -> None:
+        # As another run does that had the lock until now.
+        if LOCK_NOTE in command:
+            target.user("thot").display_name = "thot"
+
+    target.host.before_command = correct
+    run = target.deploy()
+    target.host.before_command = None
+    assert (run.code, run.changed) == (0, []) and not [path for _, path in run.writes if "users" in path], run.output
