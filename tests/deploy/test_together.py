@@ -12,7 +12,7 @@ from pyinfra_plane.engine.lock import NAME as LOCK_NOTE
 from sandbox.plane.faults import answered
 from sandbox.plane.http import Handler
 from tests.deploy.settled import Settled
-from tests.deploy.target import AGENTS, TOKEN_FILE, Target
+from tests.deploy.target import AGENTS, ENV_FILE, TOKEN_FILE, Target
 
 ROUTE = "/api/v1/workspaces/{slug}/projects/"
 SIGN_UP = "/auth/sign-up/"
@@ -287,14 +287,16 @@ def test_what_another_operation_may_have_changed_is_not_read_before_it(
 
 def test_what_changed_until_the_lock_was_taken_is_read_again(target: Target, settled: Settled) -> None:
     settled.settle(target)
-    target.user("thot").display_name = "Thoth"
+    path = target.host.root / ENV_FILE
+    whole = path.read_text()
+    path.write_text(whole.replace("WEB_URL=", "WEB_URL=https://former.example.com # "))
 
     async def correct(command: str) -> None:
         # As another run does that had the lock until now.
         if LOCK_NOTE in command:
-            target.user("thot").display_name = "thot"
+            path.write_text(whole)
 
     target.host.before_command = correct
     run = target.deploy()
     target.host.before_command = None
-    assert (run.code, run.changed) == (0, []) and not [path for _, path in run.writes if "users" in path], run.output
+    assert (run.code, run.changed) == (0, []) and path.read_text() == whole, run.output
