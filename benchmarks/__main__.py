@@ -1,20 +1,22 @@
-"""`make bench`: take every figure, print the table, and write it to `benchmarks/results.md`."""
+"""`make bench`: take every figure, print its table, and write it to its section of `benchmarks/results.md`."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import platform
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from importlib.metadata import version
 
 from benchmarks.bed import ANSIBLE, HERE, BenchmarkError
 from benchmarks.figures import FIGURES, FULL, QUICK, Size
-from benchmarks.table import Row, render
+from benchmarks.table import render
 
 RESULTS = HERE / "results.md"
 
@@ -34,24 +36,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         size = replace(size, repeats=options.repeats)
     if not ANSIBLE.exists():
         say("Without .venv-ansible (`make bench` makes it) nothing is held against Ansible.")
-    rows: list[Row] = []
-    taken: list[str] = []
-    text = ""
-    begun = time.monotonic()
     for name in options.figures or FIGURES:
         say(f"{name}: {(FIGURES[name].__doc__ or '').strip()}")
+        begun = time.monotonic()
         try:
-            rows += FIGURES[name](size, say)
+            table = render(FIGURES[name](size, say))
         except BenchmarkError as error:
             say(str(error))
             return 1
-        taken.append(name)
         minutes = (time.monotonic() - begun) / 60
-        text = f"{_heading(size)}\n{render(rows)}\nFigures taken: {', '.join(taken)}; {minutes:.0f} minutes.\n"
+        print(table)
         if not options.quick:
             # After each figure, because all of them take long and may be interrupted.
-            RESULTS.write_text(text)
-    print(text)
+            _write(name, f"{table}\n{date.today().isoformat()}, {minutes:.0f} minutes.\n", size)
     if not options.quick:
         say(f"Written to {RESULTS.relative_to(HERE.parent)}.")
     return 0
@@ -60,6 +57,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def say(line: str) -> None:
     """Report progress."""
     print(line, file=sys.stderr, flush=True)
+
+
+def _write(name: str, text: str, size: Size) -> None:
+    """Replace one figure's section of the results; figures that were taken before keep theirs."""
+    present = RESULTS.read_text() if RESULTS.exists() else ""
+    sections = dict(re.findall(r"^## (\S+)\n\n(.*?)(?=^## |\Z)", present, re.M | re.S))
+    sections[name] = text
+    kept = (f"\n## {each}\n\n{sections[each].strip()}\n" for each in FIGURES if each in sections)
+    RESULTS.write_text(_heading(size) + "".join(kept))
 
 
 def _heading(size: Size) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 
 
 def rows(text: str, heading: str) -> list[list[str]]:
-    """The cells of the table that begins with a heading."""
-    table = text[text.index(f"| {heading}") :].partition("\n\n")[0].splitlines()
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table[2:]]
+    """The cells of the tables that begin with a heading."""
+    tables = re.findall(rf"^\| {heading} .*\n\|.*\n((?:\|.*\n)+)", text, re.M)
+    lines = [line for table in tables for line in table.splitlines()]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
 def test_the_page_quotes_what_was_measured() -> None:
