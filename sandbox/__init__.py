@@ -71,11 +71,12 @@ def running(
 
     thread = threading.Thread(target=run, name="sandbox")
     thread.start()
-    loop, serving = begun.result()
     try:
         ready.result()
         yield sandbox
     finally:
+        # Not before: whoever interrupts this thread there would leave the other one running.
+        loop, serving = begun.result()
         # A failed start has closed its loop already.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(serving.cancel)
