@@ -45,6 +45,9 @@ def has_room(memory: Path, size: int) -> bool:
 def remove_leftovers(memory: Path) -> None:
     """Remove the directories of processes that were killed."""
     for path in memory.glob(f"{PREFIX}*"):
-        number = path.name.removeprefix(PREFIX).partition("-")[0]
-        if not Path("/proc", number).exists():
+        try:
+            os.kill(int(path.name.removeprefix(PREFIX).partition("-")[0]), 0)
+        except ProcessLookupError:
             shutil.rmtree(path, ignore_errors=True)
+        except (PermissionError, ValueError):
+            pass  # another user's

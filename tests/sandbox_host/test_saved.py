@@ -90,3 +90,12 @@ def test_a_file_that_names_its_host_is_refused(fresh: sandbox.Sandbox, tmp_path:
     (host.root / "opt/path").write_text(f"{host.root}/x")
     with pytest.raises(NotMovable, match="opt/path"):
         fresh.call(lambda: save(host, tmp_path))
+
+
+def test_a_database_that_is_dropped_takes_no_room_and_begins_anew(fresh: sandbox.Sandbox) -> None:
+    host = fresh.hosts[2]
+    host.psql("CREATE DATABASE gone")
+    fresh.call(host.cluster.drop)
+    assert not host.cluster.data.exists()
+    fresh.call(host.cluster.ready)
+    assert "gone" not in host.psql("SELECT datname FROM pg_database")
