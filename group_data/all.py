@@ -186,8 +186,8 @@ plane_agent_base_url = None
 plane_ids_path = None
 # Programs that use a token: each {"service": "n8n", "directory": "/opt/n8n", "agent": "hermes"}, a service of a Compose
 # project that is recreated if it runs with another token than the agent's, or {"command": "systemctl restart hermes",
-# "agent": "hermes"}, run on the host after the agent's token or file changed. Without "agent": for every agent. A
-# rotation revokes the former token after that.
+# "agent": "hermes"}, run on the host after the agent's token or file changed, and again until it succeeds. Without
+# "agent": for every agent. A rotation revokes the former token after that.
 plane_token_consumers = []
 # Seconds that a rotation waits before it revokes the former token.
 plane_token_grace = 0

@@ -44,7 +44,12 @@ HELD_BY: dict[str, tuple[str, ...]] = {
     ),
     "a command in `plane_token_consumers` fails, or a service cannot get the new token": (
         "tests/deploy/test_token_consumers.py::test_a_command_that_fails_keeps_the_former_token",
+        "tests/deploy/test_token_consumers.py::test_a_command_that_fails_in_a_first_run_is_run_by_the_next",
         "tests/deploy/test_token_consumers.py::test_a_service_that_gets_its_token_from_elsewhere_is_one_line",
+    ),
+    "a run ends between the write of an agent's token or file and its command": (
+        "tests/deploy/test_token_consumers.py::test_a_command_that_no_run_came_to_is_run_by_the_next",
+        "tests/deploy/test_token_consumers.py::test_a_command_whose_run_was_killed_is_run_by_the_next",
     ),
     "two runs at once on a host": (
         "tests/deploy/test_tokens.py::test_a_second_run_at_the_same_time_says_who_is_at_work",

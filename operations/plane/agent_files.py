@@ -125,6 +125,9 @@ def _differing(now: Mapping[str, str], wanted: Mapping[str, str]) -> str:
 
 
 def _write(at: Access, file: AgentFile, values: Mapping[str, str], owner: tuple[str | None, str | None]) -> None:
+    if at.settings.has_command_for(file.agent):
+        # Before the file is written: if the run ends in between, the command is run once too often, not never.
+        at.tokens.note_untold([file.agent])
     write_file(at.host, file.path, file.text(values), FILE_MODE, *owner)
     at.state.touched.add(file.agent.name)
 

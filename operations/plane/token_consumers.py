@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any
 
 from pyinfra.api import StringCommand
 
@@ -42,8 +41,9 @@ def token_consumers(
     The values that a service's containers run with are compared with the agent's file in ``plane_agent_files_dir`` and
     with its line in the token file, whichever the Compose file gives to the service: by ``env_file:``, or interpolated
     (``${PLANE_TOKEN_THOT}``). So it does not matter who started the containers, or when. A service without a container
-    is not started. A command's state cannot be read: it is run if this run changed the agent's token or file, and if a
-    rotation was interrupted.
+    is not started. A command's state cannot be read: it is run if the agent's token or file changed since all of the
+    agent's commands last succeeded, and if a rotation was interrupted. The token file notes that commands are still to
+    be run, from the write of the agent's file on if the command is in ``plane_token_consumers``.
 
     **Example:**
 
@@ -70,9 +70,7 @@ def token_consumers(
     for directory, services in folders.items():
         for service in read_consumers(at.host, directory, services):
             yield from _service(at, service, services[service.name])
-    for one in consumers:
-        if one.command is not None:
-            yield from _command(at, one, agents)
+    yield from _commands(at, [one for one in consumers if one.command is not None], agents)
 
 
 class _Sources:
@@ -132,27 +130,40 @@ def _service(at: Access, service: ConsumerService, sources: Sequence[TokenSource
         yield Unchanged(f"{where} runs with the saved token")
 
 
-def _command(at: Access, consumer: TokenConsumer, agents: Sequence[Agent]) -> Plan:
-    file = at.tokens.file()
-    named = [agent for agent in agents if consumer.agent in (None, agent.name)]
-    changed = [
-        agent.name
-        for agent in named
-        if agent.name in at.state.touched
-        or file.note(agent.token_variable).keeps is not None
+def _commands(at: Access, consumers: Sequence[TokenConsumer], agents: Sequence[Agent]) -> Plan:
+    untold = [agent for agent in agents if _is_untold(at, agent)]
+    due = []
+    for one in consumers:
+        if named := [agent for agent in untold if one.agent in (None, agent.name)]:
+            due.append((str(one.command), named))
+        else:
+            yield Unchanged(f"nothing changed for {one.command}")
+    told = list(dict.fromkeys(agent for _, named in due for agent in named))
+    for number, (command, named) in enumerate(due, 1):
+        line = f"~ run {command}: {', '.join(agent.name for agent in named)} has another token or file"
+        yield Change((line,), partial(_run, at, command, told, number == len(due)))
+
+
+def _is_untold(at: Access, agent: Agent) -> bool:
+    note = at.tokens.file().note(agent.token_variable)
+    return (
+        note.untold
+        or agent.name in at.state.touched
+        or note.keeps is not None
         or (not is_executing() and is_token_due(at, agent))
-    ]
-    if changed:
-        line = f"~ run {consumer.command}: {', '.join(changed)} has another token or file"
-        yield Change((line,), partial(_run, at.host, str(consumer.command)))
-    else:
-        yield Unchanged(f"nothing changed for {consumer.command}")
+    )
 
 
-def _run(host: Any, command: str) -> None:
-    output = run(host, StringCommand(command), show_output=True)
+def _run(at: Access, command: str, agents: Sequence[Agent], is_last: bool) -> None:
+    """Run a command; the agents are those that this and the other commands are run for."""
+    # Noted already, unless the command was given to the operation and is not in plane_token_consumers.
+    at.tokens.note_untold(agents)
+    output = run(at.host, StringCommand(command), show_output=True)
     if not output.ok:
         raise TargetError(
             f"{command} (plane_token_consumers) failed: {output.reason}; fix it and run again; the former tokens are "
             "revoked only after that"
         )
+    if is_last:
+        # One note for all commands: after a failure, commands that succeeded before it are run again too.
+        at.tokens.note_untold(agents, untold=False)

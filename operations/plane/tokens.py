@@ -222,8 +222,9 @@ def _save(at: Access, agent: Agent, value: str, note: TokenNote) -> None:
     file = at.tokens.file()
     at.state.touched.add(agent.name)
     at.state.saved[agent.token_variable] = False
+    untold = at.settings.has_command_for(agent) or file.note(agent.token_variable).untold
     file.tokens[agent.token_variable] = value
-    file.set_note(agent.token_variable, note)
+    file.set_note(agent.token_variable, replace(note, untold=untold))
     file.save()
 
 

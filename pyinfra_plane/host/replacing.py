@@ -24,7 +24,7 @@ def revoke_replaced(at: Access, agent: Agent) -> None:
     _end_others(at, agent, session, others, note.only)
     if note.former is not None:
         at.sessions.revoke_former(agent, note.former, None if note.only else at.slug)
-    file.set_note(agent.token_variable, TokenNote(note.ends, owner=agent.email))
+    file.set_note(agent.token_variable, TokenNote(note.ends, owner=agent.email, untold=note.untold))
     file.save()
 
 

@@ -90,6 +90,18 @@ class SavedTokens:
             self.file().save()
             self._owners_to_save = False
 
+    def note_untold(self, agents: Iterable[Agent], *, untold: bool = True) -> None:
+        """Note in the file that commands are still to be run for these agents, or that they were.
+
+        The note is about the agent's own file too, and yet in the token file: one file to read, which exists wherever a
+        command can be due, and which a run writes with a new token anyway.
+        """
+        notes = [note for agent in agents if (note := self.file().note(agent.token_variable)).untold != untold]
+        for note in notes:
+            note.untold = untold
+        if notes:
+            self.file().save()
+
     def was_removed(self, agent: Agent, member: WorkspaceMember) -> bool:
         """Whether a run removed the agent, and it was not invited again since then with another role.
 

@@ -18,7 +18,7 @@ HEAD = "# API tokens of Plane's agents. Written by the deploy, which reads them 
 _PREFIX = token_variable("")
 
 _NOTE = (
-    r": (?:ends{0}(\d{{4}}-\d\d-\d\d) ?)?(rotating)? ?(?:keeps{0}([0-9A-Za-z-]+) ?)?(only)? ?(removed)? ?"
+    r": (?:ends{0}(\d{{4}}-\d\d-\d\d) ?)?(rotating)? ?(?:keeps{0}([0-9A-Za-z-]+) ?)?(only)? ?(untold)? ?(removed)? ?"
     r"(?:role{0}(\d+) ?)?(?:of{0}(\S+))? ?(?:former{0}(\S+))?"
 )
 
@@ -46,7 +46,8 @@ class TokenNote:
     `owner` is the address of its account, unknown in a file of an earlier version. `former` is the account of the token
     that was in its place, until that one is revoked. `role` is the number that a removed agent had. `keeps` is the id
     of the saved token in Plane, until those that it replaces are revoked; `only` says that tokens that somebody else
-    created must be revoked with them.
+    created must be revoked with them. `untold` says that the agent's token or file changed and a command in
+    ``plane_token_consumers`` is still to be run: a command's effect cannot be read, so the next run has only this note.
     """
 
     ends: date | None = None
@@ -57,12 +58,13 @@ class TokenNote:
     role: int | None = None
     keeps: str | None = None
     only: bool = False
+    untold: bool = False
 
     def __str__(self) -> str:
         ends = [f"ends {self.ends.isoformat()}"] if self.ends else []
         words = ["rotating"] if self.rotating else []
         words += [] if self.keeps is None else [f"keeps {self.keeps}"]
-        words += [name for name in ("only", "removed") if getattr(self, name)]
+        words += [name for name in ("only", "untold", "removed") if getattr(self, name)]
         words += [] if self.role is None else [f"role {self.role}"]
         accounts = [f"{name} {_written(one)}" for name, one in (("of", self.owner), ("former", self.former)) if one]
         return " ".join([*ends, *words, *accounts])
@@ -78,9 +80,9 @@ def _read(address: str | None) -> str | None:
 
 
 def _note(words: Sequence[str | None]) -> TokenNote:
-    ends, rotating, keeps, only, removed, role, owner, former = words
+    ends, rotating, keeps, only, untold, removed, role, owner, former = words
     number = int(role) if role else None
-    return TokenNote(_day(ends), bool(rotating), bool(removed), owner, former, number, keeps, bool(only))
+    return TokenNote(_day(ends), bool(rotating), bool(removed), owner, former, number, keeps, bool(only), bool(untold))
 
 
 _TOKEN = re.compile(

@@ -240,8 +240,8 @@ class Agents:
     plane_token_consumers: tuple[TokenConsumer, ...] = setting(token_consumers, [])
     """Programs that use a token: each {"service": "n8n", "directory": "/opt/n8n", "agent": "hermes"}, a service of a
     Compose project that is recreated if it runs with another token than the agent's, or {"command": "systemctl restart
-    hermes", "agent": "hermes"}, run on the host after the agent's token or file changed. Without "agent": for every
-    agent. A rotation revokes the former token after that."""
+    hermes", "agent": "hermes"}, run on the host after the agent's token or file changed, and again until it succeeds.
+    Without "agent": for every agent. A rotation revokes the former token after that."""
     plane_token_grace: int = setting(checks.number(0, 86400), 0)
     """Seconds that a rotation waits before it revokes the former token."""
 
@@ -349,6 +349,10 @@ class Settings(Machine, Projects, Agents, Instance, Api, EnvironmentFile, Databa
     def has_token_users(self) -> bool:
         """Whether a new token reaches its users only after it is saved, so that the former one is needed until then."""
         return bool(self.plane_agent_files_dir or self.plane_token_consumers or self.plane_token_grace)
+
+    def has_command_for(self, agent: Agent) -> bool:
+        """Whether a command in ``plane_token_consumers`` uses the agent's token."""
+        return any(one.command is not None and one.agent in (None, agent.name) for one in self.plane_token_consumers)
 
     @property
     def account_secrets(self) -> tuple[str, ...]:

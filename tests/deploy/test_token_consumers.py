@@ -15,6 +15,7 @@ import requests
 
 from sandbox.containers import Container
 from tests.deploy.conftest import NewTarget
+from tests.deploy.settled import Settled
 from tests.deploy.target import TOKEN_FILE, Target
 from tests.deploy.test_agent_files import ADMIN, FOLDER, own
 from tests.deploy.test_interrupt import Running
@@ -203,6 +204,82 @@ def test_a_command_that_fails_keeps_the_former_token(used: Target) -> None:
     assert used.deploy_as_previewed(data=none).plan == [FINISHED]
     assert labelled(used, "thot") == [used.tokens["thot"]]
     assert used.deploy().code == 0
+
+
+BROKEN = {"command": "echo out of order >&2; exit 3", "agent": "thot"}
+IN_FILES: dict[str, Any] = {"plane_agents": [ADMIN, THOT], "plane_agent_files_dir": "{plane_config_dir}/agents"}
+NEW_ID = f"~ {FOLDER}/thot.env: PLANE_PROJECT_RES"
+TWO_PROJECTS = [{"name": "Onboarding", "identifier": "ONBOARD"}, {"name": "Research", "identifier": "RES"}]
+
+
+def told_later(target: Target, **given: Any) -> None:
+    """The next run tells what an earlier one could not, and the one after that changes nothing."""
+    before = runs_of_command(target)
+    target.host.plane.forget_throttles()
+    run = target.deploy_as_previewed(**given)
+    assert run.plan == [RAN] and runs_of_command(target) == before + 1, run.output
+    assert "untold" not in target.file(TOKEN_FILE)
+    again = target.deploy(**given)
+    assert (again.plan, again.changed) == ([], []), again.output
+
+
+def test_a_command_that_fails_in_a_first_run_is_run_by_the_next(new_target: NewTarget) -> None:
+    target = new_target(plane_agents=[ADMIN, THOT], plane_token_consumers=[BROKEN])
+    run = target.deploy()
+    assert run.code == 1 and "failed: out of order; fix it and run again" in run.output
+    assert target.deploy().code == 1
+    told_later(target, data={"plane_token_consumers": [COMMAND]})
+
+
+def test_a_command_that_fails_after_a_project_was_added_is_run_by_the_next_run(
+    new_target: NewTarget, settled: Settled
+) -> None:
+    target = settled(plane_token_consumers=[COMMAND], **IN_FILES)
+    target.data["plane_projects"] = TWO_PROJECTS
+    run = target.deploy(data={"plane_token_consumers": [COMMAND, BROKEN]})
+    assert run.code == 1 and NEW_ID in run.plan and RAN in run.plan
+    told_later(target)
+
+
+def test_a_command_that_no_run_came_to_is_run_by_the_next(settled: Settled) -> None:
+    target = settled(plane_token_consumers=[COMMAND], **IN_FILES)
+    before = runs_of_command(target)
+    target.data["plane_projects"] = TWO_PROJECTS
+    # The run ends after the files are written, and before a command is run.
+    run = target.deploy(data={"plane_token_consumers": [{**N8N, "service": "n9n"}, COMMAND]})
+    assert run.code == 1 and NEW_ID in run.plan and runs_of_command(target) == before
+    told_later(target)
+
+
+def test_a_command_whose_run_was_killed_is_run_by_the_next(settled: Settled) -> None:
+    target = settled(plane_token_consumers=[COMMAND], **IN_FILES)
+    before = runs_of_command(target)
+    target.data["plane_projects"] = TWO_PROJECTS
+    slow = {"command": "echo run >> commands; sleep 60", "agent": "thot"}
+    run = Running(target, "-y", data={"plane_token_consumers": [slow]})
+    until = time.monotonic() + 60
+    while runs_of_command(target) == before:
+        assert time.monotonic() < until, run.output
+        time.sleep(0.05)
+    run.process.kill()
+    run.end()
+    told_later(target)
+
+
+def test_a_command_of_a_deploy_of_ones_own_is_run_again_after_it_failed(settled: Settled) -> None:
+    target = settled(plane_agents=[ADMIN, THOT])
+    own = target.directory / "own.py"
+
+    def written(consumer: dict[str, str]) -> str:
+        calls = f"plane.api_tokens(slug='javisi')\nplane.token_consumers(slug='javisi', consumers=[{consumer!r}])\n"
+        own.parent.mkdir(exist_ok=True)
+        own.write_text(f"from operations import plane\n{calls}")
+        return str(own)
+
+    lose_line(target, "thot")
+    run = target.deploy(operation=written(BROKEN))
+    assert run.code == 1 and "+ token agent-thot" in run.plan, run.output
+    told_later(target, operation=written(COMMAND))
 
 
 @contextmanager

@@ -214,6 +214,7 @@ def test_a_comment_of_a_person_is_no_note_and_no_token(host: Shell, path: Path, 
             ADDRESSES,
             ADDRESSES,
             st.none() | st.integers(0, 20),
+            untold=st.booleans(),
         ),
         max_size=5,
     )
@@ -269,7 +270,7 @@ def test_a_reader_of_lines_finds_the_token_and_no_comment(host: Shell, path: Pat
     file.tokens |= {"PLANE_TOKEN_CONCIERGE": "plane_api_1", "PLANE_TOKEN_THOT": "plane_api_2"}
     odd = "plane_token_thot='$(x)`y`@example.org"
     for variable in file.tokens:
-        file.set_note(variable, TokenNote(date(2999, 1, 1), rotating=True, owner=odd, former=odd))
+        file.set_note(variable, TokenNote(date(2999, 1, 1), rotating=True, owner=odd, former=odd, untold=True))
     file.set_note("PLANE_TOKEN_CFO", TokenNote(removed=True, role=15))
     path.parent.mkdir(parents=True)
     file.save()
