@@ -245,17 +245,17 @@ def _join(at: Access, agent: Agent, member: WorkspaceMember | None, newcomers: _
         plane = at.plane
         at.tokens.save_owners()
         invitation, session = newcomers.enter(agent, member)
+        # All of this before it joins: the next run passes here again if this one is interrupted in between.
         if agent.name == CONCIERGE:
-            # Before it joins: the next run passes here again if this one is interrupted in between.
             plane.finish_onboarding(session)
-        plane.join(session, invitation, at.tokens.keys_of([agent]))
         is_new = agent.email in at.state.created_accounts
         # Plane names a new account after its address.
         shown = agent.email.partition("@")[0] if is_new else member.display_name if member else None
-        profile = {"avatar": agent.avatar, "user_timezone": agent.timezone if is_new else None}
+        profile = {"avatar": agent.avatar, "user_timezone": agent.timezone if member is None else None}
         profile["display_name"] = agent.display_name if shown != agent.display_name else None
         if wanted := {name: value for name, value in profile.items() if value is not None}:
             plane.change_profile(session, **wanted)
+        plane.join(session, invitation, at.tokens.keys_of([agent]))
         if invitation.role != agent.role_number:  # an older invitation keeps its role
             _set_agent_role(at, agent)
 

@@ -35,6 +35,8 @@ class Sessions:
         self.state = state
         self._not_opened: dict[str, PlaneError] = {}
         """By address, errors of sessions that could not be opened ahead of their turn, except for wrong passwords."""
+        self._quiet: set[str] = set()
+        """Addresses of the accounts that this run asked Plane to send no mail to."""
         self._finds_accounts = False
         """Whether the last account that may be new existed already, from an interrupted run or another workspace.
 
@@ -148,10 +150,21 @@ class Sessions:
     def of(self, agent: Agent, may_be_new: bool = False) -> Session:
         """Return a session of the agent's account, which is created if it is missing and `may_be_new`.
 
+        An account that may be new is about to join for the first time, so the deploy turns off Plane's mail to it. It
+        does so for an existing account too: an earlier run may have ended just after it created the account.
+
         Raises:
             PlaneWrongPassword: its password is missing or wrong.
             PlaneSettings: its password is too weak, or the account cannot be created.
         """
+        session = self._opened(agent, may_be_new)
+        is_persons = self.settings.plane_agent_emails or agent.email == self.settings.plane_admin_email
+        if may_be_new and not is_persons and agent.email not in self._quiet:
+            self.reach.plane().mute_notifications(session)
+            self._quiet.add(agent.email)
+        return session
+
+    def _opened(self, agent: Agent, may_be_new: bool) -> Session:
         plane = self.reach.plane()
         failed = self._not_opened.pop(agent.email, None)
         if failed is not None:
@@ -175,8 +188,6 @@ class Sessions:
             self._finds_accounts = True
             return self._sign_in(agent)
         self.state.created_accounts[agent.email] = {}
-        if not self.settings.plane_agent_emails:
-            plane.mute_notifications(session)
         return session
 
     def _sign_in(self, agent: Agent) -> Session:

@@ -49,7 +49,14 @@ def _accounts(target: Target) -> dict[str, Any]:
     return {
         "instance": (plane.instance.is_setup_done, plane.instance.instance_name, len(plane.instance_admins)),
         "accounts": sorted(
-            (_address(user), user.display_name, user.first_name, user.is_active)
+            (
+                _address(user),
+                user.display_name,
+                user.first_name,
+                user.is_active,
+                user.user_timezone,
+                any(user.notifications.values()),
+            )
             for user in plane.users.values()
             if not user.is_bot
         ),

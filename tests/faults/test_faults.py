@@ -233,6 +233,36 @@ def test_no_answer_in_time_is_one_line(undisturbed: Undisturbed, new_targets: Ne
     say(f"no answer within 30 s: {len(kinds)} requests")
 
 
+BEFORE_JOINING = {
+    "sign-up form": ("POST", "/auth/sign-up/"),
+    "no mail": ("PATCH", "/api/users/me/notification-preferences/"),
+    "time zone": ("PATCH", "/api/users/me/"),
+    "join": ("POST", "/api/users/me/workspaces/invitations/"),
+}
+"""Requests around what an account gets before it joins."""
+
+
+@pytest.mark.parametrize("fault", ["500", "answer lost"])
+def test_no_mail_and_the_time_zone_are_set_by_the_run_after_one_that_ended_in_between(
+    fault: str, new_targets: NewTargets
+) -> None:
+    agents = [{**agent, "timezone": "Africa/Cairo"} for agent in TWO_AGENTS]
+    targets = new_targets(len(BEFORE_JOINING) + 1, plane_agents=agents)
+    undisturbed = targets.pop()
+    for (method, route), target in zip(BEFORE_JOINING.values(), targets, strict=True):
+        target.host.plane.faults.add(FAULTS[fault], method=method, route=route, nth=1)
+    run = deploy_all([*targets, undisturbed])
+    assert all(reasons(run, target) for target in targets) and not reasons(run, undisturbed), run.output
+    again = deploy_all(targets)
+    assert again.code == 0, again.output
+    for target in (undisturbed, *targets):
+        for user in (target.user("concierge"), target.user("thot")):
+            assert user.user_timezone == "Africa/Cairo" and not any(user.notifications.values())
+    left = [differences(target, outcome(undisturbed)) for target in targets]
+    assert left == [{}] * len(targets), again.output
+    assert deploy_all(targets).plan == []
+
+
 def test_a_throttled_form_is_not_blamed_on_a_setting(new_targets: NewTargets) -> None:
     kinds = ["CSRF pair", "sign-in form"]
     targets = new_targets(len(kinds), plane_agents=TWO_AGENTS)
