@@ -144,7 +144,7 @@ plane_seed_host = None
 plane_shared_passwords = False
 # Each {"name", "role"}, role one of admin, member, guest, and optionally "email" (otherwise <name>@<workspace
 # slug>.local), "password" (otherwise derived from the seed and the address), "display_name" (otherwise the name),
-# "avatar" (the address of a picture), "timezone" (set when the account is created), "user" and "group" (the owner of
+# "avatar" (the address of a picture), "timezone" (set before the agent first joins), "user" and "group" (the owner of
 # its file in plane_agent_files_dir on the host; otherwise plane_files_user and plane_files_group). An agent with
 # "present": False is removed: its tokens are revoked, its membership ends, its line is removed; its work stays.
 plane_agents = [
@@ -159,8 +159,8 @@ plane_agents = [
     {"name": "maintainer", "role": "member"},
     {"name": "hermes", "role": "member"},
 ]
-# False: Plane sends agents no mail, because most of their addresses do not exist. It is set when an account is created,
-# and not changed later.
+# False: Plane sends agents no mail, because most of their addresses do not exist. It is set before an agent first
+# joins, and not changed later.
 plane_agent_emails = False
 # True: also remove agents whose token is saved on the host and who are no longer in plane_agents.
 plane_prune = False
