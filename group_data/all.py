@@ -233,8 +233,9 @@ plane_projects = [
     },
 ]
 # People, each {"email"}, and optionally "role" (admin, member, guest; member by default) and "projects" (a list of
-# identifiers; all of plane_projects by default). They are invited, and added to projects after they join. They choose
-# their own password, and nobody is removed.
+# identifiers; all of plane_projects by default). They are invited, and added to projects after they join. A changed
+# role reaches an open invitation too. They choose their own password, and nobody is removed. From Plane 1.4 on, a
+# person whom you removed from the workspace in Plane is invited again; remove the entry first.
 plane_people = []
 # Each {"name", "url"}, and optionally "events" (a list of project, issue, issue_comment, cycle, module; all by
 # default), "active" (True or False), "present" (False deletes it). A webhook is identified by its url. To list

@@ -7,7 +7,7 @@ from functools import partial
 
 from pyinfra_plane.api.auth import ApiKey, Session
 from pyinfra_plane.api.errors import PlaneForbidden
-from pyinfra_plane.api.models import Project, WorkspaceMember
+from pyinfra_plane.api.models import Invitation, Project, WorkspaceMember
 from pyinfra_plane.engine.converge import Change, Plan, Unchanged, converging
 from pyinfra_plane.engine.report import is_executing
 from pyinfra_plane.host.access import Access
@@ -26,8 +26,9 @@ def people(slug: str, people: Sequence[Person]) -> Plan:
     + slug: the workspace
     + people: email and, optionally, role and projects (``None``: all of ``plane_projects``)
 
-    Plane mails the invitation if it can send mail; Plane's address also shows it after sign-up. The deploy gives people
-    neither a password nor a token, and removes nobody.
+    Plane mails the invitation if it can send mail; Plane's address also shows it after sign-up. An open invitation gets
+    the person's role. The deploy gives people neither a password nor a token, and removes nobody. From Plane 1.4 on, a
+    person who was removed from the workspace is invited again.
 
     **Example:**
 
@@ -43,7 +44,7 @@ def people(slug: str, people: Sequence[Person]) -> Plan:
         names = ", ".join(person.email for person in wanted)
         yield Change((f"? people of {slug}: {names} (no saved token to check with)",), lambda: None)
         return
-    invited = _invited(at) if any(_is_not_active(members.get(person.email)) for person in wanted) else set()
+    invited = _invited(at) if any(_is_not_active(members.get(person.email)) for person in wanted) else {}
     for person in wanted:
         member = members.get(person.email)
         if _is_not_active(member):
@@ -62,8 +63,12 @@ def _is_not_active(member: WorkspaceMember | None) -> bool:
     return member is None or member.is_active is False
 
 
-def _invitation(at: Access, person: Person, invited: set[str]) -> Plan:
-    if person.email in invited:
+def _invitation(at: Access, person: Person, invited: dict[str, Invitation]) -> Plan:
+    invitation = invited.get(person.email)
+    if invitation is not None and invitation.role != person.role_number:
+        line = f"~ invitation of {person.email}: {ROLE_NAMES.get(invitation.role, invitation.role)} → {person.role}"
+        yield Change((line,), partial(_change_invitation, at, invitation, person.role_number))
+    elif invitation is not None:
         yield Unchanged(f"invitation of {person.email}")
     else:
         yield Change(
@@ -72,10 +77,21 @@ def _invitation(at: Access, person: Person, invited: set[str]) -> Plan:
         )
 
 
-def _invited(at: Access) -> set[str]:
-    """The addresses with an open invitation. A preview reads them with a key, or not at all."""
+def _change_invitation(at: Access, invitation: Invitation, role: int) -> None:
+    key = at.manager()
+    if key is not None:
+        try:
+            at.plane.change_invitation(at.slug, key, invitation, role)
+            return
+        except PlaneForbidden:
+            pass  # the key's account is no longer an admin
+    at.plane.change_invitation(at.slug, at.admin_session(), invitation, role)
+
+
+def _invited(at: Access) -> dict[str, Invitation]:
+    """Open invitations by address in lower case. A preview reads them with a key, or not at all."""
     if at.slug in at.state.created_workspaces:
-        return set()
+        return {}
     caller: ApiKey | Session | None = at.manager()
     if caller is None and is_executing():
         caller = at.admin_session()
@@ -83,7 +99,8 @@ def _invited(at: Access) -> set[str]:
         found = {} if caller is None else at.plane.invitations(at.slug, caller)
     except PlaneForbidden:
         found = at.plane.invitations(at.slug, at.admin_session())
-    return {email.lower() for email in found}
+    # Of two for one address, only the one without capitals matches an account.
+    return {**{email.lower(): invitation for email, invitation in found.items()}, **found}
 
 
 def _into_project(at: Access, project: Project, joined: Sequence[Person], members: dict[str, WorkspaceMember]) -> Plan:

@@ -132,6 +132,12 @@ class WorkspacesApi(AccountsApi, ProjectsApi):
         )
         return {invitation.email: invitation for invitation in found}
 
+    def change_invitation(self, slug: str, caller: ApiKey | Session, invitation: Invitation, role: int) -> None:
+        """Give an open invitation another role."""
+        path = paths.INVITATIONS if isinstance(caller, Session) else paths.V1_INVITATIONS
+        self.http.call("PATCH", path.one(invitation.id, slug=slug), headers=caller.headers(), json={"role": role})
+        self.forget("invitations")
+
     def withdraw(self, slug: str, caller: ApiKey | Session, invitation: Invitation) -> None:
         """Delete an open invitation, so that nobody can join with it."""
         path = paths.INVITATIONS if isinstance(caller, Session) else paths.V1_INVITATIONS

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from sandbox.plane import rules
+from tests.deploy.conftest import NewTarget
 from tests.deploy.settled import Settled
-from tests.deploy.target import Target
+from tests.deploy.target import TOKEN_FILE, Target
 
 ADA = "ada@example.com"
 PEOPLE: dict[str, Any] = {"plane_people": [{"email": "Ada@example.com", "role": "admin"}]}
@@ -73,6 +74,40 @@ def test_another_role_is_given(invited: Target) -> None:
     assert invited.deploy("--dry").plan == [line]
     assert invited.deploy().code == 0
     assert invited.deploy("--dry").plan == []
+
+
+def test_a_session_gives_an_open_invitation_another_role_if_no_token_is_saved(invited: Target) -> None:
+    (invited.host.root / TOKEN_FILE).unlink()
+    people = f'people=[{{"email": "{ADA}", "role": "guest"}}]'
+    run = invited.deploy(operation=["operations.plane.people", "slug=javisi", people])
+    assert run.code == 0 and f"~ invitation of {ADA}: admin → guest" in run.plan, run.output
+    assert [(row.email, row.role) for row in invited.plane.invitations.values()] == [(ADA, 5)]
+
+
+def test_another_role_reaches_an_open_invitation(invited: Target) -> None:
+    invited.data.update({"plane_people": [{"email": ADA}]})
+    line = f"~ invitation of {ADA}: admin → member"
+    assert invited.deploy_as_previewed().plan == [line]
+    assert [(row.email, row.role) for row in invited.plane.invitations.values()] == [(ADA, 15)]
+    assert invited.deploy("--dry").plan == []
+    joins(invited)
+    assert f"+ members of ONBOARD: {ADA}" in invited.deploy().plan and members(invited)[ADA] == 15
+
+
+@pytest.mark.parametrize("version", ["1.2.2", "1.4.0"])
+def test_a_person_who_was_removed_in_plane_is_invited_again_from_1_4_on(
+    version: str, new_target: NewTarget, settled: Settled
+) -> None:
+    target = settled.settle(new_target(version=version, **PEOPLE))
+    joins(target)
+    assert target.deploy().code == 0
+    user = target.plane.user_by_email(ADA)
+    assert user is not None
+    membership = target.plane.workspace_member(target.workspace().id, user.id)
+    assert membership is not None
+    membership.is_active = False
+    plan = target.deploy("--dry").plan
+    assert plan == ([f"+ invitation of {ADA} (admin)"] if version == "1.4.0" else [])
 
 
 def test_the_address_of_an_agent_and_an_unknown_project_are_refused(target: Target) -> None:

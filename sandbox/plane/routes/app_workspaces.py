@@ -22,7 +22,7 @@ from ..http import (
     required_field,
     too_long,
 )
-from ..models import ADMIN, GUEST, ROLES, User, Workspace, WorkspaceMember
+from ..models import ADMIN, GUEST, ROLES, Invitation, User, Workspace, WorkspaceMember
 
 routes = Routes()
 LONGEST_NAME, LONGEST_SLUG = 80, 48
@@ -134,14 +134,22 @@ async def invite(request: web.Request) -> web.Response:
     return web.json_response({"message": "Emails sent successfully"})
 
 
+@routes.patch("/api/workspaces/{slug}/invitations/{id}/")
+async def change_invitation(request: web.Request) -> web.Response:
+    """Give an invitation another role (from the source of 1.2.2 and 1.3.1; not recorded)."""
+    user, row = _invitation(request)
+    role = (await json_body(request)).get("role", row.role)
+    if role not in ROLES:
+        raise invalid_choice("role", role)
+    row.role = role
+    row.touch(user.id)
+    return web.json_response(shapes.invitation(state_of(request), row))
+
+
 @routes.delete("/api/workspaces/{slug}/invitations/{id}/")
 async def withdraw_invitation(request: web.Request) -> web.Response:
-    _, workspace = session_workspace(request, ADMIN)
-    invitations = state_of(request).invitations
-    row = invitations.get(request.match_info["id"])
-    if row is None or row.workspace != workspace.id:
-        raise object_not_found()
-    del invitations[row.id]
+    _, row = _invitation(request)
+    del state_of(request).invitations[row.id]
     return no_content()
 
 
@@ -236,6 +244,14 @@ def _checked_slug(context: Context, slug: Any) -> str:
     if context.state.workspace_by_slug(str(slug)):
         raise ApiError(400, {"slug": ["Workspace with this slug already exists."]})
     return str(slug)
+
+
+def _invitation(request: web.Request) -> tuple[User, Invitation]:
+    user, workspace = session_workspace(request, ADMIN)
+    row = state_of(request).invitations.get(request.match_info["id"])
+    if row is None or row.workspace != workspace.id:
+        raise object_not_found()
+    return user, row
 
 
 def _checked_invitation(entry: Any) -> tuple[str, int]:
