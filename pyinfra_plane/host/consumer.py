@@ -121,7 +121,8 @@ def _service(
     if not reaching:
         raise PlaneSettings(
             f"the service {name} in {directory} gets no token from {' or '.join(source.path for source in sources)}; "
-            "give it env_file: with that file, or use a command in plane_token_consumers instead"
+            "give it env_file: with that file, or, if it reads a file itself (such as a JSON file), use a command in "
+            "plane_token_consumers instead"
         )
     found = ConsumerService(directory, name, compose, reaching)
     if not found.containers:

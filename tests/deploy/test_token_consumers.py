@@ -301,6 +301,11 @@ def test_a_service_that_gets_its_token_from_elsewhere_is_one_line(used: Target) 
         said = f"the service n8n in opt/plane gets no token from {FOLDER}/thot.env or {TOKEN_FILE}; give it"
         assert preview.code == run.code == 1
         assert said in preview.output and said in run.output
+    mounted = {"env_file": [], "volumes": [f"../../{FOLDER}/thot.json:/run/thot.json:ro"]}
+    with service(used, "n8n", **mounted):
+        preview = used.deploy("--dry", data={"plane_agent_files_format": "json"})
+        said = f"gets no token from {TOKEN_FILE}; give it env_file: with that file, or, if it reads a file itself"
+        assert preview.code == 1 and f"{said} (such as a JSON file), use a command in" in preview.output
     with service(used, "n8n", environment={"PLANE_API_KEY": "${PLANE_API_KEY:-none}"}):
         run = used.deploy()
         assert run.code == 1
