@@ -152,7 +152,7 @@ def tokens_in_use(s: Settings) -> None:
 @deploy("Provisioning")
 @plan()
 def provisioning() -> None:
-    """The instance, the workspace, its members, their tokens, and the projects."""
+    """The instance, the workspace, its members, their tokens, the projects, people and webhooks."""
     s = settings_of(host)
     s.require(*s.secrets_of("provisioning"))
     s.require_admin()
@@ -170,11 +170,12 @@ def provisioning() -> None:
     plane.absent_members(name="Removed agents", slug=slug)
     plane.api_tokens(name="API tokens", slug=slug, revoke=not s.has_token_users)
     projects(s)
+    # Before people and webhooks: agents wait for their tokens, and Plane may refuse an address of those.
+    tokens_in_use(s)
     if s.plane_people:
         plane.people(name="People", slug=slug, people=s.plane_people)
     if s.plane_webhooks:
         plane.webhooks(name="Webhooks", slug=slug, webhooks=s.plane_webhooks)
-    tokens_in_use(s)
     plane.agents_answer(
         name="Agents answer", slug=slug, identifiers=[project.identifier for project in s.plane_projects]
     )

@@ -133,6 +133,23 @@ def test_a_private_address_is_refused_with_the_variable_that_allows_it(
     assert len(lines(target)) == len(target.plane.webhooks)
 
 
+def test_a_webhook_that_plane_refuses_keeps_no_token_from_its_users(new_target: NewTarget) -> None:
+    data: dict[str, Any] = {
+        "plane_agent_files_dir": "{plane_config_dir}/agents",
+        "plane_token_consumers": [{"command": "echo run >> commands", "agent": "thot"}],
+        "plane_people": [{"email": "ada@example.com"}],
+        **with_webhook(url="http://n8n.internal:5678/webhook"),
+    }
+    target = new_target(version="1.3.1", **data)
+    preview = target.deploy("--dry")
+    run = target.deploy()
+    assert run.code == 1 and "the host in its url must resolve to a public address" in run.output
+    # All that the preview names but for the webhook itself, in its order.
+    assert [line for line in preview.plan if line != "+ webhook n8n of javisi"] == run.plan
+    assert target.variables("opt/javisi/configs/plane/agents/thot.env")["PLANE_API_KEY"] == target.tokens["thot"]
+    assert target.file("commands") == "run\n"
+
+
 def test_a_host_that_plane_takes_for_no_address_is_refused_before_connecting(target: Target) -> None:
     run = target.deploy(data=with_webhook(url="http://n8n:5678/webhook"))
     assert run.code == 1 and run.requests == []
