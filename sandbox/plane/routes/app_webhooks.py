@@ -1,4 +1,7 @@
-"""`/api/workspaces/{slug}/webhooks/` with a session; v1 has no such path. From Plane's source; recorded in settings."""
+"""`/api/workspaces/{slug}/webhooks/` with a session; v1 has no such path.
+
+No recording has webhooks: these answers follow Plane's source (1.2.2 and 1.3.1).
+"""
 
 from __future__ import annotations
 
@@ -96,6 +99,9 @@ async def change_webhook(request: web.Request) -> web.Response:
     fields = checked(await json_body(request), CHECKS)
     if "url" in fields:
         _refuse_private(context_of(request), fields["url"])
+        others = state_of(request).webhooks.where(workspace=row.workspace)
+        if any(other.url == fields["url"] and other.id != row.id for other in others):
+            raise ApiError(400, {"error": "The payload is not valid"})
     for name, value in fields.items():
         setattr(row, name, value)
     row.updated_at = timestamp()
