@@ -238,13 +238,15 @@ plane_projects = [
 # person whom you removed from the workspace in Plane is invited again; remove the entry first.
 plane_people = []
 # Each {"name", "url"}, and optionally "events" (a list of project, issue, issue_comment, cycle, module; all by
-# default), "active" (True or False), "present" (False deletes it). A webhook is identified by its url. To list
-# webhooks, the deploy signs in as a workspace admin on every run, in a preview too. Plane refuses addresses in private
-# networks unless plane_env_extra allows them: {"WEBHOOK_ALLOWED_HOSTS": "n8n.internal"}, a network alias of the
-# container, because Plane accepts no host without a dot.
+# default), "active" (True or False), "present" (False deletes it). A webhook that the deploy created can get another
+# url and keeps its secret; any other one is identified by its url. To list webhooks, the deploy signs in as a workspace
+# admin on every run, in a preview too. Plane refuses addresses in private networks unless plane_env_extra allows them:
+# {"WEBHOOK_ALLOWED_HOSTS": "n8n.internal"}, a network alias of the container, because Plane accepts no host without a
+# dot.
 plane_webhooks = []
 # An env file with PLANE_WEBHOOK_SECRET_<NAME>=… for each webhook, readable by its owner only: the secret that Plane
-# signs its requests with, which it shows once.
+# signs its requests with, which it shows once. A comment above a line has the webhook's id, by which the deploy
+# recognises it.
 plane_webhook_secrets_path = "{plane_config_dir}/webhook-secrets.env"
 # What to do if the edition, its plan or the workspace has no custom fields for a project: "warn" (warn and continue),
 # "fail" (in the Community Edition before any change), or "labels" (use labels instead: a group agent_id with a label

@@ -384,7 +384,7 @@ class WorkItemProperty(Row):
 
 @dataclass(frozen=True)
 class Webhook(Row):
-    """A webhook of a workspace, identified by its address; each event that it receives is on or off.
+    """A webhook of a workspace; no two have the same address. Each event that it receives is on or off.
 
     Plane shows the signing secret when the webhook is created and when the secret is regenerated, never in a list
     (every tried release, from Plane's source).
@@ -395,7 +395,7 @@ class Webhook(Row):
     IDENTITY = "url"
 
     id: str
-    url: str
+    url: str = answered(says=only("url"))
     is_active: bool = answered(default=True, says=either("active", "not active"))
     project: bool = answered(default=False, says=switched("projects"))
     issue: bool = answered(default=False, says=switched("work items"))

@@ -17,6 +17,9 @@ EVENTS = ("project", "issue", "issue_comment", "cycle", "module")
 LONGEST_URL = 1024
 """Maximum characters of an address that Plane stores (every tried release)."""
 
+SECRET_PREFIX = "PLANE_WEBHOOK_SECRET_"  # noqa: S105 - the start of names
+"""The start of the names in the file with the webhooks' secrets."""
+
 _DOMAIN = re.compile(r"([a-z0-9-]+\.)+[a-z][a-z0-9-]*[a-z0-9]", re.IGNORECASE | re.ASCII)
 
 
@@ -40,7 +43,10 @@ _events = being(
 
 @dataclass(frozen=True)
 class Webhook:
-    """A webhook of the workspace, identified by its address; its secret is saved under `name`."""
+    """A webhook of the workspace, identified by the id that is saved with its secret, or by its address.
+
+    Its secret is saved under `name`.
+    """
 
     name: str = entry(checks.text(r"[A-Za-z][A-Za-z0-9_-]{0,47}", "letters, digits, dashes, underscores, at most 48"))
     url: str = entry(_url)
@@ -51,7 +57,7 @@ class Webhook:
     @property
     def variable(self) -> str:
         """The name of its line in the file with the webhooks' secrets, such as ``PLANE_WEBHOOK_SECRET_N8N``."""
-        return "PLANE_WEBHOOK_SECRET_" + re.sub(r"[^A-Z0-9]", "_", self.name.upper())
+        return SECRET_PREFIX + re.sub(r"[^A-Z0-9]", "_", self.name.upper())
 
 
 plane_webhooks = entries(Webhook, "url", "variable")
