@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from pyinfra_plane.api import paths
+from pyinfra_plane.api import paths, versions
 from pyinfra_plane.api.errors import PlaneBadAnswer, PlaneRefused, PlaneSettings
 from pyinfra_plane.api.models import Webhook as SeenWebhook
 from pyinfra_plane.api.rows import Difference, as_dict, text
@@ -21,7 +21,7 @@ from pyinfra_plane.host.planning import as_instances
 from pyinfra_plane.host.resources import Home, InWorkspace, Kind
 from pyinfra_plane.host.secret_lines import SecretLines
 from pyinfra_plane.settings import Webhook
-from pyinfra_plane.settings.webhooks import EVENTS, SECRET_PREFIX
+from pyinfra_plane.settings.webhooks import EVENTS, SECRET_PREFIX, is_disallowed_address
 
 
 class Webhooks(Kind[Webhook, SeenWebhook]):
@@ -122,6 +122,21 @@ class Webhooks(Kind[Webhook, SeenWebhook]):
                     f"its url. If its former one is among those at {hosts}, that one stays as it is: delete it in "
                     "Plane. The former secret stays in the file as a comment"
                 )
+
+            if not is_executing() and self._is_disallowed(home, one, present.get(one.url)):
+                yield Note(
+                    f"? {self.called(home, one)}: Plane refuses its private address, unless WEBHOOK_ALLOWED_IPS in "
+                    "plane_env_extra has the network"
+                )
+
+    def _is_disallowed(self, home: Any, one: Webhook, has: SeenWebhook | None) -> bool:
+        if has is not None and has.url == one.url:
+            return False
+        extra = {name: str(value.unmask()) for name, value in home.at.settings.plane_env_extra.items()}
+        # The version is empty if Plane does not answer yet.
+        version = home.at.plane.instance().version
+        is_known_to_allow = version and not versions.is_since(version, versions.NO_PRIVATE_WEBHOOKS)
+        return not is_known_to_allow and is_disallowed_address(one.url, extra)
 
     def delete(self, home: Home, has: SeenWebhook, what: str) -> None:
         super().delete(home, has, what)

@@ -19,6 +19,10 @@ document)."""
 LEAD_OF_A_NEW_PROJECT: Number = (1, 4)
 """First release that accepts ``project_lead`` in the request that creates a project. Before, half a project is left."""
 
+NO_PRIVATE_WEBHOOKS: Number = (1, 3, 1)
+"""First release that refuses webhooks to private addresses, unless WEBHOOK_ALLOWED_IPS or WEBHOOK_ALLOWED_HOSTS allows
+them (Plane's source). Before, only loopback addresses are refused."""
+
 
 def number(version: str) -> Number | None:
     """The numbers of a version such as ``v1.3.1``; ``None`` if it has none."""

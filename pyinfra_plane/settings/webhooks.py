@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
 from pyinfra_plane.settings import checks
@@ -31,6 +32,34 @@ def _is_host(url: str) -> bool:
     except ValueError:
         return _DOMAIN.fullmatch(host) is not None
     return True
+
+
+def is_disallowed_address(url: str, extra: Mapping[str, str]) -> bool:
+    """Whether the host is a private IP address that these variables of Plane do not allow (Plane 1.3.1, its source).
+
+    A name is not resolved: only the API's container can tell its address.
+    """
+    host = (urlsplit(url).hostname or "").rstrip(".").lower()
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    if not (address.is_private or address.is_loopback or address.is_reserved or address.is_link_local):
+        return False
+    return host not in _listed(extra, "WEBHOOK_ALLOWED_HOSTS") and not any(
+        _is_in(host, network) for network in _listed(extra, "WEBHOOK_ALLOWED_IPS")
+    )
+
+
+def _listed(extra: Mapping[str, str], name: str) -> list[str]:
+    return [one.strip().rstrip(".").lower() for one in extra.get(name, "").split(",")]
+
+
+def _is_in(host: str, network: str) -> bool:
+    try:
+        return ip_address(host) in ip_network(network, strict=False)
+    except ValueError:
+        return False  # Plane ignores it too.
 
 
 _short = also(checks.page_url, f"have at most {LONGEST_URL} characters", lambda url: len(url) <= LONGEST_URL)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 DEFAULT_WEB_URL = "https://work.javisi.local"
@@ -19,7 +21,7 @@ class Environment:
     form_limit: int
     form_period: float
     webhook_hosts: frozenset[str] = frozenset()
-    webhook_networks: tuple[str, ...] = ()
+    webhook_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
 
     @classmethod
     def of(cls, variables: Mapping[str, str]) -> Environment:
@@ -34,12 +36,19 @@ class Environment:
             form_limit=form_limit,
             form_period=form_period,
             webhook_hosts=frozenset(_listed(variables, "WEBHOOK_ALLOWED_HOSTS")),
-            webhook_networks=_listed(variables, "WEBHOOK_ALLOWED_IPS"),
+            webhook_networks=tuple(_networks(_listed(variables, "WEBHOOK_ALLOWED_IPS"))),
         )
 
 
 def _listed(variables: Mapping[str, str], name: str) -> tuple[str, ...]:
     return tuple(one.strip().lower() for one in variables.get(name, "").split(",") if one.strip())
+
+
+def _networks(listed: Iterable[str]) -> Iterator[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """The networks; Plane skips an invalid entry."""
+    for one in listed:
+        with suppress(ValueError):
+            yield ipaddress.ip_network(one, strict=False)
 
 
 def _rate(variables: Mapping[str, str], name: str, default: str) -> tuple[int, float]:

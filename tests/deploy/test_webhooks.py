@@ -259,6 +259,33 @@ def test_a_url_moves_from_one_webhook_to_a_new_one(configured: Target) -> None:
     assert configured.deploy("--dry").plan == []
 
 
+@pytest.mark.parametrize(
+    ("version", "address", "extra", "is_doubtful"),
+    [
+        ("1.3.1", PRIVATE, {}, True),
+        ("1.3.1", "http://[fd00::1]/webhook", {"WEBHOOK_ALLOWED_IPS": "10.0.0.0/8, odd"}, True),
+        ("1.3.1", PRIVATE, {"WEBHOOK_ALLOWED_IPS": "odd,10.0.0.0/8"}, False),
+        ("1.3.1", PRIVATE, {"WEBHOOK_ALLOWED_HOSTS": "10.1.2.3"}, False),
+        ("1.3.1", "http://93.184.215.14/webhook", {}, False),
+        ("1.2.2", PRIVATE, {}, False),
+    ],
+)
+def test_a_preview_says_if_plane_may_refuse_a_private_address(
+    new_target: NewTarget, version: str, address: str, extra: dict[str, str], is_doubtful: bool
+) -> None:
+    target = new_target(version=version, plane_env_extra=extra, **with_webhook(url=address))
+    doubts = [line for line in target.deploy("--dry").plan if line.startswith("? webhook n8n of javisi: ")]
+    assert len(doubts) == is_doubtful and all("WEBHOOK_ALLOWED_IPS" in line for line in doubts)
+    assert target.deploy().code == is_doubtful
+
+
+def test_a_preview_doubts_a_url_that_changes_to_a_private_address(new_target: NewTarget) -> None:
+    target = new_target(version="1.3.1", **with_webhook())
+    assert target.deploy().code == 0
+    plan = target.deploy("--dry", data=with_webhook(url=PRIVATE)).plan
+    assert [line.partition(":")[0] for line in plan] == ["~ webhook n8n of javisi", "? webhook n8n of javisi"]
+
+
 def test_neither_the_secret_nor_the_address_is_shown(target: Target) -> None:
     target.data.update(with_webhook())
     run = target.deploy("-vvv")

@@ -49,7 +49,7 @@ def _refuse_private(context: Context, url: str) -> None:
     except ValueError:
         is_private = host.endswith(".internal")
     else:
-        networks = map(ipaddress.ip_network, context.environment.webhook_networks)
+        networks = context.environment.webhook_networks
         is_private = address.is_loopback if context.older_than_1_3 else address.is_private
         is_private = is_private and not any(address in network for network in networks)
     if is_private and context.older_than_1_3 and not host.endswith(".internal"):
