@@ -19,9 +19,9 @@ from pyinfra_plane.engine.report import is_executing
 from pyinfra_plane.host.host_plane import current_workspace
 from pyinfra_plane.host.planning import as_instances
 from pyinfra_plane.host.resources import Home, InWorkspace, Kind
-from pyinfra_plane.host.secret_lines import SecretLines
+from pyinfra_plane.host.secret_lines import SecretLines, webhook_secrets
 from pyinfra_plane.settings import Webhook
-from pyinfra_plane.settings.webhooks import EVENTS, SECRET_PREFIX, is_disallowed_address
+from pyinfra_plane.settings.webhooks import EVENTS, is_disallowed_address
 
 
 class Webhooks(Kind[Webhook, SeenWebhook]):
@@ -202,9 +202,7 @@ def webhooks(slug: str, webhooks: Sequence[Webhook]) -> Plan:
         )
     """
     at, items = current_workspace(slug), as_instances(Webhook, webhooks)
-    s = at.settings
-    path, owner = s.plane_webhook_secrets_path, (s.plane_files_user, s.plane_files_group)
-    secrets = SecretLines(at.host, path, SECRET_PREFIX, Webhooks.noun, *owner)
+    secrets = webhook_secrets(at.host, at.settings)
     kind = Webhooks(secrets, items)
     home = InWorkspace(at, exists=is_executing() or at.reader() is not None)
     # A webhook that is known by its id may have the address that a new one gets, so its change comes first.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
-from pyinfra_plane.adopt.projects import chosen, entry
+from pyinfra_plane.adopt.projects import chosen, entry, is_kept
 from pyinfra_plane.adopt.source import Block
 from pyinfra_plane.errors import ExpectedError
 from pyinfra_plane.settings import ROLES, SettingsError, read_settings
@@ -57,8 +58,13 @@ def blocks(host: str, seen: Mapping[str, Any]) -> list[Block]:
     if "plane_people" in kept:
         found.append(Block("plane_people", kept["plane_people"], _of_people(seen["members"])))
     if "plane_webhooks" in kept:
-        words = "Webhooks, with names made of their hosts. Their secrets stay with the programs that check them."
+        words = (
+            "Webhooks, each with the name under which its secret is saved on the host, or a name made of its address. "
+            "Other secrets stay with the programs that check them."
+        )
         found.append(Block("plane_webhooks", kept["plane_webhooks"], words))
+    if "webhooks" not in seen:
+        found.append(Block(comment="Webhooks were not read; --webhooks prints them too."))
     found += _unsaved(seen["members"])
     if "plane_projects" in kept:
         found.append(Block("plane_projects", kept["plane_projects"]))
@@ -85,6 +91,8 @@ def _agent(name: str, email: str, member: Mapping[str, Any], slug: str) -> dict[
         found["email"] = email
     if member["display_name"] != name:
         found["display_name"] = member["display_name"]
+    if member["avatar"] and is_kept(member["avatar"]):
+        found["avatar"] = member["avatar"]
     return found
 
 
@@ -107,15 +115,22 @@ def _people(members: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _webhooks(webhooks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The webhooks; a name is the address's host, with a number if several have the same."""
+    """The webhooks; one without a name is called after its address's host, with a number if a name is taken."""
     found: list[dict[str, Any]] = []
+    taken = {_folded(one["name"]) for one in webhooks if one["name"]}
     for one in webhooks:
         host = re.sub(r"[^A-Za-z0-9]", "-", urlsplit(one["url"]).hostname or "")
-        base = host if re.match("[A-Za-z]", host) else f"host-{host}"
-        same = sum(re.fullmatch(rf"{re.escape(base)}(-\d+)?", other["name"]) is not None for other in found)
-        name = base if not same else f"{base}-{same + 1}"
-        found.append({"name": name[:48], "url": one["url"], "events": one["events"]} | _inactive(one))
+        base = (host if re.match("[A-Za-z]", host) else f"host-{host}")[:44]
+        numbered = (base if number == 1 else f"{base}-{number}" for number in count(1))
+        name = one["name"] or next(name for name in numbered if _folded(name) not in taken)
+        taken.add(_folded(name))
+        found.append({"name": name, "url": one["url"], "events": one["events"]} | _inactive(one))
     return found
+
+
+def _folded(name: str) -> str:
+    """What two names must not share: the variable of a secret is made of it."""
+    return re.sub(r"[^a-z0-9]", "_", name.lower())
 
 
 def _inactive(webhook: Mapping[str, Any]) -> dict[str, bool]:

@@ -75,6 +75,7 @@ class PlaneMembers(_PlaneFact):
             "thot@javisi.local": {
                 "role": "member",
                 "display_name": "thot",
+                "avatar": "",
                 "is_active": True,
                 "agent": "thot",
                 "token_saved": True,
@@ -147,6 +148,8 @@ class PlaneWorkspace(_PlaneFact):
       secrets
 
     ``name`` is ``None`` in a workspace without a project: a token sees the name only in a project's data.
+    The ``name`` of a webhook is the one under which its secret is saved, otherwise the one that the settings give to
+    its address, otherwise ``None``.
     """
 
     _webhooks = False

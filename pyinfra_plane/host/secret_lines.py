@@ -7,6 +7,8 @@ from typing import Any
 
 from pyinfra_plane.engine.env_file import Entry, split, updated, variables
 from pyinfra_plane.engine.files import read_file, write_file
+from pyinfra_plane.settings import Settings
+from pyinfra_plane.settings.webhooks import SECRET_PREFIX
 
 MODE = "600"
 
@@ -79,3 +81,9 @@ class SecretLines:
         self.text = text
         self.values = {name: value.strip("\"'") for name, value in variables(text).items()}
         self.ids = dict(filter(None, map(self._noted, split(text))))
+
+
+def webhook_secrets(host: Any, settings: Settings) -> SecretLines:
+    """The file with the webhooks' secrets."""
+    owner = (settings.plane_files_user, settings.plane_files_group)
+    return SecretLines(host, settings.plane_webhook_secrets_path, SECRET_PREFIX, "webhook", *owner)

@@ -29,9 +29,10 @@ from pyinfra_plane.api.properties import field_type
 from pyinfra_plane.api.rows import R
 from pyinfra_plane.host.host_plane import HostPlane
 from pyinfra_plane.host.resources import InWorkspace
+from pyinfra_plane.host.secret_lines import webhook_secrets
 from pyinfra_plane.host.token_reading import TokenReading
 from pyinfra_plane.settings import ROLE_NAMES, Project
-from pyinfra_plane.settings.webhooks import EVENTS
+from pyinfra_plane.settings.webhooks import EVENTS, SECRET_PREFIX
 
 ASKED_OTHERWISE = frozenset((
     "name", "identifier", "network", "lead", "default_assignee", "estimates", "states", "labels", "work_item_type",
@@ -108,6 +109,7 @@ class WorkspaceReading:
             found[member.email] = {
                 "role": ROLE_NAMES.get(member.role, str(member.role)),
                 "display_name": member.display_name,
+                "avatar": member.avatar,
                 "is_active": True if token is not None else member.is_active,
                 "agent": wanted.get(member.email) if token is None else token.name,
                 "token_saved": token is not None,
@@ -126,10 +128,28 @@ class WorkspaceReading:
         return {name: self._project(project, keys) for name, project in sorted(found.items())}
 
     def webhooks(self) -> list[dict[str, Any]]:
-        """The webhooks. Plane shows them only to a signed-in admin, and their secrets to nobody."""
+        """The webhooks. Plane shows them only to a signed-in admin, and their secrets to nobody.
+
+        ``name`` is the name under which the deploy has saved the secret, or that the settings give to the address.
+        """
+        settings = self.here.settings
         rows = InWorkspace(self.here.workspace(self.slug)).reading(Webhook).rows()
+        noted = {noted: name for name, noted in webhook_secrets(self.here.host, settings).ids.items()}
+        by_variable = {one.variable: one.name for one in settings.plane_webhooks}
+        by_url = {one.url: one.name for one in settings.plane_webhooks}
+
+        def name(one: Webhook) -> str | None:
+            if one.id not in noted:
+                return by_url.get(one.url)
+            return by_variable.get(noted[one.id]) or noted[one.id].removeprefix(SECRET_PREFIX).lower()
+
         return [
-            {"url": one.url, "active": one.is_active, "events": [name for name in EVENTS if getattr(one, name)]}
+            {
+                "name": name(one),
+                "url": one.url,
+                "active": one.is_active,
+                "events": [name for name in EVENTS if getattr(one, name)],
+            }
             for one in sorted(rows, key=lambda row: row.url)
         ]
 

@@ -385,11 +385,43 @@ def test_a_missing_inventory_and_help(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_webhooks_are_printed_only_if_they_are_asked_for(target: Target, settled: Settled) -> None:
-    hook = {"name": "any", "url": "https://n8n.example.com/webhook/secret-part", "events": ["issue"], "active": False}
+    url = "https://n8n.example.com/webhook/secret-part"
+    hook: dict[str, Any] = {"name": "N8N_example-com", "url": url, "events": ["issue"], "active": False}
     settled.settle(target, data={"plane_webhooks": [hook]})
-    assert "secret-part" not in "".join(map(str, adopt(target)))
+    _, printed, _ = adopt(target)
+    assert "secret-part" not in printed and "# Webhooks were not read; --webhooks prints them too.\n" in printed
+    [row] = target.plane.webhooks.values()
+    others = [hook | {"url": f"https://n8n.example.com/{n}", "name": f"n8n-example-com-{n}"} for n in (2, 3)]
+    for other in others:
+        further = models.Webhook(workspace=row.workspace, url=other["url"], is_active=False, issue=True)
+        target.plane.webhooks[further.id] = further
+    target.host.plane.forget_throttles()
     code, printed, errors = adopt(target, "--webhooks")
-    assert (code, errors) == (0, "")
-    assert settings(printed)["plane_webhooks"] == [{**hook, "name": "n8n-example-com"}]
+    assert (code, errors) == (0, "") and "not read" not in printed
+    # The name is that of the saved secret, so that a deploy finds it.
+    assert settings(printed)["plane_webhooks"] == [*others, hook | {"name": "n8n_example_com"}]
     assert not [row.secret_key for row in target.plane.webhooks.values() if row.secret_key in printed]
-    assert target.deploy("--dry", data=settings(printed)).plan == []
+    target.host.plane.forget_throttles()
+    preview = target.deploy("--dry", data=settings(printed))
+    assert preview.plan == [] and [note for note in preview.notes if "webhook n8n_example_com of" in note] == []
+
+
+def test_a_webhook_of_a_file_without_notes_has_its_name_in_the_settings(target: Target, settled: Settled) -> None:
+    hook = {"name": "Any-1", "url": "https://n8n.example.com/webhook", "events": ["issue"]}
+    target.data["plane_webhooks"] = [hook]
+    settled.settle(target)
+    file = target.host.root / "opt/javisi/configs/plane/webhook-secrets.env"
+    file.write_text("".join(line for line in file.read_text().splitlines(True) if not line.startswith("#")))
+    assert settings(adopt(target, "--webhooks")[1])["plane_webhooks"] == [hook]
+
+
+def test_the_avatar_of_an_agent_is_printed(target: Target, settled: Settled) -> None:
+    agents = [
+        {"name": "concierge", "role": "admin"},
+        {"name": "thot", "role": "member", "avatar": "https://images.example.com/thot.png"},
+    ]
+    settled.settle(target, data={"plane_agents": agents})
+    _, printed, _ = adopt(target)
+    assert settings(printed)["plane_agents"] == agents
+    target.data.clear()
+    changes_nothing(target, printed, "deploy.py")

@@ -35,6 +35,7 @@ def test_the_members_of_a_workspace(finished: Target) -> None:
     assert found["concierge@javisi.local"] == {
         "role": "admin",
         "display_name": "concierge",
+        "avatar": "",
         "is_active": True,
         "agent": "concierge",
         "token_saved": True,

@@ -69,7 +69,7 @@ def test_a_workspace_without_a_project_shows_no_name() -> None:
 
 
 def member(**given: Any) -> dict[str, Any]:
-    return {"role": "member", "display_name": "x", "is_active": True, "agent": None, "token_saved": False,
+    return {"role": "member", "display_name": "x", "avatar": "", "is_active": True, "agent": None, "token_saved": False,
             "is_plane_admin": False, **given}  # fmt: skip
 
 
