@@ -75,7 +75,7 @@ def running(
         ready.result()
         yield sandbox
     finally:
-        # Not before: whoever interrupts this thread there would leave the other one running.
+        # Not before the block: an interruption there would leave the other thread running.
         loop, serving = begun.result()
         # A failed start has closed its loop already.
         with suppress(RuntimeError):

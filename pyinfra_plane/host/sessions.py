@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 from pyinfra.api.hiddenvalue import HiddenValue
 
@@ -65,8 +65,7 @@ class Sessions:
             say(
                 self.host,
                 f"! the deploy does not know the password of {email}: its token {agent.token_label} still answers; "
-                "revoke it "
-                "in Plane as that account",
+                "revoke it in Plane as that account",
             )
             return
         ours, others = self.tokens_labelled(made_for or "", agent, session)
@@ -76,8 +75,7 @@ class Sessions:
             say(
                 self.host,
                 f"! {email} has tokens with the label {agent.token_label} that this deploy did not create: "
-                f"{len(left)}; "
-                "they stay valid until you revoke them in Plane as that account",
+                f"{len(left)}; they stay valid until you revoke them in Plane as that account",
             )
 
     def admins(self, not_as: str | None = None) -> Iterator[Session]:
@@ -226,15 +224,20 @@ class Sessions:
         try:
             return self.reach.plane().sign_in(email, password.unmask())
         except PlaneFormRefused as error:
-            advice = f"check {setting}"
-            if error.code == "AUTHENTICATION_FAILED_SIGN_IN":
-                raise PlaneWrongPassword(f"{error}; {advice}", advice) from error
-            if error.code == "INSTANCE_NOT_CONFIGURED":
-                advice = "this Plane is not set up yet; run plane.instance_admin first (the whole deploy does)"
-            if error.code == "EMAIL_PASSWORD_AUTHENTICATION_DISABLED":
-                advice = "ENABLE_EMAIL_PASSWORD (plane_instance_config) must be 1 during the run"
-            kind = PlaneNoAccount if error.code == "USER_DOES_NOT_EXIST" else PlaneSettings
-            raise kind(f"{error}; {advice}") from error
+            _refuse_sign_in(error, setting)
+
+
+def _refuse_sign_in(error: PlaneFormRefused, setting: str) -> NoReturn:
+    """Raise the error of a refused sign-in, with advice that names the setting of the password."""
+    advice = f"check {setting}"
+    if error.code == "AUTHENTICATION_FAILED_SIGN_IN":
+        raise PlaneWrongPassword(f"{error}; {advice}", advice) from error
+    if error.code == "INSTANCE_NOT_CONFIGURED":
+        advice = "this Plane is not set up yet; run plane.instance_admin first (the whole deploy does)"
+    if error.code == "EMAIL_PASSWORD_AUTHENTICATION_DISABLED":
+        advice = "ENABLE_EMAIL_PASSWORD (plane_instance_config) must be 1 during the run"
+    kind = PlaneNoAccount if error.code == "USER_DOES_NOT_EXIST" else PlaneSettings
+    raise kind(f"{error}; {advice}") from error
 
 
 def _password_setting(agent: Agent) -> str:

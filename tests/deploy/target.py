@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import stat
@@ -10,7 +11,7 @@ import sys
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -163,9 +164,15 @@ class Target:
 
     def drop_database_in_the_end(self) -> None:
         """Remove its PostgreSQL once no test can use it again; all of them together would take some 30 GB."""
-        loop, drop = self.host.loop, partial(self.sandbox.call, self.host.cluster.drop)
-        # At the end of the tests, the sandbox removes it.
-        weakref.finalize(self, lambda: None if loop.is_closed() else drop()).atexit = False
+        loop, cluster = self.host.loop, self.host.cluster
+
+        def drop() -> None:
+            # Not waited for: any thread may come here, the sandbox's own one too. At the end of the tests, the sandbox
+            # removes what is left.
+            if not loop.is_closed():
+                asyncio.run_coroutine_threadsafe(cluster.drop(), loop)
+
+        weakref.finalize(self, drop).atexit = False
 
     def inventory(self) -> tuple[str, dict[str, Any]]:
         """The host as it stands in an inventory."""
