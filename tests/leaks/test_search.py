@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.target import Target
+from tests.leaks import watch
 from tests.leaks.given import Given, marker
 from tests.leaks.places import File, Sighted, changed_files, left_on_this_machine, now, watched
 from tests.leaks.search import Search, forms
@@ -102,6 +103,29 @@ def test_each_encoding_is_found_in_a_command_line(planted: tuple[Sighted, Path])
 def test_each_encoding_is_found_in_an_environment(planted: tuple[Sighted, Path]) -> None:
     assert hows(list(planted[0].environments(lambda _: False))) == HOWS
     assert not SEARCH.all_leaks(planted[0].environments(lambda each: b"FORM_" in each.environment))
+
+
+def test_a_process_that_is_being_started_is_looked_at_once_its_command_line_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parent = os.getppid()
+    command_lines = [b"", b"pyinfra"]
+
+    def read(path: str) -> bytes:
+        if path == f"/proc/{parent}/cmdline":
+            return command_lines.pop(0) if len(command_lines) > 1 else command_lines[0]
+        return b"FORM=1" if path == f"/proc/{parent}/environ" else b""
+
+    monkeypatch.setattr(watch, "_read", read)
+    looks: list[watch.Seen] = [[], [], []]
+    known: dict[str, bytes] = {}
+    for seen in looks:
+        watch._look_at_processes(seen, known)
+    environments = [
+        [(command, seen) for kind, process, _, command, seen in look if (kind, process) == ("environment", parent)]
+        for look in looks
+    ]
+    assert environments == [[], [(b"pyinfra", b"FORM=1")], []]
 
 
 def test_each_encoding_is_found_in_a_file_that_is_gone(planted: tuple[Sighted, Path]) -> None:

@@ -57,10 +57,14 @@ def _look_at_processes(seen: Seen, commands: dict[str, bytes]) -> None:
             # A process gets another environment only with another program.
             if commands.get(process) == command:
                 continue
-            commands[process] = command
             user = os.stat(f"/proc/{process}").st_uid  # noqa: PTH116
+            environment = _read(f"/proc/{process}/environ")
+            # While a program is being started there is an environment already, and no command line or the former one.
+            if _read(f"/proc/{process}/cmdline") != command:
+                continue
+            commands[process] = command
             seen.append(("command line", int(process), user, command, command))
-            seen.append(("environment", int(process), user, command, _read(f"/proc/{process}/environ")))
+            seen.append(("environment", int(process), user, command, environment))
             seen.append(("group", int(process), user, command, _read(f"/proc/{process}/cgroup")))
         except OSError:
             continue  # it ended meanwhile
