@@ -3,43 +3,76 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import json
-import marshal
+import os
 import re
+import secrets
 import shlex
-import sys
 from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 from sandbox import compose, redis_cli
 from sandbox.command_line import NotUnderstood, read_options
 from sandbox.containers import PLANE_IMAGE, POSTGRESQL, REDIS, Container
-from sandbox.host import Host
+from sandbox.host import LOOPBACK, Host
 from sandbox.postgres import SUPERUSER, programs
-from sandbox.reply import Reply, Run, table
+from sandbox.reply import FromInput, Reply, Run, table
+
+LONGEST = 2**24
+"""Bytes of a word, a variable or an input of a command."""
 
 _FIELD = re.compile(
     r"\{\{\s*(?P<json>json\s+)?(?:\.Label\s+\"(?P<label>[^\"]*)\"|\.(?P<path>[\w.-]*)|\(?\s*index\s+\.(?P<map>[\w.-]*)\s+\"(?P<key>[^\"]*)\"\s*\)?)\s*\}\}"
 )
 
 
-async def serve(host: Host, socket: Path) -> asyncio.AbstractServer:
-    """Answer the `docker` commands of this host."""
+async def serve(host: Host) -> asyncio.Server:
+    """Answer the `docker` commands of this host, which come from docker_client.sh."""
+    word = secrets.token_urlsafe()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            question = marshal.loads(await reader.read())
-            answer = await respond(host, question["arguments"], Path(question["directory"]), question["environment"])
-            writer.write(_encode(answer))
+        with suppress(asyncio.IncompleteReadError, ConnectionError), closing(writer):
+            if not hmac.compare_digest((await _read(reader)).encode(), word.encode()):
+                return
+            directory = Path(await _read(reader))
+            words, variables = await _read_many(reader), await _read_many(reader)
+            environment = dict(each.partition("=")[::2] for each in variables)
+            answer = await respond(host, words, directory, environment)
+            if isinstance(answer, FromInput):
+                _write(writer, "input")
+                answer = answer.answer(await _read(reader))
+            if isinstance(answer, Reply):
+                _write(writer, "reply", str(answer.code), answer.stderr)
+                writer.write(os.fsencode(answer.stdout))
+            else:
+                _write(writer, "run", str(answer.directory), "yes" if answer.stdin else "no")
+                pairs = [f"{name}={value}" for name, value in answer.environment.items()]
+                _write(writer, str(len(answer.words)), *answer.words, str(len(pairs)), *pairs)
             await writer.drain()
-        finally:
-            writer.close()
 
-    return await asyncio.start_unix_server(handle, socket)
+    server = await asyncio.start_server(handle, LOOPBACK, 0, limit=LONGEST)
+    host.install_docker(server.sockets[0].getsockname()[1], word)
+    return server
 
 
-async def respond(host: Host, words: Sequence[str], directory: Path, environment: Mapping[str, str]) -> Reply | Run:
+async def _read(reader: asyncio.StreamReader) -> str:
+    return os.fsdecode((await reader.readuntil(b"\0"))[:-1])
+
+
+async def _read_many(reader: asyncio.StreamReader) -> list[str]:
+    return [await _read(reader) for _ in range(int(await _read(reader)))]
+
+
+def _write(writer: asyncio.StreamWriter, *fields: str) -> None:
+    writer.write(b"".join(os.fsencode(each) + b"\0" for each in fields))
+
+
+async def respond(
+    host: Host, words: Sequence[str], directory: Path, environment: Mapping[str, str]
+) -> Reply | Run | FromInput:
     try:
         match list(words):
             case ["exec", *rest] | ["container", "exec", *rest]:
@@ -68,7 +101,7 @@ async def respond(host: Host, words: Sequence[str], directory: Path, environment
         return Reply(stderr=f"docker: the sandbox does not understand: {shlex.join(words)}{named}\n", code=64)
 
 
-async def _exec(host: Host, words: Sequence[str], caller: Mapping[str, str]) -> Reply | Run:
+async def _exec(host: Host, words: Sequence[str], caller: Mapping[str, str]) -> Reply | Run | FromInput:
     options = read_options(
         words,
         flags=("i/interactive",),
@@ -84,9 +117,7 @@ async def _exec(host: Host, words: Sequence[str], caller: Mapping[str, str]) -> 
     if not container.running:
         return Reply(stderr=f"Error response from daemon: container {container.id} is not running\n", code=1)
     if container.name == REDIS and command == ["redis-cli"]:
-        # Its commands arrive on standard input, which stays with the client.
-        databases = {str(number): keys for number, keys in host.redis_keys.items()}
-        return Run([sys.executable, "-IS", redis_cli.__file__, json.dumps(databases)], {}, host.root, True)
+        return FromInput(lambda commands: Reply(redis_cli.respond(host.redis_keys, commands)))
     if container.image == PLANE_IMAGE:
         return compose.in_image(host, container, command, container.environment)
     if container.name != POSTGRESQL:
@@ -281,16 +312,3 @@ def _render(template: str, data: Mapping[str, Any]) -> str:
         raise NotUnderstood(f"--format {template}")
 
     return _FIELD.sub(replacement, template)
-
-
-def _encode(answer: Reply | Run) -> bytes:
-    if isinstance(answer, Reply):
-        message: dict[str, object] = {"stdout": answer.stdout, "stderr": answer.stderr, "code": answer.code}
-    else:
-        message = {
-            "run": list(answer.words),
-            "environment": dict(answer.environment),
-            "directory": str(answer.directory),
-            "stdin": answer.stdin,
-        }
-    return marshal.dumps(message)

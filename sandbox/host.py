@@ -6,20 +6,19 @@ import asyncio
 import json
 import os
 import secrets
-import shlex
-import sys
+import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox import docker_client
 from sandbox.containers import API, PLANE_IMAGE, Container, Project
+from sandbox.directory import SandboxError
 from sandbox.plane import PlaneServer
 from sandbox.plane.database import Progress, read_progress
 from sandbox.plane_image import write_image
 from sandbox.postgres import Cluster, programs
 
-LOOPBACK = ("127.0.0.1", "localhost")
+LOOPBACK = "127.0.0.1"
 
 
 OnRecreate = Callable[[str, dict[str, str]], "Awaitable[object] | object"]
@@ -135,7 +134,7 @@ class Host:
 
     def destination(self, address: str, port: int) -> int:
         """The loopback port behind an address and port, as seen from the host."""
-        if address in LOOPBACK:
+        if address in (LOOPBACK, "localhost"):
             candidates = [(each, to) for each in self.containers.values() for to in each.ports.values()]
         else:
             named = [each for each in self.containers.values() if address in (each.name, each.address)]
@@ -148,9 +147,12 @@ class Host:
                 return to
         raise NotListening(f"{address}:{port}")
 
-    def install_docker(self, socket: Path) -> None:
-        """Write the `docker` command: a shell script, because the path of Python may contain spaces."""
-        words = [sys.executable, "-IS", docker_client.__file__, str(socket)]
+    def install_docker(self, port: int, word: str) -> None:
+        """Write the `docker` command, which asks the sandbox at a port, with a word that only its user can read."""
+        bash = shutil.which("bash")
+        if bash is None:
+            raise SandboxError("bash is missing: install it, for the sandbox's docker command")
+        client = Path(__file__).with_name("docker_client.sh").read_text()
         script = self.commands_path / "docker"
-        script.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
-        script.chmod(0o755)
+        script.touch(mode=0o700)
+        script.write_text(f"#!{bash}\n_port={port}\n_word={word}\n{client}")

@@ -1,32 +1,35 @@
 """`redis-cli` in the sandbox's Redis container: the few commands that list keys."""
 
-import json
-import sys
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 
 
-def main() -> None:
-    """Answer the commands on standard input as redis-cli 7.0 does if its output is no terminal."""
-    databases = json.loads(sys.argv[1])
-    chosen = "0"
-    for line in sys.stdin:
-        words = line.split()
-        if words[:1] == ["QUIT"]:
-            break
-        if not words:
-            continue
-        if words[:1] == ["ECHO"]:
-            print(words[1])
-        elif words[:1] == ["SELECT"]:
-            chosen = words[1]
-            print("OK")
-        elif words[:1] == ["SCAN"]:
-            print("0", *(databases.get(chosen) or [""]), sep="\n")
-        elif words[:1] == ["AUTH"]:
-            print("OK")
-        else:
-            arguments = "".join(f"'{word}' " for word in words[1:])
-            print(f"ERR unknown command '{words[0]}', with args beginning with: {arguments}\n")
+def respond(databases: Mapping[int, Sequence[str]], commands: str) -> str:
+    """Answer commands as redis-cli 7.0 does if its output is no terminal.
 
-
-if __name__ == "__main__":
-    main()
+    Args:
+        databases: the keys, by the number of their database.
+        commands: one on each line.
+    """
+    answers: list[str] = []
+    chosen = 0
+    for line in commands.splitlines():
+        match line.split():
+            case []:
+                continue
+            case ["QUIT", *_]:
+                break
+            case ["ECHO", word, *_]:
+                answers.append(word)
+            case ["SELECT", number, *_]:
+                chosen = int(number)
+                answers.append("OK")
+            case ["SCAN", *_]:
+                answers += ["0", *(databases.get(chosen) or [""])]
+            case ["AUTH", *_]:
+                answers.append("OK")
+            case [name, *words]:
+                arguments = "".join(f"'{word}' " for word in words)
+                answers += [f"ERR unknown command '{name}', with args beginning with: {arguments}", ""]
+    return "".join(f"{answer}\n" for answer in answers)

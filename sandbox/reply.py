@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,13 @@ class Run:
     environment: Mapping[str, str]
     directory: Path
     stdin: bool
+
+
+@dataclass
+class FromInput:
+    """An answer to what the client has on standard input, in text."""
+
+    answer: Callable[[str], Reply]
 
 
 def table(rows: Iterable[Mapping[str, str]], columns: Mapping[str, str]) -> list[str]:

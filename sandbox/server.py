@@ -17,7 +17,7 @@ import asyncssh
 from sandbox import docker, ssh
 from sandbox.containers import API, STACKS, javisi, plane_project
 from sandbox.directory import Directory, SandboxError
-from sandbox.host import Host
+from sandbox.host import LOOPBACK, Host
 from sandbox.plane import DEFAULT_VERSION, PlaneServer
 from sandbox.plane.database import Progress
 from sandbox.postgres import Cluster, EmptyData, stop_leftover
@@ -135,7 +135,7 @@ class Sandbox:
         project.write()
 
         plane = PlaneServer(**self._plane_options, read_progress=_progress_of(lambda: host, self._stack))
-        plane_port = await plane.start(ssh.LOOPBACK, 0)
+        plane_port = await plane.start(LOOPBACK, 0)
         self._running.push_async_callback(plane.stop)
 
         def set_environment(container: str, environment: Mapping[str, str]) -> None:
@@ -160,10 +160,8 @@ class Sandbox:
             host.storage.mkdir()
         for container in host.containers.values():
             container.image_id = host.images.get(container.image, container.image_id)
-        address = cluster.sockets / "docker"
-        server = await docker.serve(host, address)
+        server = await docker.serve(host)
         self._running.callback(server.close)
-        host.install_docker(address)
         return host
 
     async def _listen(self, number: int, server: ssh.Server) -> None:
@@ -178,7 +176,7 @@ class Sandbox:
         self.key_path.touch(mode=0o600)
         self.key_path.write_bytes(client_key.export_private_key())
         public = host_key.export_public_key().decode().strip()
-        lines = [f"[{ssh.LOOPBACK}]:{host.port} {public}\n" for host in self.hosts]
+        lines = [f"[{LOOPBACK}]:{host.port} {public}\n" for host in self.hosts]
         self.known_hosts_path.write_text("".join(lines))
 
     def _write_secrets(self) -> None:

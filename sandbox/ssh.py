@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import asyncssh
 
-from sandbox.host import Host, NotListening, UnknownHost
+from sandbox.host import LOOPBACK, Host, NotListening, UnknownHost
 
 if TYPE_CHECKING:
     Process = asyncssh.SSHServerProcess[bytes]
     Channel = asyncssh.SSHServerChannel[bytes]
 
-LOOPBACK = "127.0.0.1"
 PART = 65536
 POLL = 0.1
 """Seconds between two checks whether everything that a command started has ended."""

@@ -7,6 +7,7 @@ import base64
 import hashlib
 import hmac
 import secrets
+from functools import lru_cache
 
 from zxcvbn import zxcvbn
 
@@ -16,8 +17,13 @@ SCORED_LENGTH = 72
 
 
 async def is_too_weak(password: str) -> bool:
-    result = await asyncio.to_thread(zxcvbn, password[:SCORED_LENGTH])
-    return bool(result["score"] < ENOUGH)
+    return await asyncio.to_thread(_score, password[:SCORED_LENGTH]) < ENOUGH
+
+
+@lru_cache
+def _score(password: str) -> int:
+    """zxcvbn's score, which takes it up to a tenth of a second; tests use the same passwords again and again."""
+    return int(zxcvbn(password)["score"])
 
 
 async def hash_password(password: str, iterations: int) -> str:

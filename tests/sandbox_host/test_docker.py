@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -50,6 +51,22 @@ def test_exec_of_a_program_that_is_not_there(client: Client) -> None:
 def test_exec_keeps_words_and_bytes_as_they_are(client: Client) -> None:
     result = client.docker("exec", "javisi_postgresql", "printf", "%s|", "a b", "", "--flag", "é'\"$x")
     assert result.stdout == "a b||--flag|é'\"$x|"
+
+
+def test_the_command_takes_nothing_from_its_caller_into_the_container(client: Client) -> None:
+    result = client.run("_kind=x _word=y FOO=1 docker exec javisi_postgresql env")
+    names = {line.partition("=")[0] for line in result.stdout.splitlines()}
+    assert names - {"PWD", "OLDPWD", "SHLVL", "_"} == {"PATH", "HOME", "LANG", "PGHOST"}
+
+
+def test_only_who_can_read_the_command_is_answered(client: Client, host: sandbox.Host) -> None:
+    script = host.commands_path / "docker"
+    assert script.stat().st_mode & 0o077 == 0
+    guessed = host.root / "guessed"
+    guessed.write_text(re.sub("(?m)^_word=.*$", "_word=guessed", script.read_text()))
+    refused = client.run(f"bash {guessed} inspect javisi_postgresql")
+    assert (refused.stdout, refused.code) == ("", 1)
+    assert refused.stderr == "Cannot connect to the Docker daemon: the sandbox has stopped.\n"
 
 
 def test_exec_in_a_container_that_is_absent_or_stopped(client: Client, host: sandbox.Host) -> None:

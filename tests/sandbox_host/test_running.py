@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 import threading
 import time
@@ -48,6 +49,14 @@ def test_a_command_that_a_test_holds_up_does_not_hold_the_end_up(tmp_path: Path)
         running.hosts[0].before_command = hold
         client.ssh.exec_command("true")
         assert begun.wait(10)
+    assert not directory.exists()
+
+
+def test_a_machine_without_bash_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    directory = tmp_path / "made"
+    with pytest.raises(sandbox.SandboxError, match=r"^bash is missing: install it"), sandbox.running(directory):
+        pass
     assert not directory.exists()
 
 
