@@ -101,7 +101,7 @@ PART ?= 1/1
 
 test-deep: $(DEV)/.made
 	@DEEP="$(PART)" $(BIN)/python -m pytest -q -n auto --dist worksteal --durations=10 -m sampled \
-		--required docs,faults,leaks,values tests/docs tests/faults tests/leaks tests/values
+		--required deploy,docs,faults,leaks,values tests/deploy tests/docs tests/faults tests/leaks tests/values
 
 # Tests a real Plane, and writes to it: make test-live PLANE_URL=http://127.0.0.1:8000; see tests/live/test_live.py.
 test-live: $(DEV)/.made

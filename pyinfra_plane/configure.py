@@ -58,6 +58,7 @@ def configure(state: State, deploy: Path | None = None) -> None:
     patches.cheap_packets()
     patches.connection_failures(fail)
     patches.inventory_mistakes()
+    patches.connectors_found_once()
     patches.group_data_parsed_once()
     patches.conflicting_data(preflight.conflicts)
     patches.wrapped_passwords(lambda host: preflight.resolved(host)[0])

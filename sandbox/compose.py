@@ -7,7 +7,6 @@ import inspect
 import json
 import posixpath
 import shlex
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,8 @@ from sandbox import env_file
 from sandbox.command_line import NotUnderstood, Options, read_options
 from sandbox.containers import Container
 from sandbox.host import Host
+from sandbox.image.manage import Commands
+from sandbox.image.psycopg import OperationalError, psql
 from sandbox.reply import Reply, Run, table
 
 FILE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
@@ -100,7 +101,7 @@ async def respond(host: Host, words: Sequence[str], directory: Path, environment
             case ["ps", *rest]:
                 return _ps(host, rest)
             case ["run", *rest]:
-                return _run(call, rest)
+                return await _run(call, rest)
             case ["config", "--services"] | ["config", "--services", "--no-interpolate"]:
                 return Reply(stdout="".join(f"{service}\n" for service in sorted(call.services)))
             case ["config", "--no-interpolate", "--format", "json"]:
@@ -196,20 +197,29 @@ async def _start(host: Host, service: str, container: Container) -> None:
     command = " ".join(container.command)
     await host.cluster.settle()
     if "docker-entrypoint-migrator" in command:
-        container.exit_code = await asyncio.to_thread(_manage, host, container, "migrate")
+        done = await run_in_image(host, container, ["python", "manage.py", "migrate"], container.environment)
+        assert isinstance(done, Reply)
+        container.exit_code = done.code
     elif "docker-entrypoint-api" in command:
         for words in (("register_instance", "signature"), ("configure_instance",), ("clear_cache",)):
-            await asyncio.to_thread(_manage, host, container, *words)
+            await run_in_image(host, container, ["python", "manage.py", *words], container.environment)
     called = host.on_recreate(container.name, dict(container.environment))
     if inspect.isawaitable(called):
         await called
 
 
-def _manage(host: Host, container: Container, *words: str) -> int:
-    run = in_image(host, container, ["python", "manage.py", *words], container.environment)
-    done = subprocess.run(run.words, cwd=run.directory, env=dict(run.environment), stdin=subprocess.DEVNULL,
-                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
-    return done.returncode
+async def run_in_image(
+    host: Host, container: Container, words: Sequence[str], environment: Mapping[str, str]
+) -> Reply | Run:
+    """Run a management command in a container of Plane's image, or return another command for the client to run."""
+    run = in_image(host, container, words, environment)
+    if list(words[:2]) != ["python", "manage.py"] or "wait_for_migrations" in words:
+        return run
+    try:
+        commands = Commands(run.directory, run.environment, psql, OperationalError)
+        return Reply(stdout=f"{await asyncio.to_thread(commands.run, words[2:])}\n")
+    except SystemExit as failure:
+        return Reply(stderr=f"{failure}\n", code=1)
 
 
 def in_image(host: Host, container: Container, words: Sequence[str], environment: Mapping[str, str]) -> Run:
@@ -220,7 +230,7 @@ def in_image(host: Host, container: Container, words: Sequence[str], environment
     return Run([*program, *words[1:]], {**own, **environment}, folder, True)
 
 
-def _run(call: _Call, words: Sequence[str]) -> Reply | Run:
+async def _run(call: _Call, words: Sequence[str]) -> Reply | Run:
     options = read_options(words, flags=("rm", "no-deps", "T/no-TTY"), values=("name", "entrypoint"), leading=True)
     service, *command = options.words
     if service not in call.services:
@@ -231,7 +241,8 @@ def _run(call: _Call, words: Sequence[str]) -> Reply | Run:
     # A container of `run` has the image that the service's next container would have.
     new = Container(container.name, container.image, "", image_id=call.host.images.get(container.image, ""))
     entrypoint = options.last("entrypoint")
-    return in_image(call.host, new, [*([entrypoint] if entrypoint else []), *command], call.environment(service))
+    command = [*([entrypoint] if entrypoint else []), *command]
+    return await run_in_image(call.host, new, command, call.environment(service))
 
 
 def _ps(host: Host, words: Sequence[str]) -> Reply:

@@ -119,7 +119,7 @@ async def _exec(host: Host, words: Sequence[str], caller: Mapping[str, str]) -> 
     if container.name == REDIS and command == ["redis-cli"]:
         return FromInput(lambda commands: Reply(redis_cli.respond(host.redis_keys, commands)))
     if container.image == PLANE_IMAGE:
-        return compose.in_image(host, container, command, container.environment)
+        return await compose.run_in_image(host, container, command, container.environment)
     if container.name != POSTGRESQL:
         raise NotUnderstood(f"nothing can be run in {container.name}")
     await host.cluster.ready()

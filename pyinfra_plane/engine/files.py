@@ -184,14 +184,16 @@ def _write_command(
     host: Any, path: str, size: int, mode: str, user: str | None, group: str | None
 ) -> tuple[object, ...]:
     return (
-        "umask 022;", *_file_at(path), 'mkdir -p -- "${file%/*}/" && umask 077 && new="${file%/*}/.${file##*/}.new.$$"',
-        '&& for old in "${file%/*}/.${file##*/}.new"*; do rm -f -- "$old" || exit 1; done',
+        "umask 022;", *_file_at(path),
+        '{ [ -d "${file%/*}/" ] || mkdir -p -- "${file%/*}/"; } && umask 077 && new="${file%/*}/.${file##*/}.new.$$"',
+        '&& for old in "${file%/*}/.${file##*/}.new"*; do',
+        'if [ -e "$old" ] || [ -L "$old" ]; then rm -f -- "$old" || exit 1; fi; done',
         # Without PIPE, a shell would end at a complaint that nobody reads, and leave the file.
         """&& trap 'rm -f -- "$new"' EXIT && trap '' PIPE""",
         # noclobber: the file is created; an existing file or link is never used.
         '&& set -C && cat >"$new" && [ $(wc -c <"$new"', f') -eq {size} ] && chmod -- {mode} "$new"',
         *_chown(user, group, '"$new"'),
-        '&& { sync -- "$new" 2>/dev/null || sync; }', _if_run_lives(host), '&& mv -fT -- "$new" "$file"',
+        '&& { sync -- "$new" 2>/dev/null || sync; }', _if_run_lives(host), '&& mv -fT -- "$new" "$file" && trap - EXIT',
     )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ import paramiko.util
 from paramiko import Channel, Transport
 from paramiko.common import MSG_CHANNEL_DATA, MSG_CHANNEL_EXTENDED_DATA
 from pyinfra import logger
-from pyinfra.api import arguments
+from pyinfra.api import arguments, connectors, inventory
 from pyinfra.api import util as api_util
 from pyinfra.api.exceptions import ConnectError, PyinfraError
 from pyinfra.api.hiddenvalue import HiddenValue
@@ -172,6 +172,13 @@ def group_data_parsed_once() -> None:
     """Find out once what a file of group data imports; pyinfra parses the file again for each name in it."""
     module: Any = import_module("pyinfra_cli.inventory")
     module._get_imported_names = cache(module._get_imported_names)
+
+
+def connectors_found_once() -> None:
+    """Look for connectors once; pyinfra looks through all installed packages again for each host of the inventory."""
+    if not hasattr(connectors.get_all_connectors, "cache_info"):
+        found = cache(connectors.get_all_connectors)
+        connectors.get_all_connectors = inventory.get_all_connectors = found
 
 
 def question_without_terminal() -> None:

@@ -1,6 +1,7 @@
 """A stand-in for `manage.py` of Plane's image. It creates only the tables that show the state of an instance.
 
-It needs `psql` and the server of DATABASE_URL. SANDBOX_PGHOST overrides the server's address.
+It needs `psql` and the server of DATABASE_URL. SANDBOX_PGHOST overrides the server's address. The sandbox does the same
+with :class:`Commands`, without a process: Python takes longer to start than all of it.
 """
 
 from __future__ import annotations
@@ -9,11 +10,8 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-
-import psycopg  # type: ignore[import-not-found]
-
-HERE = Path(__file__).resolve().parent
 
 # Names and columns as on every tried release, limited to those that are read.
 _TABLES = """
@@ -24,76 +22,106 @@ CREATE TABLE IF NOT EXISTS sandbox_cache (cleared int);
 """
 
 
-def psql(sql: str) -> str:
-    """Run SQL as Plane's role, and return its output."""
-    try:
-        return str(psycopg.psql(os.environ["DATABASE_URL"], sql))
-    except psycopg.OperationalError as error:
-        raise SystemExit(f"django.db.utils.OperationalError: {error}") from error
+class Commands:
+    """The management commands of an image.
 
+    Args:
+        folder: the working directory of the image.
+        environment: the container's.
+        psql: runs SQL at an address, with this environment, and returns the output.
+        refused: what `psql` raises if the server refuses.
+    """
 
-def migrations() -> list[tuple[str, str]]:
-    """The migrations of the image, each with its app."""
-    folders = {app: HERE / "plane" / app / "migrations" for app in ("db", "license")}
-    return [(app, file.stem) for app, folder in folders.items() for file in sorted(folder.glob("0*.py"))]
+    def __init__(
+        self,
+        folder: Path,
+        environment: Mapping[str, str],
+        psql: Callable[[str, str, Mapping[str, str]], str],
+        refused: type[Exception],
+    ) -> None:
+        self._folder = folder
+        self._environment = environment
+        self._run_sql = psql
+        self._refused = refused
 
+    def run(self, words: Sequence[str]) -> str:
+        """Run a command and return its output.
 
-def migrate() -> None:
-    """Create the tables, and record every migration of the image."""
-    rows = ", ".join(f"('{app}', '{name}')" for app, name in migrations())
-    psql(f"{_TABLES} INSERT INTO django_migrations (app, name) VALUES {rows} ON CONFLICT DO NOTHING;")
-    print("  Applying migrations... OK")
+        Raises:
+            SystemExit: it failed; the message says why.
+        """
+        name, *arguments = words or [""]
+        commands: dict[str, Callable[..., str]] = {
+            "wait_for_migrations": self._wait_for_migrations,
+            "migrate": self._migrate,
+            "register_instance": self._register_instance,
+            "configure_instance": self._configure_instance,
+            "clear_cache": self._clear_cache,
+        }
+        if name not in commands:
+            raise SystemExit(f"Unknown command: {' '.join(words)!r}")
+        return commands[name](*arguments)
 
-
-def wait_for_migrations() -> None:
-    """Wait until the database has every migration of the image."""
-    wanted = {f"{app} {name}" for app, name in migrations()}
-    while True:
+    def _psql(self, sql: str) -> str:
+        """Run SQL as Plane's role, and return its output."""
+        if "DATABASE_URL" not in self._environment:
+            raise SystemExit("DATABASE_URL is not set.")
         try:
-            made = psql("SELECT app || ' ' || name FROM django_migrations").splitlines()
-        except SystemExit:
-            made = []
-        if wanted <= set(made):
-            return
-        time.sleep(0.2)
+            return self._run_sql(self._environment["DATABASE_URL"], sql, self._environment)
+        except self._refused as error:
+            raise SystemExit(f"django.db.utils.OperationalError: {error}") from error
 
+    def _migrations(self) -> list[tuple[str, str]]:
+        """The migrations of the image, each with its app."""
+        folders = {app: self._folder / "plane" / app / "migrations" for app in ("db", "license")}
+        return [(app, file.stem) for app, folder in folders.items() for file in sorted(folder.glob("0*.py"))]
 
-def register_instance(signature: str) -> None:
-    """Register the instance, or update its version."""
-    assert signature
-    version = os.environ.get("APP_VERSION") or json.loads((HERE / "package.json").read_text())["version"]
-    psql(
-        f"UPDATE instances SET current_version = '{version}';"
-        f"INSERT INTO instances (current_version) SELECT '{version}' WHERE NOT EXISTS (SELECT FROM instances);"
-    )
-    print("Instance registered")
+    def _migrate(self) -> str:
+        """Create the tables, and record every migration of the image."""
+        rows = ", ".join(f"('{app}', '{name}')" for app, name in self._migrations())
+        self._psql(f"{_TABLES} INSERT INTO django_migrations (app, name) VALUES {rows} ON CONFLICT DO NOTHING;")
+        return "  Applying migrations... OK"
 
+    def _wait_for_migrations(self) -> str:
+        """Wait until the database has every migration of the image."""
+        wanted = {f"{app} {name}" for app, name in self._migrations()}
+        while True:
+            try:
+                made = self._psql("SELECT app || ' ' || name FROM django_migrations").splitlines()
+            except SystemExit:
+                made = []
+            if wanted <= set(made):
+                return ""
+            time.sleep(0.2)
 
-def configure_instance() -> None:
-    """Create the instance's settings."""
-    if not os.environ.get("SECRET_KEY"):
-        raise SystemExit("CommandError: SECRET_KEY env variable is required.")
-    psql("INSERT INTO instance_configurations VALUES ('ENABLE_SIGNUP', '1') ON CONFLICT DO NOTHING")
-    print("ENABLE_SIGNUP loaded with value from environment variable.")
+    def _register_instance(self, signature: str) -> str:
+        """Register the instance, or update its version."""
+        assert signature
+        package = json.loads((self._folder / "package.json").read_text())
+        version = self._environment.get("APP_VERSION") or package["version"]
+        self._psql(
+            f"UPDATE instances SET current_version = '{version}';"
+            f"INSERT INTO instances (current_version) SELECT '{version}' WHERE NOT EXISTS (SELECT FROM instances);"
+        )
+        return "Instance registered"
 
+    def _configure_instance(self) -> str:
+        """Create the instance's settings."""
+        if not self._environment.get("SECRET_KEY"):
+            raise SystemExit("CommandError: SECRET_KEY env variable is required.")
+        self._psql("INSERT INTO instance_configurations VALUES ('ENABLE_SIGNUP', '1') ON CONFLICT DO NOTHING")
+        return "ENABLE_SIGNUP loaded with value from environment variable."
 
-def clear_cache(option: str = "", key: str = "") -> None:
-    """Clear the server's cache."""
-    # As on every tried release, on which a call without a key empties a whole Redis database.
-    assert (option, key) in (("", ""), ("--key", "/api/instances/"))
-    psql("INSERT INTO sandbox_cache VALUES (1)")
-    print("Cache Cleared")
+    def _clear_cache(self, option: str = "", key: str = "") -> str:
+        """Clear the server's cache."""
+        # As on every tried release, on which a call without a key empties a whole Redis database.
+        assert (option, key) in (("", ""), ("--key", "/api/instances/"))
+        self._psql("INSERT INTO sandbox_cache VALUES (1)")
+        return "Cache Cleared"
 
-
-COMMANDS = {
-    "wait_for_migrations": wait_for_migrations,
-    "migrate": migrate,
-    "register_instance": register_instance,
-    "configure_instance": configure_instance,
-    "clear_cache": clear_cache,
-}
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:
-        raise SystemExit(f"Unknown command: {' '.join(sys.argv[1:])!r}")
-    COMMANDS[sys.argv[1]](*sys.argv[2:])  # type: ignore[operator]
+    import psycopg  # type: ignore[import-not-found]
+
+    here = Path(__file__).resolve().parent
+    print(Commands(here, os.environ, psycopg.psql, psycopg.OperationalError).run(sys.argv[1:]))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -13,21 +11,16 @@ from sandbox.plane import models
 from tests.contract.browser import Browser, v1
 from tests.deploy.conftest import NewTarget
 from tests.deploy.settled import Settled
-from tests.deploy.target import CHECKOUT, TOKEN_FILE, Target, environment_with
+from tests.deploy.target import TOKEN_FILE, Target, environment_with, run_command
 from tests.deploy.test_takeover import alone, set_up, url
 
 
 def adopt(target: Target, *arguments: str, **given: Any) -> tuple[int, str, str]:
     """The exit code, what was printed, and what went to standard error."""
     inventory = target.write_inventory(others=given.get("others", ()))
-    done = subprocess.run(
-        [sys.executable, "-m", "pyinfra_plane.adopt", str(inventory), *arguments],
-        cwd=CHECKOUT,
-        env=environment_with({**target.secrets, **given.get("secrets", {})}),
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    environment = environment_with({**target.secrets, **given.get("secrets", {})})
+    words = [str(inventory), *arguments]
+    done = run_command("pyinfra_plane.adopt", words, environment, in_process=given.get("in_process", True))
     return done.returncode, done.stdout, done.stderr
 
 
@@ -152,7 +145,7 @@ PRINTED = {
 def test_a_workspace_of_people_is_printed_and_deploying_it_changes_nothing(acme: Workspace) -> None:
     acme.joins("ann@example.org", 15)
     before = acme.target.snapshot()
-    code, printed, errors = adopt(acme.target, secrets=acme.secrets)
+    code, printed, errors = adopt(acme.target, secrets=acme.secrets, in_process=False)
     assert (code, errors) == (0, "")
     assert acme.target.snapshot() == before
     people = [

@@ -12,25 +12,22 @@ import pytest
 from pyinfra_plane import drift
 from tests.deploy.conftest import NewTarget
 from tests.deploy.settled import Settled
-from tests.deploy.target import CHECKOUT, TOKEN_FILE, Target, environment_with
+from tests.deploy.target import TOKEN_FILE, Target, environment_with, run_command
 
 
-def look(target: Target, *arguments: str, others: tuple[Target, ...] = ()) -> tuple[int, list[str], str]:
+def look(
+    target: Target, *arguments: str, others: tuple[Target, ...] = (), in_process: bool = True
+) -> tuple[int, list[str], str]:
     """The exit code, the lines that were printed, and what went to standard error."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pyinfra_plane.drift", str(target.write_inventory(others=others)), *arguments],
-        cwd=CHECKOUT,
-        env={**environment_with(target.secrets), "PYINFRA_YES": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    words = [str(target.write_inventory(others=others)), *arguments]
+    environment = {**environment_with(target.secrets), "PYINFRA_YES": "1"}
+    done = run_command("pyinfra_plane.drift", words, environment, in_process=in_process)
     return done.returncode, done.stdout.splitlines(), done.stderr
 
 
 def test_everything_is_missing_on_a_new_host_and_nothing_is_made(target: Target) -> None:
     before = target.snapshot()
-    code, lines, errors = look(target)
+    code, lines, errors = look(target, in_process=False)
     assert (code, errors) == (2, "")
     assert f"[{target.host.name}] + account thot@javisi.local (member)" in lines
     assert target.snapshot() == before

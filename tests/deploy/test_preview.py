@@ -19,6 +19,7 @@ from tests.deploy.test_requests import THREE
 from tests.deploy.test_runs import LAB
 from tests.deploy.test_truth import LABELS, STATES, TWO, in_project
 from tests.faults.test_crash_settings import DATA as CRASHED
+from tests.sampled import chosen
 
 AGENTS = {"plane_agents": TWO}
 
@@ -41,9 +42,14 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 OF_COMMERCIAL = ("default", "features", "crash", "every kind of field", "roles and a type", "shared fields")
 
-CASES = [
-    *(("community", name) for name in SETTINGS),
-    *((edition, name) for edition in ("commercial", "governed") for name in OF_COMMERCIAL),
+Case = tuple[str, str, str]
+"""Edition, settings, and what was deployed before."""
+
+CASES: list[Case] = [
+    (edition, name, time)
+    for edition, names in (("community", SETTINGS), ("commercial", OF_COMMERCIAL), ("governed", OF_COMMERCIAL))
+    for name in names
+    for time in ("nothing", "the default settings")
 ]
 
 
@@ -81,8 +87,17 @@ def settles(target: Target, **given: Any) -> None:
     assert (again.changed, again.plan) == ([], []), again.output
 
 
-@pytest.mark.parametrize("time", ["nothing", "the default settings"])
-@pytest.mark.parametrize(("edition", "name"), CASES)
+def kinds(case: Case) -> list[str | tuple[str, str]]:
+    """What a case is an example of."""
+    edition, name, time = case
+    return [name, (edition, time)]
+
+
+TRIED: list[Case] = chosen("deploy: previews", CASES, kinds=kinds)
+
+
+@pytest.mark.sampled
+@pytest.mark.parametrize(("edition", "name", "time"), TRIED)
 def test_of_a_host_with(put_back: Callable[[str, str], Target], edition: str, name: str, time: str) -> None:
     settles(put_back(edition, time), operation="deploy.provisioning", data=SETTINGS[name])
 

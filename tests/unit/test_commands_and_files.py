@@ -501,6 +501,8 @@ def test_a_link_that_appears_at_the_temporary_name_is_not_followed_either(
     victim = tmp_path / "victim"
     if existing:
         victim.write_text("untouched\n")
+    # Once what an earlier run left was removed.
+    (tmp_path / ".file.new.1").touch()
     link = f'[ -e "{tmp_path}/once" ] || ln -s "{victim}" "{tmp_path}/.file.new.$PPID"; : > "{tmp_path}/once"'
     host.replace("rm", f'PATH=${{PATH#*:}}; rm "$@"; {link}')
     with pytest.raises(TargetError) as caught:
@@ -522,7 +524,15 @@ def test_half_a_file_replaces_nothing(tmp_path: Path, arrives: int) -> None:
     assert left_over(tmp_path) == []
 
 
-@pytest.mark.parametrize("program", ["mkdir", "chmod", "mv", "cat"])
+def test_a_folder_that_cannot_be_made_is_an_error(host: Shell, tmp_path: Path) -> None:
+    host.replace("mkdir", "echo some noise >&2; echo No space left on device >&2; exit 1")
+    with pytest.raises(TargetError) as caught:
+        write_file(host, str(tmp_path / "new" / "file"), "secret\n")
+    assert one_line(caught).endswith("No space left on device; the file was not changed")
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("program", ["chmod", "mv", "cat"])
 def test_a_step_that_fails_leaves_what_was_there(host: Shell, tmp_path: Path, program: str) -> None:
     (tmp_path / "file").write_text("old\n")
     host.replace(program, "echo some noise >&2; echo No space left on device >&2; exit 1")
@@ -540,15 +550,16 @@ ADVICE = "give the SSH user that right, or use --sudo"
 @pytest.mark.parametrize("program", ["mkdir", "mv"])
 def test_a_right_that_is_missing_for_writing_comes_with_advice(host: Shell, tmp_path: Path, program: str) -> None:
     host.replace(program, f"echo {program}: cannot do it: Permission denied >&2; exit 1")
+    path = tmp_path / "new" / "file"
     with pytest.raises(TargetError) as caught:
-        write_file(host, str(tmp_path / "file"), "secret\n")
+        write_file(host, str(path), "secret\n")
     assert one_line(caught) == (
-        f"cannot write {tmp_path}/file: {program}: cannot do it: Permission denied; the file was not changed; " + ADVICE
+        f"cannot write {path}: {program}: cannot do it: Permission denied; the file was not changed; " + ADVICE
     )
 
 
 def test_another_failure_of_writing_comes_without_advice_on_rights(host: Shell, tmp_path: Path) -> None:
-    host.replace("mkdir", "echo No space left on device >&2; exit 1")
+    host.replace("mv", "echo No space left on device >&2; exit 1")
     with pytest.raises(TargetError) as caught:
         write_file(host, str(tmp_path / "file"), "secret\n")
     assert ADVICE not in one_line(caught)

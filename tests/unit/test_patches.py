@@ -104,3 +104,21 @@ assert inventory._get_imported_names.cache_info().misses == 1
 def test_group_data_is_what_pyinfra_reads(tmp_path: Path) -> None:
     (tmp_path / "all.py").write_text("import os\nfrom pathlib import Path as P\nfirst = P('/')\nsecond = os.sep\n")
     subprocess.run([sys.executable, "-c", GROUP_DATA, str(tmp_path)], check=True, cwd=ROOT, timeout=60)
+
+
+CONNECTORS = """
+from pyinfra.api import connectors, inventory
+from pyinfra.api.host import get_execution_connector
+from pyinfra_plane.engine import patches
+
+theirs, ssh = connectors.get_all_connectors(), get_execution_connector("ssh")
+patches.connectors_found_once()
+patches.connectors_found_once()
+assert connectors.get_all_connectors() == inventory.get_all_connectors() == theirs and "docker" in theirs
+assert get_execution_connector("ssh") is ssh
+assert connectors.get_all_connectors.cache_info().misses == 1
+"""
+
+
+def test_connectors_are_those_that_pyinfra_finds() -> None:
+    subprocess.run([sys.executable, "-c", CONNECTORS], check=True, cwd=ROOT, timeout=60)
