@@ -1,11 +1,15 @@
-"""Directories for sandboxes, in memory if this machine has enough: a database is copied ten times as fast there."""
+"""The directory of all files that tests write, in memory if this machine has enough.
+
+A database is copied ten times as fast there, and a file system on a disk spends half of the time of some tests on
+finding room for new files among those that were just removed.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +17,7 @@ import pytest
 MEMORY = Path("/dev/shm")
 
 ROOM = 2**30
-"""Bytes that must be free for each process that runs tests, in memory too; they use about half of that."""
+"""Bytes that must be free for each process that runs tests; they use about half of that."""
 
 PREFIX = "plane-tests-"
 
@@ -21,25 +25,34 @@ NewDirectory = Callable[[], Path]
 
 
 @pytest.fixture(scope="session")
-def new_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewDirectory]:
+def new_directory(tmp_path_factory: pytest.TempPathFactory) -> NewDirectory:
     """Makes empty directories that stay until the end."""
-    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    return lambda: tmp_path_factory.mktemp("sandbox")
+
+
+def use_memory(config: pytest.Config) -> None:
+    """Have pytest make all directories in memory, if there is room and nobody wants them elsewhere."""
+    if config.option.basetemp or "PYTEST_DEBUG_TEMPROOT" in os.environ:
+        return
+    processes = getattr(config.option, "numprocesses", None) or 1
     if not has_room(MEMORY, processes * ROOM):
-        yield lambda: tmp_path_factory.mktemp("sandbox")
         return
     remove_leftovers(MEMORY)
-    with tempfile.TemporaryDirectory(prefix=f"{PREFIX}{os.getpid()}-", dir=MEMORY) as made:
-        yield lambda: Path(tempfile.mkdtemp(dir=made))
+    made = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=MEMORY)
+    config.add_cleanup(lambda: shutil.rmtree(made, ignore_errors=True))
+    # The processes of pytest-xdist have it, too.
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = made
 
 
 def has_room(memory: Path, size: int) -> bool:
-    """Whether this many bytes are free in a folder that is in memory."""
+    """Whether this many bytes are free in a folder that is in memory, and programs can be run from there."""
     try:
         free = shutil.disk_usage(memory).free
+        can_run = not os.statvfs(memory).f_flag & os.ST_NOEXEC
         available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError):
+    except (AttributeError, OSError, ValueError):
         return False
-    return os.access(memory, os.W_OK) and min(free, available) >= size
+    return can_run and os.access(memory, os.W_OK) and min(free, available) >= size
 
 
 def remove_leftovers(memory: Path) -> None:

@@ -21,6 +21,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from struct import Struct
 from typing import IO, NoReturn
@@ -179,8 +180,13 @@ def _import_all() -> None:
 
     patches.connectors_found_once()
     connectors.get_all_connectors()
-    plane_env = importlib.import_module("pyinfra_plane.host.plane_env")
+    from pyinfra_plane.host import plane_env
+    from pyinfra_plane.settings import SettingsError
+    from pyinfra_plane.settings.reader import read_settings
+
     plane_env._compiled(plane_env.TEMPLATE.read_text(encoding="utf-8"))
+    with suppress(SettingsError):
+        read_settings({})
 
 
 if __name__ == "__main__":

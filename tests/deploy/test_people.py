@@ -12,7 +12,10 @@ from tests.deploy.settled import Settled
 from tests.deploy.target import TOKEN_FILE, Target
 
 ADA = "ada@example.com"
-PEOPLE: dict[str, Any] = {"plane_people": [{"email": "Ada@example.com", "role": "admin"}]}
+PEOPLE: dict[str, Any] = {
+    "plane_agents": [{"name": "concierge", "role": "admin"}, {"name": "thot"}],
+    "plane_people": [{"email": "Ada@example.com", "role": "admin"}],
+}
 
 
 def joins(target: Target) -> None:
@@ -28,11 +31,8 @@ def members(target: Target, identifier: str = "ONBOARD") -> dict[str, int]:
 
 
 @pytest.fixture
-def invited(target: Target) -> Target:
-    target.data.update(PEOPLE)
-    run = target.deploy()
-    assert run.code == 0, run.output
-    return target
+def invited(settled: Settled) -> Target:
+    return settled(**PEOPLE)
 
 
 def test_a_person_is_invited_once(invited: Target) -> None:
