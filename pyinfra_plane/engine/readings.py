@@ -40,13 +40,14 @@ class Reading:
     """A command that reads something.
 
     Args:
-        command: the shell command, as it is run.
-        through: a command that its output is piped through.
+        command: the shell command, as it is run. It must not replace the shell (``exec``).
+        encoded: whether its output is sent in base64, because a byte that is not UTF-8 would end the reading, with a
+            traceback of pyinfra's.
         stdin: its standard input; never shown.
     """
 
     command: str
-    through: str = "cat"
+    encoded: bool = False
     stdin: str | None = None
 
 
@@ -111,7 +112,7 @@ def start_readings(host: Any, readings: Iterable[Reading]) -> None:
         with ahead.turns:
             # A failed reading is repeated and reported when it is needed.
             try:
-                output = run_with(host, _bounded(reading), own, reading.stdin, LONGEST_READING)
+                output = _finished(reading, run_with(host, _bounded(reading), own, reading.stdin, LONGEST_READING))
             except TargetError:
                 return None
             return output if output.ok else None
@@ -135,12 +136,12 @@ def forget_readings(host: Any) -> None:
 
 
 def read(host: Any, reading: Reading) -> Output:
-    """Return a command's output, from a reading that was started ahead, otherwise from a new one.
+    """Return a command's output, decoded, from a reading that was started ahead, otherwise from a new one.
 
     A reading ahead serves every operation until the first change.
 
     Raises:
-        TargetError: as :func:`run`.
+        TargetError: as :func:`run`, or the host printed something before the output.
         TargetTooMuch: it printed half of :data:`LARGEST_OUTPUT` or more.
     """
     ahead = run_of(host).part(_Ahead)
@@ -150,27 +151,48 @@ def read(host: Any, reading: Reading) -> Output:
         output = greenlet.get()
     if output is None:
         ahead.named = [named for named in ahead.named if named != reading]
-        output = run(host, _bounded(reading), stdin=reading.stdin, longest=LONGEST_READING)
-    # Line breaks are not counted; if the output was interrupted, the part before that may look complete.
-    if sum(map(len, output.stdout)) >= LARGEST_OUTPUT // 2:
-        raise TargetTooMuch(f"the host sent more than {LARGEST_OUTPUT / 2**21:.3g} MiB instead of a few KB")
+        output = _finished(reading, run(host, _bounded(reading), stdin=reading.stdin, longest=LONGEST_READING))
     return output
 
 
 def _bounded(reading: Reading) -> StringCommand:
-    # POSIX sh keeps only the status of a pipe's last command, so the first one's status is passed around it, on 3.
+    # POSIX sh keeps only the status of a pipe's last command, so the first one's comes after its output.
     return StringCommand(
-        f"exec 4>&1; {{ {{ (\n{reading.command}\n); echo $? >&3; }} | head -c {LARGEST_OUTPUT} | "
-        f'{reading.through} >&4; }} 3>&1 | {{ read -r status; exit "${{status:-1}}"; }}'
+        f'{{ trap \'printf "\\n%s\\n" "$?"\' EXIT\n{reading.command}\n}} | head -c {LARGEST_OUTPUT}'
+        f"{' | base64' if reading.encoded else ''}"
     )
+
+
+def _finished(reading: Reading, output: Output) -> Output:
+    """Return the command's own output and status from what :func:`_bounded` sent."""
+    # Line breaks are not counted; if the output was interrupted, the part before that may look complete.
+    if sum(map(len, output.stdout)) >= LARGEST_OUTPUT // 2:
+        raise TargetTooMuch(f"the host sent more than {LARGEST_OUTPUT / 2**21:.3g} MiB instead of a few KB")
+    if not output.ok:
+        return output
+    lines = _decoded(output.stdout) if reading.encoded else output.stdout
+    *lines, status = lines or [""]
+    # The status has a line of its own, even if the output did not end its last one.
+    lines = lines[:-1] if lines and not lines[-1] else lines
+    return Output(status == "0", lines, output.stderr)
+
+
+def _decoded(encoded: list[str]) -> list[str]:
+    try:
+        text = base64.b64decode("".join(encoded), validate=True).decode(errors="replace")
+    except ValueError as error:
+        said = quote(encoded[0], 80)
+        raise TargetError(
+            f"the host printed '{said}' before its answer; the SSH user's shell must print only a command's output"
+        ) from error
+    return text.replace("\r\n", "\n").removesuffix("\n").split("\n")
 
 
 def fact_reading(fact: type[FactBase[Any]], stdin: str | None = None, **arguments: Any) -> Reading:
     """The command that :func:`read_fact` runs."""
     # FactBase leaves command to its subclasses, each with arguments of its own.
     command: Any = fact().command
-    # In base64, because a byte that is not UTF-8 would end the reading, with a traceback of pyinfra's.
-    return Reading(StringCommand(command(**arguments)).get_raw_value(), "base64", stdin)
+    return Reading(StringCommand(command(**arguments)).get_raw_value(), True, stdin)
 
 
 def read_fact(host: Any, fact: type[FactBase[T]], stdin: str | None = None, **arguments: Any) -> T:
@@ -187,14 +209,7 @@ def read_fact(host: Any, fact: type[FactBase[T]], stdin: str | None = None, **ar
         TargetError: the host did not run the command, or the fact does not understand the answer.
     """
     output = read(host, fact_reading(fact, stdin, **arguments))
-    try:
-        text = base64.b64decode("".join(output.stdout), validate=True).decode(errors="replace")
-    except ValueError as error:
-        said = quote(output.stdout[0], 80)
-        raise TargetError(
-            f"the host printed '{said}' before its answer; the SSH user's shell must print only a command's output"
-        ) from error
-    lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n") if text else []
+    lines = output.stdout
     if stdin is None:
         show(host, lines)
     if not output.ok:

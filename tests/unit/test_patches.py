@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyinfra
@@ -83,6 +85,20 @@ def test_an_operation_gets_the_arguments_that_pyinfra_gives_it() -> None:
     given = found[0]
     assert (given["_sudo"], given["_timeout"], given["_su_user"], given["_chdir"]) == (True, 7, "plane", "/tmp")
     assert found[1] == ["_retries"]
+
+
+def test_a_connection_sends_at_once_and_is_left_alone_while_nothing_arrives() -> None:
+    state, host = state_of()
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as given:
+        transport = SimpleNamespace(sock=given)
+        client = SimpleNamespace(get_transport=lambda: transport)
+        host.connector = SimpleNamespace(client=client)  # type: ignore[assignment]
+        patches._Connected.host_connect(state, host)
+        assert given.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+        assert given.gettimeout() == patches.IDLE
+        # A proxy command's has neither option.
+        transport.sock = object()
+        patches._Connected.host_connect(state, host)
 
 
 # In a process of its own, because pyinfra's command line patches the one that imports it.
