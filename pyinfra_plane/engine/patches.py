@@ -314,7 +314,7 @@ def passwords_for_su_and_sudo() -> None:
 
 
 IDLE = 10.0
-"""Seconds after which a connection on which nothing arrives is looked at."""
+"""Seconds for which paramiko waits for data before it checks a connection."""
 
 
 class _Connected(BaseStateCallback):
