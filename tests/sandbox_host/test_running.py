@@ -53,7 +53,8 @@ def test_a_command_that_a_test_holds_up_does_not_hold_the_end_up(tmp_path: Path)
 
 
 def test_a_machine_without_bash_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "which", lambda name: None)
+    which = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name: None if name == "bash" else which(name))
     directory = tmp_path / "made"
     with pytest.raises(sandbox.SandboxError, match=r"^bash is missing: install it"), sandbox.running(directory):
         pass

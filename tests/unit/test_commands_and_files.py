@@ -494,6 +494,12 @@ def test_a_loop_of_links_is_an_error_of_one_line(host: Shell, tmp_path: Path) ->
     assert one_line(caught) == "cannot write file: it is a link that leads nowhere; the file was not changed"
 
 
+def test_a_link_that_leads_nowhere_is_removed_with_what_an_earlier_run_left(host: Shell, tmp_path: Path) -> None:
+    (tmp_path / ".file.new.1").symlink_to(tmp_path / "nowhere")
+    write_file(host, str(tmp_path / "file"), "text\n")
+    assert left_over(tmp_path) == [] and not (tmp_path / "nowhere").exists()
+
+
 @pytest.mark.parametrize("existing", [True, False])
 def test_a_link_that_appears_at_the_temporary_name_is_not_followed_either(
     host: Shell, tmp_path: Path, existing: bool
