@@ -44,6 +44,9 @@ BEAT = 30
 On this machine, whose connection cannot be lost, the command stops sending when a few hundred are unread.
 """
 
+WAIT = 1
+"""Seconds before a second try, because a busy host notices a moment late that another run has ended."""
+
 LONGEST_OUTPUT = 2**16
 """Maximum bytes before the answer: warnings of sudo and of the shell."""
 
@@ -54,7 +57,7 @@ LONGEST_OUTPUT = 2**16
 _SCRIPT = """
 umask 022; mkdir -p -- "$1" && exec 9<"$1" || exit 1
 command -v flock >/dev/null || { printf '\\nwithout %s\\n' $$; exec cat >/dev/null; }
-if flock -n 9; then
+if flock -n 9 || { sleep "$5"; flock -n 9; }; then
   umask 077; trap 'rm -f -- "$2"; kill $input $beat' EXIT; trap 'exit 1' HUP INT TERM PIPE
   # The name is ours alone; a link there would lead elsewhere, and -C follows none.
   rm -f -- "$2"; set -C; printf '%s\\n' "$3" $$ > "$2"
@@ -136,7 +139,7 @@ def hold(host: Any, directory: str) -> None:
     if is_held(host):
         return
     who = f"{_user()}@{socket.gethostname()} since {datetime.now():%Y-%m-%d %H:%M} (process {os.getpid()})"
-    words = (_SCRIPT, "sh", directory, posixpath.join(directory, NAME), who, str(BEAT))
+    words = (_SCRIPT, "sh", directory, posixpath.join(directory, NAME), who, str(BEAT), str(WAIT))
     own = rights(host)
     longest = own.get("_timeout") or LONGEST_READING
     with explained():

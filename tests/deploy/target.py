@@ -10,6 +10,7 @@ import re
 import stat
 import subprocess
 import sys
+import time
 import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
@@ -289,11 +290,18 @@ class Target:
         """The saved tokens by the agent's name."""
         return {name[len("PLANE_TOKEN_") :].lower(): value for name, value in self.variables(TOKEN_FILE).items()}
 
+    def wait_until_unlocked(self) -> None:
+        """Wait until the lock's note is gone. It is removed when the connection ends, a moment after the run."""
+        note = (self.host.root / TOKEN_FILE).parent / LOCK_NOTE
+        until = time.monotonic() + 60
+        while note.exists() and time.monotonic() < until:
+            time.sleep(0.01)
+
     def snapshot(self) -> dict[str, Any]:
         """Everything that a run could have changed: files, database, Plane."""
         files = {}
         for path in sorted(self.host.root.rglob("*")):
-            # The note of who holds the lock goes with the connection, a moment after the run has ended.
+            # It is removed a moment after the run has ended.
             if path.name != LOCK_NOTE and path.is_file():
                 info = path.stat()
                 mode = stat.S_IMODE(info.st_mode)

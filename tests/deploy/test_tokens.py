@@ -280,6 +280,7 @@ def test_a_second_run_at_the_same_time_says_who_is_at_work(new_target: NewTarget
         holder.wait()
     # The one that died left its note, and no lock.
     assert target.deploy().code == 0
+    target.wait_until_unlocked()
     assert not (folder / LOCK_NOTE).exists()
 
 

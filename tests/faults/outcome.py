@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import stat
-import time
 from typing import Any
 
 import requests
 
-from pyinfra_plane.engine.lock import NAME as LOCK_NOTE
 from pyinfra_plane.engine.scram import matches
 from sandbox.plane.models import User
 from tests.deploy.target import ENV_FILE, TOKEN_FILE, Target
@@ -104,7 +102,7 @@ def answers(target: Target, token: str) -> bool:
 
 def _files(target: Target) -> dict[str, Any]:
     root = target.host.root
-    _wait_until_unlocked(target)
+    target.wait_until_unlocked()
     paths = [path for path in sorted(root.rglob("*")) if path.is_file()]
     found: dict[str, Any] = {str(path.relative_to(root)): oct(stat.S_IMODE(path.stat().st_mode)) for path in paths}
     if (root / ENV_FILE).exists():
@@ -113,14 +111,6 @@ def _files(target: Target) -> dict[str, Any]:
     if (root / TOKEN_FILE).exists():
         found["comments"] = [line for line in target.file(TOKEN_FILE).splitlines() if line.startswith("#")]
     return found
-
-
-def _wait_until_unlocked(target: Target) -> None:
-    """The note of who holds the lock goes with the connection, a moment after the run has ended."""
-    note = (target.host.root / TOKEN_FILE).parent / LOCK_NOTE
-    until = time.monotonic() + 5
-    while note.exists() and time.monotonic() < until:
-        time.sleep(0.01)
 
 
 def _database(target: Target) -> dict[str, Any]:

@@ -200,6 +200,7 @@ def locking(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
     """A host whose programs are also those of the command that holds the lock."""
     (tmp_path / "host").mkdir()
     host = Shell(tmp_path / "host")
+    monkeypatch.setattr(lock, "WAIT", 0)
     monkeypatch.setenv("PATH", f"{host.programs}:{os.environ['PATH']}")
     if request.param == "SSH":
         host.connector = connected(FakeTransport())

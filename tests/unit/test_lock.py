@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -38,8 +39,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def a_host(tmp_path: Path) -> Iterator[Callable[[], Shell]]:
+def a_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Shell]]:
     """Makes hosts, each of which is another run; those that hold a lock let go of it at the end."""
+    monkeypatch.setattr(lock, "WAIT", 0)
     hosts: list[Shell] = []
 
     def make() -> Shell:
@@ -220,6 +222,25 @@ def test_another_host_of_the_same_folder_is_told_who_has_it(a_host: Callable[[],
     assert list(folder.iterdir()) == []
     lock.hold(second, str(folder))
     assert lock.is_held(second)
+
+
+def test_a_lock_that_is_let_go_of_a_moment_later_is_taken(
+    a_host: Callable[[], Shell], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = a_host()
+    ended = tmp_path / "ended"
+    os.mkfifo(ended)
+    # The other run ends while this one waits for its second try.
+    host.replace("sleep", f"echo ended > {ended}; exec flock {shlex.quote(str(folder))} true")
+    with another_run(folder, tmp_path / "run") as process:
+        monkeypatch.setenv("PATH", f"{host.programs}:{os.environ['PATH']}")
+        ending = subprocess.Popen(["sh", "-c", f"read ended <{shlex.quote(str(ended))}; kill {process.pid}"])
+        try:
+            lock.hold(host, str(folder))
+        finally:
+            ending.kill()
+            ending.wait()
+    assert lock.is_held(host)
 
 
 def test_another_folder_is_another_lock(a_host: Callable[[], Shell], folder: Path, tmp_path: Path) -> None:
