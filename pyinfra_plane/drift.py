@@ -27,9 +27,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
+
+from pyinfra_plane.dataclass import dataclass
 
 SAME, UNKNOWN, DIFFERENT = 0, 1, 2
 

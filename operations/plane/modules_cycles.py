@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 from pyinfra_plane.api.models import Cycle, Module
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.engine.converge import Plan, converging
 from pyinfra_plane.host.resources import Home, InProject, Kind, in_project
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pyinfra_plane.api.auth import ApiKey, Session
@@ -14,6 +13,7 @@ from pyinfra_plane.api.models import Project as SeenProject
 from pyinfra_plane.api.plane import NOT_A_MEMBER
 from pyinfra_plane.api.rows import Difference
 from pyinfra_plane.api.versions import LEAD_OF_A_NEW_PROJECT
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.engine.converge import Change, Plan, Unchanged, converging
 from pyinfra_plane.engine.report import is_executing
 from pyinfra_plane.host.access import Access

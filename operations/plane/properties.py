@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
@@ -23,6 +23,7 @@ from pyinfra_plane.api.plane import Plane
 from pyinfra_plane.api.properties import definition, field_type
 from pyinfra_plane.api.rows import Difference, R
 from pyinfra_plane.api.work_item_types import DEFAULT_TYPE, chosen_type
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.engine.converge import Change, Note, Plan, Unchanged, Unsupported, converging
 from pyinfra_plane.engine.report import is_executing
 from pyinfra_plane.host.access import Access

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.text import printable
 
 WIDTH = 120

@@ -7,12 +7,12 @@ any number of new sessions; JSON paths under ``/api/`` require only the session'
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from pyinfra_plane.api import paths
 from pyinfra_plane.api.errors import PlaneBadAnswer, PlaneFormRefused, PlaneUnreachable
 from pyinfra_plane.api.http import Http, Reply, refuse_bad
 from pyinfra_plane.api.pace import Pace
+from pyinfra_plane.dataclass import dataclass
 
 RATE_LIMIT_EXCEEDED = "RATE_LIMIT_EXCEEDED"
 """Plane's error code for a form above the limit."""

@@ -11,7 +11,7 @@ import re
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
@@ -36,6 +36,7 @@ from pyinfra_plane.api.errors import (
     PlaneUnreachable,
 )
 from pyinfra_plane.api.transport import CONNECT_TIMEOUT, READ_TIMEOUT, AnswerTooLarge, AnswerTooSlow, NoWay
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.text import quote
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})

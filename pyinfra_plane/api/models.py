@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from pyinfra_plane.api import paths
 from pyinfra_plane.api.errors import PlaneBadAnswer
 from pyinfra_plane.api.rows import Row, answered, arrow, as_dict, as_text, either, maybe, only, switched, text
 from pyinfra_plane.api.versions import Number, is_since, is_untried
+from pyinfra_plane.dataclass import dataclass
 
 COMMUNITY = "PLANE_COMMUNITY"
 

@@ -7,11 +7,11 @@ of a member's removal are those of the commercial editions, from Plane's public 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from urllib.parse import quote
 
 from pyinfra_plane.api.errors import PlaneBadAnswer
 from pyinfra_plane.api.versions import LITE_LISTS, Number
+from pyinfra_plane.dataclass import dataclass
 
 
 def part(text: str) -> str:

@@ -7,12 +7,13 @@ differs. An answer of another shape is refused as :class:`PlaneBadAnswer`, which
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, field, fields
 from functools import cache
 from typing import Any, ClassVar, TypeVar
 
 from pyinfra_plane.api.errors import PlaneBadAnswer
 from pyinfra_plane.api.paths import Path
+from pyinfra_plane.dataclass import dataclass
 
 T = TypeVar("T")
 R = TypeVar("R", bound="Row")

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, TypeVar
 
@@ -24,6 +23,7 @@ from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.output import echo
 from pyinfra.connectors.util import CommandOutput
 
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.engine import patches
 from pyinfra_plane.engine.docker_errors import explain_no_compose
 from pyinfra_plane.engine.host_run import run_of

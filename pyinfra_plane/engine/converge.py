@@ -9,7 +9,6 @@ can cause ends in one line and fails only that host.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial, wraps
 from inspect import signature
 from typing import Any, ParamSpec, cast
@@ -20,6 +19,7 @@ from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.operation import OperationMeta, PyinfraOperation
 from pyinfra.context import ctx_host
 
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.engine import commands, interrupt, lock, readings
 from pyinfra_plane.engine.arguments import checked
 from pyinfra_plane.engine.interrupt import Interrupted

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.text import quote
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.engine.host_run import run_of
 
 _KEY = re.compile(r"\ufeff?[ \t\r]*(?:export[ \t]+)?([\w.\-\[\]]+)[ \t\r]*([=:]|$)", re.M)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from pyinfra.api import QuoteString, StringCommand
 
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.engine.commands import TargetError, TargetTooMuch, run
 from pyinfra_plane.engine.lock import holding_process
 from pyinfra_plane.engine.readings import Reading, read

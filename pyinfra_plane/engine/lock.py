@@ -21,7 +21,6 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -31,6 +30,7 @@ from pyinfra.connectors.local import LocalConnector
 from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.connectors.util import make_unix_command_for_host
 
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.engine.commands import LONGEST_READING, Output, TargetError, explained, open_session, rights
 from pyinfra_plane.engine.host_run import run_of
 from pyinfra_plane.text import quote

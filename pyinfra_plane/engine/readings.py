@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from gevent.lock import BoundedSemaphore
 from gevent.monkey import is_module_patched
 from pyinfra.api import FactBase, StringCommand
 
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.engine.commands import (
     LONGEST_READING,
     Output,

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib import import_module
 from itertools import pairwise
 from typing import Any
@@ -24,6 +24,7 @@ from pyinfra.api.state import BaseStateCallback
 from pyinfra.context import ctx_host
 from pyinfra.context import state as context_state
 
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.engine import interrupt, patches
 from pyinfra_plane.engine.host_run import run_of
 from pyinfra_plane.text import may_hold_password, printable

@@ -11,12 +11,13 @@ import posixpath
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from typing_extensions import override
 
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.facts.docker import (
     FAILED,
     GARBLED,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from typing_extensions import override
 
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.engine.commands import TargetError
 from pyinfra_plane.text import LONGEST_QUOTE, printable, quote
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.facts.postgres import SqlFact
 
 

@@ -7,7 +7,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import field, is_dataclass
 from itertools import takewhile
 from types import UnionType
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 from pyinfra.api import FactBase, QuoteString, StringCommand
 from typing_extensions import override
 
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.engine import scram
 from pyinfra_plane.facts.docker import AnswerFact
 from pyinfra_plane.text import printable

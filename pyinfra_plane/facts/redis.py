@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from pyinfra.api import QuoteString, StringCommand
 from typing_extensions import override
 
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.facts.docker import FAILED, AnswerFact
 from pyinfra_plane.text import printable, quote
 

@@ -6,8 +6,8 @@ import json
 import posixpath
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.engine.env_file import variables
 from pyinfra_plane.host.access import Access
 from pyinfra_plane.settings import Agent

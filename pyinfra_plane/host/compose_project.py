@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from pyinfra.api import QuoteString, StringCommand
 
 from pyinfra_plane.api.errors import PlaneSettings
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.engine.commands import TargetError
 from pyinfra_plane.engine.docker_errors import explain_docker
 from pyinfra_plane.engine.env_file import env_changes, variables

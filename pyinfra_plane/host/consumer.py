@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from pyinfra.api import QuoteString, StringCommand
 
 from pyinfra_plane.api.errors import PlaneSettings
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.engine.commands import LONGEST_COMMAND, TargetError, run
 from pyinfra_plane.facts.compose import Composed, ComposeFile, ServiceContainer, digest
 from pyinfra_plane.host.compose_project import compose_command, read_composed, read_config

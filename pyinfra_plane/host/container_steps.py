@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from pyinfra.api import QuoteString, StringCommand
 
 from pyinfra_plane.api import paths
 from pyinfra_plane.api.errors import PlaneSettings
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.engine.converge import Change, Note
 from pyinfra_plane.engine.readings import read_fact
 from pyinfra_plane.facts.compose import PlaneCode, PlaneImage, ServiceContainer, digest

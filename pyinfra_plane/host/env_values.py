@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.facts.compose import Digests, Service
 
 FIXED_BY_PLANE = frozenset({"GUNICORN_WORKERS"})

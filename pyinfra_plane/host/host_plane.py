@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pyinfra_plane.api.plane import Plane
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.engine import lock
 from pyinfra_plane.engine.converge import current_host
 from pyinfra_plane.engine.host_run import run_of

@@ -7,7 +7,7 @@ its differences from the rule. ``operations/plane/webhooks.py`` is the example.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -16,6 +16,7 @@ from pyinfra_plane.api.collection import Collection
 from pyinfra_plane.api.errors import PlaneRefused, PlaneSettings
 from pyinfra_plane.api.models import Project
 from pyinfra_plane.api.rows import Difference, R
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.engine.converge import Change, Note, Plan, Unchanged
 from pyinfra_plane.host.access import Access
 from pyinfra_plane.host.host_plane import current_workspace

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from pyinfra_plane.api.auth import ApiKey
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.settings import Agent
 
 

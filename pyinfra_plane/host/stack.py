@@ -8,12 +8,12 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NoReturn
 
 from pyinfra.api import StringCommand
 
 from pyinfra_plane.api.errors import PlaneSettings
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.facts.compose import API_COMMAND, Composed, ComposeFile, Service, ServiceContainer, full_name
 from pyinfra_plane.host.env_values import EnvFile
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.engine.files import RemoteFile, read_file, write_file
 from pyinfra_plane.settings import token_variable
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from pyinfra_plane.api.auth import ApiKey
 from pyinfra_plane.api.plane import KEY_INVALID, Plane, Projects
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.host.host_plane import HostPlane
 from pyinfra_plane.settings import Agent, token_variable
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cache
 from typing import Any
 
 from pyinfra.api.hiddenvalue import HiddenValue
 
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.settings import checks
 from pyinfra_plane.settings.addresses import email
 from pyinfra_plane.settings.checks import optional

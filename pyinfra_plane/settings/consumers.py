@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.settings import checks
 from pyinfra_plane.settings.checks import CHARACTER, optional
 from pyinfra_plane.settings.values import Given, entries, entry

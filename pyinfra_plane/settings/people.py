@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.settings import checks
 from pyinfra_plane.settings.addresses import email
 from pyinfra_plane.settings.agents import ROLES

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import date
 from typing import Any
 
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.settings import checks
 from pyinfra_plane.settings.addresses import EMAIL
 from pyinfra_plane.settings.agents import Agent

@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.engine.host_run import run_of
 from pyinfra_plane.settings import checks
 from pyinfra_plane.settings.secrets import read_secret_files

@@ -7,11 +7,12 @@ writes both, with the docstring of each class as a heading), and which settings 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import Any
 
 from pyinfra.api.hiddenvalue import HiddenValue
 
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.settings import addresses, checks, passwords
 from pyinfra_plane.settings.agents import CONCIERGE, Agent, plane_agents
 from pyinfra_plane.settings.checks import optional

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields, replace
+from dataclasses import MISSING, field, fields, replace
 from typing import Any, NoReturn, TypeVar
 
 from pyinfra.api.exceptions import DeployError
 from pyinfra.api.hiddenvalue import HiddenValue
 
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.settings.secrets import Wrapped
 from pyinfra_plane.text import LARGE, may_hold_password, printable
 

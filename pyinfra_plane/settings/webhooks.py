@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
+from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.settings import checks
 from pyinfra_plane.settings.checks import also, being, optional, then
 from pyinfra_plane.settings.values import entries, entry
