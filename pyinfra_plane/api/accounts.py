@@ -17,7 +17,6 @@ from pyinfra_plane.api.errors import (
     PlaneRefused,
     PlaneSettings,
 )
-from pyinfra_plane.api.http import ATTEMPTS
 from pyinfra_plane.api.models import Configuration, Instance, Token
 from pyinfra_plane.api.rows import listed
 
@@ -45,7 +44,7 @@ class AccountsApi(ApiBase):
             return None
         return f"GET {self.http.base_url}/: not the answer of Plane's API"
 
-    def instance(self, attempts: int = ATTEMPTS) -> Instance:
+    def instance(self, attempts: int | None = None) -> Instance:
         """Read the edition, the version, and whether the instance is set up. Needs no login."""
         path = uncached(paths.INSTANCE())
         return self.cached(("instance",), lambda: Instance.of(self.http.call("GET", path, attempts=attempts)))

@@ -7,12 +7,16 @@ any number of new sessions; JSON paths under ``/api/`` require only the session'
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from pyinfra_plane.api import paths
 from pyinfra_plane.api.errors import PlaneBadAnswer, PlaneFormRefused, PlaneUnreachable
-from pyinfra_plane.api.http import Http, Reply, refuse_bad
 from pyinfra_plane.api.pace import Pace
+from pyinfra_plane.api.reply import Reply, refuse_bad
 from pyinfra_plane.dataclass import dataclass
+
+if TYPE_CHECKING:
+    from pyinfra_plane.api.http import Http
 
 RATE_LIMIT_EXCEEDED = "RATE_LIMIT_EXCEEDED"
 """Plane's error code for a form above the limit."""

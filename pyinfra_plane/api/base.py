@@ -5,15 +5,17 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 
 from pyinfra_plane.api.auth import ApiKey, Forms, Session
 from pyinfra_plane.api.errors import PlaneBadAnswer, PlaneError, PlaneRefused
-from pyinfra_plane.api.http import Http
 from pyinfra_plane.api.models import Instance
 from pyinfra_plane.api.pace import Pace
 from pyinfra_plane.api.rows import listed
+
+if TYPE_CHECKING:
+    from pyinfra_plane.api.http import Http
 
 T = TypeVar("T")
 

@@ -11,32 +11,27 @@ import re
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, NoReturn
-from urllib.parse import parse_qs, quote_plus, urlsplit
 from urllib.parse import quote as percent
+from urllib.parse import quote_plus
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from pyinfra_plane.api import paths, transport
+from pyinfra_plane.api import transport
 from pyinfra_plane.api.advice import Advice
 from pyinfra_plane.api.errors import (
     PlaneBadAnswer,
-    PlaneElsewhere,
-    PlaneForbidden,
-    PlaneKeyInvalid,
-    PlaneRefused,
     PlaneSettings,
     PlaneUnreachable,
 )
+from pyinfra_plane.api.reply import Reply, refuse_bad
 from pyinfra_plane.api.transport import CONNECT_TIMEOUT, READ_TIMEOUT, AnswerTooLarge, AnswerTooSlow, NoWay
-from pyinfra_plane.dataclass import dataclass
 from pyinfra_plane.text import quote
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
@@ -47,12 +42,6 @@ THROTTLE_WAITS = 5
 LONGEST_THROTTLE_WAIT = 120
 """Maximum seconds. Plane 1.2.2 counts by the minute; a longer request to wait is ignored."""
 
-MOST_VALUES = 500_000
-"""Maximum number of values in the JSON of an answer, because small ones take 25 times the memory of their text.
-
-A page of a thousand projects, each with its workspace, has about 40,000 values.
-"""
-
 MOST_COOKIES = 20
 LONGEST_COOKIE = 4096
 """Maximum number of cookies in an answer, and their length. Plane sets two (every tried release); browsers keep
@@ -61,60 +50,6 @@ LONGEST_COOKIE = 4096
 _ADVICE = "; run again; if that repeats, check the log of Plane's api"
 
 _SECRET_FIELD = re.compile("pass|secret|token|key", re.I)
-
-_KEY_INVALID = "Given API token is not valid"  # every tried release
-
-
-@dataclass(frozen=True)
-class Reply:
-    """An answer: status, body, the cookies it sets, and the form error that a redirect carries."""
-
-    asked: str
-    status: int
-    content_type: str
-    body: bytes
-    cookies: Mapping[str, str]
-    location: str
-    hidden: tuple[str, ...] = field(default=(), repr=False)
-    advice: Advice = field(default=Advice(), repr=False)
-
-    def quoted(self, text: str) -> str:
-        """Quote words of the answer, without secrets of the request, which the server may repeat."""
-        for secret in self.hidden:
-            text = text.replace(secret, "…")
-        return quote(text)
-
-    def json(self) -> Any:
-        """The JSON in the body.
-
-        Raises:
-            PlaneBadAnswer: the body is not JSON.
-        """
-        try:
-            return _parsed(self.body)
-        except (ValueError, RecursionError) as error:
-            kind = PlaneElsewhere if self.content_type.startswith("text/html") else PlaneBadAnswer
-            raise kind(
-                f"{self.asked}: the answer ({self.status}, {self.quoted(self.content_type) or 'no type'}) is not JSON; "
-                f"{self.advice.address}"
-            ) from error
-
-    @property
-    def form_error(self) -> str | None:
-        """Plane's error code for a refused form; ``None`` if the form was accepted.
-
-        Plane answers every form with a redirect; after an error, the redirect carries ``error_message`` (every tried
-        release). A refused CSRF token is answered 200 with a page of HTML.
-        """
-        if self.status == 302:
-            try:
-                errors = parse_qs(urlsplit(self.location).query).get("error_message")
-            except ValueError:
-                return "HTTP 302 to nowhere"
-            return self.quoted(errors[0]) if errors else None
-        if self.status == 200 and self.content_type.startswith("text/html"):
-            return "CSRF_REFUSED"
-        return f"HTTP {self.status}"
 
 
 class _Session(requests.Session):
@@ -179,7 +114,7 @@ class Http:
         headers: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
         json: Any = None,
-        attempts: int = ATTEMPTS,
+        attempts: int | None = None,
     ) -> Reply:
         """Send a request and return the answer of any status below 500 other than 429.
 
@@ -187,7 +122,8 @@ class Http:
             path: with its query.
             headers: the credential's ``headers()``.
             form: fields of an HTML form, instead of `json`.
-            attempts: how many times a safe method is sent if there is no answer, or only a proxy's (502 to 504).
+            attempts: how many times a safe method is sent if there is no answer, or only a proxy's (502 to 504);
+                :data:`ATTEMPTS` if it is ``None``.
 
         Raises:
             PlaneUnreachable: no answer came.
@@ -196,7 +132,7 @@ class Http:
         sent = waits = 0
         while True:
             sent += 1
-            may_repeat = method in SAFE_METHODS and sent < attempts
+            may_repeat = method in SAFE_METHODS and sent < (attempts or ATTEMPTS)
             found = self._once(method, path, headers, form, json, may_repeat)
             if found is None:
                 self._sleep(0.25 * sent)
@@ -278,7 +214,7 @@ class Http:
         *,
         headers: Mapping[str, str] | None = None,
         json: Any = None,
-        attempts: int = ATTEMPTS,
+        attempts: int | None = None,
     ) -> Any:
         """Send a request and return the JSON of its successful answer, ``None`` if the answer is empty.
 
@@ -290,26 +226,6 @@ class Http:
         reply = self.send(method, path, headers=headers, json=json, attempts=attempts)
         refuse_bad(reply, path)
         return reply.json() if reply.body else None
-
-
-def refuse_bad(reply: Reply, path: str) -> None:
-    """Raise the error of an answer other than 2xx.
-
-    Raises:
-        PlaneKeyInvalid, PlaneForbidden, PlaneRefused: Plane refused.
-        PlaneElsewhere: the answer is a redirect.
-    """
-    if 200 <= reply.status < 300:
-        return
-    if 300 <= reply.status < 400:
-        raise PlaneElsewhere(f"{reply.asked}: redirected to {_origin(reply.location)}; {reply.advice.address}")
-    detail = explain(reply)
-    message = f"{reply.asked}: {reply.status} {detail}"
-    if reply.status == 403 and detail == _KEY_INVALID:
-        raise PlaneKeyInvalid(message, reply.status, detail)
-    if reply.status == 403:
-        raise PlaneForbidden(f"{message}; {_who_may(path, reply.advice)}", reply.status, detail)
-    raise PlaneRefused(message, reply.status, detail, refusal_code(reply))
 
 
 def _is_packed(response: requests.Response) -> bool:
@@ -327,60 +243,6 @@ def _date(text: str) -> datetime | None:
 
 def _since(begun: float) -> str:
     return f"{(time.monotonic() - begun) * 1000:.0f} ms"
-
-
-def _parsed(body: bytes) -> Any:
-    """The JSON in `body`.
-
-    Stricter than Python, which also accepts UTF-16, NaN, and lone surrogates, which no request or terminal accepts.
-
-    Raises:
-        ValueError, RecursionError: it is not JSON, or its nesting is deep on purpose.
-    """
-    text = body.decode()
-    if text.count(",") > MOST_VALUES:
-        raise ValueError("too many values")
-    value = jsonlib.loads(text, parse_constant=_no_number)
-    if re.search(r"\\u[dD][89a-fA-F]", text):
-        jsonlib.dumps(value, ensure_ascii=False).encode()
-    return value
-
-
-def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def explain(reply: Reply) -> str:
-    """Plane's words in a refusal, on one line of at most 200 characters."""
-    try:
-        answer = _parsed(reply.body)
-        if isinstance(answer, dict):
-            answer = answer.get("detail") or answer.get("error") or answer.get("error_message") or answer
-        text = answer if isinstance(answer, str) else jsonlib.dumps(answer)
-    except (ValueError, RecursionError):
-        return "(the answer is not JSON)"
-    return reply.quoted(text)
-
-
-def refusal_code(reply: Reply) -> str:
-    """Plane's error code in a refusal, such as ``workspace_managed``; empty if it has none."""
-    try:
-        answer = _parsed(reply.body)
-    except (ValueError, RecursionError):
-        return ""
-    code = (answer.get("code") or answer.get("error_code")) if isinstance(answer, dict) else None
-    return code if isinstance(code, str) and re.fullmatch(r"\w{1,80}", code, re.A) else ""
-
-
-def _who_may(path: str, advice: Advice) -> str:
-    """The role that a request needs after Plane refused it with 403, and the advice."""
-    seen = re.match(r"/api/(?:v1/|users/me/)?workspaces/([^/?]+)/(projects/(?!invitations/)[^/?]+/)?", path)
-    if seen is not None and seen[0] != paths.MY_INVITATIONS():
-        there = "a member of the project and an admin of the workspace" if seen[2] else "an admin of the workspace"
-        return f"the account of this request must be {there} {seen[1]}: {advice.workspace_admin}"
-    if path.startswith((paths.INSTANCE(), paths.WORKSPACES())):
-        return f"only an instance admin may do this; {advice.instance_admin}"
-    return "check in Plane whether the account of this request is suspended"
 
 
 def _hidden(headers: Mapping[str, str] | None, form: Mapping[str, str] | None, json: Any) -> tuple[str, ...]:
@@ -414,14 +276,6 @@ def _throttled_for(response: requests.Response) -> int:
     if not (value.isascii() and value.isdecimal()):
         return 60
     return min(int(value[:9]), LONGEST_THROTTLE_WAIT) + 1
-
-
-def _origin(location: str) -> str:
-    try:
-        parts = urlsplit(location)
-    except ValueError:
-        return "nowhere"
-    return quote(f"{parts.scheme}://{parts.netloc}") if parts.netloc else "another page"
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -81,12 +81,13 @@ def cli_error(message: str) -> Exception:
 # The stages of a run. pyinfra has no hook between the inventory and the first connection, and none at Ctrl-C.
 
 
-def stages(state: State, before_connecting: Callable[[State], object]) -> None:
-    """Call `before_connecting` before the first connection; end the run at the start of a stage after Ctrl-C.
+def stages(state: State, before_connecting: Callable[[State], object], before_changes: Callable[[], object]) -> None:
+    """Call a function before two stages of the run; end the run at the start of a stage after Ctrl-C.
 
     Args:
         state: the state of the run.
         before_connecting: raises ``SettingsError`` and similar errors, which are shown as one line.
+        before_changes: is called when pyinfra begins to run the operations.
     """
 
     @_replacing(state, "set_stage")
@@ -99,6 +100,8 @@ def stages(state: State, before_connecting: Callable[[State], object]) -> None:
             except PyinfraError as error:
                 raise cli_error(str(error)) from error
             state.add_callback_handler(_Connected())
+        if stage == StateStage.Execute:
+            before_changes()
         go_on(stage)
 
 
@@ -313,26 +316,36 @@ def passwords_for_su_and_sudo() -> None:
     ).replace(made, made + '"$temp" </dev/null >/dev/null || {{ rm -f "$temp"; exit 1; }}\n')
 
 
+def immediate_packets() -> None:
+    """Send each packet of an SSH connection at once (TCP_NODELAY), from the handshake on.
+
+    Otherwise a small packet that follows another waits until the first is acknowledged, which the other side may delay
+    for 40 ms: once in each handshake, and at every third request or command of this deploy.
+    """
+
+    @_replacing(Transport, "start_client")
+    def start(present: Any, self: Transport, *arguments: Any, **options: Any) -> None:
+        # The connection of a proxy command is no socket, and has no such option.
+        if isinstance(self.sock, socket.socket):
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        present(self, *arguments, **options)
+
+
 IDLE = 10.0
 """Seconds for which paramiko waits for data before it checks a connection."""
 
 
 class _Connected(BaseStateCallback):
-    """Set two options of each connection, which neither pyinfra nor paramiko does.
+    """Let paramiko wait longer for data after the handshake.
 
-    Without TCP_NODELAY, a small packet that follows another waits until the first is acknowledged, which the other side
-    may delay for 40 ms: every third request or command of this deploy.
-
-    paramiko looks at each idle connection ten times a second. With 300 hosts, that takes an eighth of the CPU. What
-    arrives, a connection that breaks, and the end of the run interrupt the wait.
+    It looks at each idle connection ten times a second. With 300 hosts, that takes an eighth of the CPU. What arrives,
+    a connection that breaks, and the end of the run interrupt the wait.
     """
 
     @staticmethod
     def host_connect(state: State, host: Any) -> None:
         transport = transport_of(host)
-        # The connection of a proxy command is no socket, and has no such options.
         if transport is not None and isinstance(transport.sock, socket.socket):
-            transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             transport.sock.settimeout(IDLE)
 
 

@@ -7,7 +7,7 @@ import os
 import ssl
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from click import echo
 from gevent.monkey import is_module_patched
@@ -19,12 +19,13 @@ from pyinfra.connectors.ssh import SSHConnector
 from pyinfra_plane.api.advice import Advice
 from pyinfra_plane.api.base import in_turn
 from pyinfra_plane.api.errors import PlaneSettings
-from pyinfra_plane.api.http import Http
 from pyinfra_plane.api.pace import PERIOD, Pace
 from pyinfra_plane.api.plane import Plane
-from pyinfra_plane.api.transport import Dial, DialAdapter, SSHDial, dial_directly
 from pyinfra_plane.engine.commands import TargetError, open_session
 from pyinfra_plane.text import printable
+
+if TYPE_CHECKING:
+    from pyinfra_plane.api.transport import Dial
 
 # This deploy reports a refused channel itself; paramiko's own line about it would go to the terminal.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -61,6 +62,10 @@ def plane_from(
     Raises:
         PlaneSettings: the connector cannot open a connection, or the file of certificates does not exist.
     """
+    # Importing requests takes 40 ms, in which the first commands run.
+    from pyinfra_plane.api.http import Http
+    from pyinfra_plane.api.transport import DialAdapter
+
     verify = insecure is not True and (_bundle(ca) if base_url.lower().startswith("https:") else True)
 
     def at_once(function: Callable[[Any], Any], arguments: list[Any]) -> list[Any]:
@@ -99,6 +104,8 @@ def _bundle(ca: str | None) -> str | bool:
 
 
 def _dial(host: Any) -> Dial:
+    from pyinfra_plane.api.transport import SSHDial, dial_directly
+
     if isinstance(host.connector, LocalConnector):
         return dial_directly
     if isinstance(host.connector, SSHConnector):

@@ -59,7 +59,7 @@ def before_connecting(state: State, deploy: Path | None = None) -> None:
     resolve_for_pyinfra(hosts)
     check(hosts, parts)
     if parts:
-        gevent.spawn(_import_in_parallel)
+        gevent.spawn(_import_in_parallel, _NEEDED)
 
 
 def conflicts(groups: Mapping[str, tuple[Iterable[Any], Mapping[str, Any]]]) -> list[str]:
@@ -99,16 +99,26 @@ def _nobody(state: State, options: Mapping[str, Any]) -> str:
 
 # Modules that deploy.py needs and a run has not imported yet; the slow parts are listed one by one.
 _NEEDED = (
-    *("urllib3", "charset_normalizer", "requests", "pyinfra_plane.api.models", "pyinfra_plane.api.plane"),
-    *("operations.postgres", "operations.redis", "operations.environment", "operations.plane"),
+    *("pyinfra_plane.api.models", "pyinfra_plane.api.plane", "pyinfra_plane.engine.converge"),
+    *("pyinfra_plane.facts.compose", "pyinfra_plane.facts.postgres", "pyinfra_plane.host.compose_project"),
+    *("operations.environment", "pyinfra_plane.host.host_plane", "operations.postgres", "operations.redis"),
+    *("operations.plane.workspace", "operations.plane.tokens", "operations.plane.containers", "operations.plane"),
 )
 
+# Modules that the first request to Plane needs.
+_CLIENT = ("urllib3", "charset_normalizer", "requests", "pyinfra_plane.api.http")
 
-def _import_in_parallel() -> None:
-    """Import the next modules while pyinfra connects to the hosts, which is mostly waiting for answers."""
-    for module in _NEEDED:
-        import_module(module)
+
+def import_client() -> None:
+    """Import what sends requests, while the first commands run on the hosts."""
+    gevent.spawn(_import_in_parallel, _CLIENT)
+
+
+def _import_in_parallel(modules: Iterable[str]) -> None:
+    """Import modules while the other greenlets wait for answers."""
+    for module in modules:
         gevent.idle()
+        import_module(module)
 
 
 def parts_of(operations: Iterable[str], folder: Path, deploy: Path | None) -> tuple[str, ...]:

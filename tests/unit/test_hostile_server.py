@@ -26,9 +26,10 @@ from hypothesis import strategies as st
 from pyinfra_plane.api import models, rows
 from pyinfra_plane.api.auth import ApiKey, Forms
 from pyinfra_plane.api.errors import PlaneBadAnswer, PlaneError, PlaneFormRefused, PlaneRefused, PlaneUnreachable
-from pyinfra_plane.api.http import LONGEST_COOKIE, LONGEST_THROTTLE_WAIT, MOST_COOKIES, MOST_VALUES, Reply
+from pyinfra_plane.api.http import LONGEST_COOKIE, LONGEST_THROTTLE_WAIT, MOST_COOKIES
 from pyinfra_plane.api.pace import Pace
 from pyinfra_plane.api.plane import Plane
+from pyinfra_plane.api.reply import MOST_VALUES, Reply
 from pyinfra_plane.text import LONGEST, LONGEST_QUOTE, printable, quote
 from tests.unit.given import PROPERTY
 from tests.unit.web import Answer, Client, Site, as_json, client_of, page, redirect, serving

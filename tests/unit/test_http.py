@@ -18,7 +18,8 @@ from pyinfra_plane.api.errors import (
     PlaneRefused,
     PlaneUnreachable,
 )
-from pyinfra_plane.api.http import ATTEMPTS, LONGEST_THROTTLE_WAIT, THROTTLE_WAITS, Reply, _reason, explain
+from pyinfra_plane.api.http import ATTEMPTS, LONGEST_THROTTLE_WAIT, THROTTLE_WAITS, _reason
+from pyinfra_plane.api.reply import Reply, explain
 from tests.unit.web import DROP, Answer, Client, Site, as_json, client_of, closed_port, page, redirect, serving
 
 GOOD = as_json({"status": "OK"})

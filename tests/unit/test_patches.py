@@ -12,6 +12,7 @@ from typing import Any
 
 import pyinfra
 import pytest
+from paramiko import Transport
 from pyinfra.api import Config, Inventory, State, arguments, util
 from pyinfra.api.arguments import pop_global_arguments
 from pyinfra.api.host import Host
@@ -87,16 +88,31 @@ def test_an_operation_gets_the_arguments_that_pyinfra_gives_it() -> None:
     assert found[1] == ["_retries"]
 
 
-def test_a_connection_sends_at_once_and_is_left_alone_while_nothing_arrives() -> None:
+def test_a_connection_sends_at_once_from_its_handshake_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = []
+    monkeypatch.setattr(
+        Transport, "start_client", lambda self, event=None, timeout=None: begun.append((event, timeout))
+    )
+    patches.immediate_packets()
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as given:
+        transport = Transport(given)
+        transport.start_client(None, timeout=3)
+        assert given.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+        # A proxy command's has no such option.
+        transport.sock = SimpleNamespace(close=lambda: None)  # type: ignore[assignment]
+        transport.start_client(None, timeout=4)
+    assert begun == [(None, 3), (None, 4)]
+
+
+def test_a_connection_is_left_alone_while_nothing_arrives() -> None:
     state, host = state_of()
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as given:
         transport = SimpleNamespace(sock=given)
         client = SimpleNamespace(get_transport=lambda: transport)
         host.connector = SimpleNamespace(client=client)  # type: ignore[assignment]
         patches._Connected.host_connect(state, host)
-        assert given.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
         assert given.gettimeout() == patches.IDLE
-        # A proxy command's has neither option.
+        # A proxy command's has no such option.
         transport.sock = object()
         patches._Connected.host_connect(state, host)
 
