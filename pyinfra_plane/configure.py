@@ -65,6 +65,7 @@ def configure(state: State, deploy: Path | None = None) -> None:
     patches.wrapped_passwords(lambda host: preflight.resolved(host)[0])
     patches.passwords_for_su_and_sudo()
     patches.received_output()
+    patches.any_bytes()
     patches.stages(state, before_connecting, preflight.import_client)
     patches.failed_hosts(state, report.print_json_without_hosts)
     interrupt.take_signal(state)

@@ -22,6 +22,7 @@ from typing import Any, cast
 from weakref import WeakKeyDictionary, WeakSet
 
 import click
+import paramiko.file
 import paramiko.util
 from paramiko import Channel, Transport
 from paramiko.common import MSG_CHANNEL_DATA, MSG_CHANNEL_EXTENDED_DATA
@@ -385,6 +386,19 @@ def _receive(feed: Callable[[Channel, Any], None], channel: Channel, message: An
         _overflown.add(channel.get_transport())
         # Not from here: paramiko receives in this very thread.
         Thread(target=channel.close, daemon=True).start()
+
+
+def any_bytes() -> None:
+    """Show a byte that is not UTF-8 as a replacement character; pyinfra ends the command with a traceback.
+
+    This holds for commands over SSH and for those on this machine.
+    """
+    cast(Any, paramiko.file).u = lambda line: line.decode(errors="replace")
+
+    @_replacing(util, "read_buffer")
+    def read_text(read: Any, name: str, io: Iterable[str | bytes], *arguments: Any, **options: Any) -> None:
+        lines = (line if isinstance(line, str) else line.decode(errors="replace") for line in io)
+        read(name, lines, *arguments, **options)
 
 
 def leave_unbounded(channel: Channel) -> None:

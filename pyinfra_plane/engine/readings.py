@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import time
 from collections.abc import Iterable
 from dataclasses import field
@@ -32,8 +31,11 @@ from pyinfra_plane.text import quote
 
 T = TypeVar("T")
 
-LARGEST_OUTPUT = 4 * 2**20
-"""Maximum bytes of a file (in base64) or of a fact's output. The readings here have a few KB."""
+LARGEST_OUTPUT = 2 * 2**20
+"""Maximum characters of a file (in base64) or of a fact's output. The readings here have a few KB."""
+
+MARK = "plane-reading"
+"""The first line of each reading's output. Anything before it is from the user's shell."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +43,11 @@ class Reading:
     """A command that reads something.
 
     Args:
-        command: the shell command, as it is run. It must not replace the shell (``exec``).
-        encoded: whether its output is sent in base64, because a byte that is not UTF-8 would end the reading, with a
-            traceback of pyinfra's.
+        command: the shell command, as it is run.
         stdin: its standard input; never shown.
     """
 
     command: str
-    encoded: bool = False
     stdin: str | None = None
 
 
@@ -113,7 +112,7 @@ def start_readings(host: Any, readings: Iterable[Reading]) -> None:
         with ahead.turns:
             # A failed reading is repeated and reported when it is needed.
             try:
-                output = _finished(reading, run_with(host, _bounded(reading), own, reading.stdin, LONGEST_READING))
+                output = _finished(run_with(host, _marked(reading), own, reading.stdin, LONGEST_READING))
             except TargetError:
                 return None
             return output if output.ok else None
@@ -137,13 +136,13 @@ def forget_readings(host: Any) -> None:
 
 
 def read(host: Any, reading: Reading) -> Output:
-    """Return a command's output, decoded, from a reading that was started ahead, otherwise from a new one.
+    """Return a command's output from a reading that was started ahead, otherwise from a new one.
 
     A reading ahead serves every operation until the first change.
 
     Raises:
         TargetError: as :func:`run`, or the host printed something before the output.
-        TargetTooMuch: it printed half of :data:`LARGEST_OUTPUT` or more.
+        TargetTooMuch: it printed :data:`LARGEST_OUTPUT` or more.
     """
     ahead = run_of(host).part(_Ahead)
     begun, greenlet = ahead.begun.get((reading, repr(rights(host))), (0.0, None))
@@ -152,48 +151,38 @@ def read(host: Any, reading: Reading) -> Output:
         output = greenlet.get()
     if output is None:
         ahead.named = [named for named in ahead.named if named != reading]
-        output = _finished(reading, run(host, _bounded(reading), stdin=reading.stdin, longest=LONGEST_READING))
+        output = _finished(run(host, _marked(reading), stdin=reading.stdin, longest=LONGEST_READING))
     return output
 
 
-def _bounded(reading: Reading) -> StringCommand:
-    # POSIX sh keeps only the status of a pipe's last command, so the first one's comes after its output.
-    return StringCommand(
-        f'{{ trap \'printf "\\n%s\\n" "$?"\' EXIT\n{reading.command}\n}} | head -c {LARGEST_OUTPUT}'
-        f"{' | base64' if reading.encoded else ''}"
-    )
+def _marked(reading: Reading) -> StringCommand:
+    return StringCommand(f"echo {MARK}; {reading.command}")
 
 
-def _finished(reading: Reading, output: Output) -> Output:
-    """Return the command's own output and status from what :func:`_bounded` sent."""
-    # Line breaks are not counted; if the output was interrupted, the part before that may look complete.
-    if sum(map(len, output.stdout)) >= LARGEST_OUTPUT // 2:
-        raise TargetTooMuch(f"the host sent more than {LARGEST_OUTPUT / 2**21:.3g} MiB instead of a few KB")
-    if not output.ok:
-        return output
-    lines = _decoded(output.stdout) if reading.encoded else output.stdout
-    *lines, status = lines or [""]
-    # The status has a line of its own, even if the output did not end its last one.
-    lines = lines[:-1] if lines and not lines[-1] else lines
-    return Output(status == "0", lines, output.stderr)
+def _finished(output: Output) -> Output:
+    """Return the command's own output from what :func:`_marked` sent.
 
-
-def _decoded(encoded: list[str]) -> list[str]:
-    try:
-        text = base64.b64decode("".join(encoded), validate=True).decode(errors="replace")
-    except ValueError as error:
-        said = quote(encoded[0], 80)
+    Raises:
+        TargetError: the host printed something else first.
+        TargetTooMuch: the output is larger than :data:`LARGEST_OUTPUT`.
+    """
+    # Line breaks are not counted.
+    if sum(map(len, output.stdout)) >= LARGEST_OUTPUT:
+        raise TargetTooMuch(f"the host sent more than {LARGEST_OUTPUT / 2**20:.3g} MiB instead of a few KB")
+    first, *lines = output.stdout or [""]
+    if first != MARK and output.ok:
         raise TargetError(
-            f"the host printed '{said}' before its answer; the SSH user's shell must print only a command's output"
-        ) from error
-    return text.replace("\r\n", "\n").removesuffix("\n").split("\n")
+            f"the host printed '{quote(first, 80)}' before its answer; the SSH user's shell must print only a "
+            "command's output"
+        )
+    return Output(output.ok, lines if first == MARK else output.stdout, output.stderr)
 
 
 def fact_reading(fact: type[FactBase[Any]], stdin: str | None = None, **arguments: Any) -> Reading:
     """The command that :func:`read_fact` runs."""
     # FactBase leaves command to its subclasses, each with arguments of its own.
     command: Any = fact().command
-    return Reading(StringCommand(command(**arguments)).get_raw_value(), True, stdin)
+    return Reading(StringCommand(command(**arguments)).get_raw_value(), stdin)
 
 
 def read_fact(host: Any, fact: type[FactBase[T]], stdin: str | None = None, **arguments: Any) -> T:

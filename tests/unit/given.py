@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import runpy
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import hypothesis
 from pyinfra.api import Config, StringCommand
@@ -16,6 +18,9 @@ from pyinfra.connectors.local import LocalConnector
 from pyinfra_plane.settings import Settings, read_settings
 
 ROOT = Path(__file__).parent.parent.parent
+
+MOST_RECEIVED = 4 * 2**20
+"""Bytes; over SSH, it is :data:`pyinfra_plane.engine.patches.MOST_RECEIVED`."""
 
 PROPERTY = hypothesis.settings(max_examples=100, deadline=None, derandomize=True)
 
@@ -88,15 +93,22 @@ class Shell:
         self.commands.append(str(command))
         self.arguments.append(arguments)
         sent = str(arguments.get("_stdin", "")).encode()[: self.arrives]
-        done = subprocess.run(
+        process = subprocess.Popen(
             ["sh", "-c", command.get_raw_value()],
-            input=sent,
-            capture_output=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             cwd=self.folder,
             env={**os.environ, "PATH": f"{self.programs}:{os.environ['PATH']}", "LC_ALL": "C"},
             umask=0,
         )
-        return done.returncode == 0, Lines(_lines(done.stdout), _lines(done.stderr))
+        with process, ThreadPoolExecutor(2) as readers:
+            stdout, stderr = (readers.submit(_received, stream) for stream in (process.stdout, process.stderr))
+            assert process.stdin is not None
+            with contextlib.suppress(BrokenPipeError), process.stdin as stdin:
+                stdin.write(sent)
+            output = Lines(_lines(stdout.result()), _lines(stderr.result()))
+        return process.returncode == 0, output
 
     def log_styled(self, line: str, **style: Any) -> None:
         self.said.append(line)
@@ -105,6 +117,13 @@ class Shell:
         self.said.append(line)
 
 
+def _received(stream: IO[bytes] | None) -> bytes:
+    """What a connection takes of an output; then it is closed, which ends a command that goes on."""
+    assert stream is not None
+    with stream:
+        return stream.read(MOST_RECEIVED)
+
+
 def _lines(output: bytes) -> list[str]:
-    lines = output.decode().split("\n")
+    lines = output.decode(errors="replace").split("\n")
     return lines[:-1] if lines[-1] == "" else lines

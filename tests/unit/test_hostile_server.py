@@ -261,7 +261,7 @@ def test_an_answer_that_says_that_it_is_not_packed_is_read(site: Site, client: C
 def test_an_answer_of_a_great_many_values_is_refused_before_it_is_taken_apart(
     site: Site, client: Client, monkeypatch: pytest.MonkeyPatch, body: bytes
 ) -> None:
-    monkeypatch.setattr("pyinfra_plane.api.http.MOST_VALUES", 50_000)
+    monkeypatch.setattr("pyinfra_plane.api.reply.MOST_VALUES", 50_000)
     site.says(Answer(200, body))
     assert "is not JSON" in str(failure(client))
 

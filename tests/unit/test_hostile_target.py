@@ -88,7 +88,7 @@ def test_a_link_to_a_file_is_read_with_the_files_own_mode(host: Shell, tmp_path:
     assert (found.text, found.mode) == ("text\n", "600")
 
 
-@pytest.mark.parametrize("size", [LARGEST_OUTPUT // 2, LARGEST_OUTPUT, 100 * 2**20])
+@pytest.mark.parametrize("size", [LARGEST_OUTPUT, 2 * LARGEST_OUTPUT, 100 * 2**20])
 def test_a_file_without_end_is_not_read_whole(host: Shell, tmp_path: Path, size: int) -> None:
     with (tmp_path / "file").open("wb") as file:
         file.truncate(size)
@@ -99,7 +99,7 @@ def test_a_file_without_end_is_not_read_whole(host: Shell, tmp_path: Path, size:
 
 
 def test_a_large_file_within_the_bound_is_read_whole(host: Shell, tmp_path: Path) -> None:
-    text = "x" * (LARGEST_OUTPUT // 3)
+    text = "x" * (LARGEST_OUTPUT * 2 // 3)
     (tmp_path / "file").write_text(text)
     found = read_file(host, str(tmp_path / "file"))
     assert found is not None
@@ -135,6 +135,21 @@ def test_a_shell_that_prints_something_itself_is_told_of(host: Shell, tmp_path: 
     (tmp_path / "noise").write_text(noise + "\n")
     host.replace("stat", f'cat "{tmp_path}/noise"')
     assert "the SSH user's shell must print only a command's output" in refused(host, tmp_path / "file")
+
+
+@pytest.mark.parametrize("noise", ["Welcome!", "", "plane-reading?", "\x1b[2J", "x" * 5000])
+def test_a_shell_that_prints_something_before_a_command_is_told_of(host: Shell, noise: str) -> None:
+    command_runs = host.run_shell_command
+
+    def greeted(command: StringCommand, **arguments: Any) -> tuple[bool, Lines]:
+        return command_runs(StringCommand(f"printf '%s\\n' {_quoted(noise)};", command), **arguments)
+
+    host.run_shell_command = greeted  # type: ignore[method-assign]
+    with pytest.raises(TargetError) as caught:
+        read_fact(host, ComposeServices, directory="/")
+    for said in (one_line(caught.value), refused(host, "file")):
+        assert said.startswith("the host printed '")
+        assert said.endswith("' before its answer; the SSH user's shell must print only a command's output")
 
 
 @pytest.mark.parametrize("garbled", ["!!!!", "QQ", "QUJD\n*", "é", "QUJ\x00D"])

@@ -8,14 +8,17 @@ import sys
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
+import paramiko.file
 import pyinfra
 import pytest
 from paramiko import Transport
+from paramiko.file import BufferedFile
 from pyinfra.api import Config, Inventory, State, arguments, util
 from pyinfra.api.arguments import pop_global_arguments
 from pyinfra.api.host import Host
+from pyinfra.connectors import util as connectors_util
 
 import pyinfra_plane.engine.commands
 from pyinfra_plane.engine import patches
@@ -115,6 +118,28 @@ def test_a_connection_is_left_alone_while_nothing_arrives() -> None:
         # A proxy command's has no such option.
         transport.sock = object()
         patches._Connected.host_connect(state, host)
+
+
+class Sent(BufferedFile):  # type: ignore[type-arg]
+    """What a command sent over SSH."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__()
+        cast(Any, self)._set_mode("r")
+        self._data = data
+
+    def _read(self, size: int) -> bytes:
+        data, self._data = self._data, b""
+        return data
+
+
+def test_a_byte_that_is_no_text_is_a_replacement_character(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paramiko.file, "u", getattr(paramiko.file, "u"))  # noqa: B009 - mypy does not know it
+    monkeypatch.setattr(connectors_util, "read_buffer", connectors_util.read_buffer)
+    patches.any_bytes()
+    assert list(Sent(b"a\xffb\n\xe2\x98\x83\r\nend")) == ["a\ufffdb\n", "☃\r\n", "end"]
+    code, output = connectors_util.run_local_process("printf 'a\\377b\\n'; printf '\\355\\240\\200' >&2")
+    assert (code, output.stdout_lines, output.stderr_lines) == (0, ["a\ufffdb"], ["\ufffd" * 3])
 
 
 # In a process of its own, because pyinfra's command line patches the one that imports it.
