@@ -89,8 +89,14 @@ class Bed:
         return self.run([str(python), "-m", "pyinfra", str(inventory), deploy, "-y"], hosts)
 
     def empty(self, hosts: Sequence[Host], python: Path = Path(sys.executable)) -> Spent:
-        """Run an empty deploy against hosts."""
-        return self.deploy(hosts, str(HERE / "empty.py"), python=python)
+        """Run an empty deploy against hosts: pyinfra alone, in a folder without this project's config.py and data."""
+        folder = self.directory / "empty"
+        folder.mkdir(exist_ok=True)
+        inventory = folder / "inventory.py"
+        login = {"ssh_hostname": "127.0.0.1", "ssh_user": "sandbox", "ssh_strict_host_key_checking": "yes"}
+        inventory.write_text(f"sandbox = {[self._entry(host, login) for host in hosts]!r}\n")
+        words = [str(python), "-m", "pyinfra", str(inventory), str(HERE / "empty.py"), "-y"]
+        return self.run(words, hosts, folder=folder)
 
     def _entry(self, host: Host, data: Mapping[str, object]) -> tuple[str, dict[str, object]]:
         given: dict[str, object] = {
@@ -158,8 +164,14 @@ class Bed:
             ],
         }
 
-    def run(self, words: Sequence[str], hosts: Sequence[Host], environment: Mapping[str, str] | None = None) -> Spent:
-        """Run a command in the checkout and return its cost.
+    def run(
+        self,
+        words: Sequence[str],
+        hosts: Sequence[Host],
+        environment: Mapping[str, str] | None = None,
+        folder: Path = CHECKOUT,
+    ) -> Spent:
+        """Run a command in a folder and return its cost.
 
         Raises:
             BenchmarkError: it failed; with all of its output.
@@ -173,7 +185,7 @@ class Bed:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
         done = subprocess.run(
             [sys.executable, "-IS", str(HERE / "launch.py"), str(report), *words],
-            cwd=CHECKOUT,
+            cwd=folder,
             env={**kept, **SECRETS, "PYINFRA_PROGRESS": "off", **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -78,8 +78,16 @@ def no_change(size: Size, say: Say) -> Iterator[Row]:
         made.warm(made.hosts)
         made.deploy([first])
         what, deploy = "no change, ten agents", lambda: made.deploy([first])
-        taken = in_turn(SHORT * size.repeats, {"deploy": deploy, "empty": lambda: made.empty([first])}, say)
-        yield at_most(what, "an empty deploy", seconds(taken["deploy"]), seconds(taken["empty"]), 1.15)
+        measures = {
+            "deploy": deploy,
+            "empty": lambda: made.empty([first]),
+            "empty, with config.py": lambda: made.deploy([first], str(HERE / "empty.py")),
+        }
+        taken = in_turn(SHORT * size.repeats, measures, say)
+        spent = {name: seconds(each) for name, each in taken.items()}
+        yield at_most(what, "an empty deploy", spent["deploy"], spent["empty"], 1.15)
+        against = "an empty deploy with this project's config.py"
+        yield at_most(what, against, spent["deploy"], spent["empty, with config.py"], 1.15).unrated
         if ANSIBLE.exists():
             made.ansible(second)
             taken = in_turn(size.repeats, {"deploy": deploy, "ansible": lambda: made.ansible(second)}, say)

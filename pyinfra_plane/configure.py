@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import sys
 from importlib.util import find_spec
@@ -40,6 +41,8 @@ def configure(state: State, deploy: Path | None = None) -> None:
     # its CPU.
     gc.freeze()
     gc.set_threshold(SEARCH_EVERY)
+    # At its end, Python searches all objects again, several times.
+    atexit.register(gc.freeze)
     # Only after the packages are known to exist.
     from pyinfra_plane.engine import interrupt, patches, report
     from pyinfra_plane.engine.connecting import fail

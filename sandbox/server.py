@@ -15,6 +15,7 @@ from typing import Any
 import asyncssh
 
 from sandbox import docker, ssh
+from sandbox.children import wait_without_threads
 from sandbox.containers import API, STACKS, javisi, plane_project
 from sandbox.directory import Directory, SandboxError
 from sandbox.host import LOOPBACK, Host
@@ -93,6 +94,7 @@ class Sandbox:
         await self._running.aclose()
 
     async def _start(self) -> None:
+        wait_without_threads()
         directory = Directory.claim(self.directory)
         self._running.callback(directory.release)
         for data in sorted(self.directory.glob("postgres/*/data")):

@@ -54,8 +54,12 @@ class Reading:
 AT_ONCE = 7
 """Maximum number of commands that run ahead of time. OpenSSH allows ten in a connection (``MaxSessions``)."""
 
-LONGEST_AHEAD = 30.0
-"""Maximum age in seconds of a reading ahead of time: the other hosts may have taken long."""
+LONGEST_AHEAD = 300.0
+"""Maximum age in seconds of a reading ahead of time: the other hosts may have taken long.
+
+An operation that would change something reads again once it has the lock. With a thousand hosts, runs take minutes, and
+a limit of 30 seconds made them read most things twice.
+"""
 
 MOST_HOSTS_AHEAD = 150
 """With more hosts, pyinfra needs so long to go through the deploy that readings ahead of time get too old."""

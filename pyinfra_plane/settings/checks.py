@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pyinfra_plane.settings.values import Check, Given
 
@@ -170,6 +169,8 @@ workspace_name = also(
 
 def timezone(given: Given) -> str:
     """Accept the name of an existing time zone; any name on a machine without a database of time zones."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones  # 3 ms, which few settings need
+
     value = text(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", "a time zone such as Europe/Berlin")(given)
     try:
         ZoneInfo(value)
