@@ -173,13 +173,14 @@ def _finished(output: Output) -> Output:
     # Line breaks are not counted.
     if sum(map(len, output.stdout)) >= LARGEST_OUTPUT:
         raise TargetTooMuch(f"the host sent more than {LARGEST_OUTPUT / 2**20:.3g} MiB instead of a few KB")
-    first, *lines = output.stdout or [""]
-    if first != MARK and output.ok:
+    if output.stdout[:1] == [MARK]:
+        return Output(output.ok, output.stdout[1:], output.stderr)
+    if output.ok and any(output.stdout):
         raise TargetError(
-            f"the host printed '{quote(first, 80)}' before its answer; the SSH user's shell must print only a "
-            "command's output"
+            f"the host printed '{quote(output.stdout[0], 80)}' before its answer; the SSH user's shell must print only "
+            "a command's output"
         )
-    return Output(output.ok, lines if first == MARK else output.stdout, output.stderr)
+    return Output(False, output.stdout, output.stderr)
 
 
 def fact_reading(fact: type[FactBase[Any]], stdin: str | None = None, **arguments: Any) -> Reading:

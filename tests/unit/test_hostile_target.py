@@ -152,6 +152,14 @@ def test_a_shell_that_prints_something_before_a_command_is_told_of(host: Shell, 
         assert said.endswith("' before its answer; the SSH user's shell must print only a command's output")
 
 
+def test_a_shell_that_runs_no_command_is_told_of(host: Shell) -> None:
+    # As the command that authorized_keys may name instead.
+    host.run_shell_command = lambda command, **arguments: (True, Lines([], []))  # type: ignore[method-assign]
+    with pytest.raises(TargetError, match=r"^the host did not run a command: it printed nothing; check the SSH user's"):
+        read_fact(host, ComposeServices, directory="/")
+    assert refused(host, "file").startswith("cannot read file: it printed nothing; ")
+
+
 @pytest.mark.parametrize("garbled", ["!!!!", "QQ", "QUJD\n*", "é", "QUJ\x00D"])
 def test_what_is_no_base64_is_one_line(host: Shell, tmp_path: Path, garbled: str) -> None:
     (tmp_path / "file").write_text("text\n")
