@@ -89,7 +89,7 @@ class Bed:
         return self.run([str(python), "-m", "pyinfra", str(inventory), deploy, "-y"], hosts)
 
     def empty(self, hosts: Sequence[Host], python: Path = Path(sys.executable)) -> Spent:
-        """Run an empty deploy against hosts: pyinfra alone, in a folder without this project's config.py and data."""
+        """Run an empty deploy against hosts: only pyinfra, in a folder without this project's config.py and data."""
         folder = self.directory / "empty"
         folder.mkdir(exist_ok=True)
         inventory = folder / "inventory.py"
