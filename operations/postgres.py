@@ -19,7 +19,8 @@ from pyinfra_plane.engine.commands import TargetError, run
 from pyinfra_plane.engine.converge import Change, Note, Plan, Unchanged, converging_with, current_host
 from pyinfra_plane.engine.docker_errors import Failure, explain_docker
 from pyinfra_plane.engine.files import change_access, differing_access, file_reading, read_file, write_file
-from pyinfra_plane.engine.readings import Reading, fact_reading, read_fact
+from pyinfra_plane.engine.interrupt import pause
+from pyinfra_plane.engine.readings import Reading, fact_reading, forget_readings, read_fact
 from pyinfra_plane.engine.report import is_executing
 from pyinfra_plane.facts.postgres import (
     INVALID,
@@ -250,7 +251,9 @@ def _look(host: Any, server: Server, database: str, role: str, wait: int) -> Ser
         failure = _explain(host, server, found.unavailable, wait if is_over else 0)
         if is_over or not failure.may_pass:
             raise TargetError(failure.line)
-        time.sleep(min(1.0, max(0.0, deadline - time.monotonic())))
+        pause(min(1.0, max(0.0, deadline - time.monotonic())))
+        # Otherwise what was read ahead would be the answer again.
+        forget_readings(host)
 
 
 def _explain(host: Any, server: Server, reason: str, waited: int) -> Failure:

@@ -218,6 +218,24 @@ def test_a_database_container_that_does_not_run(target: Target, how: str) -> Non
     assert target.deploy().code == 0
 
 
+def test_a_database_container_that_starts_meanwhile_is_waited_for(target: Target, settled: Settled) -> None:
+    settled.settle(target)
+    container = target.host.containers["javisi_postgresql"]
+    target.sandbox.call(container.stop)
+    asked = 0
+
+    async def start(command: str) -> None:
+        nonlocal asked
+        asked += "psql" in command and "rolcanlogin" in command
+        if asked == 2:
+            container.start()
+
+    target.host.before_command = start
+    run = target.deploy(data={"postgres_wait_seconds": 60})
+    target.host.before_command = None
+    assert run.code == 0 and run.changed == [], run.output
+
+
 def test_an_api_that_does_not_answer(target: Target) -> None:
     container = target.host.containers["javisi_plane_api"]
     target.sandbox.call(container.start, "starting")
