@@ -76,27 +76,24 @@ class Bed:
         data: Mapping[str, object] | None = None,
         entries: int = 1,
         python: Path = Path(sys.executable),
+        folder: Path = CHECKOUT,
     ) -> Spent:
         """Run pyinfra against hosts, each with this many entries in the inventory, as if they were further hosts.
 
         Args:
             python: the Python of the environment whose pyinfra is run.
+            folder: where pyinfra is run; it reads config.py and group data there.
         """
         inventory = self.directory / "inventory.py"
         named = [self._entry(host, data or {}) for host in hosts]
         every = [(f"{name}-{number}", given) for number in range(1, entries + 1) for name, given in named]
         inventory.write_text(f"sandbox = {every!r}\n")
-        return self.run([str(python), "-m", "pyinfra", str(inventory), deploy, "-y"], hosts)
+        return self.run([str(python), "-m", "pyinfra", str(inventory), deploy, "-y"], hosts, folder=folder)
 
     def empty(self, hosts: Sequence[Host], python: Path = Path(sys.executable)) -> Spent:
         """Run an empty deploy against hosts: only pyinfra, in a folder without this project's config.py and data."""
-        folder = self.directory / "empty"
-        folder.mkdir(exist_ok=True)
-        inventory = folder / "inventory.py"
         login = {"ssh_hostname": "127.0.0.1", "ssh_user": "sandbox", "ssh_strict_host_key_checking": "yes"}
-        inventory.write_text(f"sandbox = {[self._entry(host, login) for host in hosts]!r}\n")
-        words = [str(python), "-m", "pyinfra", str(inventory), str(HERE / "empty.py"), "-y"]
-        return self.run(words, hosts, folder=folder)
+        return self.deploy(hosts, str(HERE / "empty.py"), login, python=python, folder=self.directory)
 
     def _entry(self, host: Host, data: Mapping[str, object]) -> tuple[str, dict[str, object]]:
         given: dict[str, object] = {

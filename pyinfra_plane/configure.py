@@ -40,13 +40,30 @@ def configure(state: State, deploy: Path | None = None) -> None:
     _collect_rarely()
     # Only after the packages are known to exist.
     from pyinfra_plane.engine import interrupt, patches, report
+    from pyinfra_plane.settings import preflight
+
+    parts: list[str] = []
+
+    def before_connecting(state: State) -> None:
+        parts.extend(preflight.before_connecting(state, deploy))
+        report.note_ends(state)
+
+    def before_operations() -> None:
+        if "provisioning" in parts:
+            preflight.import_client()
+
+    _change_pyinfra()
+    patches.stages(state, before_connecting, before_operations)
+    patches.failed_hosts(state, report.print_json_without_hosts)
+    interrupt.take_signal(state)
+
+
+def _change_pyinfra() -> None:
+    """Apply the patches that do not depend on the run."""
+    from pyinfra_plane.engine import patches, report
     from pyinfra_plane.engine.connecting import fail
     from pyinfra_plane.settings import preflight
     from pyinfra_plane.settings.table import MAY_HOLD_SECRETS, Settings
-
-    def before_connecting(state: State) -> None:
-        preflight.before_connecting(state, deploy)
-        report.note_ends(state)
 
     report.prepare_output({name: name in MAY_HOLD_SECRETS for name in Settings.__dataclass_fields__})
     patches.no_colours()
@@ -64,9 +81,6 @@ def configure(state: State, deploy: Path | None = None) -> None:
     patches.passwords_for_su_and_sudo()
     patches.received_output()
     patches.any_bytes()
-    patches.stages(state, before_connecting, preflight.import_client)
-    patches.failed_hosts(state, report.print_json_without_hosts)
-    interrupt.take_signal(state)
 
 
 def _collect_rarely() -> None:

@@ -1,7 +1,7 @@
 """One request to Plane and its answer: retries, throttling, timeouts, and answers that cannot be used.
 
-The server is not trusted: the cost of an answer is limited (here in values, in :mod:`pyinfra_plane.api.transport` in
-bytes and seconds), its text is made printable, and no redirect is followed.
+The server is not trusted: the cost of an answer is limited (in :mod:`pyinfra_plane.api.reply` in values, in
+:mod:`pyinfra_plane.api.transport` in bytes and seconds), and no redirect is followed.
 """
 
 from __future__ import annotations
@@ -25,11 +25,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from pyinfra_plane.api import transport
 from pyinfra_plane.api.advice import Advice
-from pyinfra_plane.api.errors import (
-    PlaneBadAnswer,
-    PlaneSettings,
-    PlaneUnreachable,
-)
+from pyinfra_plane.api.errors import PlaneBadAnswer, PlaneSettings, PlaneUnreachable
 from pyinfra_plane.api.reply import Reply, refuse_bad
 from pyinfra_plane.api.transport import CONNECT_TIMEOUT, READ_TIMEOUT, AnswerTooLarge, AnswerTooSlow, NoWay
 from pyinfra_plane.text import quote

@@ -82,13 +82,13 @@ def cli_error(message: str) -> Exception:
 # The stages of a run. pyinfra has no hook between the inventory and the first connection, and none at Ctrl-C.
 
 
-def stages(state: State, before_connecting: Callable[[State], object], before_changes: Callable[[], object]) -> None:
+def stages(state: State, before_connecting: Callable[[State], object], before_operations: Callable[[], object]) -> None:
     """Call a function before two stages of the run; end the run at the start of a stage after Ctrl-C.
 
     Args:
         state: the state of the run.
         before_connecting: raises ``SettingsError`` and similar errors, which are shown as one line.
-        before_changes: is called when pyinfra begins to run the operations.
+        before_operations: is called when pyinfra begins to run the operations; not in a preview.
     """
 
     @_replacing(state, "set_stage")
@@ -102,7 +102,7 @@ def stages(state: State, before_connecting: Callable[[State], object], before_ch
                 raise cli_error(str(error)) from error
             state.add_callback_handler(_Connected())
         if stage == StateStage.Execute:
-            before_changes()
+            before_operations()
         go_on(stage)
 
 

@@ -62,7 +62,10 @@ a limit of 30 seconds made them read most things twice.
 """
 
 MOST_HOSTS_AHEAD = 150
-"""With more hosts, pyinfra needs so long to go through the deploy that readings ahead of time get too old."""
+"""With more hosts, nothing is read while pyinfra goes through the deploy.
+
+With 300, it took half as much memory again, and as much CPU.
+"""
 
 
 @dataclass
@@ -208,8 +211,7 @@ def read_fact(host: Any, fact: type[FactBase[T]], stdin: str | None = None, **ar
     if stdin is None:
         show(host, lines)
     if not output.ok:
-        reason = Output(False, lines, output.stderr).reason
         raise TargetError(
-            f"the host did not run a command: {reason}; check the SSH user's rights, --sudo and its password"
+            f"the host did not run a command: {output.reason}; check the SSH user's rights, --sudo and its password"
         )
     return fact().process(lines) if lines else fact.default()

@@ -39,12 +39,15 @@ MOST_NAMES = 10
 """Maximum number of hosts in a message."""
 
 
-def before_connecting(state: State, deploy: Path | None = None) -> None:
+def before_connecting(state: State, deploy: Path | None = None) -> tuple[str, ...]:
     """Check everything that can be checked before the first connection: that hosts exist, and all of their settings.
 
     Args:
         state: of the run.
         deploy: the deploy whose parts need secrets.
+
+    Returns:
+        The parts of the deploy that this run has.
 
     Raises:
         PyinfraError: there is no host.
@@ -60,6 +63,7 @@ def before_connecting(state: State, deploy: Path | None = None) -> None:
     check(hosts, parts)
     if parts:
         gevent.spawn(_import_in_parallel, _NEEDED)
+    return parts
 
 
 def conflicts(groups: Mapping[str, tuple[Iterable[Any], Mapping[str, Any]]]) -> list[str]:

@@ -15,7 +15,7 @@ import pytest
 import sandbox
 from operations import postgres
 from operations.postgres import differences, init_script, service_database
-from pyinfra_plane.engine import scram
+from pyinfra_plane.engine import interrupt, scram
 from pyinfra_plane.engine.commands import TargetError
 from pyinfra_plane.engine.converge import Change, Note, Unchanged
 from pyinfra_plane.facts.docker import FAILED
@@ -579,6 +579,18 @@ def test_another_port_is_final_once_the_container_runs_postgresql(
     with pytest.raises(Waits if waits else TargetError) as caught:
         plan(service_database, host, **{**WANTED, "wait": 3600, "port": 5433})
     assert waits or "does not listen on port 5433, but on 5432 (" in str(caught.value)
+
+
+def test_a_wait_for_postgresql_ends_at_ctrl_c(host: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.replace("docker", "echo 'Error response from daemon: container postgres is not running' >&2; exit 1")
+
+    def pressed(_: float) -> None:
+        assert not interrupt.is_requested()
+        monkeypatch.setattr(interrupt, "_is_requested", True)
+
+    monkeypatch.setattr(time, "sleep", pressed)
+    with pytest.raises(interrupt.Interrupted):
+        plan(service_database, host, **{**WANTED, "wait": 3600})
 
 
 def test_a_database_that_was_half_dropped_is_named_with_what_drops_it(server: Server) -> None:
