@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import posixpath
+import re
 import signal
 import subprocess
 from collections.abc import Awaitable
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     Channel = asyncssh.SSHServerChannel[bytes]
 
 PART = 65536
+_QUOTE = "'\"'\"'"
+"""A quote in a word that is in single quotes, as shlex.quote writes it."""
+
+_INNER_SHELL = re.compile(f"sh -c '((?:[^']|{_QUOTE})*)'", re.S)
 POLL = 0.1
 """Seconds between two checks whether everything that a command started has ended."""
 
@@ -136,7 +141,7 @@ async def run_command(host: Host, process: Process) -> None:
         host.commands.append(process.command)
         if host.before_command is not None:
             await host.before_command(process.command)
-        words += ["-c", process.command]
+        words = _words(process.command)
     user = process.channel.get_connection().get_extra_info("username")
     shell = await asyncio.create_subprocess_exec(
         *words,
@@ -154,6 +159,12 @@ async def run_command(host: Host, process: Process) -> None:
             await asyncio.sleep(POLL)
     finally:
         await _end_group(shell)
+
+
+def _words(command: str) -> list[str]:
+    """What the login shell runs for a command; for `sh -c '…'`, as pyinfra sends, that without a shell around it."""
+    match = _INNER_SHELL.fullmatch(command)
+    return ["sh", "-c", match[1].replace(_QUOTE, "'")] if match else ["/bin/sh", "-c", command]
 
 
 async def _connect(process: Process, shell: asyncio.subprocess.Process) -> None:
