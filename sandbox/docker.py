@@ -42,15 +42,9 @@ async def serve(host: Host) -> asyncio.Server:
             environment = dict(each.partition("=")[::2] for each in variables)
             answer = await respond(host, words, directory, environment)
             if isinstance(answer, FromInput):
-                _write(writer, "input")
+                _write(writer, answer.script)
                 answer = answer.answer(await _read(reader))
-            if isinstance(answer, Reply):
-                _write(writer, "reply", str(answer.code), answer.stderr)
-                writer.write(os.fsencode(answer.stdout))
-            else:
-                _write(writer, "run", str(answer.directory), "yes" if answer.stdin else "no")
-                pairs = [f"{name}={value}" for name, value in answer.environment.items()]
-                _write(writer, str(len(answer.words)), *answer.words, str(len(pairs)), *pairs)
+            _write(writer, answer.script() if isinstance(answer, Reply) else answer.script(environment))
             await writer.drain()
 
     server = await asyncio.start_server(handle, LOOPBACK, 0, limit=LONGEST)
@@ -66,8 +60,9 @@ async def _read_many(reader: asyncio.StreamReader) -> list[str]:
     return [await _read(reader) for _ in range(int(await _read(reader)))]
 
 
-def _write(writer: asyncio.StreamWriter, *fields: str) -> None:
-    writer.write(b"".join(os.fsencode(each) + b"\0" for each in fields))
+def _write(writer: asyncio.StreamWriter, script: str) -> None:
+    content = os.fsencode(script)
+    writer.write(b"%d " % len(content) + content)
 
 
 async def respond(
