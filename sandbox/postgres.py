@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import pwd
 import shutil
@@ -15,6 +16,9 @@ from pathlib import Path
 from sandbox.directory import SandboxError
 
 SUPERUSER = "postgres"
+
+KEPT = "SANDBOX_EMPTY_DATA"
+"""A variable that names a folder in which sandboxes keep the data of an empty cluster for each other."""
 
 NOT_AS_ROOT = "PostgreSQL refuses to run as root: start the sandbox as an ordinary user"
 
@@ -60,7 +64,7 @@ def programs() -> Path:
 
 
 class EmptyData:
-    """The data of an empty cluster: created once, and copied for each host."""
+    """The data of an empty cluster: created once, and copied for each host; for all sandboxes, if `KEPT` is set."""
 
     def __init__(self, data: Path, *, log_statement: str = "none") -> None:
         self.data = data
@@ -81,6 +85,23 @@ class EmptyData:
             await asyncio.wait({self._creating})
 
     async def _create(self) -> None:
+        kept = os.environ.get(KEPT)
+        if kept is None:
+            await self._create_here()
+            return
+        final = Path(kept) / f"log-{self._log_statement}"
+        final.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with final.with_suffix(".lock").open("w") as lock:
+            # Another process may create it just now; closing the file unlocks it.
+            await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+            if not final.exists():
+                self.data = final.with_suffix(".part")
+                shutil.rmtree(self.data, ignore_errors=True)
+                await self._create_here()
+                self.data.rename(final)
+        self.data = final
+
+    async def _create_here(self) -> None:
         self.data.mkdir(mode=0o700, parents=True)
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests import sampled
-from tests.directories import new_directory, use_memory
+from tests.directories import keep_empty_data, new_directory, use_memory
 
 __all__ = ["new_directory"]
 
@@ -35,6 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     use_memory(config)
+    keep_empty_data(config)
     config.addinivalue_line("markers", "sampled: of a table that `make test` samples and `make test-deep` runs whole")
     try:
         part, seed = sampled.part(), sampled.seed()

@@ -12,6 +12,23 @@ import sandbox
 from sandbox import postgres
 
 
+@pytest.fixture(autouse=True)
+def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have each sandbox create its own data."""
+    monkeypatch.delenv(postgres.KEPT)
+
+
+def test_sandboxes_can_create_their_data_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(postgres.KEPT, str(tmp_path / "kept"))
+    systems = set()
+    for name in ("first", "second"):
+        with sandbox.running(tmp_path / name) as running:
+            # It is in each only once.
+            running.hosts[0].psql("create database one")
+            systems.add(running.hosts[0].psql("select system_identifier from pg_control_system()"))
+    assert len(systems) == 1
+
+
 def test_passwords_become_scram_verifiers(host: sandbox.Host) -> None:
     host.psql("create role scrammed password 'x'")
     verifier = host.psql("select rolpassword from pg_authid where rolname = 'scrammed'")
