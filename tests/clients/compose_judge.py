@@ -14,10 +14,12 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from tests.clients.expected import Expected
+from tests.deploy.forks import Forks
 
 COMMAND = Path(sys.executable).parent / "plane"
 MISSING = f"no plane-compose: {COMMAND.name} is not beside python; make test installs it"
@@ -132,6 +134,11 @@ class _Judge:
         return found
 
 
+@cache
+def _forks() -> Forks:
+    return Forks("plane")
+
+
 def run(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The `plane` command, with nothing of the caller's but its PATH, and a home of its own."""
     environment = {
@@ -143,16 +150,7 @@ def run(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         "NO_COLOR": "1",
         "COLUMNS": "200",
     }
-    return subprocess.run(
-        [str(COMMAND), *arguments],
-        cwd=directory,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=180,
-    )
+    return _forks().run(arguments, environment, folder=directory, timeout=180)
 
 
 def _unlike(

@@ -1,4 +1,4 @@
-"""Runs of the `pyinfra` command in forks of a process that has imported it already.
+"""Runs of a command, such as `pyinfra`, in forks of a process that has imported it already.
 
 Importing pyinfra and this project takes half of a short run's time, and a fork need not do it again. Otherwise a fork
 is a process like any other, with its own arguments, environment, folder, output and exit code. Tests that send signals
@@ -20,8 +20,9 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct
 from typing import IO, NoReturn
@@ -33,13 +34,18 @@ NUMBER = Struct("q")
 
 
 class Forks:
-    """A process that forks for each run; it ends with this one, or with :meth:`close`."""
+    """A process that forks for each run of a command; it ends with this one, or with :meth:`close`.
 
-    def __init__(self) -> None:
+    Args:
+        command: one of :data:`COMMANDS`.
+    """
+
+    def __init__(self, command: str = "pyinfra") -> None:
+        self._command = command
         self._control, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", __name__, str(theirs.fileno())],
+                [sys.executable, "-m", __name__, command, str(theirs.fileno())],
                 cwd=CHECKOUT,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -56,24 +62,26 @@ class Forks:
         arguments: Sequence[str],
         environment: Mapping[str, str],
         *,
+        folder: Path = CHECKOUT,
         stdin: str | None = None,
         separate: bool = False,
         timeout: float = 120,
     ) -> subprocess.CompletedProcess[str]:
-        """Run `pyinfra` in the checkout.
+        """Run the command.
 
         Args:
             arguments: after the command.
             environment: all of the run's environment.
+            folder: where it runs.
             stdin: its standard input; without one, it is empty.
             separate: keep standard error apart; else it is in the output.
             timeout: seconds after which the run is killed, and :class:`subprocess.TimeoutExpired` raised.
         """
-        request = json.dumps({"arguments": list(arguments), "environment": dict(environment)})
+        request = {"arguments": list(arguments), "environment": dict(environment), "folder": str(folder)}
         read, write = os.pipe()
         with (
             os.fdopen(read, "rb", buffering=0) as ended,
-            _file(request) as asked,
+            _file(json.dumps(request)) as asked,
             _file(stdin or "") as given,
             _file("") as output,
             _file("") as errors,
@@ -91,7 +99,7 @@ class Forks:
             if not is_over:
                 os.kill(pid, signal.SIGKILL)
             [status] = NUMBER.unpack(ended.read(NUMBER.size))
-            command, printed, failures = ["pyinfra", *arguments], _content(output), _content(errors)
+            command, printed, failures = [self._command, *arguments], _content(output), _content(errors)
             if not is_over:
                 raise subprocess.TimeoutExpired(command, timeout, printed, failures)
             return subprocess.CompletedProcess(command, os.waitstatus_to_exitcode(status), printed, failures)
@@ -109,11 +117,10 @@ def _content(file: IO[bytes]) -> str:
     return file.read().decode()
 
 
-def _serve(control: socket.socket) -> NoReturn:
+def _serve(command: str, control: socket.socket) -> NoReturn:
     # gevent, which pyinfra imports, replaces these by ones that need its loop.
     fork, waitpid, read_fds = os.fork, os.waitpid, socket.recv_fds
-    _import_all()
-    import gevent
+    COMMANDS[command].prepare()
 
     # A search for unreachable objects in a fork would copy the memory of all that is here.
     gc.freeze()
@@ -126,10 +133,9 @@ def _serve(control: socket.socket) -> NoReturn:
             request, *streams, ended = files
             pid = fork()
             if pid == 0:
-                gevent.reinit()
                 control.close()
                 os.close(ended)
-                _run(request, streams)
+                _run(command, request, streams)
             os.write(ended, NUMBER.pack(pid))
             os.write(ended, NUMBER.pack(waitpid(pid, 0)[1]))
             os._exit(0)
@@ -139,23 +145,23 @@ def _serve(control: socket.socket) -> NoReturn:
             pass
 
 
-def _run(request: int, streams: Sequence[int]) -> NoReturn:
-    from pyinfra_cli.main import main
-
+def _run(command: str, request: int, streams: Sequence[int]) -> NoReturn:
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
     with os.fdopen(request) as file:
         asked = json.load(file)
     os.environ.clear()
     os.environ.update(asked["environment"])
+    os.chdir(asked["folder"])
     # Python keeps the folder that it found first.
     tempfile.tempdir = None
-    sys.argv = ["pyinfra", *asked["arguments"]]
+    sys.argv = [command, *asked["arguments"]]
+    code: object = 0
     try:
-        sys.exit(main())
+        COMMANDS[command].main()
     except SystemExit as ended:
-        assert isinstance(ended.code, int), "click always gives a number"
         code = ended.code
+    assert isinstance(code, int), "click always gives a number"
     # As Python ends, but for what frees its memory: in a fork, that copies all of it first, which takes 40 ms.
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
@@ -164,8 +170,27 @@ def _run(request: int, streams: Sequence[int]) -> NoReturn:
     os._exit(code)
 
 
-def _import_all() -> None:
-    """Import all that a run imports, and compile what it compiles."""
+def _pyinfra() -> object:
+    import gevent
+    from pyinfra_cli.main import main
+
+    gevent.reinit()
+    return main()
+
+
+def _plane() -> object:
+    # Imported here, because it reads its settings from the environment as it is imported.
+    return importlib.import_module("planecompose.main").app()
+
+
+def _import_for_plane() -> None:
+    """Import what plane-compose uses, but for itself."""
+    for name in ("httpx", "plane", "pydantic_settings", "requests", "rich.console", "rich.table", "typer", "yaml"):
+        importlib.import_module(name)
+
+
+def _import_for_pyinfra() -> None:
+    """Import all that a deploy imports, and compile what it compiles."""
     importlib.import_module("pyinfra_cli.main")
     # Runs with a password that does not look random import it: a tenth of a second.
     importlib.import_module("zxcvbn")
@@ -189,5 +214,19 @@ def _import_all() -> None:
         read_settings({})
 
 
+@dataclass(frozen=True)
+class Command:
+    """How a command is prepared for all of its runs, and what each of them calls."""
+
+    prepare: Callable[[], None]
+    main: Callable[[], object]
+
+
+COMMANDS = {
+    "pyinfra": Command(_import_for_pyinfra, _pyinfra),
+    # plane-compose's.
+    "plane": Command(_import_for_plane, _plane),
+}
+
 if __name__ == "__main__":
-    _serve(socket.socket(fileno=int(sys.argv[1])))
+    _serve(sys.argv[1], socket.socket(fileno=int(sys.argv[2])))
