@@ -149,7 +149,7 @@ _INSPECTED = {
 }  # fmt: skip
 _IMAGE = "image {{.ID}} {{.Repository}}:{{.Tag}}"
 
-API_COMMAND = r"docker-entrypoint-api|gunicorn|uvicorn"
+API_COMMANDS = ("docker-entrypoint-api", "gunicorn", "uvicorn")
 """The commands by which Plane's API is recognised: its image's own script, or the servers that run it."""
 
 # Run in the working directory of Plane's own image; for another image it prints nothing.
@@ -160,20 +160,31 @@ _READ_CODE = (
 
 _ROW = '{{.ID}}\t{{.State}}\t{{.Label "com.docker.compose.project.working_dir"}}\t{{.Command}}'
 
+_RUNS_API = "|".join(f'"running "*{name}*' for name in API_COMMANDS)
+
+# A service's container may be labelled with a link to the folder, or with another path to it.
 _SCRIPT = rf"""
 real=$(readlink -f -- "$1") || exit 0
-echo "in $(pwd)"
+printf 'in ' && pwd
 [ ! -e "$real/.env" ] || echo dotenv
 rows=$(docker ps -a --no-trunc --format '{_ROW}') || exit 1
-rows=$(printf '%s\n' "$rows" | while IFS='\t' read -r id state folder command; do
+last='' every='' apis=''
+while IFS='\t' read -r id state folder command; do
   case $folder in /*) ;; *) continue ;; esac
-  [ "$folder" = "$last" ] || {{ last=$folder; is=$(readlink -f -- "$folder"); }}
-  [ "$is" != "$real" ] || printf '%s %s %s\n' "$id" "$state" "$command"
-done)
+  if [ "$folder" != "$last" ]; then
+    last=$folder is=$folder
+    [ "$folder" = "$real" ] || is=$(readlink -f -- "$folder")
+  fi
+  [ "$is" = "$real" ] || continue
+  every="$every $id"
+  case "$state $command" in {_RUNS_API}) apis="$apis $id" ;; esac
+done <<ROWS
+$rows
+ROWS
 docker image ls --no-trunc --format '{_IMAGE}' || exit 1
-[ -n "$rows" ] || exit 0
-docker inspect -f '{inspected(_INSPECTED)}' $(printf '%s\n' "$rows" | cut -d ' ' -f 1) || exit 1
-for api in $(printf '%s\n' "$rows" | grep -E '^[^ ]+ running .*({API_COMMAND})' | cut -d ' ' -f 1); do
+[ -n "$every" ] || exit 0
+docker inspect -f '{inspected(_INSPECTED)}' $every || exit 1
+for api in $apis; do
   docker exec "$api" sh -c '{_READ_CODE}' 2>/dev/null </dev/null | sed "s/^/code of $api: /"
 done
 """.replace("\\t", "\t")

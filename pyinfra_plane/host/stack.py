@@ -14,11 +14,11 @@ from pyinfra.api import StringCommand
 
 from pyinfra_plane.api.errors import PlaneSettings
 from pyinfra_plane.dataclass import dataclass
-from pyinfra_plane.facts.compose import API_COMMAND, Composed, ComposeFile, Service, ServiceContainer, full_name
+from pyinfra_plane.facts.compose import API_COMMANDS, Composed, ComposeFile, Service, ServiceContainer, full_name
 from pyinfra_plane.host.env_values import EnvFile
 
 START_SCRIPT = re.compile(r"docker-entrypoint-api")
-_API = re.compile(API_COMMAND)
+_API = re.compile("|".join(API_COMMANDS))
 _MIGRATOR = re.compile(r"docker-entrypoint-migrator|manage\.py migrate\b")
 _PLANE = re.compile(r"plane|docker-entrypoint-(api|worker|beat|migrator)")
 _SERVER = re.compile(r"postgres|redis|valkey|rabbitmq|minio")
