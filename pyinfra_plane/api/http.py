@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any, NoReturn
 from urllib.parse import quote as percent
 from urllib.parse import quote_plus
@@ -48,10 +47,8 @@ _ADVICE = "; run again; if that repeats, check the log of Plane's api"
 _SECRET_FIELD = re.compile("pass|secret|token|key", re.I)
 
 
-class _Session(requests.Session):
-    def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """Return no target: even without following redirects, `requests` would read the target and unpack the body."""
-        return None
+# A compressed answer can be a thousand times as large as the bytes that were counted in transit.
+_HEADERS = {**requests.utils.default_headers(), "Accept-Encoding": "identity"}
 
 
 class Http:
@@ -87,20 +84,12 @@ class Http:
         self._say = say
         self._sleep = sleep
         self._trace = trace
-        self._session = _Session()
-        # This machine's proxies and .netrc do not apply on the target.
-        self._session.trust_env = False
-        self._session.verify = verify
-        # A compressed answer can be a thousand times as large as the bytes that were counted in transit.
-        self._session.headers["Accept-Encoding"] = "identity"
-        # Plane's cookies are Secure even if the address on the target is plain http, so each session keeps its own.
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
+        self._adapter = adapter
+        self._verify = verify
 
     def close(self) -> None:
-        """Close the connection."""
-        self._session.close()
+        """Close the connections."""
+        self._adapter.close()
 
     def send(
         self,
@@ -188,16 +177,11 @@ class Http:
     ) -> tuple[requests.Response, bytes]:
         """Send a request once, and return the answer, and its body if it can be read."""
         self.requests_sent += 1
-        response = self._session.request(
-            method,
-            self.base_url + path,
-            headers=headers,
-            data=form,
-            json=json,
-            allow_redirects=False,
-            timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
-            stream=True,
-        )
+        # Without a `requests` session, which applies this machine's proxies and .netrc, and unpacks bodies to follow
+        # redirects. It drops Plane's cookies, too, which are Secure even if the address on the target is plain http.
+        request = requests.Request(method, self.base_url + path, {**_HEADERS, **headers}, data=form, json=json)
+        timeout = (CONNECT_TIMEOUT, READ_TIMEOUT)
+        response = self._adapter.send(request.prepare(), stream=True, timeout=timeout, verify=self._verify)
         if _is_packed(response) or response.status_code < 200:
             response.close()  # with its connection: its other bytes would be read as the next answer
             return response, b""
