@@ -43,7 +43,7 @@ async def serve(host: Host) -> asyncio.Server:
             answer = await respond(host, words, directory, environment)
             if isinstance(answer, FromInput):
                 _write(writer, answer.script)
-                answer = answer.answer(await _read(reader))
+                answer = answer.answer((await _read(reader)).replace("\r", "\n"))
             _write(writer, answer.script() if isinstance(answer, Reply) else answer.script(environment))
             await writer.drain()
 

@@ -54,7 +54,8 @@ class FromInput:
 
     answer: Callable[[str], Reply]
 
-    script = "IFS= read -r -d '' _input; printf '%s\\0' \"$_input\" >&3; _follow"
+    # bash writes each line at once, and the second would wait 40 ms for TCP to confirm the first: no line ends.
+    script = "IFS= read -r -d '' _input; printf '%s\\0' \"${_input//$'\\n'/$'\\r'}\" >&3; _follow"
 
 
 def table(rows: Iterable[Mapping[str, str]], columns: Mapping[str, str]) -> list[str]:
