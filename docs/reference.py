@@ -7,7 +7,7 @@ import ast
 import re
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from docs import errors, settings
@@ -91,19 +91,18 @@ def _markdown(text: str) -> str:
     )
 
 
-def written() -> dict[Path, str]:
-    """By path, the text of each file that is written here."""
-    return {
-        PAGE: render(),
-        SETTINGS: settings.page(),
-        DEFAULTS: settings.defaults(),
-        errors.PAGE: errors.page().text,
-    }
+WRITTEN: dict[Path, Callable[[], str]] = {
+    PAGE: render,
+    SETTINGS: settings.page,
+    DEFAULTS: settings.defaults,
+    errors.PAGE: lambda: errors.page().text,
+}
+"""By path, what gives the text of each file that is written here."""
 
 
 def main() -> int:
     """Write the files; with ``--check`` only say whether they are up to date. Fail if a page needs edits by hand."""
-    made = written()
+    made = {path: text() for path, text in WRITTEN.items()}
     if "--check" in sys.argv[1:]:
         return int(any(not path.exists() or path.read_text(encoding="utf-8") != text for path, text in made.items()))
     for path, text in made.items():

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import requests
+
 DEFAULTS = Path(__file__).parent.parent.parent / "group_data/all.py"
 
 
@@ -34,3 +36,9 @@ class Expected:
     def admin(self) -> str:
         """The name of an agent that may read everything."""
         return next(str(agent["name"]) for agent in self.agents if agent.get("role") == "admin")
+
+
+def is_commercial(url: str) -> bool:
+    """Whether the edition has custom fields."""
+    instance = requests.get(f"{url}/api/instances/", timeout=30).json()["instance"]
+    return bool(instance["edition"] != "PLANE_COMMUNITY")

@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import requests
 from plane.client import PlaneClient
 from plane.errors import HttpError
 from plane.models.projects import Project
 from plane.models.work_item_properties import CreateWorkItemPropertyValue, WorkItemProperty
 from plane.models.work_items import CreateWorkItem
 
-from tests.clients.expected import Expected
+from tests.clients.expected import Expected, is_commercial
 
 T = TypeVar("T")
 
@@ -46,12 +45,6 @@ def differences(url: str, expected: Expected, tokens: Mapping[str, str]) -> list
         tokens: each agent's token by its name in the token file: lower case, with an underscore for what is no letter.
     """
     return list(_Judge(url, expected, tokens).all())
-
-
-def is_commercial(url: str) -> bool:
-    """Whether the edition has custom fields."""
-    instance = requests.get(f"{url}/api/instances/", timeout=30).json()["instance"]
-    return bool(instance["edition"] != "PLANE_COMMUNITY")
 
 
 @dataclass

@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 
 from tests.clients.conftest import Finished
-from tests.clients.expected import Expected
-from tests.clients.sdk_judge import differences, is_commercial
+from tests.clients.expected import Expected, is_commercial
 from tests.deploy.conftest import NewTarget
 from tests.deploy.target import Target
 
 
 def judged(target: Target, data: dict[str, Any] | None = None) -> list[str]:
+    # Not above: each process that collects the tests would import plane-sdk, which takes half a second.
+    from tests.clients.sdk_judge import differences
+
     return differences(f"http://127.0.0.1:{target.host.plane_port}", Expected.of(data), target.tokens)
 
 

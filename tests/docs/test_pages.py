@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.reference import PAGE, entry, operations, written
+from docs.reference import PAGE, WRITTEN, entry, operations
 from pyinfra_plane.settings import Settings
 from pyinfra_plane.settings.table import DEFAULTS
 from sandbox.__main__ import parse as sandbox_options
@@ -30,9 +30,9 @@ MAY_BE_LONG = re.compile(r"\||    |(- )?`|another run is working")
 """Tables, output, and what must not be broken."""
 
 
-@pytest.mark.parametrize("path", written(), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.name)
 def test_what_is_written_by_make_reference_is_up_to_date(path: Path) -> None:
-    assert path.read_text() == written()[path], "run: make reference"
+    assert path.read_text() == WRITTEN[path](), "run: make reference"
 
 
 def test_a_setting_is_in_the_table_only_and_reaches_the_defaults_and_the_page() -> None:

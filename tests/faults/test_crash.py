@@ -122,7 +122,7 @@ def test_killed_around_any_command_of_the_provisioning(
 ) -> None:
     begun_at = time.monotonic()
     everywhere = provisioned.command_places(1, len(provisioned.commands))
-    cuts = dealt(chosen("faults: around commands", everywhere, 8, provisioned.kinds_of_command), share, shares(3))
+    cuts = dealt(chosen("faults: around commands", everywhere, 5, provisioned.kinds_of_command), share, shares(3))
     targets = new_targets(len(cuts))
     held = [command_cuts.hold(target.host, cut.nth, cut.after) for target, cut in zip(targets, cuts, strict=True)]
     killed_when_all_are_held(targets, held)
@@ -141,7 +141,7 @@ def test_killed_around_any_command_of_database_and_environment(
     begun_at = time.monotonic()
     last = next(number for number, line in enumerate(deployed.commands) if "javisi_plane_api" in line)
     everywhere = deployed.command_places(1, last)
-    cuts = dealt(chosen("faults: around first commands", everywhere, 8, deployed.kinds_of_command), share, shares(3))
+    cuts = dealt(chosen("faults: around first commands", everywhere, 5, deployed.kinds_of_command), share, shares(3))
     targets = new_targets(len(cuts))
     held = [command_cuts.hold(target.host, cut.nth, cut.after) for target, cut in zip(targets, cuts, strict=True)]
     killed_when_all_are_held(targets, held, operation=WHOLE)

@@ -27,8 +27,8 @@ import requests
 from pyinfra.api.hiddenvalue import HiddenValue
 
 from pyinfra_plane.settings import derive_password
-from tests.clients import compose_judge, sdk_judge
-from tests.clients.expected import Expected
+from tests.clients import compose_judge
+from tests.clients.expected import Expected, is_commercial
 from tests.contract.browser import PASSWORD, Browser, v1
 from tests.contract.player import WAVERING, load, play
 from tests.deploy.test_project_settings import SETTINGS
@@ -273,6 +273,9 @@ def test_what_adopt_prints_changes_nothing(deploy: Deploy, tmp_path: Path) -> No
 
 
 def test_plane_sdk_finds_what_was_asked_for(deploy: Deploy) -> None:
+    # Not above: each process that collects the tests would import plane-sdk, which takes half a second.
+    from tests.clients import sdk_judge
+
     run = deploy.run()
     assert run.returncode == 0, run.stdout
     expected = Expected.of({"plane_workspace_slug": deploy.slug})
@@ -286,7 +289,7 @@ def test_plane_compose_finds_what_was_asked_for(deploy: Deploy, tmp_path: Path) 
     run = deploy.run()
     assert run.returncode == 0, run.stdout
     expected = Expected.of({"plane_workspace_slug": deploy.slug})
-    commercial = sdk_judge.is_commercial(URL)
+    commercial = is_commercial(URL)
     told = compose_judge.differences(
         URL, expected, deploy.agent_tokens["thot"], tmp_path / "clone", commercial=commercial
     )
