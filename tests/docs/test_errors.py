@@ -80,7 +80,7 @@ def test_make_reference_fails_if_the_page_needs_an_entry(
     written = tmp_path / "errors.md"
     written.write_text("- `the moon is full`\n")
     monkeypatch.setattr("docs.errors.PAGE", written)
-    monkeypatch.setattr("docs.reference.written", dict)
+    monkeypatch.setattr("docs.reference.WRITTEN", {})
     assert main() == 1
     assert "remove it: the moon is full" in capsys.readouterr().err
 
