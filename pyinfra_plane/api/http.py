@@ -181,7 +181,7 @@ class Http:
         # cookies that two accounts would share. It also takes a fifth of a request's CPU.
         request = requests.Request(method, self.base_url + path, {**_HEADERS, **headers}, data=form, json=json)
         timeout = (CONNECT_TIMEOUT, READ_TIMEOUT)
-        response = self._adapter.send(request.prepare(), stream=True, timeout=timeout, verify=self._verify)
+        response = self._adapter.send(request.prepare(), timeout=timeout, verify=self._verify)
         if _is_packed(response) or response.status_code < 200:
             response.close()  # with its connection: its other bytes would be read as the next answer
             return response, b""
