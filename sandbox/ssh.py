@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     Channel = asyncssh.SSHServerChannel[bytes]
 
 PART = 65536
+POLL = 0.1
+"""Seconds between two checks whether everything that a command started has ended."""
+
 _QUOTE = "'\"'\"'"
 """A quote in a word that is in single quotes, as shlex.quote writes it."""
 
 _INNER_SHELL = re.compile(f"sh -c '((?:[^']|{_QUOTE})*)'", re.S)
-POLL = 0.1
-"""Seconds between two checks whether everything that a command started has ended."""
 
 
 class Server:

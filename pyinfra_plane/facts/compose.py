@@ -162,7 +162,6 @@ _ROW = '{{.ID}}\t{{.State}}\t{{.Label "com.docker.compose.project.working_dir"}}
 
 _RUNS_API = "|".join(f'"running "*{name}*' for name in API_COMMANDS)
 
-# A service's container may be labelled with a link to the folder, or with another path to it.
 _SCRIPT = rf"""
 real=$(readlink -f -- "$1") || exit 0
 printf 'in ' && pwd

@@ -23,7 +23,7 @@ def test_sandboxes_can_create_their_data_once(tmp_path: Path, monkeypatch: pytes
     systems = set()
     for name in ("first", "second"):
         with sandbox.running(tmp_path / name) as running:
-            # It is in each only once.
+            # Each has a copy of its own: in the same data, the second would be refused.
             running.hosts[0].psql("create database one")
             systems.add(running.hosts[0].psql("select system_identifier from pg_control_system()"))
     assert len(systems) == 1
