@@ -76,6 +76,7 @@ class Lab:
         self.env_path = self.config_dir / "plane.env"
         self.tokens_path = self.config_dir / "agent-tokens.env"
         self.ca, self.unknown_ca = self.directory / "tls/ca.pem", self.directory / "tls/unknown.pem"
+        self.root_home = target.home(self.directory / "ssh", "root")
         self._plane_data = self.directory / "plane-data"
         self._code = self.directory / "code"
         self.release_image = f"{self.name}/plane:stable"

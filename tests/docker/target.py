@@ -7,6 +7,7 @@ names that only it can resolve. Nothing of this machine changes, and everything 
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import socket
 import subprocess
@@ -82,12 +83,12 @@ def prepare(directory: Path, hosts: dict[str, str]) -> None:
     for name in ("hosts", "passwd", "group", "shadow"):
         shutil.copy(Path("/etc", name), directory)
     _append(directory / "hosts", *(f"{address} {name}" for name, address in hosts.items()))
-    homes = directory / "home"
+    _move_home_of_root(directory / "passwd", home(directory, "root"))
     for user, number in USERS.items():
-        (homes / user).mkdir(parents=True, mode=0o755)
-        shutil.chown(homes / user, number, number)
+        home(directory, user).mkdir(mode=0o755)
+        shutil.chown(home(directory, user), number, number)
         shell = "/bin/tcsh" if user == "lab-csh" else "/bin/bash"
-        _append(directory / "passwd", f"{user}:x:{number}:{number}::{homes / user}:{shell}")
+        _append(directory / "passwd", f"{user}:x:{number}:{number}::{home(directory, user)}:{shell}")
         _append(directory / "group", f"{user}:x:{number}:")
     hashed = subprocess.run(
         ["openssl", "passwd", "-6", "-stdin"], input=SUDO_PASSWORD, check=True, capture_output=True, text=True
@@ -106,6 +107,17 @@ def prepare(directory: Path, hosts: dict[str, str]) -> None:
 def _append(file: Path, *lines: str) -> None:
     with file.open("a") as opened:
         opened.writelines(f"{line}\n" for line in lines)
+
+
+def home(directory: Path, user: str) -> Path:
+    """Where a user's home is, in the directory that :func:`prepare` fills."""
+    return directory / "home" / user
+
+
+def _move_home_of_root(file: Path, to: Path) -> None:
+    # Over SSH, bash reads ~/.bashrc before each command, and this machine's may start twenty programs.
+    to.mkdir(parents=True, mode=0o700)
+    file.write_text(re.sub(r"^(root:.*:)[^:]*(:[^:]*)$", rf"\g<1>{to}\g<2>", file.read_text(), flags=re.M))
 
 
 def _add_to_docker_group(file: Path, user: str) -> None:

@@ -45,7 +45,9 @@ def succeeded(done: Done) -> Done:
 
 def plan(done: Done) -> list[str]:
     """What is made, changed, removed or cannot be told."""
-    return re.findall(r"^ +\[target\] ([+~?-] .*)$", done.stdout, re.M)
+    lines = re.findall(r"^ +\[target\] ([+~?-] .*)$", done.stdout, re.M)
+    # Printed if Plane had to be waited for, which depends on how fast it starts.
+    return [line for line in lines if line != "~ Plane answers"]
 
 
 def changed_nothing(done: Done) -> bool:

@@ -263,7 +263,7 @@ def test_docker_shows_no_password_but_in_planes_own_environment(deployed: Lab) -
 
 @pytest.mark.parametrize("history", [".bash_history", ".ash_history", ".psql_history", ".rediscli_history"])
 def test_no_history_is_written(deployed: Lab, history: str) -> None:
-    path = Path("/root") / history
+    path = deployed.root_home / history
     assert not path.exists() or not [secret for secret in _secrets(deployed) if secret in path.read_text()]
 
 
