@@ -1,111 +1,21 @@
-"""The instance, its settings, accounts with their sessions, and API tokens."""
+"""Accounts with their sessions, and API tokens."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
 from pyinfra_plane.api import paths
 from pyinfra_plane.api.auth import ApiKey, Session
-from pyinfra_plane.api.base import ApiBase, uncached
-from pyinfra_plane.api.errors import (
-    PlaneBadAnswer,
-    PlaneElsewhere,
-    PlaneError,
-    PlaneRefused,
-    PlaneSettings,
-)
-from pyinfra_plane.api.models import Configuration, Instance, Token
+from pyinfra_plane.api.errors import PlaneBadAnswer, PlaneRefused
+from pyinfra_plane.api.instance import InstanceApi
+from pyinfra_plane.api.models import Token
 from pyinfra_plane.api.rows import listed
 
 
-class AccountsApi(ApiBase):
-    """Requests about the instance and single accounts."""
-
-    # Instance
-
-    def health(self) -> str | None:
-        """Return ``None`` if Plane answers ``GET /`` as it should, otherwise the problem.
-
-        Plane never throttles this request.
-
-        Raises:
-            PlaneSettings, PlaneElsewhere: waiting would not help.
-        """
-        try:
-            answer = self.http.call("GET", paths.HEALTH(), attempts=1)
-        except (PlaneSettings, PlaneElsewhere):
-            raise
-        except PlaneError as error:
-            return str(error)
-        if isinstance(answer, dict) and answer.get("status") == "OK":
-            return None
-        return f"GET {self.http.base_url}/: not the answer of Plane's API"
-
-    def instance(self, attempts: int | None = None) -> Instance:
-        """Read the edition, the version, and whether the instance is set up. Needs no login."""
-        path = uncached(paths.INSTANCE())
-        return self.cached(("instance",), lambda: Instance.of(self.http.call("GET", path, attempts=attempts)))
-
-    def expect_new_instance(self) -> None:
-        """Assume a new instance without a request, for a preview of an instance that cannot answer yet."""
-        self.cached(("instance",), lambda: Instance(True, False, "", "", False))
-
-    def set_up_instance(
-        self, email: str, password: str, first_name: str, last_name: str = "", company_name: str = ""
-    ) -> None:
-        """Create the instance admin of a new instance. The account can sign in and own workspaces.
-
-        Raises:
-            PlaneFormRefused: ``ADMIN_ALREADY_EXIST``, ``PASSWORD_TOO_WEAK``, ``INVALID_ADMIN_EMAIL``, ….
-        """
-        self._forms.submit(
-            paths.INSTANCE_SIGN_UP(),
-            {
-                "email": email,
-                "password": password,
-                "first_name": first_name,
-                "last_name": last_name,
-                "company_name": company_name,
-                "is_telemetry_enabled": "False",
-            },
-            f"set the instance up with {email}",
-        )
-        self._cache[("instance",)] = replace(self.instance(), is_setup_done=True)
-
-    def instance_admin_session(self, email: str, password: str) -> Session:
-        """Return a session of an instance admin, which is valid only for ``/api/instances/``.
-
-        Raises:
-            PlaneFormRefused: ``ADMIN_AUTHENTICATION_FAILED``, ``ADMIN_USER_DOES_NOT_EXIST``, ….
-        """
-        name = f"instance admin {email.lower()}"
-        if name not in self._sessions:
-            self._sessions[name] = self._forms.session(
-                paths.INSTANCE_SIGN_IN(), email, password, f"sign in as {name}", cookie="admin-session-id"
-            )
-        return self._sessions[name]
-
-    def configurations(self, session: Session) -> dict[str, Configuration]:
-        """The instance's settings by name, as an instance admin sees them."""
-        path = uncached(paths.INSTANCE_CONFIGURATIONS())
-        return self.cached(
-            ("configurations",),
-            lambda: {
-                row.key: row
-                for row in listed(
-                    self.http.call("GET", path, headers=session.headers()), Configuration.of, "instance settings"
-                )
-            },
-        )
-
-    def change_configurations(self, session: Session, values: Mapping[str, str]) -> None:
-        """Set settings of the instance. Plane ignores names that it does not know (every tried release)."""
-        # The answer contains the values, so it is not read.
-        self.http.call("PATCH", paths.INSTANCE_CONFIGURATIONS(), headers=session.headers(), json=dict(values))
-        self.forget("configurations", "instance")
+class AccountsApi(InstanceApi):
+    """Requests about single accounts."""
 
     # Accounts
 

@@ -18,6 +18,9 @@ from pyinfra_plane.dataclass import dataclass
 if TYPE_CHECKING:
     from pyinfra_plane.api.http import Http
 
+APP_COOKIE, INSTANCE_COOKIE = "session-id", "admin-session-id"
+"""The cookies with a session's key: the second for ``/api/instances/``, the first for all other paths."""
+
 RATE_LIMIT_EXCEEDED = "RATE_LIMIT_EXCEEDED"
 """Plane's error code for a form above the limit."""
 
@@ -138,7 +141,7 @@ class Forms:
             form={**fields, "csrfmiddlewaretoken": token},
         )
 
-    def session(self, path: str, email: str, password: str, what: str, cookie: str = "session-id") -> Session:
+    def session(self, path: str, email: str, password: str, what: str, cookie: str = APP_COOKIE) -> Session:
         """Sign in (:data:`paths.SIGN_IN`) or sign up (:data:`paths.SIGN_UP`), and return the session.
 
         Args:
@@ -167,7 +170,7 @@ class Forms:
         return _session_in(reply, session.email)
 
 
-def _session_in(reply: Reply, email: str, cookie: str = "session-id") -> Session:
+def _session_in(reply: Reply, email: str, cookie: str = APP_COOKIE) -> Session:
     if not reply.cookies.get(cookie):
         raise PlaneBadAnswer(f"{reply.asked}: Plane accepted the form but set no session cookie")
     return Session(email, dict(reply.cookies))

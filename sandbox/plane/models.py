@@ -68,11 +68,10 @@ class User(Row):
 
 @dataclass(kw_only=True)
 class Session:
-    """One signed-in browser: `app` is valid for /api/ and /auth/, `admin` only for /api/instances/."""
+    """One signed-in browser. Both cookies may hold its key, and each path reads one of them (every tried release)."""
 
     key: str
     user: str
-    kind: str
 
 
 @dataclass(kw_only=True)

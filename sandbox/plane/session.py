@@ -17,7 +17,6 @@ from .models import Session, User
 
 APP_COOKIE, ADMIN_COOKIE, CSRF_COOKIE = "session-id", "admin-session-id", "csrftoken"
 LIFETIMES = {APP_COOKIE: 604_800, ADMIN_COOKIE: 3_600, CSRF_COOKIE: 31_449_600}
-KINDS = {APP_COOKIE: "app", ADMIN_COOKIE: "admin"}
 CSRF_REFUSED = (
     "<!doctype html><html><head><title>CSRF Verification Failed</title></head>"
     "<body><h1>CSRF Verification Failed</h1><p>Your request could not be verified.</p></body></html>"
@@ -28,15 +27,13 @@ def signed_in(request: web.Request, cookie: str = APP_COOKIE) -> User | None:
     """The account of the session in this cookie, if any."""
     state = state_of(request)
     session = state.sessions.get(request.cookies.get(cookie, ""))
-    if session is None or session.kind != KINDS[cookie]:
-        return None
-    user = state.users.get(session.user)
+    user = state.users.get(session.user) if session else None
     return user if user and user.is_active else None
 
 
 def sign_in(request: web.Request, response: web.Response, user: User, cookie: str = APP_COOKIE) -> None:
     """Begin a session. The CSRF pair changes with it, so a token fetched before is refused (facts)."""
-    session = Session(key=secrets.token_hex(64), user=user.id, kind=KINDS[cookie])
+    session = Session(key=secrets.token_hex(64), user=user.id)
     state_of(request).sessions[session.key] = session
     _set_cookie(request, response, cookie, session.key)
     _set_cookie(request, response, CSRF_COOKIE, _new_secret())

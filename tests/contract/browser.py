@@ -13,6 +13,9 @@ import requests
 PASSWORD = "Str0ng-Pa55-phrase!x"
 TIMEOUT = 30.0
 
+USES_OF_ADMIN_KEY = {"session-id": (200, 401), "admin-session-id": (401, 200)}
+"""See :meth:`Browser.uses_of_admin_key`."""
+
 
 class Browser:
     """Keeps its cookies itself: an ordinary jar would keep `Secure` ones back from a plain http address."""
@@ -51,9 +54,26 @@ class Browser:
 
     def set_up(self, email: str = "admin@javisi.local") -> None:
         """Set the instance up, and sign its admin in to the app."""
+        self._set_up(email)
+        assert self.sign_in(email) == ""
+
+    def _set_up(self, email: str) -> None:
         path = "/api/instances/admins/sign-up/"
         assert self.submit(path, email=email, password=PASSWORD, first_name="Admin", company_name="javisi") == ""
-        assert self.sign_in(email) == ""
+
+    def uses_of_admin_key(self) -> dict[str, tuple[int, int]]:
+        """Set the instance up, and try the key of that session in both cookies.
+
+        Returns:
+            By cookie, the status of a path of the app and of one of the instance.
+        """
+        self._set_up("admin@javisi.local")
+        key, found = self.cookies["admin-session-id"], {}
+        for cookie in ("session-id", "admin-session-id"):
+            self.cookies = {cookie: key}
+            app, instance = (self.ask("GET", path) for path in ("/api/users/me/", "/api/instances/configurations/"))
+            found[cookie] = (app.status_code, instance.status_code)
+        return found
 
     def sign_in(self, email: str, password: str = PASSWORD) -> str:
         return self.submit("/auth/sign-in/", email=email, password=password)

@@ -22,7 +22,7 @@ from plane.models.work_item_property_configurations import TextAttributeSettings
 from sandbox.plane import PlaneServer
 from sandbox.plane.models import ADMIN, GUEST, MEMBER
 from sandbox.plane.rules import deactivate
-from tests.contract.browser import PASSWORD, Browser, v1
+from tests.contract.browser import PASSWORD, USES_OF_ADMIN_KEY, Browser, v1
 from tests.contract.running import running
 
 PROJECTS = "/workspaces/javisi/projects/"
@@ -338,6 +338,11 @@ def test_the_instance_admin_can_sign_in_again(owner: Browser) -> None:
         assert admin.ask("GET", "/api/instances/configurations/").status_code == 401
         assert admin.submit(path, email="admin@javisi.local", password="Str0ng-Pa55-phrase!x") == ""
         assert admin.ask("GET", "/api/instances/configurations/").status_code == 200
+
+
+def test_the_key_of_the_set_up_form_is_valid_for_the_app_in_its_cookie(server: PlaneServer) -> None:
+    with running(server) as url, Browser(url) as admin:
+        assert admin.uses_of_admin_key() == USES_OF_ADMIN_KEY
 
 
 def test_a_changed_password_ends_all_sessions_but_the_one_that_it_brings(owner: Browser) -> None:

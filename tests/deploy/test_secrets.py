@@ -36,7 +36,7 @@ def secrets_of(target: Target) -> dict[str, str]:
         known["SECRET_KEY"] = target.variables(ENV_FILE)["SECRET_KEY"]
     if (target.host.root / TOKEN_FILE).exists():
         known.update({f"token of {name}": value for name, value in target.tokens.items()})
-    known.update({f"session {row.kind}": row.key for row in target.plane.sessions.values()})
+    known.update({f"session {number}": key for number, key in enumerate(target.plane.sessions)})
     return known
 
 

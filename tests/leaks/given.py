@@ -98,7 +98,7 @@ def secrets_of(target: Target, known: Given) -> dict[str, str]:
         secrets.update({f"the saved token of {name}": value for name, value in target.tokens.items()})
     # Those of a run that did not come to save them, too.
     secrets.update({f"a token {row.label}": row.token for row in list(target.plane.api_tokens.values())})
-    secrets.update({f"a session ({row.kind})": row.key for row in list(target.plane.sessions.values())})
+    secrets.update({f"session {number}": key for number, key in enumerate(list(target.plane.sessions))})
     return secrets
 
 

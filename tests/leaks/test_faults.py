@@ -28,6 +28,7 @@ ALL_REQUESTS = {
 }
 BUT_THE_PROBE = [kind for kind in ALL_REQUESTS if kind != "probe"]
 ALL_FORMS = (*FORMS, "instance admin's sign-in")
+ON_A_FINISHED_TARGET = {*WITHOUT_A_SAVED_TOKEN, "instance admin's sign-in"}
 
 
 async def _told(request: web.Request) -> str:
@@ -72,7 +73,7 @@ def finds(faults: Mapping[str, Action], new_target: NewTarget) -> tuple[Run, lis
     targets = {kind: new_target(known) for kind in faults}
     if "probe" in targets:
         at_an_address(targets["probe"])
-    for kind in faults.keys() & WITHOUT_A_SAVED_TOKEN:
+    for kind in faults.keys() & ON_A_FINISHED_TARGET:
         assert targets[kind].deploy(operation="deploy.provisioning").code == 0
         (targets[kind].host.root / TOKEN_FILE).unlink()
     for kind, action in faults.items():

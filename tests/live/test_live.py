@@ -29,7 +29,7 @@ from pyinfra.api.hiddenvalue import HiddenValue
 from pyinfra_plane.settings import derive_password
 from tests.clients import compose_judge
 from tests.clients.expected import Expected, is_commercial
-from tests.contract.browser import PASSWORD, Browser, v1
+from tests.contract.browser import PASSWORD, USES_OF_ADMIN_KEY, Browser, v1
 from tests.contract.player import WAVERING, load, play
 from tests.deploy.test_project_settings import SETTINGS
 
@@ -178,6 +178,13 @@ def test_it_answers_as_recorded(scenario: str) -> None:
     assert differences == []
 
 
+@resettable
+def test_the_key_of_the_set_up_form_is_valid_for_the_app_in_its_cookie() -> None:
+    reset()
+    with Browser(URL) as admin:
+        assert admin.uses_of_admin_key() == USES_OF_ADMIN_KEY
+
+
 def test_first_run_second_run_preview_and_one_thing_missing(deploy: Deploy) -> None:
     preview = deploy.run("--dry")
     assert preview.returncode == 0, preview.stdout
@@ -313,6 +320,7 @@ def test_every_setting_of_a_project_and_of_the_instance(deploy: Deploy) -> None:
     assert second.returncode == 0 and plan(second.stdout) == [], second.stdout
     deploy.says("the same again", "no change")
     other = {**project, "network": "public", "cycles": False, "estimates": False, "lead": "thot", "labels": []}
+    other["cycle_names"] = []
     other["states"] = [{"name": "Backlog", "group": "backlog", "default": True}]
     changed = deploy.run(**{**data, "plane_projects": json.dumps([other])})
     assert changed.returncode == 0, changed.stdout

@@ -118,6 +118,32 @@ def test_setting_the_instance_up_is_a_form_and_is_remembered(site: Site, plane: 
     assert "first_name=Plane&last_name=Admin&company_name=Javisi&is_telemetry_enabled=False" in sent
 
 
+@pytest.fixture
+def new_admin(site: Site, plane: Plane) -> Plane:
+    """An instance that was just set up with an admin, for whom every form would be one too many."""
+    site.route("GET /auth/get-csrf-token/", CSRF)
+    site.route("GET /api/instances/", as_json({"instance": {**INSTANCE, "is_setup_done": False}}))
+    site.route("GET /api/users/me/", as_json({}))
+    site.route("POST /api/instances/admins/sign-up/", redirect("https://w/god-mode/general", "admin-session-id=abc"))
+    return plane
+
+
+def test_the_admin_that_sets_the_instance_up_needs_no_further_form(site: Site, new_admin: Plane) -> None:
+    new_admin.set_up_instance("Admin@javisi.local", "secret", "Plane")
+    for_instance = new_admin.instance_admin_session("admin@javisi.local", "secret")
+    for_app = new_admin.sign_in("admin@javisi.local", "secret")
+    assert (for_instance.cookies, for_app.cookies) == ({"admin-session-id": "abc"}, {"session-id": "abc"})
+    assert site.asked[-1].headers["Cookie"] == "session-id=abc"
+
+
+def test_the_admin_is_signed_in_where_the_session_is_only_for_the_instance(site: Site, new_admin: Plane) -> None:
+    site.route("GET /api/users/me/", as_json({"detail": "Authentication credentials were not provided."}, 401))
+    site.route("POST /auth/sign-in/", redirect("https://w/", "session-id=def"))
+    new_admin.set_up_instance("admin@javisi.local", "secret", "Plane")
+    assert not new_admin.is_signed_in("admin@javisi.local")
+    assert new_admin.sign_in("admin@javisi.local", "secret").cookies == {"session-id": "def"}
+
+
 def test_an_instance_that_refuses_is_not_remembered_as_set_up(site: Site, plane: Plane) -> None:
     site.route("GET /auth/get-csrf-token/", CSRF)
     site.route("GET /api/instances/", as_json({"instance": {**INSTANCE, "is_setup_done": False}}))
