@@ -326,8 +326,8 @@ def test_every_setting_of_a_project_and_of_the_instance(deploy: Deploy) -> None:
     assert changed.returncode == 0, changed.stdout
     assert plan(changed.stdout) == [
         "~ project ONBOARD: public",
-        "~ project ONBOARD: cycles off",
         "~ project ONBOARD: lead thot@javisi.local",
+        "~ project ONBOARD: cycles off",
         "~ project ONBOARD: estimates off",
         "~ state Backlog of ONBOARD: the default",
         "~ state Todo of ONBOARD: no longer the default",
