@@ -151,7 +151,7 @@ class Forms:
             PlaneFormRefused: ``AUTHENTICATION_FAILED_SIGN_IN``, ``USER_ALREADY_EXIST``, ``SIGNUP_DISABLED``, ….
         """
         reply = self.submit(path, {"email": email, "password": password}, what)
-        return _session_in(reply, email, cookie)
+        return session_in(reply, email, cookie)
 
     def change_password(self, session: Session, old: str, new: str) -> Session:
         """Change the password of the session's account. Plane ends all its sessions and returns a new one.
@@ -167,10 +167,15 @@ class Forms:
         headers = {**paired.headers(), "X-CSRFToken": token, "Referer": self._http.base_url + "/"}
         reply = self._http.send("POST", path, headers=headers, json={"old_password": old, "new_password": new})
         refuse_bad(reply, path)
-        return _session_in(reply, session.email)
+        return session_in(reply, session.email)
 
 
-def _session_in(reply: Reply, email: str, cookie: str = APP_COOKIE) -> Session:
+def session_in(reply: Reply, email: str, cookie: str = APP_COOKIE) -> Session:
+    """The session that a form's answer opens.
+
+    Raises:
+        PlaneBadAnswer: it has none.
+    """
     if not reply.cookies.get(cookie):
         raise PlaneBadAnswer(f"{reply.asked}: Plane accepted the form but set no session cookie")
     return Session(email, dict(reply.cookies))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from pyinfra_plane.api import paths
-from pyinfra_plane.api.auth import APP_COOKIE, INSTANCE_COOKIE, Session
+from pyinfra_plane.api.auth import APP_COOKIE, INSTANCE_COOKIE, Session, session_in
 from pyinfra_plane.api.base import ApiBase, uncached
 from pyinfra_plane.api.errors import PlaneElsewhere, PlaneError, PlaneRefused, PlaneSettings
 from pyinfra_plane.api.models import Configuration, Instance
@@ -50,6 +50,7 @@ class InstanceApi(ApiBase):
 
         Raises:
             PlaneFormRefused: ``ADMIN_ALREADY_EXIST``, ``PASSWORD_TOO_WEAK``, ``INVALID_ADMIN_EMAIL``, ….
+            PlaneBadAnswer: the answer has no session.
         """
         reply = self._forms.submit(
             paths.INSTANCE_SIGN_UP(),
@@ -63,23 +64,23 @@ class InstanceApi(ApiBase):
             },
             f"set the instance up with {email}",
         )
+        admin = session_in(reply, email.lower(), INSTANCE_COOKIE)
         self._cache[("instance",)] = replace(self.instance(), is_setup_done=True)
-        if key := reply.cookies.get(INSTANCE_COOKIE):
-            self._keep_sessions(email.lower(), key)
+        self._sessions[_instance_admin(email)] = admin
+        self._use_for_app(admin)
 
-    def _keep_sessions(self, email: str, key: str) -> None:
-        """Keep the sessions of a new instance admin: that for the instance, and if possible that for the app.
+    def _use_for_app(self, admin: Session) -> None:
+        """Keep an instance admin's session as the account's session for the app, if Plane accepts it.
 
         Plane has one table of sessions, and only the name of the cookie depends on the path (every tried release). This
         saves a form, of which Plane 1.4 accepts ten a minute.
         """
-        self._sessions[_instance_admin(email)] = Session(email, {INSTANCE_COOKIE: key})
-        session = Session(email, {APP_COOKIE: key})
+        session = Session(admin.email, {APP_COOKIE: admin.cookies[INSTANCE_COOKIE]})
         try:
             self.http.call("GET", paths.ME(), headers=session.headers())
         except PlaneRefused:
             return  # this Plane tells them apart, so the account is signed in when it is needed
-        self._sessions[email] = session
+        self._sessions[admin.email] = session
 
     def instance_admin_session(self, email: str, password: str) -> Session:
         """Return a session of an instance admin, which is valid only for ``/api/instances/``.

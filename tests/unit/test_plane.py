@@ -107,20 +107,9 @@ def test_the_instance_is_asked_for_once_until_it_is_forgotten(site: Site, plane:
     assert len(site.asked) == 3
 
 
-def test_setting_the_instance_up_is_a_form_and_is_remembered(site: Site, plane: Plane) -> None:
-    site.route("GET /auth/get-csrf-token/", CSRF)
-    site.route("GET /api/instances/", as_json({"instance": {**INSTANCE, "is_setup_done": False}}))
-    site.route("POST /api/instances/admins/sign-up/", redirect("https://work.example.com/god-mode/general"))
-    assert not plane.instance().is_setup_done
-    plane.set_up_instance("admin@javisi.local", "secret", "Plane", "Admin", "Javisi")
-    assert plane.instance().is_setup_done
-    sent = site.asked[-1].body.decode()
-    assert "first_name=Plane&last_name=Admin&company_name=Javisi&is_telemetry_enabled=False" in sent
-
-
 @pytest.fixture
-def new_admin(site: Site, plane: Plane) -> Plane:
-    """An instance that was just set up with an admin, for whom every form would be one too many."""
+def fresh(site: Site, plane: Plane) -> Plane:
+    """An instance that is not set up yet, and opens a session for the one who does."""
     site.route("GET /auth/get-csrf-token/", CSRF)
     site.route("GET /api/instances/", as_json({"instance": {**INSTANCE, "is_setup_done": False}}))
     site.route("GET /api/users/me/", as_json({}))
@@ -128,20 +117,35 @@ def new_admin(site: Site, plane: Plane) -> Plane:
     return plane
 
 
-def test_the_admin_that_sets_the_instance_up_needs_no_further_form(site: Site, new_admin: Plane) -> None:
-    new_admin.set_up_instance("Admin@javisi.local", "secret", "Plane")
-    for_instance = new_admin.instance_admin_session("admin@javisi.local", "secret")
-    for_app = new_admin.sign_in("admin@javisi.local", "secret")
+def test_setting_the_instance_up_is_a_form_and_is_remembered(site: Site, fresh: Plane) -> None:
+    assert not fresh.instance().is_setup_done
+    fresh.set_up_instance("admin@javisi.local", "secret", "Plane", "Admin", "Javisi")
+    assert fresh.instance().is_setup_done
+    [sent] = [request.body.decode() for request in site.asked if request.method == "POST"]
+    assert "first_name=Plane&last_name=Admin&company_name=Javisi&is_telemetry_enabled=False" in sent
+
+
+def test_an_answer_without_a_session_is_none_of_planes(site: Site, fresh: Plane) -> None:
+    site.route("POST /api/instances/admins/sign-up/", redirect("https://login.example.com/"))
+    with pytest.raises(PlaneBadAnswer, match="accepted the form but set no session cookie"):
+        fresh.set_up_instance("admin@javisi.local", "secret", "Plane")
+    assert not fresh.instance().is_setup_done
+
+
+def test_the_admin_that_sets_the_instance_up_needs_no_further_form(site: Site, fresh: Plane) -> None:
+    fresh.set_up_instance("Admin@javisi.local", "secret", "Plane")
+    for_instance = fresh.instance_admin_session("admin@javisi.local", "secret")
+    for_app = fresh.sign_in("admin@javisi.local", "secret")
     assert (for_instance.cookies, for_app.cookies) == ({"admin-session-id": "abc"}, {"session-id": "abc"})
     assert site.asked[-1].headers["Cookie"] == "session-id=abc"
 
 
-def test_the_admin_is_signed_in_where_the_session_is_only_for_the_instance(site: Site, new_admin: Plane) -> None:
+def test_the_admin_is_signed_in_where_the_session_is_only_for_the_instance(site: Site, fresh: Plane) -> None:
     site.route("GET /api/users/me/", as_json({"detail": "Authentication credentials were not provided."}, 401))
     site.route("POST /auth/sign-in/", redirect("https://w/", "session-id=def"))
-    new_admin.set_up_instance("admin@javisi.local", "secret", "Plane")
-    assert not new_admin.is_signed_in("admin@javisi.local")
-    assert new_admin.sign_in("admin@javisi.local", "secret").cookies == {"session-id": "def"}
+    fresh.set_up_instance("admin@javisi.local", "secret", "Plane")
+    assert not fresh.is_signed_in("admin@javisi.local")
+    assert fresh.sign_in("admin@javisi.local", "secret").cookies == {"session-id": "def"}
 
 
 def test_an_instance_that_refuses_is_not_remembered_as_set_up(site: Site, plane: Plane) -> None:
