@@ -139,7 +139,9 @@ def test_a_variable_is_changed_in_any_file_and_nothing_else_is(words: list[str])
 def test_other_lines_of_the_token_file_stay_as_they_are(host: Shell, line: str) -> None:
     TALLY.add()
     path = host.folder / "agent-tokens.env"
-    lines = [one for one in line.replace("\r", "").split("\n") if one and "=" not in one and not one.startswith("#")]
+    # The marks of another system's file, a byte order mark and CRLF, are not kept.
+    text = line.replace("\r", "").replace("\ufeff", "")
+    lines = [one for one in text.split("\n") if one and "=" not in one and not one.startswith("#")]
     path.write_text("\n".join([*lines, "PLANE_TOKEN_THOT=plane_api_x"]) + "\n", encoding="utf-8", newline="")
     file = TokenFile(host, str(path))
     file.save()
