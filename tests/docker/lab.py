@@ -55,6 +55,27 @@ STACKS: dict[str, dict[str, str]] = {
 }
 """By Compose file (see sandbox/containers.py), its services, each with the end of its container's name."""
 
+_SERVICE = r"""
+SELECT rolname, rolcanlogin, rolsuper, rolcreatedb, rolcreaterole, rolconnlimit, rolpassword IS NOT NULL
+FROM pg_authid WHERE rolname = 'plane';
+SELECT datname, pg_get_userbyid(datdba), acl.* FROM pg_database,
+LATERAL (SELECT string_agg(grantee::regrole || ' ' || privilege_type, ', ' ORDER BY 1)
+FROM (SELECT grantee, privilege_type FROM aclexplode(coalesce(datacl, acldefault('d', datdba)))
+ORDER BY grantee::regrole::text, privilege_type) e) acl WHERE datname = 'plane_production';
+\connect plane_production
+SELECT nspname, pg_get_userbyid(nspowner), grantee::regrole, privilege_type
+FROM pg_namespace, aclexplode(coalesce(nspacl, acldefault('n', nspowner)))
+WHERE nspname = 'public' ORDER BY 3, 4
+"""
+
+_DATABASES = "== databases"
+_DUMP_OTHERS = f"""
+set -e
+pg_dumpall -U postgres --globals-only
+echo '{_DATABASES}'
+for name in postgres n8n litellm; do pg_dump -U postgres --create "$name"; done
+"""
+
 
 class Lab:
     """The target, and what a person would deploy to it with."""
@@ -328,32 +349,15 @@ class Lab:
 
     def dump_others(self) -> str:
         """All that is not Plane's in the shared server: roles, settings, databases and what is in them."""
-        roles = self.docker("exec", self.postgres, "pg_dumpall", "-U", "postgres", "--globals-only")
-        dumps = [line for line in roles.splitlines() if not re.search(r" ROLE plane\b", line)]
-        for database in ("postgres", "n8n", "litellm"):
-            dumps += self.docker("exec", self.postgres, "pg_dump", "-U", "postgres", "--create", database).splitlines()
+        roles, databases = self.docker("exec", self.postgres, "sh", "-c", _DUMP_OTHERS).split(_DATABASES)
+        lines = [line for line in roles.splitlines() if not re.search(r" ROLE plane\b", line)]
+        lines += databases.splitlines()
         # A key against injection, new in each dump.
-        return "\n".join(line for line in dumps if not line.startswith(("\\restrict", "\\unrestrict")))
+        return "\n".join(line for line in lines if not line.startswith(("\\restrict", "\\unrestrict")))
 
     def service(self, container: str | None = None) -> str:
         """Plane's role, database, owners and privileges, as PostgreSQL holds them."""
-        cluster = self.psql(
-            "SELECT rolname, rolcanlogin, rolsuper, rolcreatedb, rolcreaterole, rolconnlimit, rolpassword IS NOT NULL"
-            " FROM pg_authid WHERE rolname = 'plane';"
-            "SELECT datname, pg_get_userbyid(datdba), acl.* FROM pg_database,"
-            " LATERAL (SELECT string_agg(grantee::regrole || ' ' || privilege_type, ', ' ORDER BY 1)"
-            " FROM (SELECT grantee, privilege_type FROM aclexplode(coalesce(datacl, acldefault('d', datdba)))"
-            " ORDER BY grantee::regrole::text, privilege_type) e) acl WHERE datname = 'plane_production';",
-            container=container,
-        )
-        schema = self.psql(
-            "SELECT nspname, pg_get_userbyid(nspowner), grantee::regrole, privilege_type"
-            " FROM pg_namespace, aclexplode(coalesce(nspacl, acldefault('n', nspowner)))"
-            " WHERE nspname = 'public' ORDER BY 3, 4",
-            "plane_production",
-            container,
-        )
-        return cluster + schema
+        return self.psql(_SERVICE, container=container)
 
     def address(self, container: str) -> str:
         """A container's address in the lab's network."""
@@ -367,12 +371,10 @@ class Lab:
 
     def container_ids(self) -> dict[str, str]:
         """The ids of Plane's containers, by service; a container that was recreated has another one."""
-        found = {}
-        for service, name in self.services.items():
-            done = docker("inspect", "-f", "{{.Id}}", name, check=False)
-            if not done.returncode:
-                found[service] = done.stdout.strip()
-        return found
+        # It prints those that there are, and fails if there are not all.
+        found = docker("inspect", "-f", "{{.Name}} {{.Id}}", *self.services.values(), check=False).stdout.split()
+        ids = dict(zip(found[::2], found[1::2], strict=True))
+        return {service: ids[f"/{name}"] for service, name in self.services.items() if f"/{name}" in ids}
 
     @property
     def storage(self) -> Path:
@@ -440,8 +442,7 @@ class Lab:
             "files": {str(path): _described(path) for path in files},
             "containers": self.container_ids(),
             "plane": self.plane().snapshot(),
-            "service": self.service(),
-            "verifier": self.psql("SELECT rolpassword FROM pg_authid WHERE rolname = 'plane'"),
+            "service": self.psql(f"SELECT rolpassword FROM pg_authid WHERE rolname = 'plane'; {_SERVICE}"),
             "others": self.dump_others(),
         }
 
