@@ -83,7 +83,7 @@ class InstanceApi(ApiBase):
         self._sessions[admin.email] = session
 
     def instance_admin_session(self, email: str, password: str) -> Session:
-        """Return a session of an instance admin, which is valid only for ``/api/instances/``.
+        """Return a session of an instance admin, for ``/api/instances/``.
 
         Raises:
             PlaneFormRefused: ``ADMIN_AUTHENTICATION_FAILED``, ``ADMIN_USER_DOES_NOT_EXIST``, ….
