@@ -35,7 +35,7 @@ class ApiKey:
     def is_well_formed(self) -> bool:
         """Whether a header can contain the key.
 
-        For other keys, `requests` would raise an error that shows the value.
+        For other keys, Python's HTTP client would raise an error that shows the value.
         """
         return bool(self.value) and self.value.isascii() and self.value.isprintable() and " " not in self.value
 

@@ -16,17 +16,24 @@ from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from typing import Any, NoReturn
 from urllib.parse import quote as percent
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, urlencode, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, Timeout
+from urllib3.exceptions import HTTPError, ReadTimeoutError, SSLError
 
 from pyinfra_plane.api import transport
 from pyinfra_plane.api.advice import Advice
 from pyinfra_plane.api.errors import PlaneBadAnswer, PlaneSettings, PlaneUnreachable
 from pyinfra_plane.api.reply import Reply, refuse_bad
-from pyinfra_plane.api.transport import CONNECT_TIMEOUT, READ_TIMEOUT, AnswerTooLarge, AnswerTooSlow, NoWay
+from pyinfra_plane.api.transport import (
+    CONNECT_TIMEOUT,
+    READ_TIMEOUT,
+    AnswerTooLarge,
+    AnswerTooSlow,
+    DialAdapter,
+    NoWay,
+)
 from pyinfra_plane.text import quote
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
@@ -68,7 +75,7 @@ class Http:
     def __init__(
         self,
         base_url: str,
-        adapter: HTTPAdapter,
+        adapter: DialAdapter,
         verify: str | bool = True,
         say: Callable[[str], None] = lambda line: None,
         sleep: Callable[[float], None] = time.sleep,
@@ -86,10 +93,13 @@ class Http:
         self._trace = trace
         self._adapter = adapter
         self._verify = verify
+        self._root = urlsplit(base_url).path
+        self._pool: HTTPConnectionPool | None = None
 
     def close(self) -> None:
         """Close the connections."""
-        self._adapter.close()
+        if self._pool is not None:
+            self._pool.close()
 
     def send(
         self,
@@ -146,7 +156,7 @@ class Http:
         begun = time.monotonic()
         try:
             response, body = self._ask(method, path, dict(headers or {}), form, json)
-        except (requests.exceptions.RequestException, HTTPError, ValueError) as error:
+        except (requests.RequestException, HTTPError, ValueError) as error:
             # Both libraries let some of their own and of Python's errors through if the answer is not HTTP.
             self._trace(f"{method} {path.partition('?')[0]}: no answer, {_since(begun)}")
             if may_repeat and not _is_final(error):
@@ -155,7 +165,7 @@ class Http:
             _give_up(asked, error, "" if path == "/" else _ADVICE, self.advice)
         self.bytes_received += len(body)
         self.now = _date(response.headers.get("Date", "")) or self.now
-        status = response.status_code
+        status = response.status
         self._trace(f"{method} {path.partition('?')[0]}: {status}, {_since(begun)}")
         if status in (502, 503, 504) and may_repeat:
             return None
@@ -174,18 +184,34 @@ class Http:
 
     def _ask(
         self, method: str, path: str, headers: dict[str, str], form: Mapping[str, str] | None, json: Any
-    ) -> tuple[requests.Response, bytes]:
+    ) -> tuple[BaseHTTPResponse, bytes]:
         """Send a request once, and return the answer, and its body if it can be read."""
         self.requests_sent += 1
-        # A `requests` session would apply this machine's proxies and .netrc, unpack bodies to find redirects, and keep
-        # cookies that two accounts would share. It also takes a fifth of a request's CPU.
-        request = requests.Request(method, self.base_url + path, {**_HEADERS, **headers}, data=form, json=json)
-        timeout = (CONNECT_TIMEOUT, READ_TIMEOUT)
-        response = self._adapter.send(request.prepare(), timeout=timeout, verify=self._verify)
-        if _is_packed(response) or response.status_code < 200:
+        if form is not None:
+            body, headers["Content-Type"] = urlencode(form), "application/x-www-form-urlencoded"
+        elif json is not None:
+            body, headers["Content-Type"] = jsonlib.dumps(json, allow_nan=False), "application/json"
+        else:
+            body = None
+        if self._pool is None:
+            self._pool = self._adapter.pool(self.base_url, self._verify)
+        # Not by `requests`: it would apply this machine's proxies and .netrc, unpack bodies to find redirects, and keep
+        # cookies that two accounts would share. It also takes half of a request's CPU.
+        response = self._pool.urlopen(
+            method,
+            self._root + path,
+            body,
+            {**_HEADERS, **headers},
+            retries=False,
+            redirect=False,
+            timeout=Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT),
+            preload_content=False,
+            decode_content=False,
+        )
+        if _is_packed(response) or response.status < 200:
             response.close()  # with its connection: its other bytes would be read as the next answer
             return response, b""
-        return response, response.content
+        return response, b"".join(response.stream())
 
     def call(
         self,
@@ -208,7 +234,7 @@ class Http:
         return reply.json() if reply.body else None
 
 
-def _is_packed(response: requests.Response) -> bool:
+def _is_packed(response: BaseHTTPResponse) -> bool:
     return response.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity")
 
 
@@ -237,12 +263,12 @@ def _hidden(headers: Mapping[str, str] | None, form: Mapping[str, str] | None, j
     return tuple(sorted(found, key=len, reverse=True))
 
 
-def _cookies(response: requests.Response) -> dict[str, str]:
-    # Parsed here: `requests` drops a cookie whose Domain (Plane's COOKIE_DOMAIN) is not the address on the target, and
+def _cookies(response: BaseHTTPResponse) -> dict[str, str]:
+    # Parsed here: a cookie jar drops a cookie whose Domain (Plane's COOKIE_DOMAIN) is not the address on the target.
     # Python's SimpleCookie takes quadratic time for some (CVE-2024-7592). A cookie that no header can contain is
     # dropped.
     found: dict[str, str] = {}
-    for header in response.raw.headers.getlist("Set-Cookie"):
+    for header in response.headers.getlist("Set-Cookie"):
         name, equals, value = header[: LONGEST_COOKIE + 1].partition(";")[0].partition("=")
         name, value = name.strip(), value.strip().strip('"')
         good = re.fullmatch(r"[\w!#$%&'*+.^`|~-]+", name, re.A) and re.fullmatch(r"[!#-+\x2d-:<-\[\]-~]*", value)
@@ -251,7 +277,7 @@ def _cookies(response: requests.Response) -> dict[str, str]:
     return found
 
 
-def _throttled_for(response: requests.Response) -> int:
+def _throttled_for(response: BaseHTTPResponse) -> int:
     value = response.headers.get("Retry-After", "")
     if not (value.isascii() and value.isdecimal()):
         return 60
@@ -275,9 +301,7 @@ _FINAL = (ReadTimeoutError, AnswerTooSlow, AnswerTooLarge, NoWay)
 
 def _is_final(error: Exception) -> bool:
     """Whether the same request would fail the same way, or take as long again."""
-    return isinstance(error, requests.exceptions.SSLError) or any(
-        isinstance(one, _FINAL) or _is_excess(one) for one in _causes(error)
-    )
+    return isinstance(error, SSLError) or any(isinstance(one, _FINAL) or _is_excess(one) for one in _causes(error))
 
 
 def _is_excess(error: BaseException) -> bool:
@@ -304,13 +328,13 @@ def _give_up(asked: str, error: Exception, further: str, advice: Advice) -> NoRe
         raise PlaneUnreachable(f"{asked}: no answer within {READ_TIMEOUT:.0f} s{_ADVICE}") from None
     if no_way := next((one for one in causes if isinstance(one, NoWay)), None):
         raise PlaneSettings(f"{asked}: {no_way}") from None
-    if isinstance(error, requests.exceptions.SSLError):
+    if isinstance(error, SSLError):
         raise PlaneSettings(f"{asked}: {_explain_tls(error, advice)}") from None
     raise PlaneUnreachable(f"{asked}: {_reason(error)}{further}") from None
 
 
 def _reason(error: BaseException) -> str:
-    """The innermost reason of a `requests` error: the outer ones repeat the address and print objects."""
+    """The innermost reason of an HTTP error: the outer ones repeat the address and print objects."""
     reason: Any = error
     while True:
         inner = getattr(reason, "reason", None) or (reason.args[0] if reason.args else None)

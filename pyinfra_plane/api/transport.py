@@ -16,9 +16,10 @@ import threading
 import time
 from collections.abc import Callable
 from http.client import HTTPResponse
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from paramiko import Channel, ChannelException, SSHException, Transport
+from requests import Request
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -255,6 +256,17 @@ class DialAdapter(HTTPAdapter):
             "http": _pool(HTTPConnectionPool, HTTPConnection, self._dial),
             "https": _pool(HTTPSConnectionPool, HTTPSConnection, self._dial, _validate_conn=_connect),
         }
+
+    def pool(self, base_url: str, verify: str | bool) -> HTTPConnectionPool:
+        """The connections to `base_url`, with certificates checked as `requests` does for this `verify`.
+
+        Raises:
+            requests.RequestException: `base_url` is not an address.
+        """
+        request = Request("GET", base_url).prepare()
+        pool: Any = self.get_connection_with_tls_context(request, verify)
+        cast(Any, self).cert_verify(pool, request.url, verify, None)
+        return cast(HTTPConnectionPool, pool)
 
 
 def _connect(self: Any, conn: Any) -> None:

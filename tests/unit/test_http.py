@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import requests
+from urllib3.exceptions import ProtocolError
 
 from pyinfra_plane.api.errors import (
     PlaneBadAnswer,
@@ -411,7 +411,7 @@ def test_a_way_that_does_not_lead_there_is_one_line(method: str, reason: OSError
     ],
 )
 def test_the_object_that_the_library_puts_in_front_is_left_out(text: str, said: str) -> None:
-    assert _reason(requests.exceptions.ConnectionError(OSError(text))) == said
+    assert _reason(ProtocolError(OSError(text))) == said
 
 
 def test_an_answer_that_is_no_http_is_one_line() -> None:
