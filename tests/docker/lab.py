@@ -16,7 +16,6 @@ import re
 import secrets
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -26,7 +25,7 @@ from typing import Any
 from sandbox.containers import PLANE_IMAGE, model
 from sandbox.plane import PlaneState
 from sandbox.plane_image import write_image
-from tests.deploy.target import environment_with
+from tests.deploy.target import environment_with, run_pyinfra
 from tests.docker import target
 from tests.docker.certificates import Authority
 from tests.docker.engine import IMAGES, LABEL, LABS, PREFIX, alone, docker, remove, remove_dead
@@ -268,6 +267,7 @@ class Lab:
         env: Mapping[str, str | None] | None = None,
         operation: tuple[str, ...] = ("deploy.py",),
         forwarding: bool = True,
+        in_fork: bool = True,
     ) -> subprocess.CompletedProcess[str]:
         """Run the real `pyinfra` command; standard output holds standard error too.
 
@@ -278,6 +278,7 @@ class Lab:
             env: environment beside the secrets; ``None`` takes one away.
             operation: what to run.
             forwarding: whether to use the SSH server that allows it; no programs can be executed in /tmp of the other.
+            in_fork: as in :func:`tests.deploy.target.run_pyinfra`; :meth:`runs` finds none of those.
         """
         server = self._sshd if forwarding else self._strict_sshd
         assert server is not None
@@ -304,19 +305,15 @@ class Lab:
         mode = [] if "--dry" in arguments else ["-y"]
         # An address has 30 requests a minute without a key, which a person's deploys do not come near.
         self.signal_api("USR1")
-        return subprocess.run(
-            [sys.executable, "-m", "pyinfra", str(inventory), *operation, *mode, *arguments],
-            cwd=CHECKOUT,
-            env=environment_with({**SECRETS, **(env or {})}),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
+        return run_pyinfra(
+            [str(inventory), *operation, *mode, *arguments],
+            environment_with({**SECRETS, **(env or {})}),
+            in_fork=in_fork,
             timeout=180,
         )
 
     def runs(self) -> list[int]:
-        """The processes of the `pyinfra` commands that are under way."""
+        """The processes of the `pyinfra` commands that are under way, but for forks."""
         inventory = str(self.directory / "inventory.py").encode()
         found = []
         for process in Path("/proc").glob("[0-9]*"):

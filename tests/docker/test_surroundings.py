@@ -166,7 +166,7 @@ def test_openssh_lets_a_killed_runs_write_go_on_and_it_replaces_nothing(deployed
     before = deployed.env_path.read_bytes()
     data = {"_env": {"PATH": f"{programs}:/usr/bin:/bin"}, "plane_web_url": "https://other.javisi.test"}
     with ThreadPoolExecutor() as pool:
-        run = pool.submit(deployed.deploy, operation=("deploy.environment",), data=data)
+        run = pool.submit(deployed.deploy, operation=("deploy.environment",), data=data, in_fork=False)
         deployed.wait_until(held.exists)
         for process in deployed.runs():
             os.kill(process, signal.SIGKILL)
