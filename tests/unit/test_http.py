@@ -70,6 +70,13 @@ def test_json_and_forms_are_sent_as_such(site: Site, client: Client) -> None:
     assert form.headers["Content-Type"] == "application/x-www-form-urlencoded"
 
 
+def test_an_address_with_a_path_is_in_front_of_each_path(site: Site) -> None:
+    site.says(GOOD)
+    with client_of(f"{site.url}/plané") as client:
+        client.http.call("GET", "/api/x/?page=2")
+    assert site.paths == ["GET /plan%C3%A9/api/x/?page=2"]
+
+
 def test_requests_are_counted_and_share_a_connection(site: Site, client: Client) -> None:
     site.says(GOOD)
     for _ in range(5):
