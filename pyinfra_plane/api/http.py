@@ -196,7 +196,7 @@ class Http:
         if self._pool is None:
             self._pool = self._adapter.pool(self.base_url, self._verify)
         # Not by `requests`: it would apply this machine's proxies and .netrc, unpack bodies to find redirects, and keep
-        # cookies that two accounts would share. It also takes half of a request's CPU.
+        # cookies that two accounts would share. It also takes two fifths of a request's CPU.
         response = self._pool.urlopen(
             method,
             self._root + path,
